@@ -1,0 +1,71 @@
+// The one error class. Thrown only when a run cannot go on; a file that failed is an outcome, never an exception.
+
+/** Why a run cannot go on; `exit-codes.ts` gives each its number. */
+export type ErrorCode =
+  | 'usage' // flags, environment, settings file
+  | 'source' // the source is unreachable or at fault for now: run again
+  | 'refused' // a guard said no
+  | 'protocol' // authentication, TLS or a wire answer that retrying will not mend
+  | 'local' // this host's disk: space, permission, I/O, journal
+  | 'locked' // another task holds the destination
+  | 'interrupted' // SIGINT
+  | 'terminated'; // SIGTERM
+
+export interface LmErrorOptions {
+  /** What the operator can do next; printed on a line of its own. */
+  hint?: string;
+  cause?: unknown;
+  /** Lines that belong to the message, such as the plan a guard refused. */
+  details?: string[];
+}
+
+/** `message` is lower case, without a full stop, and names what and where. */
+export class LmError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: string[];
+
+  constructor(code: ErrorCode, message: string, options: LmErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'LmError';
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? [];
+  }
+}
+
+/** The `code` of a system error (`ENOENT`), or undefined for anything else. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** A failed system call on this host as an error the operator can act on: `cannot write /data/x: no space left (ENOSPC)`. */
+export function localError(doing: string, path: string, cause: unknown): LmError {
+  if (cause instanceof LmError) return cause;
+  const code = errnoOf(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new LmError('local', `cannot ${doing} ${printable(path)}: ${code ?? text}`, {
+    cause,
+    hint: HINTS[code ?? ''],
+  });
+}
+
+const HINTS: Record<string, string | undefined> = {
+  ENOSPC: 'free some space and run the same command again; what was copied is kept',
+  EDQUOT: 'raise the quota and run the same command again; what was copied is kept',
+  EACCES: 'run as the user who owns the directory',
+  EPERM: 'run as the user who owns the directory',
+  EROFS: 'the file system is mounted read-only',
+  EMFILE: 'raise the open file limit (ulimit -n)',
+};
+
+/** A name as people may read it: control, format and unpaired characters escaped, so that no name can forge a line. */
+export function printable(name: string): string {
+  return name.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]/gu,
+    (c) => ESCAPES[c] ?? `\\u{${c.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+const ESCAPES: Record<string, string | undefined> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -1,0 +1,36 @@
+// The table of exit codes: what a script may act on. A code exists only if a script would act differently on it.
+
+import type { ErrorCode } from './errors.js';
+
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  belowThreshold: 3,
+  differences: 4,
+  source: 5,
+  refused: 6,
+  protocol: 7,
+  local: 8,
+  locked: 9,
+  interrupted: 130,
+  terminated: 143,
+} as const satisfies Record<ErrorCode, number> & Record<string, number>;
+
+export type ExitName = keyof typeof EXIT;
+
+/** One line a code, as every `--help` prints those its command can give. */
+export const EXIT_MEANING: Record<ExitName, string> = {
+  ok: 'goal met',
+  bug: 'a bug in lm',
+  usage: 'usage or settings',
+  belowThreshold: 'passes used up below the threshold; the work is kept',
+  differences: 'verification found differences',
+  source: 'source unreachable or a transient fault; run again',
+  refused: 'a guard refused',
+  protocol: 'authentication, TLS or protocol; retrying will not help',
+  local: 'local disk: space, permission, I/O, journal',
+  locked: 'another task holds the lock',
+  interrupted: 'interrupted (SIGINT)',
+  terminated: 'terminated (SIGTERM)',
+};
