@@ -1,0 +1,70 @@
+// The Sidecar's documents and the native streams' lines: zod shapes and the nouns they become. Nothing unchecked passes inward.
+
+import { z } from 'zod';
+import { LmError } from '../errors.js';
+import type { Refusal } from './frames.js';
+
+const count = z.int().nonnegative();
+
+/** One element of a Sidecar listing (InstanceFileInfo). `size` is -1 for a directory; `lastModifiedTime` is in ms, floored. */
+export const InstanceFileInfo = z.object({
+  fileUrl: z.string(),
+  size: z.int().min(-1),
+  fileType: z.enum(['FILE', 'DIRECTORY']),
+  lastModifiedTime: z.int(),
+});
+export type InstanceFileInfo = z.infer<typeof InstanceFileInfo>;
+
+/** LiveMigrationStatus. `endTime` is in epoch ms, a number exactly when COMPLETED. */
+export const LiveMigrationStatus = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('NOT_COMPLETED'), endTime: z.null().optional() }),
+  z.object({ state: z.literal('COMPLETED'), endTime: z.int() }),
+]);
+export type LiveMigrationStatus = z.infer<typeof LiveMigrationStatus>;
+
+/** DigestResponse. `digestAlgorithm` is the request's own spelling. */
+export const DigestResponse = z.object({ digest: z.string(), digestAlgorithm: z.string() });
+export type DigestResponse = z.infer<typeof DigestResponse>;
+
+/** An error's body. Guards send `status` alone. */
+export const ErrorBody = z.object({ status: z.string(), code: z.int().optional(), message: z.string().optional() });
+export type ErrorBody = z.infer<typeof ErrorBody>;
+
+/** How one file of a /digests request ended; `index` counts the request's files from 0, in its order. */
+export type FileDigest =
+  | { index: number; digest: string }
+  | { index: number; digest: null; result: Refusal; message: string };
+
+/** A line of the answer to /digests. Without an end line the answer is cut. */
+export type DigestLine = FileDigest | { type: 'progress'; bytes: number } | { type: 'end'; files: number };
+
+const DigestLineShape = z.union([
+  z.tuple([count, z.string()]).transform(([index, digest]): DigestLine => ({ index, digest })),
+  z
+    .tuple([count, z.null(), z.enum(['changed', 'vanished', 'failed']), z.string()])
+    .transform(([index, digest, result, message]): DigestLine => ({ index, digest, result, message })),
+  z.object({ type: z.literal('progress'), bytes: count }),
+  z.object({ type: z.literal('end'), files: count }),
+]);
+
+/** Without its newline. */
+export function writeDigestLine(line: DigestLine): string {
+  if ('type' in line) return JSON.stringify(line);
+  return JSON.stringify('result' in line ? [line.index, null, line.result, line.message] : [line.index, line.digest]);
+}
+
+export const readDigestLine = (text: string): DigestLine => parseAs(DigestLineShape, text, 'a line of digests');
+
+/** A whole document that came from the other side. `what` is what the error names. */
+export function parseAs<T>(shape: z.ZodType<T>, text: string, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new LmError('protocol', `${what} is not JSON`, { cause });
+  }
+  const result = shape.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new LmError('protocol', `${what} has an unexpected ${issue.path.join('.') || 'shape'}: ${issue.message}`);
+}

@@ -1,0 +1,179 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { BLOCK_BYTES, BLOCK_HASH_BYTES, blocksOf, createBlockHash } from '../../src/files/block-hash.js';
+import {
+  createFrameReader,
+  type FetchRequest,
+  MAX_BUNDLE_BYTES,
+  MAX_RANGE_BYTES,
+  readFetchRequest,
+  trailerBytes,
+  writeFetchRequest,
+  writeFrameHead,
+} from '../../src/wire/frames.js';
+import { MAX_PARTS, type Part } from '../../src/wire/parts.js';
+
+const hash = await createBlockHash();
+
+/** A frame as the contract describes it, built a second way: everything in one piece. */
+function frame(bytes: Uint8Array, status = 0): Buffer {
+  const hashes = Buffer.alloc(blocksOf(bytes.length) * BLOCK_HASH_BYTES);
+  for (let i = 0; i < blocksOf(bytes.length); i++) {
+    hash.reset();
+    hash.update(bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
+    hash.endBlock(hashes, i * BLOCK_HASH_BYTES);
+  }
+  return Buffer.concat([writeFrameHead({ length: bytes.length }), bytes, Buffer.from([status]), hashes]);
+}
+
+/** Feeds the stream cut after each of `cuts` bytes and returns what the sink was told. */
+function read(stream: Uint8Array, lengths: number[], cuts: number[]) {
+  const told: { bytes: Buffer; end?: string; refused?: string }[] = lengths.map(() => ({ bytes: Buffer.alloc(0) }));
+  const reader = createFrameReader(
+    lengths,
+    {
+      refused: (i, result, message) => {
+        told[i]!.refused = `${result}: ${message}`;
+      },
+      bytes: (i, chunk, position) => {
+        expect(position).toBe(told[i]!.bytes.length);
+        told[i]!.bytes = Buffer.concat([told[i]!.bytes, chunk]);
+      },
+      end: (i, end) => {
+        told[i]!.end = end;
+      },
+    },
+    hash,
+  );
+  let from = 0;
+  for (const cut of [...cuts, stream.length]) {
+    const to = Math.min(stream.length, Math.max(from, cut));
+    if (to > from) reader.push(stream.subarray(from, to));
+    from = to;
+  }
+  return { told, done: reader.done() };
+}
+
+describe('createBlockHash', () => {
+  test('is XXH64 with seed 0, little-endian', async () => {
+    const out = Buffer.alloc(16);
+    hash.reset();
+    hash.endBlock(out, 0); // xxhsum -H64 of nothing: ef46db3751d8e999
+    hash.update(Buffer.from('abc')); // 44bc2cf5ad770999
+    hash.endBlock(out, 8);
+    expect(out.toString('hex')).toBe('99e9d85137db46ef990977adf52cbc44');
+  });
+});
+
+describe('createFrameReader', () => {
+  const parts = [Buffer.from('hello\n'), Buffer.alloc(0), Buffer.from('x')];
+  const refusal = Buffer.from('{"length":0,"result":"vanished","message":"no such file"}\n');
+  const stream = Buffer.concat([frame(parts[0]!), frame(parts[1]!), refusal, frame(parts[2]!, 1)]);
+  const lengths = [6, 0, 3, 1];
+
+  test('tells the same wherever the stream is cut', () => {
+    const whole = read(stream, lengths, []);
+    expect(whole.done).toBe(true);
+    expect(whole.told.map((t) => t.end ?? t.refused)).toEqual([
+      'as-promised',
+      'as-promised',
+      'vanished: no such file',
+      'changed',
+    ]);
+    for (let cut = 0; cut <= stream.length; cut++) expect(read(stream, lengths, [cut])).toEqual(whole);
+  });
+
+  test('is never done before the last byte, and ends no part early', () => {
+    for (let cut = 0; cut < stream.length; cut++) {
+      const { told, done } = read(stream.subarray(0, cut), lengths, []);
+      expect(done).toBe(false);
+      expect(told[3]!.end).toBeUndefined();
+    }
+  });
+
+  test('finds a flipped byte in any block', () => {
+    const bytes = Buffer.alloc(2 * BLOCK_BYTES + 3, 7);
+    const good = frame(bytes);
+    const head = writeFrameHead({ length: bytes.length }).length;
+    for (const at of [0, BLOCK_BYTES, 2 * BLOCK_BYTES + 2, bytes.length + 1, bytes.length + 24]) {
+      const bad = Buffer.from(good);
+      bad[head + at]! ^= 1;
+      expect(read(bad, [bytes.length], []).told[0]!.end).toBe('damaged');
+    }
+    expect(read(good, [bytes.length], []).told[0]!.end).toBe('as-promised');
+    expect(good.length).toBe(head + bytes.length + trailerBytes(bytes.length));
+  });
+
+  test('any cuts of blocks that span chunks', () => {
+    const bytes = Buffer.alloc(BLOCK_BYTES + 77, 1);
+    const stream = frame(bytes);
+    fc.assert(
+      fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
+        cuts.sort((a, b) => a - b);
+        expect(read(stream, [bytes.length], cuts).told[0]!.end).toBe('as-promised');
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test.each([
+    ['another length', frame(Buffer.from('abc')), [4]],
+    ['bytes behind the last frame', Buffer.concat([frame(Buffer.from('a')), Buffer.from('{')]), [1]],
+    ['no JSON', Buffer.from('hello\n'), [1]],
+    ['no length', Buffer.from('{}\n'), [1]],
+    ['null', Buffer.from('null\n'), [1]],
+    ['a refusal of another name', Buffer.from('{"length":0,"result":"gone","message":""}\n'), [1]],
+    ['a head that never ends', Buffer.alloc(9000, 0x20), [1]],
+    ['an unknown status', frame(Buffer.from('a'), 9), [1]],
+  ])('refuses %s', (_, stream, lengths) =>
+    expect(() => read(stream, lengths, [])).toThrow(expect.objectContaining({ code: 'protocol' })),
+  );
+});
+
+describe('readFetchRequest', () => {
+  const part = (name: string, size: string | number = '1'): Part => [name, String(size), '-5', '9'];
+  const range = (offset: number, length: number, size = 200 * BLOCK_BYTES): FetchRequest => ({
+    kind: 'range',
+    offset,
+    length,
+    dirs: [['data/0', [part('x', size)]]],
+  });
+
+  test.each([
+    { kind: 'bundle', dirs: [] },
+    {
+      kind: 'bundle',
+      dirs: [
+        ['data/0', [part('a\nb'), part('é')]],
+        ['data/1/x', [part('c', MAX_BUNDLE_BYTES - 2)]],
+      ],
+    },
+    range(3 * BLOCK_BYTES, MAX_RANGE_BYTES),
+    range(0, 1, 1),
+  ] as FetchRequest[])('reads what was written %#', (request) =>
+    expect(readFetchRequest(writeFetchRequest(request))).toEqual(request),
+  );
+
+  test.each<[string, unknown[]]>([
+    ['its kind is', [{ kind: 'other' }]],
+    ['first line', [[]]],
+    ['exactly one file', [{ kind: 'range', offset: 0, length: 1 }]],
+    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [part('x', MAX_BUNDLE_BYTES + 1)]]]],
+    ['it asks for', [{ kind: 'bundle' }, ['data/0', Array(MAX_PARTS + 1).fill(part('x', 0))]]],
+    ['a multiple of', [{ kind: 'range', offset: 5, length: 1 }, ['data/0', [part('x', 99)]]]],
+    ['ends within', [{ kind: 'range', offset: 0, length: 100 }, ['data/0', [part('x', 99)]]]],
+    ['ends within', [{ kind: 'range', offset: 0, length: MAX_RANGE_BYTES + 1 }, ['data/0', [part('x', 1e12)]]]],
+    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('..')]]]],
+    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('a/b')]]]],
+    ['is not [name', [{ kind: 'bundle' }, ['data/0', [['x', '1', '2']]]]],
+    ['no decimal', [{ kind: 'bundle' }, ['data/0', [['x', '1e3', '2', '3']]]]],
+    ['no decimal', [{ kind: 'bundle' }, ['data/0', [['x', 15, '2', '3']]]]],
+    ['is not [directory', [{ kind: 'bundle' }, { dir: 'data/0' }]],
+  ])('refuses a body where %s', (message, lines) => {
+    const body = Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'));
+    expect(() => readFetchRequest(body)).toThrow(message);
+  });
+
+  test('refuses what is not JSON', () =>
+    expect(() => readFetchRequest(Buffer.from('{"kind":"bundle"'))).toThrow('not JSON'));
+});
