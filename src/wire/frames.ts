@@ -1,7 +1,7 @@
 // A work unit and the frames that answer it, written and read. Knows no files, no sockets and no HTTP.
 
 import { LmError, printable } from '../errors.js';
-import { BLOCK_BYTES, BLOCK_HASH_BYTES, type BlockHash, blocksOf } from '../files/block-hash.js';
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES, type BlockHasher } from '../files/digest.js';
 import { malformed, type Part, type PartsOfDir, readParts, writeParts } from './parts.js';
 
 export const FRAMES_CONTENT_TYPE = 'application/x-lm-frames';
@@ -62,8 +62,10 @@ export const writeFrameHead = (head: FrameHead): Uint8Array => Buffer.from(`${JS
 export const TRAILER_STATUS = { asPromised: 0, changed: 1, failed: 2 } as const;
 export type TrailerStatus = (typeof TRAILER_STATUS)[keyof typeof TRAILER_STATUS];
 
+const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
+
 /** Bytes of the trailer behind `length` bytes: the status, then the XXH64 of each block. */
-export const trailerBytes = (length: number): number => 1 + blocksOf(length) * BLOCK_HASH_BYTES;
+export const trailerBytes = (length: number): number => 1 + blocksOf(length) * BLOCK_DIGEST_BYTES;
 
 /** How one part ended, as the receiver sees it. `damaged`: the bytes that arrived are not those that were hashed. */
 export type FrameEnd = 'as-promised' | 'changed' | 'failed' | 'damaged';
@@ -91,7 +93,7 @@ const MAX_HEAD_BYTES = 8192;
  * Reads the frames of the parts whose promised lengths are given, from chunks cut anywhere, without copying file bytes.
  * It hashes what arrives and compares with the trailers itself.
  */
-export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: BlockHash): FrameReader {
+export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: BlockHasher): FrameReader {
   let index = 0;
   let state: 'head' | 'bytes' | 'trailer' = 'head';
   let position = 0;
@@ -122,7 +124,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     }
     if (head.length !== lengths[index]) throw badFrames(`${head.length} bytes where ${lengths[index]} were promised`);
     position = 0;
-    hashes = new Uint8Array(blocksOf(head.length) * BLOCK_HASH_BYTES);
+    hashes = new Uint8Array(blocksOf(head.length) * BLOCK_DIGEST_BYTES);
     state = head.length === 0 ? 'trailer' : 'bytes';
     return to + 1;
   }
@@ -137,7 +139,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
       at += inBlock;
       position += inBlock;
       if (position % BLOCK_BYTES === 0 || position === length)
-        hash.endBlock(hashes, (blocksOf(position) - 1) * BLOCK_HASH_BYTES);
+        hashes.set(hash.digest(), (blocksOf(position) - 1) * BLOCK_DIGEST_BYTES);
     }
     if (position === length) state = 'trailer';
     return from + bytes.length;
