@@ -7,8 +7,8 @@ export type Failure =
   | { kind: 'idle-reset'; reason: string }
   /** 503 or 429: the source is there and says when to come back. */
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
-  /** The network, or the source for the moment. */
-  | { kind: 'transient'; reason: string; cause?: unknown }
+  /** The network, or the source for the moment; `status` when there was an answer. */
+  | { kind: 'transient'; reason: string; status?: number; cause?: unknown }
   /** Another try would end the same way. */
   | { kind: 'fatal'; error: Error };
 
@@ -97,7 +97,7 @@ export function failureOfStatus(refusal: Refusal, asked: string, where: string, 
   const said = refusal.message ? `: ${printable(refusal.message).slice(0, 300)}` : '';
   const reason = `${asked}: HTTP ${status}${said}`;
   if (status === 503 || status === 429) return { kind: 'busy', reason, ...retryAfter(refusal.retryAfter, nowMs) };
-  if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason };
+  if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, status };
   const [what, hint] = STATUS[status] ?? (status >= 300 && status < 400 ? REDIRECT : OTHER);
   return fatal('protocol', `${what} (${where}, ${reason})`, hint);
 }

@@ -88,9 +88,6 @@ function afterFault(reason: string, cause: unknown, state: RetryState, nowMs: nu
   };
 }
 
-/** A request that was answered, or what stood in its way. */
-export type Attempt<T> = { value: T } | { failure: Failure };
-
 export interface RetryOptions {
   /** The request as people know it, for the `retried` event: `the listing`. */
   what: string;
@@ -104,34 +101,56 @@ export interface RetryOptions {
   now?: () => number;
 }
 
-/** Tries until there is a value. Throws the signal's reason, or the LmError that says why there will be none. */
-export async function withRetry<T>(attempt: () => Promise<Attempt<T>>, options: RetryOptions): Promise<T> {
-  const { signal, sleep = wait, now = performance.now.bind(performance) } = options;
+/** The failures of one request that may be answered piece by piece. */
+export interface Retrier {
+  /** Waits until another try is due. Throws the signal's reason, or the LmError that says why there will be none. */
+  failed(failure: Failure): Promise<void>;
+  /** Something useful has arrived: what went wrong before it is forgotten. */
+  progressed(): void;
+}
+
+export function createRetrier(options: RetryOptions): Retrier {
+  const { what, signal, emit, policy, sleep = wait, now = () => performance.now() } = options;
   let state = NO_FAILURES;
-  for (let tried = 1; ; tried++) {
-    signal.throwIfAborted();
-    const outcome = await settled(attempt, options);
+  let attempt = 0;
+  return {
+    async failed(failure) {
+      signal.throwIfAborted(); // an aborted request fails in many ways; the reason is the signal's
+      const decision = nextDelay(failure, state, now(), policy);
+      if ('error' in decision) throw decision.error;
+      state = decision.state;
+      attempt++;
+      if (failure.kind === 'busy' || failure.kind === 'transient')
+        emit({ type: 'retried', what, attempt, waitMs: decision.waitMs, reason: failure.reason });
+      if (decision.waitMs > 0) await sleep(decision.waitMs, signal);
+    },
+    progressed() {
+      state = NO_FAILURES;
+      attempt = 0;
+    },
+  };
+}
+
+/** A request that was answered, or what stood in its way. */
+export type Attempt<T> = { value: T } | { failure: Failure };
+
+/** Tries until there is a value. Throws what `Retrier.failed` throws. */
+export async function withRetry<T>(attempt: () => Promise<Attempt<T>>, options: RetryOptions): Promise<T> {
+  const retrier = createRetrier(options);
+  for (;;) {
+    options.signal.throwIfAborted();
+    const outcome = await settled(attempt, options.where);
     if ('value' in outcome) return outcome.value;
-    const decision = nextDelay(outcome.failure, state, now(), options.policy);
-    if ('error' in decision) throw decision.error;
-    state = decision.state;
-    tell(outcome.failure, tried, decision.waitMs, options);
-    await sleep(decision.waitMs, signal);
+    await retrier.failed(outcome.failure);
   }
 }
 
-async function settled<T>(attempt: () => Promise<Attempt<T>>, options: RetryOptions): Promise<Attempt<T>> {
+async function settled<T>(attempt: () => Promise<Attempt<T>>, where: string): Promise<Attempt<T>> {
   try {
     return await attempt();
   } catch (error) {
-    options.signal.throwIfAborted(); // an aborted request fails in many ways; the reason is the signal's
-    return { failure: failureOfError(error, options.where) };
+    return { failure: failureOfError(error, where) };
   }
-}
-
-function tell(failure: Failure, attempt: number, waitMs: number, { emit, what }: RetryOptions): void {
-  if (failure.kind === 'fatal' || failure.kind === 'idle-reset') return;
-  emit({ type: 'retried', what, attempt, waitMs, reason: failure.reason });
 }
 
 async function wait(ms: number, signal: AbortSignal): Promise<void> {
