@@ -1,0 +1,135 @@
+// What went wrong on the way to the source, told apart by what another try could change. Reads codes and statuses; never waits.
+
+import { errnoOf, LmError, printable } from '../errors.js';
+
+export type Failure =
+  /** A kept-alive connection had been closed while it was idle: the request was never read. */
+  | { kind: 'idle-reset'; reason: string }
+  /** 503 or 429: the source is there and says when to come back. */
+  | { kind: 'busy'; reason: string; retryAfterMs?: number }
+  /** The network, or the source for the moment; `status` when there was an answer. */
+  | { kind: 'transient'; reason: string; status?: number; cause?: unknown }
+  /** Another try would end the same way. */
+  | { kind: 'fatal'; error: Error };
+
+const TRANSIENT_CODES = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE'],
+  ...['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'EAI_AGAIN'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET', 'UND_ERR_CLOSED'],
+  ...['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_REQ_RETRY'],
+]);
+
+/** Ways in which the other end of an idle connection is found gone. */
+const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
+
+const TLS_CODES = /^(ERR_SSL_|ERR_TLS_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_CA|HOSTNAME_MISMATCH)/;
+
+/**
+ * A thrown error. `where` is the source's origin. `reused` says that the request went out on a kept-alive connection and
+ * not one byte of an answer came back.
+ */
+export function failureOfError(error: unknown, where: string, reused = false): Failure {
+  if (error instanceof LmError) return { kind: 'fatal', error };
+  const { code, text } = innermost(error);
+  if (reused && CLOSED_CODES.has(code)) return { kind: 'idle-reset', reason: 'idle connection closed' };
+  if (TRANSIENT_CODES.has(code)) return { kind: 'transient', reason: REASONS[code] ?? code, cause: error };
+  if (code === 'ENOTFOUND')
+    return fatal(
+      'source',
+      `no such host: ${where}`,
+      'check the name in the URL, and that this host can resolve it',
+      error,
+    );
+  if (code === 'EPROTO' || TLS_CODES.test(code))
+    return fatal('protocol', `no TLS session with ${where}: ${text}`, tlsHint(code), error);
+  if (code.startsWith('HPE_'))
+    return fatal(
+      'protocol',
+      `${where} does not answer in HTTP: ${text}`,
+      'if the source serves TLS, write https:// in the URL',
+      error,
+    );
+  return { kind: 'fatal', error: error instanceof Error ? error : new Error(String(error)) };
+}
+
+const REASONS: Record<string, string | undefined> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection closed',
+  ETIMEDOUT: 'connection timed out',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network unreachable',
+  EAI_AGAIN: 'name lookup failed for now',
+  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'the answer stopped coming',
+  UND_ERR_SOCKET: 'connection closed',
+};
+
+/** undici and `net` wrap the error that matters as a cause, or one per address tried in an AggregateError. */
+function innermost(error: unknown): { code: string; text: string } {
+  const seen = error as { cause?: unknown; errors?: unknown[] } | null;
+  const code = errnoOf(error);
+  const inner = seen?.cause ?? seen?.errors?.[0];
+  if (inner && (code === undefined || errnoOf(inner) !== undefined)) return innermost(inner);
+  return { code: code ?? '', text: error instanceof Error ? error.message : String(error) };
+}
+
+function tlsHint(code: string): string {
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'renew the certificate, or set the clocks';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'use a host name the certificate was issued for';
+  if (/ALERT/.test(code)) return 'give a client certificate the source trusts with --client-cert and --client-key';
+  if (/WRONG_VERSION|PACKET_LENGTH/.test(code) || code === 'EPROTO')
+    return 'if the source serves plain HTTP, write http:// in the URL';
+  return 'give the authority that signed the source’s certificate with --ca-cert';
+}
+
+/** An answer that is not a success. `message` is what the source said about it, if anything. */
+export interface Refusal {
+  status: number;
+  retryAfter?: string | undefined;
+  message?: string | undefined;
+}
+
+/** `asked` names the request as people know it: `the listing`. `nowMs` is the wall clock, for a Retry-After that is a date. */
+export function failureOfStatus(refusal: Refusal, asked: string, where: string, nowMs: number): Failure {
+  const { status } = refusal;
+  const said = refusal.message ? `: ${printable(refusal.message).slice(0, 300)}` : '';
+  const reason = `${asked}: HTTP ${status}${said}`;
+  if (status === 503 || status === 429) return { kind: 'busy', reason, ...retryAfter(refusal.retryAfter, nowMs) };
+  if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, status };
+  const [what, hint] = STATUS[status] ?? (status >= 300 && status < 400 ? REDIRECT : OTHER);
+  return fatal('protocol', `${what} (${where}, ${reason})`, hint);
+}
+
+const REDIRECT: [string, string] = [
+  'the source redirects, which is never followed',
+  'give the URL of the agent itself',
+];
+const OTHER: [string, string] = [
+  'the source refused a request',
+  'check that the URL is that of an lm agent or a Sidecar',
+];
+
+const STATUS: Record<number, [what: string, hint: string] | undefined> = {
+  401: ['the source wants a token', 'give the source’s token with --token-file'],
+  403: ['the source forbids this', 'check the token or the client certificate, and what it is allowed to do'],
+  404: [
+    'live migration is not enabled on that host',
+    'check the URL, and that the host is a source in its migration map',
+  ],
+  421: ['the source does not know itself by this name', 'use the name or address its own configuration has'],
+};
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3); anything else counts as not given. */
+function retryAfter(text: string | undefined, nowMs: number): { retryAfterMs?: number } {
+  if (text === undefined) return {};
+  if (/^\d+$/.test(text)) return { retryAfterMs: Number(text) * 1000 };
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? {} : { retryAfterMs: Math.max(0, date - nowMs) };
+}
+
+const fatal = (code: 'source' | 'protocol', message: string, hint: string, cause?: unknown): Failure => ({
+  kind: 'fatal',
+  error: new LmError(code, message, { hint, cause }),
+});

@@ -1,0 +1,242 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { LmError } from '../../src/errors.js';
+import type { Event } from '../../src/events.js';
+import { type Failure, failureOfError, failureOfStatus } from '../../src/pull/failure.js';
+import {
+  type Attempt,
+  NO_FAILURES,
+  nextDelay,
+  RETRY_POLICY,
+  type RetryState,
+  withRetry,
+} from '../../src/pull/retry.js';
+
+const WHERE = 'http://source:9043';
+const errno = (code: string, more: object = {}): Error => Object.assign(new Error(`it is ${code}`), { code, ...more });
+const fatalOf = (failure: Failure): LmError => {
+  expect(failure).toMatchObject({ kind: 'fatal' });
+  return (failure as { error: Error }).error as LmError;
+};
+
+describe('a thrown error is told apart', () => {
+  test.each([
+    ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'],
+    ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET'],
+  ])('%s is transient', (code) => {
+    expect(failureOfError(errno(code), WHERE)).toMatchObject({ kind: 'transient' });
+  });
+
+  test.each(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])('%s on an idle connection costs nothing', (code) => {
+    expect(failureOfError(errno(code), WHERE, true)).toMatchObject({ kind: 'idle-reset' });
+  });
+
+  test('a refused connection is never an idle one', () => {
+    expect(failureOfError(errno('ECONNREFUSED'), WHERE, true)).toMatchObject({ kind: 'transient' });
+  });
+
+  test.each<[string, Error, string, RegExp]>([
+    ['an unknown host', errno('ENOTFOUND'), 'source', /check the name/],
+    ['a foreign authority', errno('SELF_SIGNED_CERT_IN_CHAIN'), 'protocol', /--ca-cert/],
+    ['an expired certificate', errno('CERT_HAS_EXPIRED'), 'protocol', /renew/],
+    ['a certificate for another name', errno('ERR_TLS_CERT_ALTNAME_INVALID'), 'protocol', /host name/],
+    ['a missing client certificate', errno('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED'), 'protocol', /--client-cert/],
+    ['TLS spoken to plain HTTP', errno('ERR_SSL_WRONG_VERSION_NUMBER'), 'protocol', /http:\/\//],
+    ['something that is not HTTP', errno('HPE_INVALID_CONSTANT'), 'protocol', /https:\/\//],
+  ])('%s is final, with what to do about it', (_, error, code, hint) => {
+    const fatal = fatalOf(failureOfError(error, WHERE));
+    expect(fatal.code).toBe(code);
+    expect(fatal.hint).toMatch(hint);
+    expect(fatal.message).toContain(WHERE);
+  });
+
+  test('the cause that matters is found behind wrappers', () => {
+    const wrapped = new TypeError('fetch failed', { cause: new AggregateError([errno('ECONNREFUSED')]) });
+    expect(failureOfError(wrapped, WHERE)).toMatchObject({ kind: 'transient', reason: 'connection refused' });
+  });
+
+  test('our own errors and bugs pass through unchanged', () => {
+    const ours = new LmError('local', 'cannot write');
+    const bug = new TypeError('undefined is not a function');
+    expect(fatalOf(failureOfError(ours, WHERE))).toBe(ours);
+    expect(fatalOf(failureOfError(bug, WHERE))).toBe(bug);
+  });
+});
+
+describe('an answer without success is told apart', () => {
+  const NOW = Date.UTC(2026, 0, 1);
+  const of = (status: number, more: object = {}): Failure => failureOfStatus({ status, ...more }, 'a file', WHERE, NOW);
+
+  test.each([408, 500, 502, 504, 507])('%i is transient', (status) => {
+    expect(of(status)).toMatchObject({ kind: 'transient', reason: `a file: HTTP ${status}` });
+  });
+
+  test.each<[number, RegExp]>([
+    [301, /redirects/],
+    [400, /refused a request/],
+    [401, /wants a token/],
+    [403, /forbids/],
+    [404, /not enabled/],
+    [416, /refused a request/],
+    [421, /by this name/],
+    [501, /refused a request/],
+  ])('%i is final', (status, message) => {
+    const fatal = fatalOf(of(status));
+    expect(fatal.code).toBe('protocol');
+    expect(fatal.message).toMatch(message);
+    expect(fatal.hint).toBeDefined();
+  });
+
+  test.each<[string | undefined, number | undefined]>([
+    [undefined, undefined],
+    ['7', 7_000],
+    ['0', 0],
+    ['Thu, 01 Jan 2026 00:00:09 GMT', 9_000],
+    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
+    ['soon', undefined],
+    ['-1 second', undefined],
+  ])('503 and 429 with Retry-After %s wait %s ms', (retryAfter, retryAfterMs) => {
+    for (const status of [503, 429])
+      expect(of(status, { retryAfter })).toEqual({
+        kind: 'busy',
+        reason: `a file: HTTP ${status}`,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      });
+  });
+
+  test('what the source says is repeated, and cannot forge a line', () => {
+    expect(fatalOf(of(400, { message: 'no\nerror: all is well' })).message).toContain('no\\nerror: all is well');
+  });
+});
+
+const FAULT: Failure = { kind: 'transient', reason: 'connection reset' };
+const BUSY: Failure = { kind: 'busy', reason: 'HTTP 503' };
+const IDLE: Failure = { kind: 'idle-reset', reason: 'idle connection closed' };
+
+/** Follows the decisions, the clock moving by each wait and by what each try takes. */
+function follow(failures: Iterable<Failure>, tryMs = 0): { waits: number[]; error?: LmError } {
+  let state: RetryState = NO_FAILURES;
+  let now = 1_000;
+  const waits: number[] = [];
+  for (const failure of failures) {
+    now += tryMs;
+    const decision = nextDelay(failure, state, now);
+    if ('error' in decision) return { waits, error: decision.error as LmError };
+    waits.push(decision.waitMs);
+    now += decision.waitMs;
+    state = decision.state;
+  }
+  return { waits };
+}
+
+const times = (n: number, failure: Failure): Failure[] => Array<Failure>(n).fill(failure);
+
+describe('the policy', () => {
+  test('five tries, the waits doubling from half a second', () => {
+    const { waits, error } = follow(times(9, FAULT));
+    expect(waits).toEqual([500, 1000, 2000, 4000]);
+    expect(error).toMatchObject({
+      code: 'source',
+      message: 'the source cannot be reached: connection reset (after 5 tries)',
+    });
+  });
+
+  test('30 seconds together, counted from the first failure', () => {
+    expect(follow(times(9, FAULT), 10_000)).toMatchObject({ waits: [500, 1000, 2000], error: { code: 'source' } });
+    expect(follow(times(9, FAULT), 100_000)).toMatchObject({ waits: [500], error: { code: 'source' } });
+  });
+
+  test('idle connections cost no try, no wait, and come to an end', () => {
+    expect(follow([...times(3, IDLE), ...times(9, FAULT)]).waits).toEqual([0, 0, 0, 500, 1000, 2000, 4000]);
+    expect(follow(times(99, IDLE)).waits).toEqual([...Array(20).fill(0), 500, 1000, 2000, 4000]);
+  });
+
+  test('a busy source is waited for as it says, within bounds', () => {
+    const told = (retryAfterMs: number): Failure => ({ kind: 'busy', reason: '', retryAfterMs });
+    expect(follow([BUSY, told(7_000), told(0), told(3_600_000)]).waits).toEqual([1000, 7000, 100, 60_000]);
+  });
+
+  test('a busy answer takes no try and forgives what went before', () => {
+    const mixed = [...times(4, FAULT), BUSY, ...times(4, FAULT), BUSY, FAULT];
+    expect(follow(mixed).waits).toEqual([500, 1000, 2000, 4000, 1000, 500, 1000, 2000, 4000, 1000, 500]);
+  });
+
+  test('patience with a busy source ends after five minutes', () => {
+    const { waits, error } = follow(times(999, BUSY));
+    expect(waits).toHaveLength(300);
+    expect(error).toMatchObject({ code: 'source', message: 'the source has been too busy for 5 minutes (HTTP 503)' });
+  });
+
+  test('a fatal failure is not tried again', () => {
+    const error = new LmError('protocol', 'no');
+    expect(follow([{ kind: 'fatal', error }])).toEqual({ waits: [], error });
+  });
+
+  test('law: whatever goes wrong, trying ends', () => {
+    const failure = fc.constantFrom(FAULT, BUSY, IDLE);
+    fc.assert(
+      fc.property(fc.infiniteStream(failure), fc.integer({ min: 0, max: 5_000 }), (failures, tryMs) => {
+        const { waits, error } = follow(take(failures, 5_000), tryMs);
+        expect(error?.code).toBe('source');
+        const waited = waits.reduce((sum, ms) => sum + ms, 0);
+        expect(waited).toBeLessThanOrEqual(RETRY_POLICY.busyPatienceMs + RETRY_POLICY.budgetMs);
+      }),
+      { seed: 1, numRuns: 200 },
+    );
+  });
+});
+
+function* take<T>(source: Iterable<T>, count: number): Generator<T> {
+  for (const value of source) {
+    if (count-- === 0) return;
+    yield value;
+  }
+}
+
+describe('withRetry', () => {
+  const run = async (attempts: (() => Attempt<string>)[], signal = new AbortController().signal) => {
+    const events: Event[] = [];
+    const slept: number[] = [];
+    const value = withRetry(async () => attempts.shift()!(), {
+      what: 'the listing',
+      where: WHERE,
+      signal,
+      emit: (event) => events.push(event),
+      sleep: async (ms) => void slept.push(ms),
+      now: () => 0,
+    });
+    return { value: await value.catch((error: unknown) => error), events, slept };
+  };
+
+  test('tells of each wait and ends with the value', async () => {
+    const failures = [() => raise(errno('ECONNRESET')), () => ({ failure: BUSY }), () => ({ value: 'here' })];
+    const { value, events, slept } = await run(failures);
+    expect(value).toBe('here');
+    expect(slept).toEqual([500, 1000]);
+    expect(events).toEqual([
+      { type: 'retried', what: 'the listing', attempt: 1, waitMs: 500, reason: 'connection reset' },
+      { type: 'retried', what: 'the listing', attempt: 2, waitMs: 1000, reason: 'HTTP 503' },
+    ]);
+  });
+
+  test('an abort ends it with the reason given, whatever the request threw', async () => {
+    const controller = new AbortController();
+    const reason = new LmError('interrupted', 'interrupted');
+    const abort = () => {
+      controller.abort(reason);
+      return raise(errno('UND_ERR_ABORTED'));
+    };
+    expect((await run([abort], controller.signal)).value).toBe(reason);
+  });
+
+  test('an abort ends a wait', async () => {
+    const controller = new AbortController();
+    const reason = new LmError('interrupted', 'interrupted');
+    const options = { what: '', where: WHERE, signal: controller.signal, emit: () => controller.abort(reason) };
+    await expect(withRetry(async () => ({ failure: FAULT }), options)).rejects.toBe(reason);
+  });
+});
+
+function raise(error: Error): never {
+  throw error;
+}
