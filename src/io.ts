@@ -1,0 +1,16 @@
+// What a command is given of the process it runs in: streams, environment, a signal to stop. Opens nothing itself.
+
+/** An output stream; `columns` and `isTTY` are there when it is a terminal. */
+export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+
+export interface Io {
+  /** Results and progress. A reader that went away (EPIPE) is no reason to stop; `main` sees to that. */
+  stdout: Output;
+  /** Errors and hints. */
+  stderr: Output;
+  /** Aborted by the first SIGINT or SIGTERM; its reason is already an LmError. */
+  signal: AbortSignal;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Absolute; what relative paths of flags and variables start from. */
+  cwd: string;
+}

@@ -1,0 +1,64 @@
+// Where settings come from, strongest first, and how a stated word becomes a value. Every value knows who stated it.
+
+import { LmError, printable } from '../errors.js';
+import { fileKeyOf, type OptionName, optionOf, type ValueOf } from './options.js';
+
+/** Strongest first. */
+export const SOURCES = ['flag', 'environment', 'file', 'remembered', 'default'] as const;
+
+export interface Origin {
+  source: (typeof SOURCES)[number];
+  /** `--threshold`, `LM_THRESHOLD`, `/etc/lm/lm.yaml:3`, `the first copy`, `default`, `migration_map`. */
+  where: string;
+}
+
+/** One stated value. `text` is as it was stated: one word, or the words of a list. */
+export interface Found {
+  value: unknown;
+  text: string | readonly string[];
+  origin: Origin;
+}
+
+export type Layer = ReadonlyMap<OptionName, Found>;
+
+/** Layers in the order of SOURCES; the last holds the defaults that depend on this host. */
+export type Layers = readonly [flags: Layer, environment: Layer, file: Layer, remembered: Layer, derived: Layer];
+
+/** The strongest statement about `name`, or its default; undefined when there is neither. */
+export function find(layers: Layers, name: OptionName): Found | undefined {
+  for (const layer of layers) {
+    const found = layer.get(name);
+    if (found) return found;
+  }
+  const option = optionOf(name);
+  const text = option.default ?? (option.list ? [] : option.kind.metavar === '' ? 'false' : undefined);
+  return text === undefined ? undefined : read(name, text, { source: 'default', where: 'default' }, '/');
+}
+
+export const pick = <N extends OptionName>(layers: Layers, name: N): ValueOf<N> =>
+  find(layers, name)?.value as ValueOf<N>;
+
+/** Reads what was stated for `name`. Throws `usage`: one line with the key, the place, what it got and what it takes. */
+export function read(name: OptionName, stated: string | readonly string[], origin: Origin, base: string): Found {
+  const option = optionOf(name);
+  const words = typeof stated === 'string' ? [stated] : stated;
+  if (!option.list && words.length !== 1) throw wrong(name, origin, `a list of ${words.length}`);
+  const values = words.map((word) => {
+    const value = option.kind.parse(word, base);
+    if (value === undefined) throw wrong(name, origin, `'${printable(word)}'`, option.kind.suggest?.(word));
+    return value;
+  });
+  return option.list ? { value: values, text: words, origin } : { value: values[0], text: words[0]!, origin };
+}
+
+function wrong(name: OptionName, origin: Origin, got: string, suggestion?: string): LmError {
+  return new LmError('usage', `${label(name, origin)}: got ${got}, takes ${optionOf(name).kind.takes}`, {
+    ...(suggestion === undefined ? {} : { hint: `did you mean ${printable(suggestion)}?` }),
+  });
+}
+
+/** `--threshold`, `LM_THRESHOLD`, `threshold (lm.yaml:3)`: what to change, and where it stands. */
+export function label(name: OptionName, { source, where }: Origin): string {
+  if (source === 'flag' || source === 'environment') return where;
+  return `${fileKeyOf(name) ?? name} (${printable(where)})`;
+}

@@ -1,0 +1,215 @@
+// The one table of options: flags, variables, file keys, defaults and what is remembered are all read from it. Adding an
+// option is adding an entry here. Loads neither commander, yaml nor zod, so that `--help` stays quick.
+
+import {
+  choice,
+  deleteLimit,
+  duration,
+  integer,
+  type Kind,
+  keyPrefix,
+  listen,
+  path,
+  rate,
+  ratio,
+  sourceUrl,
+  statedRoot,
+  text,
+  toggle,
+} from './kinds.js';
+
+export const COMMANDS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'config show', 'demo'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+interface OptionShape {
+  kind: Kind<unknown>;
+  commands: readonly CommandName[];
+  help: string;
+  /** In the words an operator would use; read by `kind` like any other. */
+  default?: string;
+  /** May be given several times; separated by commas in the environment, a list in the file. */
+  list?: true;
+  /** Kept by the first copy for the commands after it. */
+  remembered?: true;
+  /** `argument`: stands without a flag on the command line. `file`: has neither flag nor variable. */
+  given?: 'argument' | 'file';
+  /** The block of the file that holds the key, as in sidecar.yaml. */
+  block?: 'live_migration';
+}
+
+const ALL = COMMANDS;
+const PULL = ['copy', 'verify', 'status'] as const;
+const ON_ROOTS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const;
+
+export const OPTIONS = {
+  url: {
+    kind: sourceUrl,
+    commands: PULL,
+    given: 'argument',
+    remembered: true,
+    help: 'the source: an lm agent or a Cassandra Sidecar',
+  },
+  root: {
+    kind: statedRoot,
+    commands: ON_ROOTS,
+    list: true,
+    remembered: true,
+    help: 'a directory that takes part; repeatable, data may repeat and is numbered in order',
+  },
+  'cassandra-yaml': {
+    kind: path('FILE'),
+    commands: ON_ROOTS,
+    remembered: true,
+    help: 'take the directories, and the port to guard, from this cassandra.yaml',
+  },
+  host: { kind: text('NAME'), commands: ON_ROOTS, help: 'the name or address of this host in migration_map' },
+
+  listen: {
+    kind: listen,
+    commands: ['serve'],
+    default: '127.0.0.1:9043',
+    help: 'where to listen; :PORT means every address',
+  },
+  'max-concurrent-file-requests': {
+    kind: integer(1),
+    commands: ['serve'],
+    default: '20',
+    block: 'live_migration',
+    help: 'file requests under way at once; the next is told to come back',
+  },
+  'tls-cert': { kind: path('FILE'), commands: ['serve'], help: 'certificate chain, PEM' },
+  'tls-key': { kind: path('FILE'), commands: ['serve'], help: 'its key, PEM, readable by its owner only' },
+  'client-ca': { kind: path('FILE'), commands: ['serve'], help: 'demand a client certificate signed by one of these' },
+  insecure: { kind: toggle, commands: ['serve'], help: 'listen beyond loopback though anybody could read everything' },
+  'expire-after': { kind: duration, commands: ['serve'], help: 'stop after this long without a request' },
+  'access-log': { kind: path('FILE'), commands: ['serve'], help: 'append a line a request to FILE' },
+
+  threshold: {
+    kind: ratio,
+    commands: ['copy'],
+    default: '1.0',
+    help: 'stop when this share of the bytes matches; 1.0 is the final pass',
+  },
+  'max-iterations': { kind: integer(1), commands: ['copy'], default: '3', help: 'downloading passes at most' },
+  concurrency: {
+    kind: integer(1),
+    commands: ['copy', 'verify'],
+    default: '10',
+    remembered: true,
+    help: 'requests under way at once',
+  },
+  'dry-run': { kind: toggle, commands: ['copy'], help: 'say what would be done, change nothing' },
+  diff: {
+    kind: choice('mtime', 'size', 'checksum'),
+    commands: ['copy'],
+    default: 'mtime',
+    help: 'what makes two files differ: size and mtime, size alone, or size and digest',
+  },
+  'max-delete': {
+    kind: deleteLimit,
+    commands: ['copy'],
+    default: '50%',
+    help: 'refuse to remove more than this share, or number, of what the destination holds',
+  },
+  only: { kind: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
+  'limit-rate': { kind: rate, commands: ['serve', 'copy'], help: 'bytes a second at most, such as 200MiB/s' },
+  'pre-check': { kind: text('CMD'), commands: ['copy'], help: 'a command that must succeed before every pass' },
+  'guard-port': {
+    kind: integer(1, 65_535),
+    commands: ['copy'],
+    list: true,
+    help: 'refuse while something listens on this port; repeatable',
+  },
+  adopt: { kind: toggle, commands: ['copy'], help: 'give lm a destination that was not empty at the first copy' },
+  'new-source': { kind: toggle, commands: ['copy'], help: 'accept a source, or roots, other than those seen before' },
+  'allow-running': {
+    kind: toggle,
+    commands: ['copy'],
+    help: 'copy though nothing proves that the service here is stopped',
+  },
+
+  algo: {
+    kind: choice('xxhash32', 'md5', 'xxhash64', 'crc32c'),
+    commands: ['verify'],
+    default: 'xxhash32',
+    help: 'digest to compare',
+  },
+  report: { kind: path('FILE'), commands: ['verify'], help: 'write every difference to FILE' },
+  unverified: {
+    kind: toggle,
+    commands: ['complete'],
+    help: 'complete though no verify has passed since the last copy',
+  },
+
+  'token-file': {
+    kind: path('FILE'),
+    commands: ['serve', ...PULL],
+    remembered: true,
+    help: 'bearer token, readable by its owner only',
+  },
+  'ca-cert': { kind: path('FILE'), commands: PULL, remembered: true, help: 'trust these instead of the system, PEM' },
+  'client-cert': { kind: path('FILE'), commands: PULL, remembered: true, help: 'certificate to present, PEM' },
+  'client-key': { kind: path('FILE'), commands: PULL, remembered: true, help: 'its key, readable by its owner only' },
+
+  'files-to-exclude': {
+    kind: text('PATTERN'),
+    commands: ON_ROOTS,
+    list: true,
+    given: 'file',
+    block: 'live_migration',
+    remembered: true,
+    help: 'files left out: glob: or regex: patterns of whole paths',
+  },
+  'dirs-to-exclude': {
+    kind: text('PATTERN'),
+    commands: ON_ROOTS,
+    list: true,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is the Sidecar's
+    default: 'glob:${DATA_FILE_DIR}/*/*/snapshots',
+    given: 'file',
+    block: 'live_migration',
+    remembered: true,
+    help: 'directories left out with all they hold',
+  },
+
+  config: { kind: path('FILE'), commands: ALL, help: 'settings file (./lm.yaml, else /etc/lm/lm.yaml)' },
+  'state-dir': { kind: path('DIR'), commands: ALL, help: 'where lm keeps its records ($XDG_STATE_HOME/lm)' },
+  instance: { kind: text('NAME'), commands: ALL, help: 'which migration of this host is meant, if there are several' },
+  json: { kind: toggle, commands: ALL, help: 'one JSON object a line on stdout' },
+  quiet: { kind: toggle, commands: ALL, help: 'results and errors only' },
+  verbose: { kind: toggle, commands: ALL, help: 'a line for every path' },
+  color: { kind: choice('auto', 'always', 'never'), commands: ALL, default: 'auto', help: 'colours on a terminal' },
+} as const satisfies Record<string, OptionShape>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** An entry as code that goes through the whole table sees it. */
+export type Option = OptionShape;
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+
+export const optionOf = (name: OptionName): Option => OPTIONS[name];
+
+type Single<N extends OptionName> = (typeof OPTIONS)[N]['kind'] extends Kind<infer T> ? T : never;
+
+/** What a setting is once resolved: lists and switches are always there, others may be missing unless they have a default. */
+export type ValueOf<N extends OptionName> = (typeof OPTIONS)[N] extends { list: true }
+  ? Single<N>[]
+  : (typeof OPTIONS)[N] extends { default: string }
+    ? Single<N>
+    : Single<N> extends boolean
+      ? boolean
+      : Single<N> | undefined;
+
+/** `LM_MAX_DELETE`; undefined for what only a file can say. */
+export const variableOf = (name: OptionName): string | undefined =>
+  optionOf(name).given === 'file' ? undefined : `LM_${name.toUpperCase().replaceAll('-', '_')}`;
+
+/** `max_delete`, `roots`, `live_migration.max_concurrent_file_requests`; undefined for what cannot stand in the file. */
+export function fileKeyOf(name: OptionName): string | undefined {
+  if (name === 'config') return undefined;
+  if (name === 'root') return 'roots';
+  const key = name.replaceAll('-', '_');
+  const { block } = optionOf(name);
+  return block ? `${block}.${key}` : key;
+}

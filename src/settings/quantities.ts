@@ -1,0 +1,90 @@
+// Words to quantities: rates, durations, shares, addresses. Pure; refuses a number whose unit would have to be guessed.
+
+/** Bytes per unit. Upper and lower case matter: `b` could be bits or bytes, so bits are spelt out. */
+const BYTES_PER_UNIT: Record<string, number | undefined> = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+  bit: 1 / 8,
+  kbit: 1e3 / 8,
+  Kbit: 1e3 / 8,
+  Mbit: 1e6 / 8,
+  Gbit: 1e9 / 8,
+  Kibit: 2 ** 10 / 8,
+  Mibit: 2 ** 20 / 8,
+  Gibit: 2 ** 30 / 8,
+};
+
+/** `200MiB/s`, `25MB/s`, `1Gbit/s` → bytes per second, at least 1; undefined for anything else. */
+export function parseRate(text: string): number | undefined {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)\/s$/.exec(text) ?? [];
+  const perUnit = BYTES_PER_UNIT[unit ?? ''];
+  if (amount === undefined || perUnit === undefined) return undefined;
+  const bytesPerSecond = Math.floor(Number(amount) * perUnit);
+  return bytesPerSecond >= 1 ? bytesPerSecond : undefined;
+}
+
+const MS_PER_UNIT: Record<string, number | undefined> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
+
+/** `30s`, `5m`, `1.5h` → milliseconds, more than 0; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(text) ?? [];
+  const perUnit = MS_PER_UNIT[unit ?? ''];
+  if (amount === undefined || perUnit === undefined) return undefined;
+  const ms = Math.round(Number(amount) * perUnit);
+  return ms > 0 ? ms : undefined;
+}
+
+/** `0.95` or `95%` → 0.95; undefined outside 0 to 1. */
+export function parseRatio(text: string): number | undefined {
+  const ratio = parsePercent(text) ?? parseDecimal(text);
+  return ratio !== undefined && ratio <= 1 ? ratio : undefined;
+}
+
+/** How much a clean may remove: a share of what the destination holds, or a number of entries. */
+export type DeleteLimit = { kind: 'share'; share: number } | { kind: 'count'; entries: number };
+
+/** `50%` → a share, `1000` → a number of entries. */
+export function parseDeleteLimit(text: string): DeleteLimit | undefined {
+  const share = parsePercent(text);
+  if (share !== undefined) return share <= 1 ? { kind: 'share', share } : undefined;
+  const entries = parseInteger(text, 0);
+  return entries === undefined ? undefined : { kind: 'count', entries };
+}
+
+/** Decimal digits only, from `least` to `most`. */
+export function parseInteger(text: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (!/^\d{1,16}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= least && value <= most ? value : undefined;
+}
+
+/** Where an agent listens. `host` is an address or a name, without brackets; `::` stands for every address. */
+export interface ListenAddress {
+  host: string;
+  port: number;
+}
+
+/** `HOST:PORT`, `[::1]:9043`, `:9043` (every address), `9043` (loopback: a short form must not open a door). */
+export function parseListen(text: string): ListenAddress | undefined {
+  const [, bracketed, plain, digits] = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s/]*)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = parseInteger(digits ?? '', 0, 65_535);
+  if (port === undefined) return undefined;
+  if (!text.includes(':')) return { host: '127.0.0.1', port };
+  return { host: bracketed ?? (plain || '::'), port };
+}
+
+function parsePercent(text: string): number | undefined {
+  const amount = text.endsWith('%') ? parseDecimal(text.slice(0, -1)) : undefined;
+  return amount === undefined ? undefined : amount / 100;
+}
+
+const parseDecimal = (text: string): number | undefined =>
+  /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : undefined;
