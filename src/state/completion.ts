@@ -1,0 +1,82 @@
+// Whether this host's part of the migration is complete, in the Sidecar's format and file name. Complete is one-way: only
+// `lm reset` clears it. A record that cannot be read is never taken for "not complete".
+
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { errnoOf, LmError, localError } from '../errors.js';
+import { createFileAtomically, parseRecord, readRecord, recordText, removeFile } from './atomic-file.js';
+
+/** The Sidecar's LiveMigrationStatus; `endTime` in milliseconds since the epoch. */
+export type Completion = { state: 'NOT_COMPLETED'; endTime: null } | { state: 'COMPLETED'; endTime: number };
+
+const NOT_COMPLETED: Completion = { state: 'NOT_COMPLETED', endTime: null };
+const CompletionRecord = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('NOT_COMPLETED'), endTime: z.null() }),
+  z.object({ state: z.literal('COMPLETED'), endTime: z.int().nonnegative() }),
+]);
+const HINT = "if the migration is over, write it anew with 'lm reset' and 'lm complete'; else remove that file";
+
+const pathIn = (dir: string): string => join(dir, 'live_migration_status.json');
+
+/** Throws `local` when the record is unreadable or damaged. */
+export const readCompletion = (dir: string): Completion =>
+  readRecord(pathIn(dir), CompletionRecord, HINT) ?? NOT_COMPLETED;
+
+/** Throws `refused` when it is complete already. Of two at once, one wins. */
+export function markComplete(dir: string, nowMs = Date.now()): Completion {
+  const completion: Completion = { state: 'COMPLETED', endTime: nowMs };
+  if (createFileAtomically(pathIn(dir), recordText(completion))) return completion;
+  const known = readCompletion(dir);
+  if (known.state === 'COMPLETED') throw alreadyComplete(known.endTime);
+  throw new LmError('local', `${pathIn(dir)} says NOT_COMPLETED, which lm never writes`, { hint: HINT });
+}
+
+/** What a copy, a verification or a second completion is told. */
+export const alreadyComplete = (endTime: number): LmError =>
+  new LmError('refused', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
+    hint: "'lm reset' clears the record, if you mean to copy again",
+  });
+
+/** Throws `refused` when complete; the first guard of every command that would change or compare anything. */
+export function refuseIfComplete(dir: string): void {
+  const completion = readCompletion(dir);
+  if (completion.state === 'COMPLETED') throw alreadyComplete(completion.endTime);
+}
+
+/** True when there was a record to clear. */
+export const clearCompletion = (dir: string): boolean => removeFile(pathIn(dir));
+
+/**
+ * A reader for one who asks before every request: a single stat while nothing changes, so that `lm complete`, run by
+ * somebody else, needs no message to take effect. Throws `local` as readCompletion does.
+ */
+export function completionWatcher(dir: string): () => Completion {
+  const path = pathIn(dir);
+  let seen = '';
+  let completion: Completion = NOT_COMPLETED;
+  return () => {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!found) return NOT_COMPLETED;
+    if (versionOf(found) !== seen) [seen, completion] = readVersion(path);
+    return completion;
+  };
+}
+
+const versionOf = (stat: { mtimeNs: bigint; ino: bigint; size: bigint }): string =>
+  `${stat.mtimeNs} ${stat.ino} ${stat.size}`;
+
+/** The version is that of the very file read, should it be replaced between the two calls. */
+function readVersion(path: string): [version: string, Completion] {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const version = versionOf(fstatSync(fd, { bigint: true }));
+    return [version, parseRecord(readFileSync(fd, 'utf8'), path, CompletionRecord, HINT)];
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return ['', NOT_COMPLETED];
+    throw localError('read', path, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}

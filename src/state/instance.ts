@@ -1,0 +1,147 @@
+// Which migration of this host is meant: one directory each, below the state directory. Knows nothing of what is kept in it
+// beyond the record that says which role and roots it is for.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { errnoOf, LmError, localError, printable } from '../errors.js';
+import type { RootKey } from '../files/entry.js';
+import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
+
+export type Role = 'source' | 'destination';
+
+/** What an instance needs to know of a root; `path` is absolute and real, as in `files/roots.ts`. */
+export interface RootPath {
+  key: RootKey;
+  path: string;
+}
+
+/** One migration this host takes part in, and where its state is kept. */
+export interface Instance {
+  name: string;
+  role: Role;
+  /** `<state-dir>/<name>`. */
+  dir: string;
+  roots: RootPath[];
+}
+
+const RECORD = 'instance.json';
+const InstanceRecord = z.object({
+  role: z.enum(['source', 'destination']),
+  roots: z.array(z.object({ key: z.string(), path: z.string() })),
+});
+
+/** The instance for these roots, made when it is new. Throws `usage` when `name` is taken by another role or other roots. */
+export function openInstance(options: {
+  stateDir: string;
+  role: Role;
+  name?: string | undefined;
+  roots: readonly RootPath[];
+}): Instance {
+  const { stateDir, role } = options;
+  const name = checkedName(options.name) ?? instanceName(role, options.roots);
+  const roots = inOrder(options.roots);
+  const dir = join(stateDir, name);
+  makeDirectory(dir);
+  const known = readInstance(stateDir, name);
+  if (known) checkSame(known, role, roots);
+  // An agent keeps no promise about its roots, so they may change; a destination's journal and adoption are about them.
+  if (!known || !sameRoots(known.roots, roots)) writeFileAtomically(join(dir, RECORD), recordText({ role, roots }));
+  return { name, role, dir, roots };
+}
+
+/**
+ * The instance an operator means: by name, else by roots, else the only one there is. Undefined when there is none.
+ * Throws `usage`, listing them, when several would do.
+ */
+export function findInstance(options: {
+  stateDir: string;
+  role?: Role | undefined;
+  name?: string | undefined;
+  roots?: readonly RootPath[] | undefined;
+}): Instance | undefined {
+  const { stateDir, role } = options;
+  const name = checkedName(options.name);
+  if (name !== undefined) return checkRole(readInstance(stateDir, name), role);
+  const candidates = listInstances(stateDir, role).filter((i) => !options.roots || isFor(i, options.roots));
+  if (candidates.length > 1) throw ambiguous(candidates);
+  return candidates[0];
+}
+
+/** Every instance below `stateDir`, by name. */
+export function listInstances(stateDir: string, role?: Role): Instance[] {
+  const found = directoriesIn(stateDir).map((name) => readInstance(stateDir, name));
+  return found.filter((i) => i !== undefined).filter((i) => !role || i.role === role);
+}
+
+/** `destination-1f2e3d4c`: role and the roots' keys and paths, in whatever order they were given. */
+export function instanceName(role: Role, roots: readonly RootPath[]): string {
+  const lines = inOrder(roots).map((root) => `${root.key}=${root.path}\n`);
+  return `${role}-${createHash('sha256').update(lines.join('')).digest('hex').slice(0, 8)}`;
+}
+
+function readInstance(stateDir: string, name: string): Instance | undefined {
+  const dir = join(stateDir, name);
+  const hint = `it says which directories ${dir} is about; remove that directory only if no migration of them is under way`;
+  const record = readRecord(join(dir, RECORD), InstanceRecord, hint);
+  return record && { name, dir, ...record };
+}
+
+const isFor = (instance: Instance, roots: readonly RootPath[]): boolean => sameRoots(instance.roots, inOrder(roots));
+
+const sameRoots = (a: readonly RootPath[], b: readonly RootPath[]): boolean =>
+  a.length === b.length && a.every((root, i) => root.key === b[i]!.key && root.path === b[i]!.path);
+
+const inOrder = (roots: readonly RootPath[]): RootPath[] =>
+  roots.map(({ key, path }) => ({ key, path })).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+
+function checkedName(name: string | undefined): string | undefined {
+  if (name === undefined || (/^[A-Za-z0-9._-]{1,100}$/.test(name) && name !== '.' && name !== '..')) return name;
+  throw new LmError('usage', `instance takes up to 100 letters, digits, '.', '_' and '-', got ${printable(name)}`);
+}
+
+function checkRole(instance: Instance | undefined, role: Role | undefined): Instance | undefined {
+  if (!instance || !role || instance.role === role) return instance;
+  throw new LmError('usage', `instance ${instance.name} is a ${instance.role}, not a ${role}`, {
+    hint: 'give another --instance, or none',
+  });
+}
+
+function checkSame(known: Instance, role: Role, roots: readonly RootPath[]): void {
+  checkRole(known, role);
+  if (role === 'source' || sameRoots(known.roots, roots)) return;
+  throw new LmError('usage', `instance ${known.name} is for other directories: ${rootsText(known.roots)}`, {
+    hint: 'give another --instance for these directories, or none',
+  });
+}
+
+const ambiguous = (instances: readonly Instance[]): LmError =>
+  new LmError('usage', 'several migrations are known on this host', {
+    details: instances.map((i) => `${i.name}  ${rootsText(i.roots)}`),
+    hint: 'say which one with --instance NAME',
+  });
+
+/** `data/0=/srv/data, commitlog/0=/srv/log`, for people. */
+export const rootsText = (roots: readonly RootPath[]): string =>
+  roots.map((root) => `${root.key}=${printable(root.path)}`).join(', ');
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw localError('create', path, error);
+  }
+}
+
+function directoriesIn(path: string): string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw localError('read', path, error);
+  }
+}
