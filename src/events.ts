@@ -54,6 +54,8 @@ export type Event =
       doing: 'download' | 'verify';
       bytesDone: number;
       bytesTotal: number;
+      /** Of `bytesDone`, what an earlier run had left in parts: counted as done, never into the rate. Absent is 0. */
+      bytesReused?: number;
       filesDone: number;
       filesTotal: number;
     }

@@ -46,6 +46,8 @@ export interface CopyReport {
   maxConcurrency: number;
   status: Iteration[];
   dryRun: boolean;
+  /** The key prefix the run was confined to; such a run never stands for the final pass. */
+  only?: EntryKey;
 }
 
 export type VerificationState = 'NOT_STARTED' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';

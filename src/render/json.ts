@@ -1,0 +1,101 @@
+// Events as JSON, one object a line, always ended by a `summary`. Prints numbers exactly and never for people.
+
+import { LmError } from '../errors.js';
+import type { Event } from '../events.js';
+import type { Output } from './output.js';
+import type { Renderer } from './renderer.js';
+import { exitName, nextAfterCopy, nextAfterVerify } from './summary.js';
+
+/** Raised only when a field changes its meaning or goes; new fields and types may come at any time. */
+export const JSON_SCHEMA = 1;
+
+const PROGRESS_EVERY_MS = 1_000;
+
+export interface JsonOptions {
+  quiet: boolean;
+  verbose: boolean;
+  now: () => number;
+}
+
+/** The summary is held back until `close`, so that it is the last line however the run ends. */
+export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOptions): Renderer {
+  let run: string | null = null;
+  let summary: Record<string, unknown> | undefined;
+  let lastProgress = Number.NEGATIVE_INFINITY;
+  let closed = false;
+
+  const write = (type: string, fields: object): void =>
+    stdout.write(`${stringify({ schema: JSON_SCHEMA, type, ts: new Date(now()).toISOString(), run, ...fields })}\n`);
+
+  const wanted = (event: Event): boolean => {
+    switch (event.type) {
+      case 'progress': {
+        if (quiet || now() - lastProgress < PROGRESS_EVERY_MS) return false;
+        lastProgress = now();
+        return true;
+      }
+      case 'item':
+        return verbose || (event.dryRun && !quiet);
+      case 'planned':
+        return !quiet || event.dryRun;
+      case 'file-problem':
+        return verbose || event.result === 'failed';
+      case 'warning':
+      case 'difference':
+        return true;
+      case 'sync-point':
+        return false;
+      default:
+        return !quiet;
+    }
+  };
+
+  return {
+    emit(event) {
+      if (event.type === 'run-started') run = event.run;
+      if (event.type === 'copy-ended' || event.type === 'verify-ended') summary = summaryOf(event);
+      else if (wanted(event)) write(event.type, fieldsOf(event));
+    },
+    say(type, fields) {
+      if (type === 'summary') summary = { exitCode: 0, result: exitName(0), ...fields };
+      else write(type, fields);
+    },
+    fail(error, exitCode) {
+      const fields = errorFields(error);
+      write('error', fields);
+      summary = { ...summary, exitCode, result: exitName(exitCode), message: fields.message };
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      write('summary', summary ?? { exitCode: 0, result: exitName(0) });
+    },
+  };
+}
+
+/** JSON has neither 64-bit integers nor infinities: bigints become decimal strings, the latter null. */
+export const stringify = (value: object): string =>
+  JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? String(field) : field));
+
+function fieldsOf(event: Event): object {
+  if (event.type === 'iteration-ended') return event.iteration;
+  if (event.type === 'difference') return event.difference;
+  const { type: _, ...fields } = event;
+  return fields;
+}
+
+function summaryOf(event: Extract<Event, { type: 'copy-ended' | 'verify-ended' }>): Record<string, unknown> {
+  const { exitCode, message, report } = event;
+  const copied = event.type === 'copy-ended';
+  const next = copied ? nextAfterCopy(event) : nextAfterVerify(event);
+  return { command: copied ? 'copy' : 'verify', exitCode, result: exitName(exitCode), message, next, report };
+}
+
+/** Whatever was thrown: an LmError with its code and hint, anything else as the bug it is, with its stack. */
+function errorFields(error: unknown) {
+  if (error instanceof LmError)
+    return { code: error.code, message: error.message, hint: error.hint, details: error.details };
+  return { code: 'bug', message: messageOf(error), stack: error instanceof Error ? error.stack : undefined };
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,45 @@
+// How people read quantities: binary sizes, rates, spans of time, shares. Exact numbers are for JSON and never pass here.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** `0 B`, `1023 B`, `1.0 KiB`, `12.3 GiB`: whole bytes below 1 KiB, one decimal above. -1, the Sidecar's unknown, is `?`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 0) return '?';
+  let value = bytes;
+  let unit = 0;
+  // 1023.95 would print as 1024.0: it belongs to the next unit.
+  while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${Math.floor(value)} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Bytes per second: `88.0 MiB/s`. */
+export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
+
+/** `0.4 s`, `45s`, `3m20s`, `1h05m`, `2d04h`: the two units that matter. */
+export function formatSpan(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return formatEta(ms);
+}
+
+/** Like `formatSpan` in whole seconds rounded up, so that it reads 0 only for 0. */
+export function formatEta(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  const pad = (n: number) => String(n).padStart(2, '0');
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${pad(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${pad(Math.floor((seconds % 3_600) / 60))}m`;
+  return `${Math.floor(seconds / 86_400)}d${pad(Math.floor((seconds % 86_400) / 3_600))}h`;
+}
+
+/** A share of one as `99.98 %`, rounded down: only 1 itself reads `100 %`. */
+export function formatShare(ratio: number): string {
+  if (ratio >= 1) return '100 %';
+  const hundredths = Math.floor(ratio * 10_000 + 1e-9);
+  return `${Math.min(hundredths, 9_999) / 100} %`;
+}
+
+/** `1 entry`, `812 entries`. */
+export const formatEntries = (count: number): string => `${count} ${count === 1 ? 'entry' : 'entries'}`;

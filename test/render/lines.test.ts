@@ -1,0 +1,147 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Event } from '../../src/events.js';
+import { linesOf } from '../../src/render/lines.js';
+import { iteration } from './samples.js';
+
+const NORMAL = { quiet: false, verbose: false };
+const QUIET = { quiet: true, verbose: false };
+const VERBOSE = { quiet: false, verbose: true };
+
+const GIB = 1024 ** 3;
+
+const texts = (event: Event, volume = NORMAL) => linesOf(event, volume).map((line) => line.text);
+
+const item = (fields: Partial<Extract<Event, { type: 'item' }>> = {}): Event => ({
+  type: 'item',
+  action: 'copy',
+  key: 'data/0/ks/t/nb 1.db',
+  bytes: 12.3 * GIB,
+  reason: 'new',
+  dryRun: false,
+  ...fields,
+});
+
+const planned = (dryRun: boolean): Event => ({
+  type: 'planned',
+  iteration: 0,
+  download: { entries: 812, bytes: 12.3 * GIB },
+  remove: { entries: 41, bytes: 1.1 * GIB },
+  unchanged: { entries: 120_331, bytes: 40 * GIB },
+  totalSize: 52.3 * GIB,
+  totalFiles: 121_143,
+  matchRatio: 0.76,
+  dryRun,
+});
+
+describe('the itemised line', () => {
+  test.each([
+    [item(), 'copy    new            12.3 GiB  data/0/ks/t/nb 1.db'],
+    [item({ action: 'remove', reason: 'foreign', bytes: 0 }), 'remove  foreign             0 B  data/0/ks/t/nb 1.db'],
+    [item({ action: 'fix', reason: 'link-target', bytes: 9 }), 'fix     link-target         9 B  data/0/ks/t/nb 1.db'],
+    [item({ dryRun: true }), 'would copy    new            12.3 GiB  data/0/ks/t/nb 1.db'],
+  ])('%#', (event, line) => expect(texts(event, VERBOSE)).toEqual([line]));
+
+  test('is told with --verbose or of a dry run, never with --quiet', () => {
+    expect(texts(item())).toEqual([]);
+    expect(texts(item({ dryRun: true }))).toHaveLength(1);
+    expect(texts(item({ dryRun: true }), QUIET)).toEqual([]);
+  });
+});
+
+describe('the plan', () => {
+  test('reads alike for dry and real runs', () => {
+    expect(texts(planned(true))).toEqual(['plan: 812 to copy (12.3 GiB), 41 to remove (1.1 GiB), 120331 unchanged']);
+    expect(texts(planned(false))).toEqual(texts(planned(true)));
+  });
+
+  test('is the result of a dry run, so --quiet keeps it', () => {
+    expect(texts(planned(true), QUIET)).toHaveLength(1);
+    expect(texts(planned(false), QUIET)).toEqual([]);
+  });
+});
+
+describe('names', () => {
+  const forged = 'data/0/x\nremove  foreign  0 B  data/0/\u202ey\u001b[2K';
+
+  test.each([
+    ['item', item({ key: forged })],
+    ['file-problem', { type: 'file-problem', key: forged, result: 'failed', message: 'EIO' }],
+    ['difference', { type: 'difference', difference: { key: forged, reason: 'link-target', source: forged } }],
+    [
+      'excluded',
+      {
+        type: 'listed',
+        side: 'source',
+        entries: 1,
+        bytes: 0,
+        excluded: 1,
+        firstExcluded: [forged],
+        elapsedMs: 0,
+      },
+    ],
+  ] as [string, Event][])('cannot forge a line: %s', (_, event) => {
+    const lines = texts(event, VERBOSE);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(lines[0]).toContain('x\\nremove');
+  });
+});
+
+describe('what goes where', () => {
+  const failed: Event = { type: 'file-problem', key: 'data/0/a', result: 'failed', message: 'EIO' };
+  const changed: Event = { type: 'file-problem', key: 'data/0/a', result: 'changed', message: '' };
+
+  test('a warning and its hint go to stderr, also when quiet', () =>
+    expect(linesOf({ type: 'warning', text: 'clock skew', hint: 'set the clock' }, QUIET)).toEqual([
+      { to: 'stderr', text: 'warning: clock skew', tone: 'warn' },
+      { to: 'stderr', text: '  hint: set the clock', tone: 'plain' },
+    ]));
+
+  test('a failed file is a problem; a changed one is the life of a source', () => {
+    expect(linesOf(failed, QUIET)).toMatchObject([{ to: 'stderr', text: 'failed  data/0/a: EIO' }]);
+    expect(linesOf(changed, NORMAL)).toEqual([]);
+    expect(linesOf(changed, VERBOSE)).toMatchObject([{ to: 'stdout', text: 'changed  data/0/a' }]);
+  });
+
+  test('a difference is a result', () =>
+    expect(
+      linesOf(
+        {
+          type: 'difference',
+          difference: { key: 'data/0/a', reason: 'digest', source: '946b5bf9', destination: 'fb0077f9' },
+        },
+        QUIET,
+      ),
+    ).toMatchObject([{ to: 'stdout', text: 'differs  digest  source 946b5bf9, destination fb0077f9: data/0/a' }]));
+});
+
+describe('the pass', () => {
+  test('has the names of the Sidecar', () =>
+    expect(texts({ type: 'iteration-ended', iteration: iteration({ state: 'DOWNLOAD_COMPLETE' }) })).toEqual([
+      'iteration 0: DOWNLOAD_COMPLETE totalFiles=5 totalSize=1.0MiB filesToDownload=5 bytesToDownload=1.0MiB ' +
+        'filesDownloaded=5 bytesDownloaded=1.0MiB downloadFailures=0 matching=0%',
+    ]));
+
+  test('-1 reads ?, and what happened besides is added', () =>
+    expect(
+      texts({
+        type: 'iteration-ended',
+        iteration: iteration({ bytesToDownload: -1, filesToDownload: -1, filesVanished: 2, filesRemoved: 3 }),
+      })[0],
+    ).toMatch(/filesToDownload=\? bytesToDownload=\? .* filesVanished=2 filesRemoved=3 matching=0%$/));
+});
+
+test('the listing tells what is excluded and names the first paths', () =>
+  expect(
+    texts({
+      type: 'listed',
+      side: 'source',
+      entries: 120_331,
+      bytes: 12.3 * GIB,
+      excluded: 12,
+      firstExcluded: ['data/0/ks/t/snapshots', 'data/0/ks/u/snapshots'],
+      elapsedMs: 400,
+    }),
+  ).toEqual([
+    'source: 120331 entries, 12.3 GiB, listed in 0.4 s; 12 excluded: data/0/ks/t/snapshots, data/0/ks/u/snapshots, …',
+  ]));

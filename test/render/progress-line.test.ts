@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Reading } from '../../src/render/meter.js';
+import { barLine, logLine } from '../../src/render/progress-line.js';
+
+const GIB = 1024 ** 3;
+
+const reading: Reading = {
+  percent: 41,
+  bytesPerSecond: 88 * 1024 ** 2,
+  etaMs: 65_000,
+  progress: {
+    type: 'progress',
+    iteration: 2,
+    doing: 'download',
+    bytesDone: 1.2 * GIB,
+    bytesTotal: 2.9 * GIB,
+    filesDone: 812,
+    filesTotal: 2_000,
+  },
+};
+
+describe('on a terminal', () => {
+  test.each([
+    [
+      120,
+      '41% [================------------------------] 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, ETA 1m05s',
+    ],
+    [60, '41% [====--------] 1.2 GiB of 2.9 GiB, 88.0 MiB/s, ETA 1m05s'],
+    [39, '41% [====-------] 88.0 MiB/s, ETA 1m05s'],
+    [30, '41% 88.0 MiB/s, ETA 1m05s'],
+    [12, '41%'],
+    [1, '4'],
+  ])('%d columns', (width, line) => {
+    const got = barLine(reading, width);
+    expect(got.length).toBeLessThanOrEqual(width);
+    expect(got).toBe(line);
+  });
+
+  test('law: it fits any width', () => {
+    fc.assert(fc.property(fc.nat(200), (width) => barLine(reading, width).length <= width));
+  });
+});
+
+describe('in a log', () => {
+  test('says which pass', () =>
+    expect(logLine(reading)).toBe('iteration 2: 41%, 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, ETA 1m05s'));
+
+  test.each([
+    ['nothing known yet', { bytesPerSecond: undefined, etaMs: undefined }, '? B/s', 'ETA ?'],
+    ['nothing moves', { bytesPerSecond: 0, etaMs: undefined }, '0 B/s', 'stalled'],
+  ])('%s', (_, fields, rate, end) => {
+    const line = logLine({ ...reading, ...fields });
+    expect(line).toContain(rate);
+    expect(line.endsWith(end)).toBe(true);
+  });
+
+  test('all bytes done, files left', () =>
+    expect(logLine({ ...reading, etaMs: undefined, progress: { ...reading.progress, bytesDone: 2.9 * GIB } })).toMatch(
+      /finishing$/,
+    ));
+});
