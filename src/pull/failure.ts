@@ -1,6 +1,7 @@
 // What went wrong on the way to the source, told apart by what another try could change. Reads codes and statuses; never waits.
 
 import { errnoOf, LmError, printable } from '../errors.js';
+import type { LaneFault } from './lane-jobs.js';
 
 export type Failure =
   /** A kept-alive connection had been closed while it was idle: the request was never read. */
@@ -120,6 +121,13 @@ const STATUS: Record<number, [what: string, hint: string] | undefined> = {
   ],
   421: ['the source does not know itself by this name', 'use the name or address its own configuration has'],
 };
+
+/** What a lane met. Damage is the network's: the source hashed what it read, and something else arrived. */
+export function failureOfFault(fault: LaneFault, where: string): Failure {
+  if (fault.kind === 'damaged') return { kind: 'transient', reason: 'bytes were damaged on the way' };
+  if (fault.kind === 'status') return failureOfStatus(fault, 'files', where, Date.now());
+  return failureOfError(Object.assign(new Error(fault.message), { code: fault.code }), where, fault.reused);
+}
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3); anything else counts as not given. */
 function retryAfter(text: string | undefined, nowMs: number): { retryAfterMs?: number } {

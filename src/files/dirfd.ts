@@ -1,0 +1,83 @@
+// Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root.
+
+import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { type EntryKey, parentOf, rootOf } from './entry.js';
+import { pathOf, type Roots } from './roots.js';
+
+/** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
+export interface DirHandle {
+  fd: number;
+  at(name: string): string;
+}
+
+/** Linux resolves /proc/self/fd/N to the open directory itself; elsewhere the real path is checked instead. */
+const HAS_PROC_FD = process.platform === 'linux';
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+const KEPT_OPEN = 32;
+
+/**
+ * The directories in use by one thread, a few of them kept open.
+ * `open` throws the system's error: ENOENT, ENOTDIR or ELOOP when a component is missing or not a directory.
+ */
+export class DirCache {
+  readonly #roots: Roots;
+  /** In order of use, the oldest first. */
+  readonly #open = new Map<EntryKey, DirHandle>();
+
+  constructor(roots: Roots) {
+    this.#roots = roots;
+  }
+
+  open(key: EntryKey): DirHandle {
+    const known = this.#open.get(key);
+    if (known) {
+      this.#open.delete(key);
+      this.#open.set(key, known);
+      return known;
+    }
+    const handle = key === rootOf(key) ? this.#openRoot(key) : this.#openChild(key);
+    this.#open.set(key, handle);
+    if (this.#open.size > KEPT_OPEN) this.#closeOldest();
+    return handle;
+  }
+
+  /** Forgets a directory and what lies below it; called before it is removed or replaced. */
+  forget(key: EntryKey): void {
+    for (const [opened, handle] of this.#open) {
+      if (opened !== key && !opened.startsWith(`${key}/`)) continue;
+      this.#open.delete(opened);
+      closeSync(handle.fd);
+    }
+  }
+
+  close(): void {
+    for (const handle of this.#open.values()) closeSync(handle.fd);
+    this.#open.clear();
+  }
+
+  #openRoot(key: EntryKey): DirHandle {
+    const path = pathOf(this.#roots, key);
+    return handleOf(openSync(path, DIRECTORY), path);
+  }
+
+  #openChild(key: EntryKey): DirHandle {
+    const path = pathOf(this.#roots, key);
+    const parent = this.open(parentOf(key));
+    if (!HAS_PROC_FD && realpathSync(path) !== path)
+      throw Object.assign(new Error(`${path} passes through a symbolic link`), { code: 'ELOOP' });
+    return handleOf(openSync(parent.at(key.slice(key.lastIndexOf('/') + 1)), DIRECTORY), path);
+  }
+
+  #closeOldest(): void {
+    const [key, handle] = this.#open.entries().next().value!;
+    this.#open.delete(key);
+    closeSync(handle.fd);
+  }
+}
+
+function handleOf(fd: number, path: string): DirHandle {
+  const base = HAS_PROC_FD ? `/proc/self/fd/${fd}/` : `${path}/`;
+  return { fd, at: (name) => base + name };
+}

@@ -1,0 +1,226 @@
+// Roots and a filter → the blocks of a listing, in order, with its proof. Reads directories and attributes, never contents.
+
+import { isUtf8 } from 'node:buffer';
+import { type BigIntStats, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { errnoOf, localError, printable } from '../errors.js';
+import { DirCache, type DirHandle } from './dirfd.js';
+import {
+  type Block,
+  compareKeys,
+  type EntryKey,
+  isWithin,
+  joinKey,
+  kindOf,
+  type ListingEnd,
+  type Row,
+  rootOf,
+} from './entry.js';
+import type { Filter } from './filter.js';
+import { pathOf, type Roots } from './roots.js';
+
+export interface WalkOptions {
+  /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
+  only?: EntryKey;
+  rowsPerBlock: number;
+}
+
+const FIRST_FEW = 10;
+
+/** Gone, or no longer a directory, between two calls: left out, as a walk a moment later would have. */
+const VANISHED = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+
+/** Throws `local` when a root itself cannot be opened: an absent root must never look like an empty one. */
+export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions): Generator<Block, ListingEnd> {
+  const walk = new Walk(roots, excludes, options);
+  const { only } = options;
+  const keys = roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));
+  try {
+    for (const key of keys.sort(compareKeys)) yield* walk.root(key);
+  } finally {
+    walk.dirs.close();
+  }
+  return walk.end;
+}
+
+class Walk {
+  readonly dirs: DirCache;
+  readonly end: ListingEnd = {
+    entries: 0,
+    bytes: 0,
+    errors: 0,
+    firstErrors: [],
+    excluded: 0,
+    firstExcluded: [],
+    unnameable: [],
+    devices: {},
+  };
+  readonly #roots: Roots;
+  readonly #excludes: Filter;
+  readonly #options: WalkOptions;
+
+  constructor(roots: Roots, excludes: Filter, options: WalkOptions) {
+    this.#roots = roots;
+    this.dirs = new DirCache(roots);
+    this.#excludes = excludes;
+    this.#options = options;
+  }
+
+  *root(root: EntryKey): Generator<Block> {
+    const dev = this.#deviceOf(root);
+    this.end.devices[root] = `${dev}`;
+    const ahead: { key: EntryKey; dev: bigint; mounted: boolean }[] = [{ key: root, dev, mounted: false }];
+    for (let dir = ahead.pop(); dir; dir = ahead.pop()) {
+      const below: typeof ahead = [];
+      for (const block of this.#blocksOf(dir.key, dir.mounted || dir.key === root)) {
+        const { rows, children, excluded } = block;
+        for (const child of children) {
+          const key = joinKey(dir.key, child.name);
+          const mounted = child.dev !== dir.dev;
+          if (mounted) this.end.devices[key] = `${child.dev}`;
+          below.push({ key, dev: child.dev, mounted });
+        }
+        yield {
+          dir: dir.key,
+          rows,
+          ...(excluded > 0 && { excluded }),
+          ...(dir.mounted && { device: `${dir.dev}` }),
+        };
+      }
+      for (let i = below.length - 1; i >= 0; i--) ahead.push(below[i]!);
+    }
+  }
+
+  #deviceOf(root: EntryKey): bigint {
+    try {
+      return fstatSync(this.dirs.open(root).fd, { bigint: true }).dev;
+    } catch (error) {
+      throw localError('read directory', pathOf(this.#roots, root), error);
+    }
+  }
+
+  /** At least one block, an empty one for a directory that is empty, gone or unreadable. */
+  *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Rows> {
+    let block: Rows = { rows: [], children: [], excluded: 0 };
+    let yielded = false;
+    for (const name of this.#namesIn(key)) {
+      const entry = this.#look(key, name, mountTop, block);
+      if (!entry) continue;
+      block.rows.push(entry.row);
+      if (entry.directory) block.children.push({ name, dev: entry.dev });
+      if (block.rows.length < this.#options.rowsPerBlock) continue;
+      yield block;
+      yielded = true;
+      block = { rows: [], children: [], excluded: 0 };
+    }
+    if (!yielded || block.rows.length > 0 || block.excluded > 0) yield block;
+  }
+
+  #namesIn(key: EntryKey): string[] {
+    const { only } = this.#options;
+    if (only !== undefined && key !== only && isWithin(only, key)) {
+      const [next] = only.slice(key.length + 1).split('/');
+      return [next!];
+    }
+    try {
+      const handle = this.dirs.open(key);
+      const names = readdirSync(handle.at(''));
+      return (names.some((name) => name.includes('\ufffd')) ? this.#nameable(handle, key) : names).sort(compareKeys);
+    } catch (error) {
+      this.#missed(key, error);
+      return [];
+    }
+  }
+
+  /** Reading a directory as text turns every byte that is not UTF-8 into U+FFFD and may merge names: read it again as bytes. */
+  #nameable(handle: DirHandle, key: EntryKey): string[] {
+    const names: string[] = [];
+    for (const bytes of readdirSync(handle.at(''), { encoding: 'buffer' })) {
+      const name = bytes.toString('utf8');
+      if (isUtf8(bytes)) names.push(name);
+      else if (this.#excludes(joinKey(key, name), 'file') || this.#excludes(joinKey(key, name), 'directory'))
+        this.#leaveOut(joinKey(key, name));
+      else if (this.end.unnameable.length < FIRST_FEW) this.end.unnameable.push(escaped(key, bytes));
+    }
+    return names;
+  }
+
+  #look(dir: EntryKey, name: string, mountTop: boolean, block: Rows): Found | undefined {
+    const key = joinKey(dir, name);
+    try {
+      const at = this.dirs.open(dir).at(name);
+      const stat = lstatSync(at, { bigint: true });
+      const directory = stat.isDirectory();
+      if (mountTop && name === 'lost+found' && directory && stat.uid === 0n) return undefined;
+      if (this.#excludes(key, directory ? 'directory' : 'file')) {
+        this.#leaveOut(key);
+        block.excluded++;
+        return undefined;
+      }
+      const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, key) : undefined);
+      if (!row) return undefined;
+      this.end.entries++;
+      if (kindOf(row[3]) === 'file') this.end.bytes += Number(row[1]);
+      return { row, directory, dev: stat.dev };
+    } catch (error) {
+      this.#missed(key, error);
+      return undefined;
+    }
+  }
+
+  /** A link may hold bytes that are not UTF-8 as well; mangling them would make another link. */
+  #linkText(at: string, key: EntryKey): string | null {
+    const bytes = readlinkSync(at, { encoding: 'buffer' });
+    if (isUtf8(bytes)) return bytes.toString('utf8');
+    if (this.end.unnameable.length < FIRST_FEW) this.end.unnameable.push(`${printable(key)} -> ${escaped('', bytes)}`);
+    return null;
+  }
+
+  #leaveOut(key: EntryKey): void {
+    this.end.excluded++;
+    if (this.end.firstExcluded.length < FIRST_FEW) this.end.firstExcluded.push(key);
+  }
+
+  #missed(key: EntryKey, error: unknown): void {
+    const code = errnoOf(error);
+    if (code === undefined) throw error;
+    if (VANISHED.has(code)) return;
+    this.end.errors++;
+    if (this.end.firstErrors.length < FIRST_FEW) this.end.firstErrors.push({ key, message: code });
+  }
+}
+
+interface Rows {
+  rows: Row[];
+  children: { name: string; dev: bigint }[];
+  excluded: number;
+}
+
+interface Found {
+  row: Row;
+  directory: boolean;
+  dev: bigint;
+}
+
+/** `target` is null for a link whose text cannot travel: such an entry has been named and is left out. */
+function rowOf(name: string, stat: BigIntStats, target: string | null | undefined): Row | undefined {
+  if (target === null) return undefined;
+  const row: Row = [
+    name,
+    stat.isFile() ? `${stat.size}` : '0',
+    `${stat.mtimeNs}`,
+    Number(stat.mode),
+    `${stat.ino}`,
+    Number(stat.uid),
+    Number(stat.gid),
+  ];
+  if (target !== undefined) row.push(target);
+  return row;
+}
+
+/** Bytes that are no text, for people: `\xff` for what is not ASCII. */
+function escaped(dir: EntryKey, name: Buffer): string {
+  const text = [...name].map((b) =>
+    b < 0x20 || b > 0x7e ? `\\x${b.toString(16).padStart(2, '0')}` : String.fromCharCode(b),
+  );
+  return dir === '' ? text.join('') : `${printable(dir)}/${text.join('')}`;
+}

@@ -1,0 +1,154 @@
+// One keep-alive connection of a lane: a request out, a response in through one reused buffer. Knows no files.
+
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Pacer } from '../wire/rate.js';
+import { createResponseReader, type ResponseSink } from '../wire/response.js';
+
+/** Where the bytes come from. Plain data: it crosses threads. */
+export interface Origin {
+  host: string;
+  port: number;
+  /** PEM texts; absent for plain HTTP. */
+  tls?: { ca?: string; cert?: string; key?: string };
+  /** Sent as a bearer token. */
+  token?: string;
+}
+
+export interface Request {
+  method: 'GET' | 'POST';
+  /** Sent as it stands: a Sidecar's paths are not percent-encoded. */
+  target: string;
+  headers?: Record<string, string>;
+  body?: Uint8Array;
+}
+
+/** No byte for so long means that the other side is gone. An agent sends something every 5 s at the least. */
+const IDLE_MS = 30_000;
+
+/** TLS hands over 16 KiB records; writing each by itself costs a system call apiece. */
+const GATHER_BYTES = 512 * 1024;
+
+export class Connection {
+  readonly #origin: Origin;
+  readonly #buffer: Uint8Array;
+  readonly #pacer: Pacer;
+  readonly #reader = createResponseReader();
+  #socket: Socket | undefined;
+  #settle: { resolve(): void; reject(error: unknown): void } | undefined;
+  #closes = false;
+  #gathered = 0;
+  #flush: NodeJS.Immediate | undefined;
+
+  /** `buffer` may be shared by the plain connections of a thread: what it holds is used up before the next read. */
+  constructor(origin: Origin, buffer: Uint8Array, pacer: Pacer) {
+    this.#origin = origin;
+    this.#buffer = origin.tls ? new Uint8Array(GATHER_BYTES) : buffer;
+    this.#pacer = pacer;
+  }
+
+  /** Whether the next request would go over a connection that has served one before, and so may have died since. */
+  get reused(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Resolves when the response has been read to its end. Rejects with what the network, the reader or the sink threw. */
+  request(request: Request, sink: ResponseSink): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      this.#reader.expect({
+        head: (head) => {
+          this.#closes = head.closes;
+          sink.head(head);
+        },
+        body: (chunk) => sink.body(chunk),
+        end: () => {
+          sink.end();
+          if (this.#closes) this.close();
+          this.#settle?.resolve();
+          this.#settle = undefined;
+        },
+      });
+      this.#socket ??= this.#open();
+      this.#socket.write(this.#headOf(request));
+      if (request.body) this.#socket.write(request.body);
+    });
+  }
+
+  close(): void {
+    if (this.#flush) clearImmediate(this.#flush);
+    this.#socket?.destroy();
+    this.#socket = undefined;
+  }
+
+  #headOf({ method, target, headers = {}, body }: Request): string {
+    const { host, port, token } = this.#origin;
+    const fields: Record<string, string> = {
+      Host: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      'User-Agent': 'lm',
+      ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+      ...(body && { 'Content-Length': `${body.length}` }),
+      ...headers,
+    };
+    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    return `${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  }
+
+  #open(): Socket {
+    const { host, port, tls } = this.#origin;
+    const onread: OnReadOpts = tls
+      ? { buffer: () => this.#buffer.subarray(this.#gathered), callback: (bytes) => this.#gather(bytes) }
+      : { buffer: this.#buffer, callback: (bytes) => this.#push(this.#buffer.subarray(0, bytes)) };
+    const servername = isIP(host) ? '' : host; // an address is no server name (RFC 6066, 3)
+    const plain = { host, port, noDelay: true, onread };
+    const secured: ConnectionOptions & typeof plain = { ...plain, ...tls, servername, minVersion: 'TLSv1.2' };
+    const socket = tls ? connectTls(secured) : connect(plain);
+    socket.setTimeout(IDLE_MS, () => this.#fail(fault('ETIMEDOUT', 'the source has sent nothing for 30 s')));
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('end', () => this.#fail(fault('ECONNRESET', 'the source closed the connection')));
+    socket.on('close', () => this.#fail(fault('ECONNRESET', 'the connection was closed')));
+    return socket;
+  }
+
+  /** Collects decrypted records until the buffer is nearly full or nothing more has come in this turn of the loop. */
+  #gather(bytes: number): boolean {
+    this.#gathered += bytes;
+    if (this.#gathered > GATHER_BYTES - 32 * 1024) return this.#flushGathered();
+    this.#flush ??= setImmediate(() => this.#flushGathered());
+    return true;
+  }
+
+  #flushGathered(): boolean {
+    if (this.#flush) clearImmediate(this.#flush);
+    this.#flush = undefined;
+    const bytes = this.#gathered;
+    this.#gathered = 0;
+    return bytes === 0 || this.#push(this.#buffer.subarray(0, bytes));
+  }
+
+  /** Returns whether the socket may go on reading at once. */
+  #push(chunk: Uint8Array): boolean {
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+    const waitMs = this.#pacer.take(chunk.length);
+    const socket = this.#socket;
+    if (waitMs <= 0 || !socket) return true;
+    socket.pause();
+    setTimeout(() => socket.resume(), waitMs);
+    return false;
+  }
+
+  #fail(error: unknown): void {
+    const socket = this.#socket;
+    if (this.#gathered > 0 && socket) this.#flushGathered();
+    this.close();
+    this.#settle?.reject(error);
+    this.#settle = undefined;
+  }
+}
+
+const fault = (code: string, message: string): Error => Object.assign(new Error(message), { code });

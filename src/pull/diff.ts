@@ -1,0 +1,290 @@
+// Two sorted listings → what to remove, make, fetch and mend. Pure judgement: no disk, no network, no clock.
+
+import { LmError, printable } from '../errors.js';
+import type { Reason, Share } from '../events.js';
+import {
+  type Block,
+  type EntryKey,
+  isPartName,
+  isWithin,
+  joinKey,
+  type Kind,
+  kindOf,
+  type Row,
+} from '../files/entry.js';
+import { sameTime, type TimeUnit } from '../files/times.js';
+import { type Merged, mergeBlocks, type Pair } from './merge.js';
+
+export interface DiffPolicy {
+  /** What makes a file of equal size the same file. */
+  compare: 'mtime' | 'size' | 'checksum';
+  unit: TimeUnit;
+  /** Whether this process may give files away, so that owners are compared and set. */
+  owners: boolean;
+}
+
+/** Where the decisions go, in the order in which they may be carried out: removals and settlings come children first. */
+export interface PlanSink {
+  /** A foreign entry, or one of the wrong kind. A directory comes after all it held. */
+  remove(dir: EntryKey, row: Row, reason: Reason): void;
+  mkdir(dir: EntryKey, row: Row): void;
+  /** A file or link to bring whole; `row` is the source's. */
+  fetch(dir: EntryKey, row: Row, reason: Reason): void;
+  /** Contents match, or are believed to; mode, owner or time do not. `row` is the source's. */
+  fix(dir: EntryKey, row: Row, reason: Reason): void;
+  /** A directory whose mode, owner or time will have to be set once all below it is done. */
+  settle(dir: EntryKey, row: Row): void;
+  /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
+  check(dir: EntryKey, source: Row, mend: Reason | undefined): void;
+  /** Unfinished bytes of an earlier run. */
+  part(dir: EntryKey, row: Row): void;
+}
+
+/** The plan in numbers. Shares count each entry once; bytes are those of regular files. */
+export interface PlanCounts {
+  /** Of the source, without what is excluded or cannot be copied. */
+  total: Share;
+  /** Files whose bytes are already here; of a share of `total`. */
+  matching: Share;
+  download: Share;
+  /** Entries whose metadata alone differ, directories included. */
+  fix: number;
+  remove: Share;
+  /** Everything of the destination that counts, `remove` included: what the deletion limit is a share of. */
+  local: Share;
+  /** Source entries per root, and sockets, pipes and devices, which are never copied. */
+  rootEntries: Map<EntryKey, number>;
+  special: number;
+  firstSpecial: EntryKey[];
+  /** Foreign directories that stay because of something excluded, or mounted, in them. */
+  shielded: number;
+}
+
+export async function diff(
+  source: AsyncIterable<Block>,
+  local: AsyncIterable<Block>,
+  policy: DiffPolicy,
+  sink: PlanSink,
+): Promise<PlanCounts> {
+  const differ = new Differ(policy, sink);
+  for await (const merged of mergeBlocks(source, local)) differ.see(merged);
+  differ.leaveAll();
+  return differ.counts;
+}
+
+/** A directory on the way down to the one being looked at. */
+interface Frame {
+  key: EntryKey;
+  dir: EntryKey;
+  /** The source's row; undefined when the directory is foreign and `local` is to go. */
+  row?: Row;
+  local?: Row;
+  /** Its own mode, owner or time differ, or something in it changes, which moves its time. */
+  unsettled: boolean;
+  /** Foreign, but something in it must stay. */
+  shielded: boolean;
+  /** On another device than its root: nothing foreign is removed from it. */
+  foreignDevice: boolean;
+  reason: Reason;
+}
+
+const FIRST_FEW = 10;
+
+class Differ {
+  readonly counts: PlanCounts = {
+    total: { entries: 0, bytes: 0 },
+    matching: { entries: 0, bytes: 0 },
+    download: { entries: 0, bytes: 0 },
+    fix: 0,
+    remove: { entries: 0, bytes: 0 },
+    local: { entries: 0, bytes: 0 },
+    rootEntries: new Map(),
+    special: 0,
+    firstSpecial: [],
+    shielded: 0,
+  };
+  readonly #policy: DiffPolicy;
+  readonly #sink: PlanSink;
+  /** From the root down. */
+  readonly #path: Frame[] = [];
+  /** Directories whose row has been seen and whose own blocks are still to come. */
+  readonly #announced = new Map<EntryKey, Frame>();
+
+  constructor(policy: DiffPolicy, sink: PlanSink) {
+    this.#policy = policy;
+    this.#sink = sink;
+  }
+
+  see({ dir, pairs, excluded, device }: Merged): void {
+    const frame = this.#enter(dir);
+    if (device !== undefined) {
+      frame.foreignDevice = true;
+      if (!frame.row) this.#shield();
+    }
+    if (excluded) this.#shield();
+    for (const pair of pairs) this.#judge(frame, pair);
+  }
+
+  leaveAll(): void {
+    while (this.#path.length > 0) this.#leave();
+  }
+
+  #enter(dir: EntryKey): Frame {
+    while (this.#path.length > 0 && !isWithin(dir, this.#path.at(-1)!.key)) this.#leave();
+    const top = this.#path.at(-1);
+    if (top?.key === dir) return top;
+    const frame = this.#announced.get(dir) ?? rootFrame(dir);
+    this.#announced.delete(dir);
+    frame.foreignDevice = top?.foreignDevice ?? false;
+    this.#path.push(frame);
+    return frame;
+  }
+
+  #leave(): void {
+    const frame = this.#path.pop()!;
+    if (frame.dir === '') return;
+    if (frame.row) {
+      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row);
+    } else if (frame.shielded) this.counts.shielded++;
+    else this.#remove(frame.dir, frame.local!, frame.reason);
+  }
+
+  /** What must stay keeps every foreign directory above it. */
+  #shield(): void {
+    for (const frame of this.#path) frame.shielded = true;
+  }
+
+  #judge(frame: Frame, { source, local }: Pair): void {
+    if (source && isPartName(source[0]))
+      throw new LmError(
+        'refused',
+        `the source has a file named like unfinished work of lm: ${printable(joinKey(frame.key, source[0]))}`,
+        {
+          hint: 'remove or exclude it at the source',
+        },
+      );
+    if (source && kindOf(source[3]) === 'other') {
+      this.#special(joinKey(frame.key, source[0]));
+      source = undefined;
+    }
+    if (local && isPartName(local[0])) return this.#sink.part(frame.key, local);
+    if (local && kindOf(local[3]) === 'other' && !source) return this.#shield();
+    if (local) count(this.counts.local, local);
+    if (!source) return local && this.#foreign(frame, local, 'foreign');
+    count(this.counts.total, source);
+    const root = this.#path[0]!.key;
+    this.counts.rootEntries.set(root, (this.counts.rootEntries.get(root) ?? 0) + 1);
+    if (local && kindOf(local[3]) === kindOf(source[3])) return this.#compare(frame, source, local);
+    this.#bring(frame, source, local);
+  }
+
+  /** Absent here, or here as something else. */
+  #bring(frame: Frame, source: Row, local: Row | undefined): void {
+    if (local) this.#foreign(frame, local, 'kind');
+    frame.unsettled = true;
+    const reason = local ? 'kind' : 'new';
+    count(this.counts.download, source);
+    if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
+    this.#sink.mkdir(frame.key, source);
+    this.#announce(frame.key, source, undefined, true, reason);
+  }
+
+  #compare(frame: Frame, source: Row, local: Row): void {
+    const kind = kindOf(source[3]);
+    const metadata = this.#metadataReason(kind, source, local);
+    if (kind === 'directory') {
+      if (metadata) this.counts.fix++;
+      else count(this.counts.matching, source);
+      return this.#announce(
+        frame.key,
+        source,
+        local,
+        metadata !== undefined || !this.#sameTime(source, local),
+        'mtime',
+      );
+    }
+    const reason = this.#contentReason(kind, source, local);
+    const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
+    if (reason === undefined && kind === 'file' && this.#policy.compare === 'checksum' && source[1] !== '0') {
+      frame.unsettled = true; // should the digests differ, the file is replaced
+      return this.#sink.check(frame.key, source, mend);
+    }
+    if (reason) {
+      frame.unsettled = true;
+      count(this.counts.download, source);
+      return this.#sink.fetch(frame.key, source, reason);
+    }
+    count(this.counts.matching, source);
+    if (!mend) return;
+    this.counts.fix++;
+    this.#sink.fix(frame.key, source, mend);
+  }
+
+  #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {
+    if (kind === 'link') return source[7] === local[7] ? undefined : 'link-target';
+    if (source[1] !== local[1]) return 'size';
+    return this.#policy.compare === 'mtime' && !this.#sameTime(source, local) ? 'mtime' : undefined;
+  }
+
+  /** Undefined for what a Sidecar does not tell and what this process could not set. A link's mode means nothing. */
+  #metadataReason(kind: Kind, source: Row, local: Row): Reason | undefined {
+    if (source[5] === null) return undefined;
+    if (kind !== 'link' && (source[3] & 0o7777) !== (local[3] & 0o7777)) return 'mode';
+    return this.#policy.owners && (source[5] !== local[5] || source[6] !== local[6]) ? 'owner' : undefined;
+  }
+
+  #sameTime(source: Row, local: Row): boolean {
+    return sameTime(source[2], local[2], this.#policy.unit);
+  }
+
+  #foreign(frame: Frame, local: Row, reason: Reason): void {
+    if (frame.foreignDevice) return this.#shield();
+    if (frame.row || frame.dir === '') frame.unsettled = true;
+    const key = joinKey(frame.key, local[0]);
+    if (kindOf(local[3]) !== 'directory') return this.#remove(frame.key, local, reason);
+    this.#announced.set(key, { ...rootFrame(key), dir: frame.key, local, reason });
+  }
+
+  #remove(dir: EntryKey, row: Row, reason: Reason): void {
+    count(this.counts.remove, row);
+    this.#sink.remove(dir, row, reason);
+  }
+
+  #announce(dir: EntryKey, row: Row, local: Row | undefined, unsettled: boolean, reason: Reason): void {
+    const key = joinKey(dir, row[0]);
+    this.#announced.set(key, { ...rootFrame(key), dir, row, local, unsettled, reason });
+  }
+
+  #special(key: EntryKey): void {
+    this.counts.special++;
+    if (this.counts.firstSpecial.length < FIRST_FEW) this.counts.firstSpecial.push(key);
+  }
+}
+
+/** A root has no row of its own: it is neither removed nor settled. */
+const rootFrame = (key: EntryKey): Frame => ({
+  key,
+  dir: '',
+  unsettled: false,
+  shielded: false,
+  foreignDevice: false,
+  reason: 'foreign',
+});
+
+function count(share: Share, row: Row): void {
+  share.entries++;
+  share.bytes += Number(row[1]);
+}
+
+/** Bytes that match over bytes in all; 0 of 0 is 1. */
+export const matchRatio = ({ matching, total }: PlanCounts): number =>
+  total.bytes === 0 ? 1 : matching.bytes / total.bytes;
+
+/**
+ * Whether the destination is as near to the source as was asked. Below 1 only bytes count; at 1 every entry must be
+ * there, with its mode, its owner and its link text.
+ */
+export function meets(counts: PlanCounts, successThreshold: number): boolean {
+  if (successThreshold < 1) return matchRatio(counts) >= successThreshold;
+  return counts.download.entries === 0 && counts.fix === 0;
+}

@@ -1,0 +1,228 @@
+// Everything lm does to the destination's files, one entry at a time: parts, publishing, links, directories, removals.
+// Decides nothing; the only code that writes below a root.
+
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { errnoOf, localError } from '../errors.js';
+import { nameHash } from '../files/digest.js';
+import { DirCache, type DirHandle } from '../files/dirfd.js';
+import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
+import { pathOf, type Roots } from '../files/roots.js';
+import { utimesSeconds } from '../files/times.js';
+
+export interface DiskOptions {
+  /** Set owners; only a privileged process can. */
+  owners: boolean;
+  /** For entries whose mode the source does not tell (a Sidecar's). */
+  umask: number;
+}
+
+/** Why an entry could not be put in its place although the disk is well; the entry then counts as failed. */
+export type Obstacle = string;
+
+/** Something that had to stay occupies the name. */
+const OCCUPIED = new Set(['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']);
+
+const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW;
+
+/** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
+export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
+
+/** One thread's hands. Every method throws `local`, naming the path, when the disk refuses. */
+export class Disk {
+  readonly #roots: Roots;
+  readonly #options: DiskOptions;
+  readonly #dirs: DirCache;
+
+  constructor(roots: Roots, options: DiskOptions) {
+    this.#roots = roots;
+    this.#options = options;
+    this.#dirs = new DirCache(roots);
+  }
+
+  /** Directories may have been removed and made again by another thread. */
+  forgetDirectories(): void {
+    this.#dirs.close();
+  }
+
+  /** A new part of a file of `dir`, readable by its owner alone until it is published; one left behind is replaced. */
+  createPart(dir: EntryKey, name: string, bytes?: number): number | Obstacle {
+    const part = partNameOf(name);
+    return this.#in(dir, 'write', joinKey(dir, name), (handle) => {
+      unlinkIfThere(handle.at(part));
+      const fd = openSync(handle.at(part), NEW_PART, 0o600);
+      if (bytes !== undefined) ftruncateSync(fd, bytes);
+      return fd;
+    });
+  }
+
+  /** The part of an earlier run, or undefined when it is gone or not the one that is known by `ino`. */
+  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): number | undefined {
+    try {
+      const fd = openSync(this.#dirs.open(dir).at(partNameOf(name)), OLD_PART);
+      const stat = fstatSync(fd, { bigint: true });
+      if (stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino)) return fd;
+      closeSync(fd);
+      return undefined;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw localError('open the unfinished part of', this.#path(joinKey(dir, name)), error);
+    }
+  }
+
+  inodeOf(fd: number): string {
+    return `${fstatSync(fd, { bigint: true }).ino}`;
+  }
+
+  write(fd: number, bytes: Uint8Array, position: number, key: EntryKey): void {
+    try {
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+    } catch (error) {
+      throw localError('write', this.#path(key), error);
+    }
+  }
+
+  /** Gives the part its owner, mode and time, and then its final name. Closes `fd`. */
+  publish(fd: number, dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name, bytes, mtimeNs, mode, , uid, gid] = row;
+    const key = joinKey(dir, name);
+    try {
+      if (fstatSync(fd).size !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
+      if (this.#options.owners && uid !== null && gid !== null) fchownSync(fd, uid, gid);
+      fchmodSync(fd, uid === null ? 0o666 & ~this.#options.umask : mode & 0o7777);
+      futimesSync(fd, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+    } catch (error) {
+      throw localError('write', this.#path(key), error);
+    } finally {
+      this.close(fd, key);
+    }
+    const failed = this.#do(dir, 'publish', key, (handle) => renameSync(handle.at(partNameOf(name)), handle.at(name)));
+    if (failed !== undefined) this.discardPart(dir, name);
+    return failed;
+  }
+
+  close(fd: number, key: EntryKey): void {
+    try {
+      closeSync(fd);
+    } catch (error) {
+      throw localError('write', this.#path(key), error);
+    }
+  }
+
+  discardPart(dir: EntryKey, name: string): void {
+    this.discard(dir, partNameOf(name));
+  }
+
+  /** Removes an unfinished file by its own name. */
+  discard(dir: EntryKey, part: string): void {
+    this.#do(dir, 'remove', joinKey(dir, part), (handle) => unlinkIfThere(handle.at(part)));
+  }
+
+  makeLink(dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name, , mtimeNs, , , uid, gid, target] = row;
+    const part = partNameOf(name);
+    return this.#do(dir, 'write', joinKey(dir, name), (handle) => {
+      unlinkIfThere(handle.at(part));
+      symlinkSync(target!, handle.at(part));
+      if (this.#options.owners && uid !== null && gid !== null) lchownSync(handle.at(part), uid, gid);
+      lutimesSync(handle.at(part), utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+      renameSync(handle.at(part), handle.at(name));
+    });
+  }
+
+  /** Open to its owner alone until `mend` gives it its mode. */
+  makeDirectory(dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name] = row;
+    return this.#do(dir, 'create', joinKey(dir, name), (handle) => {
+      try {
+        mkdirSync(handle.at(name), 0o700);
+      } catch (error) {
+        if (errnoOf(error) !== 'EEXIST' || !lstatSync(handle.at(name)).isDirectory()) throw error;
+      }
+    });
+  }
+
+  remove(dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name, , , mode] = row;
+    const key = joinKey(dir, name);
+    return this.#do(dir, 'remove', key, (handle) => {
+      if (kindOf(mode) !== 'directory') return unlinkIfThere(handle.at(name));
+      this.#dirs.forget(key);
+      rmdirSync(handle.at(name));
+    });
+  }
+
+  /** Sets owner, mode and time of what stands under its final name. */
+  mend(dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name, , mtimeNs, mode, , uid, gid] = row;
+    return this.#do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
+      const at = handle.at(name);
+      if (kindOf(Number(lstatSync(at).mode)) !== kindOf(mode)) throw occupied();
+      if (this.#options.owners && uid !== null && gid !== null) lchownSync(at, uid, gid);
+      if (uid !== null && kindOf(mode) !== 'link') chmodSync(at, mode & 0o7777);
+      else if (uid === null && kindOf(mode) === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
+      lutimesSync(at, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+    });
+  }
+
+  #path(key: EntryKey): string {
+    return pathOf(this.#roots, key);
+  }
+
+  #do(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => void): Obstacle | undefined {
+    return this.#in(dir, doing, key, (handle): undefined => deed(handle) as undefined);
+  }
+
+  /** Runs `deed` in an open directory; one that is closed to its owner is opened for as long as the pass lasts. */
+  #in<T>(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => T): T | Obstacle {
+    try {
+      try {
+        return deed(this.#dirs.open(dir));
+      } catch (error) {
+        if (errnoOf(error) !== 'EACCES') throw error;
+        this.#openForOwner(dir);
+        return deed(this.#dirs.open(dir));
+      }
+    } catch (error) {
+      if (OCCUPIED.has(errnoOf(error) ?? '')) return 'something that has to stay stands in its place';
+      throw localError(doing, this.#path(key), error);
+    }
+  }
+
+  #openForOwner(dir: EntryKey): void {
+    const name = dir.slice(dir.lastIndexOf('/') + 1);
+    const isRoot = this.#roots.some((root) => root.key === dir);
+    const at = isRoot ? this.#path(dir) : this.#dirs.open(parentOf(dir)).at(name);
+    chmodSync(at, (lstatSync(at).mode & 0o7777) | 0o700);
+  }
+}
+
+const occupied = (): Error => Object.assign(new Error('of another kind'), { code: 'ENOTDIR' });
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+}

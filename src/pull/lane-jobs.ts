@@ -1,0 +1,62 @@
+// What the main thread asks of a lane and what it hears back. Plain data: it crosses threads.
+
+import type { Share } from '../events.js';
+import type { EntryKey, Row } from '../files/entry.js';
+import type { Roots } from '../files/roots.js';
+import type { Origin } from './connection.js';
+import type { DiskOptions } from './disk.js';
+import type { Slice } from './spool.js';
+
+export interface LaneSetup {
+  roots: Roots;
+  disk: DiskOptions;
+  /** 'lm' answers whole units; from a 'sidecar' each file is asked for by itself. */
+  kind: 'lm' | 'sidecar';
+  origin: Origin;
+  limitRate?: number;
+  /** The pacing clock, one for all lanes. */
+  clock: SharedArrayBuffer;
+  /** LaneCounters, one for all lanes. */
+  counters: SharedArrayBuffer;
+}
+
+/** Running totals, added to by every lane and read by the main thread for its progress events; no messages needed. */
+export const LANE_COUNTERS = { bytesReceived: 0, bytesDone: 1, filesDone: 2 } as const;
+
+/** Disk work that needs no bytes: the slices of the plan's spools of the same names. */
+export type Deed = 'remove' | 'mkdir' | 'fix' | 'settle';
+
+export type LaneJob =
+  /** `from`: how many of the files that need bytes an earlier try has settled; undefined on the first try. */
+  | { kind: 'bundle'; spool: string; slice: Slice; from?: number }
+  /** Into the part the main thread has made. `offset` is a multiple of 1 MiB. */
+  | { kind: 'range'; dir: EntryKey; row: Row; offset: number; length: number }
+  | { kind: Deed; spool: string; slice: Slice }
+  /** Directories may have gone, or have been made again. */
+  | { kind: 'forget' }
+  /** Ends downloads under way at the next chunk; their jobs are rejected. */
+  | { kind: 'stop' };
+
+export type FileResult = 'vanished' | 'changed' | 'failed';
+
+export interface FileProblem {
+  key: EntryKey;
+  result: FileResult;
+  message: string;
+}
+
+export interface LaneResult {
+  /** Entries dealt with, and the listed bytes of files that were published. */
+  done: Share;
+  problems: FileProblem[];
+  /** Of a bundle, files that need no further try; of a range, bytes from its start that are on disk and proved. */
+  settled: number;
+  /** What cut the unit short; the rest of it deserves another try, if the retry policy agrees. */
+  fault?: LaneFault;
+}
+
+export type LaneFault =
+  | { kind: 'network'; code: string; message: string; reused: boolean }
+  | { kind: 'status'; status: number; retryAfter?: string; message?: string }
+  /** The bytes that came are not those that were hashed at the source. */
+  | { kind: 'damaged' };

@@ -1,0 +1,52 @@
+// The lanes as the main thread sees them: worker threads behind one function, and their running totals.
+
+import { cpus } from 'node:os';
+import { createPool } from '../files/threads.js';
+import { sharedPace } from '../wire/rate.js';
+import { LANE_COUNTERS, type LaneJob, type LaneResult, type LaneSetup } from './lane-jobs.js';
+
+/** A job that moves bytes, and so may meet a fault of the network. */
+export type MovingJob = Extract<LaneJob, { kind: 'bundle' | 'range' }>;
+
+export interface Lanes {
+  /** Rejects with `local`, `protocol` or `interrupted`; what the network does is in the result. */
+  run(job: LaneJob): Promise<LaneResult>;
+  /** Directories have been removed or made: no lane may keep one open. */
+  forgetDirectories(): Promise<void>;
+  /** Bytes received since the lanes were made. */
+  received(): number;
+  /** Since `startCounting`: bytes of units under way or done, and files published. */
+  progress(): { bytesDone: number; filesDone: number };
+  startCounting(): void;
+  /** A file the main thread has published. */
+  countFile(): void;
+  /** Ends downloads under way, lets their parts be removed, and ends the threads. */
+  close(): Promise<void>;
+}
+
+export function createLanes(setup: Omit<LaneSetup, 'clock' | 'counters'>, concurrency: number): Lanes {
+  const counters = new SharedArrayBuffer(Object.keys(LANE_COUNTERS).length * BigInt64Array.BYTES_PER_ELEMENT);
+  const totals = new BigInt64Array(counters);
+  const threads = Math.min(concurrency, Math.max(2, cpus().length));
+  const data: LaneSetup = { ...setup, counters, clock: sharedPace() };
+  const pool = createPool<LaneJob, LaneResult>(new URL('./lane.js', import.meta.url), threads, data);
+  const total = (counter: keyof typeof LANE_COUNTERS): number => Number(Atomics.load(totals, LANE_COUNTERS[counter]));
+  let before = { bytesDone: 0, filesDone: 0 };
+  return {
+    run: (job) => pool.run(job),
+    forgetDirectories: () => pool.tellAll({ kind: 'forget' }),
+    received: () => total('bytesReceived'),
+    progress: () => ({
+      bytesDone: total('bytesDone') - before.bytesDone,
+      filesDone: total('filesDone') - before.filesDone,
+    }),
+    startCounting() {
+      before = { bytesDone: total('bytesDone'), filesDone: total('filesDone') };
+    },
+    countFile: () => void Atomics.add(totals, LANE_COUNTERS.filesDone, 1n),
+    async close() {
+      await pool.tellAll({ kind: 'stop' });
+      await pool.close();
+    },
+  };
+}

@@ -1,0 +1,170 @@
+// A plan through the queue and the lanes: removals, directories, bytes, attributes. Counts, retries and stops; writes only big files' parts.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import PQueue from 'p-queue';
+import type { LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { EntryKey, Row } from '../files/entry.js';
+import type { Iteration } from '../report.js';
+import type { Disk } from './disk.js';
+import { failureOfFault } from './failure.js';
+import type { Deed, FileProblem, LaneResult } from './lane-jobs.js';
+import type { Lanes, MovingJob } from './lanes.js';
+import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range } from './parts.js';
+import { bigFirst, type Plan } from './plan.js';
+import { NO_FAILURES, nextDelay } from './retry.js';
+import { readSlice, type Spool } from './spool.js';
+
+export interface TransferContext {
+  lanes: Lanes;
+  /** The main thread's own hands, for big files. */
+  disk: Disk;
+  journal: PartJournal;
+  concurrency: number;
+  /** The source's origin, for messages. */
+  where: string;
+  emit: Emit;
+  signal: AbortSignal;
+  /** Stops the run; `signal` is this controller's. */
+  abort(error: LmError | Error): void;
+}
+
+/** Carries out one kind of disk work, slice after slice: what the slices hold depends on their order. */
+export async function carryOut(deed: Deed, spool: Spool, context: TransferContext): Promise<LaneResult['done']> {
+  const done = { entries: 0, bytes: 0 };
+  for (const slice of spool.slices) {
+    context.signal.throwIfAborted();
+    const result = await context.lanes.run({ kind: deed, spool: spool.path, slice });
+    done.entries += result.done.entries;
+    done.bytes += result.done.bytes;
+    for (const problem of result.problems) context.emit({ type: 'file-problem', ...problem });
+  }
+  return done;
+}
+
+/** DOWNLOADING: fills in the counters of `iteration` as files are published. Throws the signal's reason when the run is stopped. */
+export async function download(plan: Plan, iteration: Iteration, context: TransferContext): Promise<void> {
+  const made = await carryOut('mkdir', plan.spools.mkdir, context);
+  iteration.filesDownloaded += made.entries;
+  iteration.downloadFailures += plan.spools.mkdir.slices.reduce((sum, s) => sum + s.entries, 0) - made.entries;
+  const stopTelling = tellProgress(plan, iteration, context);
+  try {
+    await moveBytes(plan, iteration, context);
+  } finally {
+    stopTelling();
+  }
+  await carryOut('fix', plan.spools.fix, context);
+}
+
+async function moveBytes(plan: Plan, iteration: Iteration, context: TransferContext): Promise<void> {
+  const queue = new PQueue({ concurrency: context.concurrency });
+  const enqueue = async (work: () => Promise<void>): Promise<void> => {
+    await queue.onSizeLessThan(context.concurrency);
+    void queue.add(async () => {
+      if (!context.signal.aborted) await work().catch(context.abort);
+    });
+  };
+  for (const slice of bigFirst(plan.spools.big.slices)) {
+    if (context.signal.aborted) break;
+    const [[dir, [row]]] = readSlice(plan.spools.big.path, slice) as [[EntryKey, [Row]]];
+    const file = beginBigFile(context.disk, context.journal, dir, row);
+    iteration.bytesReused += file.bytesReused;
+    if (file.pending === 0) endFile(file, iteration, context);
+    for (const range of file.ranges) await enqueue(() => moveRange(file, range, iteration, context));
+  }
+  for (const slice of plan.spools.bundle.slices) {
+    if (context.signal.aborted) break;
+    await enqueue(() => moveBundle({ kind: 'bundle', spool: plan.spools.bundle.path, slice }, iteration, context));
+  }
+  await queue.onIdle();
+  context.signal.throwIfAborted();
+}
+
+async function moveBundle(job: MovingJob, iteration: Iteration, context: TransferContext): Promise<void> {
+  const result = await persist(job, context);
+  iteration.filesDownloaded += result.done.entries;
+  iteration.bytesDownloaded += result.done.bytes;
+  for (const problem of result.problems) report(problem, iteration, context);
+}
+
+async function moveRange(file: BigFile, range: Range, iteration: Iteration, context: TransferContext): Promise<void> {
+  const { dir, row } = file;
+  if (!file.problem) {
+    const result = await persist({ kind: 'range', dir, row, ...range }, context);
+    if (result.problems[0])
+      file.problem = result.problems[0]; // one changed range voids the file
+    else context.journal.rangeDone(`${dir}/${row[0]}`, range);
+  }
+  file.pending--;
+  if (file.pending === 0) endFile(file, iteration, context);
+}
+
+function endFile(file: BigFile, iteration: Iteration, context: TransferContext): void {
+  const problem = endBigFile(context.disk, context.journal, file);
+  if (problem) return report(problem, iteration, context);
+  iteration.filesDownloaded++;
+  iteration.bytesDownloaded += Number(file.row[1]);
+  context.lanes.countFile();
+}
+
+function report(problem: FileProblem, iteration: Iteration, { emit }: TransferContext): void {
+  if (problem.result === 'vanished') iteration.filesVanished++;
+  else if (problem.result === 'changed') iteration.filesChanged++;
+  else iteration.downloadFailures++;
+  emit({ type: 'file-problem', ...problem });
+}
+
+/** One unit, tried again from where it was cut for as long as the retry policy agrees. */
+async function persist(job: MovingJob, context: TransferContext): Promise<LaneResult> {
+  const { lanes, emit, signal, where } = context;
+  const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], settled: 0 };
+  let state = NO_FAILURES;
+  for (let attempt = 1; ; attempt++) {
+    const result = await lanes.run(job);
+    total.done.entries += result.done.entries;
+    total.done.bytes += result.done.bytes;
+    total.problems.push(...result.problems);
+    if (!result.fault) return total;
+    const before = job.kind === 'bundle' ? (job.from ?? 0) : 0;
+    if (result.settled > before) state = NO_FAILURES;
+    if (job.kind === 'bundle') job = { ...job, from: result.settled };
+    const failure = failureOfFault(result.fault, where);
+    const decision = nextDelay(failure, state, performance.now());
+    if ('error' in decision) throw decision.error;
+    state = decision.state;
+    if (failure.kind !== 'idle-reset' && failure.kind !== 'fatal')
+      emit({ type: 'retried', what: nameOf(job), attempt, waitMs: decision.waitMs, reason: failure.reason });
+    await delay(decision.waitMs, undefined, { signal }).catch(() => {});
+    signal.throwIfAborted();
+  }
+}
+
+const nameOf = (job: MovingJob): string =>
+  job.kind === 'range' ? `${job.dir}/${job.row[0]} at ${job.offset}` : `${job.slice.entries} files`;
+
+const PROGRESS_MS = 250;
+
+function tellProgress(plan: Plan, iteration: Iteration, { lanes, emit }: TransferContext): () => void {
+  const { download } = plan.counts;
+  const directories = iteration.filesDownloaded;
+  const receivedBefore = lanes.received();
+  const tell = (): void => {
+    const { bytesDone, filesDone } = lanes.progress();
+    iteration.bytesReceived = lanes.received() - receivedBefore;
+    emit({
+      type: 'progress',
+      iteration: iteration.iteration,
+      doing: 'download',
+      bytesDone: Math.min(download.bytes, bytesDone + iteration.bytesReused),
+      bytesTotal: download.bytes,
+      filesDone: directories + filesDone,
+      filesTotal: download.entries,
+    });
+  };
+  lanes.startCounting();
+  const timer = setInterval(tell, PROGRESS_MS);
+  return () => {
+    clearInterval(timer);
+    tell();
+  };
+}

@@ -1,0 +1,121 @@
+// A strict reader of HTTP/1.1 responses from raw socket bytes (RFC 9112, the part that a plain download needs).
+// Knows no files and no sockets. Whatever it is not sure of it refuses: a misread length would put wrong bytes on disk.
+
+import { LmError, printable } from '../errors.js';
+
+export interface ResponseHead {
+  status: number;
+  /** Names in lower case; a repeated name keeps its first value, except Content-Length, whose repetition is refused. */
+  headers: ReadonlyMap<string, string>;
+  /** From Content-Length, which must be there. */
+  length: number;
+  /** The server closes the connection after this response. */
+  closes: boolean;
+}
+
+export interface ResponseSink {
+  head(head: ResponseHead): void;
+  /** Body bytes in order; valid during the call only. */
+  body(chunk: Uint8Array): void;
+  end(): void;
+}
+
+export interface ResponseReader {
+  /** Throws `protocol` for anything that is not one plain response; what the sink throws passes through. */
+  push(chunk: Uint8Array): void;
+  /** Readies the reader for the next response of the connection. Throws when one is under way. */
+  expect(sink: ResponseSink): void;
+  /** Whether no response is under way. */
+  idle(): boolean;
+}
+
+const MAX_HEAD_BYTES = 16 * 1024;
+const CR = 13;
+const LF = 10;
+
+export function createResponseReader(): ResponseReader {
+  let sink: ResponseSink | undefined;
+  let state: 'head' | 'body' = 'head';
+  const headBytes = Buffer.allocUnsafe(MAX_HEAD_BYTES);
+  let headLength = 0;
+  let remaining = 0;
+
+  function expect(next: ResponseSink): void {
+    if (sink) throw new Error('a response is under way on this connection');
+    sink = next;
+    state = 'head';
+    headLength = 0;
+  }
+
+  function push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (!sink) throw refused('bytes that nobody asked for');
+      at = state === 'head' ? readHead(chunk, at, sink) : readBody(chunk, at, sink);
+    }
+  }
+
+  function readHead(chunk: Uint8Array, from: number, to: ResponseSink): number {
+    for (let at = from; at < chunk.length; at++) {
+      if (headLength === MAX_HEAD_BYTES) throw refused('a head of more than 16 KiB');
+      headBytes[headLength++] = chunk[at]!;
+      if (chunk[at] !== LF || !endsHead(headBytes, headLength)) continue;
+      const head = parseHead(headBytes.toString('latin1', 0, headLength - 4));
+      remaining = head.length;
+      state = 'body';
+      to.head(head);
+      if (remaining === 0) finish(to);
+      return at + 1;
+    }
+    return chunk.length;
+  }
+
+  function readBody(chunk: Uint8Array, from: number, to: ResponseSink): number {
+    const bytes = chunk.subarray(from, from + remaining);
+    remaining -= bytes.length;
+    to.body(bytes);
+    if (remaining === 0) finish(to);
+    return from + bytes.length;
+  }
+
+  function finish(to: ResponseSink): void {
+    sink = undefined;
+    to.end();
+  }
+
+  return { push, expect, idle: () => sink === undefined };
+}
+
+const endsHead = (bytes: Uint8Array, length: number): boolean =>
+  length >= 4 && bytes[length - 2] === CR && bytes[length - 3] === LF && bytes[length - 4] === CR;
+
+const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+function parseHead(text: string): ResponseHead {
+  const [first, ...lines] = text.split('\r\n');
+  const status = STATUS_LINE.exec(first!);
+  if (!status) throw refused(`"${printable(first!.slice(0, 40))}" for a status line`);
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const field = FIELD_LINE.exec(line);
+    if (!field) throw refused(`"${printable(line.slice(0, 40))}" for a header field`);
+    const name = field[1]!.toLowerCase();
+    if (name === 'content-length' && headers.has(name)) throw refused('two Content-Length fields');
+    if (!headers.has(name)) headers.set(name, field[2]!);
+  }
+  for (const name of ['transfer-encoding', 'content-encoding'])
+    if (headers.has(name)) throw refused(`${name}: ${printable(headers.get(name)!)}`);
+  const length = headers.get('content-length');
+  if (length === undefined || !/^\d{1,15}$/.test(length)) throw refused(`no usable Content-Length`);
+  return {
+    status: Number(status[1]),
+    headers,
+    length: Number(length),
+    closes: /\bclose\b/i.test(headers.get('connection') ?? ''),
+  };
+}
+
+const refused = (what: string): LmError =>
+  new LmError('protocol', `the source answered with ${what}`, {
+    hint: 'is that address an lm agent or a Sidecar, with no proxy between?',
+  });

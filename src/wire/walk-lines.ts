@@ -1,0 +1,38 @@
+// A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client reads of itself.
+
+import type { EntryKey } from '../files/entry.js';
+import type { FilterSpec } from '../files/filter.js';
+import type { Roots } from '../files/roots.js';
+import { createPool } from '../files/threads.js';
+
+export interface WalkJob {
+  roots: Roots;
+  filters: FilterSpec[];
+  only?: EntryKey;
+}
+
+export type WalkRequest = { walk: WalkJob } | { next: true };
+
+export interface WalkChunk {
+  bytes: Uint8Array;
+  last: boolean;
+}
+
+/** Block lines and the end line, in chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. */
+export async function* walkLines(job: WalkJob): AsyncGenerator<Uint8Array> {
+  const thread = createPool<WalkRequest, WalkChunk>(new URL('./walk-thread.js', import.meta.url), 1);
+  try {
+    let ahead = thread.run({ walk: job });
+    for (;;) {
+      const { bytes, last } = await ahead;
+      if (!last) {
+        ahead = thread.run({ next: true });
+        ahead.catch(() => {}); // whoever stops reading early closes the thread, which rejects it
+      }
+      yield bytes;
+      if (last) return;
+    }
+  } finally {
+    await thread.close();
+  }
+}
