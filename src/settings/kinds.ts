@@ -23,8 +23,8 @@ export interface Kind<T> {
   suggest?(text: string): string | undefined;
 }
 
-/** A root as it is stated, before `data` directories are numbered. */
-export interface StatedRoot {
+/** A `--root` as it is typed, before `data` directories are numbered. */
+export interface TypedDir {
   type: DirType;
   /** Absolute, otherwise as given. */
   path: string;
@@ -44,6 +44,14 @@ export const text = (metavar: string): Kind<string> => ({
   takes: 'a text that is not empty',
   parse: (given) => (given.trim() === '' ? undefined : given),
 });
+
+/** A pattern of Java's PathMatcher; whether what follows the prefix is one is for the filter to say. */
+export const pattern: Kind<string> = {
+  metavar: 'PATTERN',
+  takes: "a pattern that begins with 'glob:' or 'regex:'",
+  parse: (given) => (/^(glob|regex):./s.test(given) ? given : undefined),
+  suggest: (given) => (/^\w+:/.test(given) ? undefined : `glob:${given}`),
+};
 
 export const choice = <const T extends string>(...values: T[]): Kind<T> => ({
   metavar: values.join('|'),
@@ -102,7 +110,7 @@ export const path = (metavar: string): Kind<string> => ({
   parse: absolute,
 });
 
-export const statedRoot: Kind<StatedRoot> = {
+export const typedDir: Kind<TypedDir> = {
   metavar: 'TYPE=DIR',
   takes: `TYPE=DIR where TYPE is one of ${DIR_TYPES.join(', ')}`,
   parse: (given, base) => {
