@@ -19,6 +19,8 @@ export interface Kind<T> {
   takes: string;
   /** Undefined when `text` will not do. `base` is the absolute directory that a relative path starts from. */
   parse(text: string, base: string): T | undefined;
+  /** The word for a value, where the value is not that word already; what is remembered, and read back. */
+  show?(value: T): string;
   /** What was probably meant by a word that will not do. */
   suggest?(text: string): string | undefined;
 }
@@ -119,6 +121,7 @@ export const typedDir: Kind<TypedDir> = {
     const dir = absolute(given.slice(equals + 1), base);
     return type && dir ? { type, path: dir } : undefined;
   },
+  show: ({ type, path }) => `${type}=${path}`,
   suggest: (given) => (given.startsWith('/') ? `data=${given}` : undefined),
 };
 

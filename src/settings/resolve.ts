@@ -112,8 +112,14 @@ function fromSource(stated: Stated): FromSource {
   if (!url)
     throw new LmError('usage', 'no source is given', { hint: `${example}; what the first copy is told is remembered` });
   const settings = needRoots(onRoots(stated), example);
-  const concurrency = pick(layers, 'concurrency');
-  return { ...settings, url, tokenFile: pick(layers, 'token-file'), tls: clientTls(layers), concurrency };
+  return {
+    ...settings,
+    notes: [...settings.notes, ...unusedTls(url, layers)],
+    url,
+    tokenFile: pick(layers, 'token-file'),
+    tls: clientTls(layers),
+    concurrency: pick(layers, 'concurrency'),
+  };
 }
 
 function needRoots<S extends OnRoots>(settings: S, example: string): S {
@@ -130,6 +136,13 @@ function clientTls(layers: Layers): FromSource['tls'] {
     clientCert: pick(layers, 'client-cert'),
     clientKey: pick(layers, 'client-key'),
   };
+}
+
+/** Whoever names certificates believes the line to be encrypted. */
+function unusedTls(url: URL, layers: Layers): string[] {
+  const found = find(layers, 'ca-cert') ?? find(layers, 'client-cert');
+  if (url.protocol === 'https:' || !found) return [];
+  return [`${url.origin} is not encrypted, so the certificates go unused; say https:// if the source speaks TLS`];
 }
 
 /** Nobody offers a node's data to a network by accident: beyond loopback takes a token, client certificates or a word. */

@@ -4,7 +4,7 @@ import { LmError, printable } from '../errors.js';
 import type { DirType } from '../files/entry.js';
 import { type CassandraYaml, readCassandraYaml } from './cassandra-yaml.js';
 import type { TypedDir } from './kinds.js';
-import { type Found, type Layers, label } from './layers.js';
+import { type Found, type Layers, label, type Origin } from './layers.js';
 
 /** A root as stated: `path` is absolute but otherwise as given, so it may not exist, and may be a link. */
 export interface StatedRoot {
@@ -16,6 +16,8 @@ export interface StatedRoot {
 
 export interface StatedRoots {
   roots: StatedRoot[];
+  /** Who named them; undefined when nobody did. */
+  origin: Origin | undefined;
   cassandra: CassandraYaml | undefined;
   notes: string[];
 }
@@ -25,31 +27,29 @@ export function statedRoots(layers: Layers): StatedRoots {
   for (const layer of layers) {
     const dirs = layer.get('root');
     const yaml = layer.get('cassandra-yaml');
-    if (dirs && yaml) return both(dirs, yaml);
-    if (dirs)
-      return { roots: numbered(dirs.value as TypedDir[], label('root', dirs.origin)), cassandra: undefined, notes: [] };
+    if (dirs) return fromWords(dirs, yaml);
     if (yaml) return fromCassandraYaml(yaml);
   }
-  return { roots: [], cassandra: undefined, notes: [] };
+  return { roots: [], origin: undefined, cassandra: undefined, notes: [] };
 }
 
-/** A copy keeps the directories it took from cassandra.yaml, and the file for its port; nobody else may state both. */
-function both(dirs: Found, yaml: Found): StatedRoots {
-  const names = [label('root', dirs.origin), label('cassandra-yaml', yaml.origin)];
-  if (dirs.origin.source !== 'remembered') {
-    throw new LmError('usage', `${names.join(' and ')} were both given`, {
+/** A copy keeps the directories it took from cassandra.yaml, and that file for its port; nobody else may state both. */
+function fromWords({ value, origin }: Found, yaml: Found | undefined): StatedRoots {
+  const where = label('root', origin);
+  if (yaml && origin.source !== 'remembered') {
+    throw new LmError('usage', `${where} and ${label('cassandra-yaml', yaml.origin)} were both given`, {
       hint: 'both name the directories; keep one',
     });
   }
-  const { cassandra } = readCassandraYaml(yaml.value as string);
-  return { roots: numbered(dirs.value as TypedDir[], names[0]!), cassandra, notes: [] };
+  const cassandra = yaml && readCassandraYaml(yaml.value as string).cassandra;
+  return { roots: numbered(value as TypedDir[], where), origin, cassandra, notes: [] };
 }
 
-function fromCassandraYaml(yaml: Found): StatedRoots {
-  const { dirs, cassandra, notes } = readCassandraYaml(yaml.value as string);
-  const where = label('cassandra-yaml', yaml.origin);
+function fromCassandraYaml({ value, origin }: Found): StatedRoots {
+  const { dirs, cassandra, notes } = readCassandraYaml(value as string);
+  const where = label('cassandra-yaml', origin);
   if (dirs.length === 0) throw new LmError('usage', `${where}: ${printable(cassandra.file)} names no directory`);
-  return { roots: numbered(dirs, where), cassandra, notes };
+  return { roots: numbered(dirs, where), origin, cassandra, notes };
 }
 
 function numbered(dirs: readonly TypedDir[], where: string): StatedRoot[] {
