@@ -9,8 +9,8 @@ export type Failure =
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
   /** The network, or the source for the moment; `status` when there was an answer. */
   | { kind: 'transient'; reason: string; status?: number; cause?: unknown }
-  /** Another try would end the same way. */
-  | { kind: 'fatal'; error: Error };
+  /** Another try would end the same way; `status` when there was an answer. */
+  | { kind: 'fatal'; error: Error; status?: number };
 
 const TRANSIENT_CODES = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EPIPE'],
@@ -99,7 +99,7 @@ export function failureOfStatus(refusal: Refusal, asked: string, where: string, 
   if (status === 503 || status === 429) return { kind: 'busy', reason, ...retryAfter(refusal.retryAfter, nowMs) };
   if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, status };
   const [what, hint] = STATUS[status] ?? (status >= 300 && status < 400 ? REDIRECT : OTHER);
-  return fatal('protocol', `${what} (${where}, ${reason})`, hint);
+  return { ...fatal('protocol', `${what} (${where}, ${reason})`, hint), status };
 }
 
 const REDIRECT: [string, string] = [
@@ -129,7 +129,12 @@ function retryAfter(text: string | undefined, nowMs: number): { retryAfterMs?: n
   return Number.isNaN(date) ? {} : { retryAfterMs: Math.max(0, date - nowMs) };
 }
 
-const fatal = (code: 'source' | 'protocol', message: string, hint: string, cause?: unknown): Failure => ({
+const fatal = (
+  code: 'source' | 'protocol',
+  message: string,
+  hint: string,
+  cause?: unknown,
+): Failure & { kind: 'fatal' } => ({
   kind: 'fatal',
   error: new LmError(code, message, { hint, cause }),
 });

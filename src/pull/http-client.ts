@@ -1,0 +1,132 @@
+// Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
+
+import { Pool } from 'undici';
+import { LmError } from '../errors.js';
+import { failureOfError, failureOfStatus } from './failure.js';
+import type { Attempt } from './retry.js';
+
+/** How to reach the source. Certificates and keys are PEM text. */
+export interface Connection {
+  /** `http://host:port` or `https://host:port`, without a path. */
+  url: string;
+  token?: string | undefined;
+  caCert?: string | undefined;
+  clientCert?: string | undefined;
+  clientKey?: string | undefined;
+}
+
+export interface Ask {
+  /** The request as people know it: `the listing`. */
+  asked: string;
+  method?: 'GET' | 'POST';
+  /** Sent as it is: never encoded, decoded or normalised. */
+  target: string;
+  headers?: Record<string, string>;
+  body?: Uint8Array;
+  /** How long the source may be silent, before its answer and within it. */
+  silenceMs: number;
+  signal: AbortSignal;
+}
+
+/** A 200. The body must be read to its end or destroyed. */
+export interface Answer {
+  header(name: string): string | undefined;
+  body: AsyncIterable<Uint8Array> & { destroy(): void };
+}
+
+export interface HttpClient {
+  readonly origin: string;
+  /** Any status but 200 is a failure. Throws nothing. */
+  ask(ask: Ask): Promise<Attempt<Answer>>;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export function createHttpClient(connection: Connection): HttpClient {
+  const origin = originOf(connection.url);
+  const { caCert: ca, clientCert: cert, clientKey: key, token } = connection;
+  const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
+  const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  let answered = false;
+  return {
+    origin,
+    async ask({ asked, method = 'GET', target, headers, body, silenceMs, signal }) {
+      const request = { method, path: target, headers: { ...always, ...headers }, body: body ?? null, signal };
+      const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
+      try {
+        const response = await pool.request({ ...request, ...timeouts });
+        answered = true;
+        const header = (name: string): string | undefined => [response.headers[name] ?? []].flat()[0];
+        if (response.statusCode === 200) return { value: { header, body: response.body } };
+        const message = messageIn(await textOf(response.body, 16_384));
+        const refusal = { status: response.statusCode, retryAfter: header('retry-after'), message };
+        return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
+      } catch (error) {
+        return { failure: failureOfError(error, origin, answered) };
+      }
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+function originOf(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const { protocol, origin, pathname, search, hash, username } = url ?? {};
+  if (origin && /^https?:$/.test(protocol ?? '') && pathname === '/' && !search && !hash && !username) return origin;
+  throw new LmError('usage', `not the URL of a source: ${text}`, { hint: 'write it as http://host:9043' });
+}
+
+/** The beginning of a body, as text; the rest is not read. */
+export async function textOf(body: Answer['body'], limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= limit) break; // which destroys the body
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, limit);
+}
+
+/** A Sidecar's errors carry a `message`; its guards send a `status` alone, which says no more than the code. */
+function messageIn(text: string): string | undefined {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === 'string' ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** For an answer of the wrong type: something else listens there. */
+export function notOurs(answer: Answer, asked: string, origin: string): LmError {
+  answer.body.destroy();
+  const type = answer.header('content-type') ?? 'no content type';
+  const server = answer.header('server');
+  const who = server === undefined ? '' : ` by ${server}`;
+  return new LmError(
+    'protocol',
+    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${type}`,
+    {
+      hint: 'check the host and the port in the URL',
+    },
+  );
+}
+
+/** Whether the answer is of this media type, its parameters aside. */
+export const isOfType = (answer: Answer, type: string): boolean =>
+  (answer.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase() === type;
+
+/** The body, its faults turned into a `source` error that names what broke off. */
+export async function* bodyOf(answer: Answer, ask: Ask, origin: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* answer.body;
+  } catch (error) {
+    ask.signal.throwIfAborted();
+    const failure = failureOfError(error, origin);
+    if (failure.kind !== 'transient') throw error;
+    const hint = 'run the same command again; what was copied is kept';
+    throw new LmError('source', `${ask.asked} broke off: ${failure.reason}`, { cause: error, hint });
+  }
+}

@@ -1,0 +1,137 @@
+// An lm agent as a source, by its native routes. Moves no file bytes: the lanes do that.
+
+import { LmError } from '../errors.js';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
+import type { ListedFile } from '../files/digest-files.js';
+import { parentOf } from '../files/entry.js';
+import { linesOf } from '../wire/lines.js';
+import { LISTING_TYPE, readListing } from '../wire/listing.js';
+import { type FileDigest, readDigestLine } from '../wire/messages.js';
+import { MAX_PARTS, MAX_REQUEST_BYTES, PARTS_CONTENT_TYPE, type PartsOfDir, writeParts } from '../wire/parts.js';
+import { DIGESTS, listTarget } from '../wire/routes.js';
+import { failureOfError } from './failure.js';
+import { type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
+import { createRetrier, withRetry } from './retry.js';
+import { askStatus, type Source, type SourceDigest, type SourceParts } from './source.js';
+
+/** An agent says something at least every 5 s. */
+const SILENCE_MS = 30_000;
+
+export function lmSource(parts: SourceParts): Source {
+  const { client, emit, firstStatus, maxConcurrentFileRequests } = parts;
+  return {
+    url: client.origin,
+    kind: 'lm',
+    algorithms: DIGEST_ALGORITHMS,
+    firstStatus,
+    ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
+    status: async (signal) => (await askStatus(client, parts, signal)).status,
+    async list({ only }, signal) {
+      const headers = { accept: LISTING_TYPE };
+      const ask: Ask = { asked: 'the listing', target: listTarget(only), headers, silenceMs: SILENCE_MS, signal };
+      const retry = { what: ask.asked, where: client.origin, signal, emit };
+      const answer = await withRetry(() => client.ask(ask), retry);
+      if (!isOfType(answer, LISTING_TYPE)) throw notOurs(answer, ask.asked, client.origin);
+      return readListing(bodyOf(answer, ask, client.origin));
+    },
+    async *digests(algorithm, files, signal) {
+      for (const slice of slicesOf(files)) yield* digestsOf(parts, algorithm, files, slice, signal);
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Longest escaped name, three numbers and punctuation: what one file can add to a request. */
+const longestPart = (file: ListedFile): number => 6 * file.key.length + 80;
+
+/** Indexes of the files, cut where a request would grow beyond what an agent takes. */
+function* slicesOf(files: readonly ListedFile[]): Generator<number[]> {
+  let slice: number[] = [];
+  let bytes = 0;
+  for (const [index, file] of files.entries()) {
+    const more = longestPart(file);
+    if (slice.length === MAX_PARTS || bytes + more > MAX_REQUEST_BYTES) {
+      yield slice;
+      slice = [];
+      bytes = 0;
+    }
+    slice.push(index);
+    bytes += more;
+  }
+  if (slice.length > 0) yield slice;
+}
+
+/** Asks again for what is still missing when an answer breaks off. */
+async function* digestsOf(
+  { client, emit }: SourceParts,
+  algorithm: DigestAlgorithm,
+  files: readonly ListedFile[],
+  asked: number[],
+  signal: AbortSignal,
+): AsyncGenerator<SourceDigest> {
+  const retrier = createRetrier({ what: 'digests', where: client.origin, signal, emit });
+  const missing = new Set(asked);
+  while (missing.size > 0) {
+    signal.throwIfAborted();
+    const indexes = [...missing];
+    const body = writeParts({ digestAlgorithm: algorithm }, partsOf(indexes.map((index) => files[index]!)));
+    const headers = { 'content-type': PARTS_CONTENT_TYPE };
+    const ask: Ask = {
+      asked: 'digests',
+      method: 'POST',
+      target: DIGESTS,
+      headers,
+      body,
+      silenceMs: SILENCE_MS,
+      signal,
+    };
+    const reply = await client.ask(ask);
+    if ('failure' in reply) {
+      await retrier.failed(reply.failure);
+      continue;
+    }
+    if (!isOfType(reply.value, PARTS_CONTENT_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
+    try {
+      for await (const answer of answersIn(reply.value.body, indexes.length)) {
+        const index = indexes[answer.index];
+        if (index === undefined || !missing.delete(index)) throw senseless(`file ${answer.index} twice or unasked`);
+        retrier.progressed();
+        yield answer.digest === null
+          ? { index, result: answer.result, message: answer.message }
+          : { index, digest: answer.digest };
+      }
+    } catch (error) {
+      await retrier.failed(failureOfError(error, client.origin));
+    }
+  }
+}
+
+/** Throws `protocol` for an answer that says it is whole and is not; a cut one throws what undici does, or ends. */
+async function* answersIn(body: AsyncIterable<Uint8Array>, asked: number): AsyncGenerator<FileDigest> {
+  let answers = 0;
+  for await (const text of linesOf(body)) {
+    const line = readDigestLine(text);
+    if (!('type' in line)) {
+      answers++;
+      yield line;
+    } else if (line.type === 'end') {
+      if (line.files !== asked || answers !== asked) throw senseless(`${answers} of ${asked} files`);
+      return;
+    }
+  }
+  throw Object.assign(new Error('the digests stopped before their end'), { code: 'ECONNRESET' });
+}
+
+const senseless = (what: string): LmError =>
+  new LmError('protocol', `the source answered for ${what} when asked for digests`);
+
+/** Files of one directory that follow one another share a line; the order, and so the index, stays. */
+function partsOf(files: ListedFile[]): PartsOfDir[] {
+  const dirs: PartsOfDir[] = [];
+  for (const { key, size, mtimeNs, ino } of files) {
+    const dir = parentOf(key);
+    if (dirs.at(-1)?.[0] !== dir) dirs.push([dir, []]);
+    dirs.at(-1)![1].push([key.slice(dir.length + 1), size, mtimeNs, ino]);
+  }
+  return dirs;
+}

@@ -1,0 +1,99 @@
+// A Cassandra Sidecar as a source, by the few routes it has. Asks for one digest at a time: the caller bounds how many at once.
+
+import { LmError, printable } from '../errors.js';
+import type { DigestAlgorithm } from '../files/digest.js';
+import type { ListedFile } from '../files/digest-files.js';
+import { DigestResponse, parseAs } from '../wire/messages.js';
+import { digestTarget, FILES, isRawKey } from '../wire/routes.js';
+import { type Failure, failureOfError } from './failure.js';
+import { type Ask, isOfType, notOurs, textOf } from './http-client.js';
+import { type Attempt, createRetrier, withRetry } from './retry.js';
+import { readSidecarListing } from './sidecar-listing.js';
+import { askStatus, type Source, type SourceDigest, type SourceParts } from './source.js';
+
+/** DigestAlgorithmFactory knows these, whatever their case. */
+const ALGORITHMS: readonly DigestAlgorithm[] = ['xxhash32', 'md5'];
+
+/** A Sidecar answers when the whole file is hashed, or the whole tree walked; its own request timeout is 5 min. */
+const SILENCE_MS = 300_000;
+
+const JSON_TYPE = 'application/json';
+
+export function sidecarSource(parts: SourceParts): Source {
+  const { client, emit, firstStatus, maxConcurrentFileRequests } = parts;
+  return {
+    url: client.origin,
+    kind: 'sidecar',
+    algorithms: ALGORITHMS,
+    firstStatus,
+    ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
+    status: async (signal) => (await askStatus(client, parts, signal)).status,
+    async list({ only }, signal) {
+      const headers = { accept: JSON_TYPE };
+      const ask: Ask = { asked: 'the listing', target: FILES, headers, silenceMs: SILENCE_MS, signal };
+      const retry = { what: ask.asked, where: client.origin, signal, emit };
+      return withRetry(async () => {
+        const reply = await client.ask(ask);
+        if ('failure' in reply) return reply;
+        if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
+        return { value: await readSidecarListing(reply.value.body, { roots: parts.roots, spool: parts.spool, only }) };
+      }, retry);
+    },
+    async *digests(algorithm, files, signal) {
+      if (!ALGORITHMS.includes(algorithm)) throw unknownAlgorithm(algorithm);
+      for (const [index, file] of files.entries()) yield { index, ...(await digestOf(parts, algorithm, file, signal)) };
+    },
+    close: () => client.close(),
+  };
+}
+
+type OneDigest = SourceDigest extends infer D ? (D extends { index: number } ? Omit<D, 'index'> : never) : never;
+
+const failed = (message: string): OneDigest => ({ result: 'failed', message });
+
+/** What concerns this file alone is its answer; what concerns the source as a whole is thrown. */
+async function digestOf(
+  { client, emit }: SourceParts,
+  algorithm: DigestAlgorithm,
+  { key }: ListedFile,
+  signal: AbortSignal,
+): Promise<OneDigest> {
+  if (!isRawKey(key)) return failed('a Sidecar cannot serve a name that needs percent-encoding');
+  const asked = `the digest of ${printable(key)}`;
+  const ask: Ask = { asked, target: digestTarget(key, algorithm), silenceMs: SILENCE_MS, signal };
+  const retrier = createRetrier({ what: asked, where: client.origin, signal, emit });
+  for (;;) {
+    signal.throwIfAborted();
+    const outcome = await askForDigest();
+    if ('value' in outcome) return outcome.value;
+    try {
+      await retrier.failed(outcome.failure);
+    } catch (error) {
+      if (outcome.failure.kind === 'transient' && outcome.failure.status === 500) return failed(outcome.failure.reason);
+      throw error;
+    }
+  }
+
+  async function askForDigest(): Promise<Attempt<OneDigest>> {
+    const reply = await client.ask(ask);
+    if ('failure' in reply) return aboutTheFile(reply.failure);
+    if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, asked, client.origin);
+    try {
+      const answer = parseAs(DigestResponse, await textOf(reply.value.body, 65_536), asked);
+      if (answer.digestAlgorithm.toLowerCase() === algorithm) return { value: { digest: answer.digest } };
+      return { value: failed(`answered with ${printable(answer.digestAlgorithm)} instead of ${algorithm}`) };
+    } catch (error) {
+      return { failure: failureOfError(error, client.origin) };
+    }
+  }
+}
+
+function aboutTheFile(failure: Failure): Attempt<OneDigest> {
+  if (failure.kind !== 'fatal') return { failure };
+  if (failure.status === 404) return { value: { result: 'vanished', message: 'no longer there' } };
+  if (failure.status === 400 || failure.status === 403) return { value: failed(failure.error.message) };
+  return { failure };
+}
+
+const unknownAlgorithm = (algorithm: string): LmError =>
+  new LmError('usage', `a Sidecar cannot compute ${algorithm}`, { hint: `use --algo ${ALGORITHMS.join(' or ')}` });

@@ -1,0 +1,99 @@
+// The other side as seen from here: an lm agent or a Sidecar, one shape. Judges nothing it is told and writes no data.
+
+import { LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { DigestAlgorithm } from '../files/digest.js';
+import type { FileTrouble, ListedFile } from '../files/digest-files.js';
+import type { EntryKey, Listing } from '../files/entry.js';
+import type { Roots } from '../files/roots.js';
+import { LiveMigrationStatus, parseAs } from '../wire/messages.js';
+import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, STATUS } from '../wire/routes.js';
+import { type Answer, type Connection, createHttpClient, type HttpClient, notOurs, textOf } from './http-client.js';
+import { lmSource } from './lm-source.js';
+import { withRetry } from './retry.js';
+import { sidecarSource } from './sidecar-source.js';
+
+export interface SourceOptions extends Connection {
+  /** The destination's: a Sidecar does not tell its own. */
+  roots: Roots;
+  /** A directory for temporary files; nothing is left in it. */
+  spool: string;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+export interface Source {
+  /** Its origin: `http://host:9043`. */
+  readonly url: string;
+  readonly kind: 'lm' | 'sidecar';
+  /** How many file requests it answers at once, if it says so. */
+  readonly maxConcurrentFileRequests?: number;
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** What it said of itself when it was connected; `status` asks again. */
+  readonly firstStatus: LiveMigrationStatus;
+  status(signal: AbortSignal): Promise<LiveMigrationStatus>;
+  /** With `only`, a key prefix: nothing beside it and the way to it. */
+  list(options: { only?: EntryKey | undefined }, signal: AbortSignal): Promise<Listing>;
+  /** One answer a file, in any order; files as the source's own listing has them, in its order. */
+  digests(algorithm: DigestAlgorithm, files: readonly ListedFile[], signal: AbortSignal): AsyncIterable<SourceDigest>;
+  close(): Promise<void>;
+}
+
+/** `index` counts the files asked for. */
+export type SourceDigest = { index: number; digest: string } | { index: number; result: FileTrouble; message: string };
+
+/** What both kinds are made of. */
+export interface SourceParts extends SourceOptions {
+  client: HttpClient;
+  firstStatus: LiveMigrationStatus;
+  maxConcurrentFileRequests: number | undefined;
+}
+
+const STATUS_SILENCE_MS = 30_000;
+
+/** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
+export async function connectSource(options: SourceOptions): Promise<Source> {
+  const client = createHttpClient(options);
+  try {
+    const { answer, status: firstStatus } = await askStatus(client, options, options.signal);
+    const cap = Number(answer.header(MAX_REQUESTS_HEADER));
+    const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
+    const parts = { ...options, client, firstStatus, maxConcurrentFileRequests };
+    return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+function isAgent(answer: Answer, origin: string): boolean {
+  const version = answer.header(AGENT_HEADER);
+  if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
+  throw new LmError(
+    'protocol',
+    `${origin} speaks version ${version} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
+    {
+      hint: 'run the same version of lm on both hosts',
+    },
+  );
+}
+
+/** A Sidecar's status has no content type of its own to go by: the document itself must be one. */
+export async function askStatus(
+  client: HttpClient,
+  { emit }: { emit: Emit },
+  signal: AbortSignal,
+): Promise<{ answer: Answer; status: LiveMigrationStatus }> {
+  const asked = 'the status';
+  const request = { asked, target: STATUS, silenceMs: STATUS_SILENCE_MS, signal };
+  return withRetry(
+    async () => {
+      const reply = await client.ask(request);
+      if ('failure' in reply) return reply;
+      const text = await textOf(reply.value.body, 65_536);
+      if (!text.trimStart().startsWith('{')) throw notOurs(reply.value, asked, client.origin);
+      return { value: { answer: reply.value, status: parseAs(LiveMigrationStatus, text, asked) } };
+    },
+    { what: asked, where: client.origin, signal, emit },
+  );
+}

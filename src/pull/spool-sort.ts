@@ -1,0 +1,131 @@
+// Rows in any order → blocks in listing order, through sorted runs in nameless files. Holds one run in memory; checks no parents.
+
+import { randomUUID } from 'node:crypto';
+import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { LmError, localError, printable } from '../errors.js';
+import { type Block, compareKeys, type EntryKey, joinKey, type Row } from '../files/entry.js';
+import { linesOf } from '../wire/lines.js';
+import { blockLine, ROWS_PER_BLOCK } from '../wire/listing.js';
+
+/** About 30 MB of rows. */
+const ROWS_PER_RUN = 100_000;
+
+export interface SpoolSort {
+  add(dir: EntryKey, row: Row): void;
+  /** Once, after the last `add`; directories that hold nothing have no block. Throws `protocol` for an entry added twice. */
+  blocks(): AsyncGenerator<Block>;
+  /** Needed only when the blocks are not read to their end. */
+  close(): void;
+}
+
+/** `spool` is a directory; its files lose their names as soon as they are open, so that nothing can be left behind. */
+export function createSpoolSort(spool: string, rowsPerRun = ROWS_PER_RUN): SpoolSort {
+  let rows: Placed[] = [];
+  const files: number[] = [];
+  const close = (): void => {
+    for (const fd of files.splice(0)) closeSync(fd);
+  };
+  return {
+    add(dir, row) {
+      rows.push({ dir, row });
+      if (rows.length < rowsPerRun) return;
+      files.push(writeRun(spool, rows));
+      rows = [];
+    },
+    async *blocks() {
+      try {
+        yield* merge([...files.map(readRun), sorted(rows)]);
+      } finally {
+        close();
+      }
+    },
+    close,
+  };
+}
+
+interface Placed {
+  dir: EntryKey;
+  row: Row;
+}
+
+const inOrder = (a: Placed, b: Placed): number => compareKeys(a.dir, b.dir) || compareKeys(a.row[0], b.row[0]);
+
+function* sorted(rows: Placed[]): Generator<Block> {
+  let block: Block | undefined;
+  for (const { dir, row } of rows.sort(inOrder)) {
+    if (block && (block.dir !== dir || block.rows.length === ROWS_PER_BLOCK)) {
+      yield block;
+      block = undefined;
+    }
+    block ??= { dir, rows: [] };
+    block.rows.push(row);
+  }
+  if (block) yield block;
+}
+
+function writeRun(spool: string, rows: Placed[]): number {
+  const path = join(spool, `listing-${randomUUID()}`);
+  try {
+    const fd = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
+    for (const block of sorted(rows)) writeAll(fd, Buffer.from(blockLine(block)));
+    return fd;
+  } catch (error) {
+    throw localError('spool the listing in', path, error);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+async function* readRun(fd: number): AsyncGenerator<Block> {
+  const bytes = createReadStream('', { fd, start: 0, autoClose: false, highWaterMark: 1 << 18 });
+  for await (const line of linesOf(bytes)) {
+    const [dir, rows] = JSON.parse(line) as [EntryKey, Row[]]; // our own writing: a reader's checks would find nothing
+    yield { dir, rows };
+  }
+}
+
+/** Where a run has been read to. */
+interface Cursor {
+  run: Iterator<Block> | AsyncIterator<Block>;
+  block: Block;
+  at: number;
+}
+
+async function* merge(runs: (Iterator<Block> | AsyncIterator<Block>)[]): AsyncGenerator<Block> {
+  const cursors: Cursor[] = [];
+  for (const run of runs) {
+    const first = await run.next();
+    if (!first.done) cursors.push({ run, block: first.value, at: 0 });
+  }
+  let merged: Block = { dir: '', rows: [] };
+  let lastName: string | undefined;
+  while (cursors.length > 0) {
+    const least = cursors.reduce((best, cursor) => (before(cursor, best) ? cursor : best));
+    const { dir } = least.block;
+    const row = least.block.rows[least.at]!;
+    if (merged.dir === dir && lastName === row[0]) throw twice(joinKey(dir, lastName));
+    if (merged.dir !== dir || merged.rows.length === ROWS_PER_BLOCK) {
+      if (merged.rows.length > 0) yield merged;
+      merged = { dir, rows: [] };
+    }
+    merged.rows.push(row);
+    lastName = row[0];
+    if (++least.at < least.block.rows.length) continue;
+    const next = await least.run.next();
+    if (next.done) cursors.splice(cursors.indexOf(least), 1);
+    else Object.assign(least, { block: next.value, at: 0 });
+  }
+  if (merged.rows.length > 0) yield merged;
+}
+
+function before(a: Cursor, b: Cursor): boolean {
+  const order = compareKeys(a.block.dir, b.block.dir) || compareKeys(a.block.rows[a.at]![0], b.block.rows[b.at]![0]);
+  return order < 0;
+}
+
+const twice = (key: EntryKey): LmError =>
+  new LmError('protocol', `the source sent a listing that cannot be right: it has ${printable(key)} twice`);

@@ -1,0 +1,209 @@
+// A Sidecar's listing document, read as it arrives: its files one by one, never the whole text. Proves that it is complete;
+// knows nothing of order, roots or duplicates.
+
+import { isUtf8 } from 'node:buffer';
+import { LmError, printable } from '../errors.js';
+import { InstanceFileInfo, parseAs } from './messages.js';
+
+/** Far more than a path of 4,096 bytes and three numbers; members we do not know are skipped, and may not be longer either. */
+const LONGEST_VALUE = 1 << 20;
+
+/**
+ * Yields the files of each piece of `{"files":[…],"totalSize":n}`, members in any order, others ignored.
+ * Throws `protocol` for anything else: a cut document, bytes after its end, or a totalSize that is not the sum of its files.
+ */
+export async function* readFileList(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<InstanceFileInfo[]> {
+  const reader = new FileListReader();
+  for await (const chunk of chunks) {
+    const files = reader.read(chunk);
+    if (files.length > 0) yield files;
+  }
+  reader.finish();
+}
+
+/** What may come next. A value is cut out by its brackets and quotes alone; JSON.parse then judges what was cut out. */
+type Expected =
+  | 'document'
+  | 'first-name'
+  | 'name'
+  | 'colon'
+  | 'value'
+  | 'comma'
+  | 'first-file'
+  | 'file'
+  | 'file-comma'
+  | 'nothing';
+
+class FileListReader {
+  #expected: Expected = 'document';
+  #member = '';
+  readonly #members = new Set<string>();
+  #sum = 0;
+  #total: number | undefined;
+  #files: InstanceFileInfo[] = [];
+  /** The value being cut out: what earlier chunks had of it, and how deep in it we are. */
+  #value: ValueCutter | undefined;
+
+  /** The files that end in this chunk. */
+  read(chunk: Uint8Array): InstanceFileInfo[] {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#value) {
+        const end = this.#value.cut(chunk, at);
+        if (end === undefined) break;
+        at = end;
+        this.#take(this.#value.text());
+        this.#value = undefined;
+      } else {
+        at = this.#punctuation(chunk, at);
+      }
+    }
+    const files = this.#files;
+    this.#files = [];
+    return files;
+  }
+
+  finish(): void {
+    if (this.#expected !== 'nothing' || this.#value) throw broken('it stops before its end');
+    if (!this.#members.has('files')) throw broken('it has no files');
+    if (this.#total !== this.#sum) throw broken(`its totalSize is ${this.#total}, its files sum up to ${this.#sum}`);
+  }
+
+  /** One byte between values; returns where to go on. */
+  #punctuation(chunk: Uint8Array, at: number): number {
+    const byte = chunk[at]!;
+    if (isSpace(byte)) return at + 1;
+    const next = PUNCTUATION[this.#expected][String.fromCharCode(byte)];
+    if (next !== undefined && !(byte === BRACKET && this.#member !== 'files')) {
+      this.#expected = next;
+      return at + 1;
+    }
+    if (!BEGINS_VALUE.has(this.#expected))
+      throw broken(`an unexpected ${printable(JSON.stringify(String.fromCharCode(byte)))}`);
+    this.#value = new ValueCutter();
+    return at;
+  }
+
+  #take(text: string): void {
+    switch (this.#expected) {
+      case 'first-name':
+      case 'name':
+        this.#name(text);
+        this.#expected = 'colon';
+        break;
+      case 'first-file':
+      case 'file':
+        this.#file(text);
+        this.#expected = 'file-comma';
+        break;
+      default: {
+        if (this.#member === 'files') throw broken('its files are no array');
+        const value = parse(text);
+        if (this.#member === 'totalSize') this.#total = wholeNumber(value);
+        this.#expected = 'comma';
+      }
+    }
+  }
+
+  #name(text: string): void {
+    const name = parse(text);
+    if (typeof name !== 'string') throw broken('a member without a name');
+    if (this.#members.has(name)) throw broken(`it has ${printable(name)} twice`);
+    this.#members.add(name);
+    this.#member = name;
+  }
+
+  #file(text: string): void {
+    const file = parseAs(InstanceFileInfo, text, 'a file of the listing');
+    if (file.fileType === 'FILE') {
+      if (file.size < 0) throw broken(`${printable(file.fileUrl)} has no size`);
+      this.#sum += file.size;
+    }
+    this.#files.push(file);
+  }
+}
+
+const BRACKET = 0x5b;
+
+const PUNCTUATION: Record<Expected, Record<string, Expected | undefined>> = {
+  document: { '{': 'first-name' },
+  'first-name': { '}': 'nothing' },
+  name: {},
+  colon: { ':': 'value' },
+  value: { '[': 'first-file' },
+  comma: { ',': 'name', '}': 'nothing' },
+  'first-file': { ']': 'comma' },
+  file: {},
+  'file-comma': { ',': 'file', ']': 'comma' },
+  nothing: {},
+};
+
+const BEGINS_VALUE = new Set<Expected>(['first-name', 'name', 'value', 'first-file', 'file']);
+
+const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+/** Cuts one JSON value out of the bytes. A number or word ends before the byte that ends it. */
+class ValueCutter {
+  readonly #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  /** Where the value ends in this chunk, or undefined when it goes on in the next. */
+  cut(chunk: Uint8Array, from: number): number | undefined {
+    for (let at = from; at < chunk.length; at++) {
+      const end = this.#endAfter(chunk[at]!, at);
+      if (end !== undefined) {
+        this.#keep(chunk.subarray(from, end));
+        return end;
+      }
+    }
+    this.#keep(chunk.slice(from));
+    return undefined;
+  }
+
+  text(): string {
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    if (!isUtf8(bytes)) throw broken('text that is not UTF-8');
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  }
+
+  #endAfter(byte: number, at: number): number | undefined {
+    if (this.#inString) {
+      if (this.#escaped) this.#escaped = false;
+      else if (byte === 0x5c) this.#escaped = true;
+      else if (byte === 0x22) {
+        this.#inString = false;
+        if (this.#depth === 0) return at + 1;
+      }
+    } else if (byte === 0x22) this.#inString = true;
+    else if (byte === 0x7b || byte === BRACKET) this.#depth++;
+    else if (byte === 0x7d || byte === 0x5d) {
+      if (this.#depth === 0) return at;
+      if (--this.#depth === 0) return at + 1;
+    } else if (this.#depth === 0 && (byte === 0x2c || byte === 0x3a || isSpace(byte))) return at;
+    return undefined;
+  }
+
+  #keep(piece: Uint8Array): void {
+    this.#bytes += piece.length;
+    if (this.#bytes > LONGEST_VALUE) throw broken('a value longer than 1 MiB');
+    if (piece.length > 0) this.#pieces.push(piece);
+  }
+}
+
+function wholeNumber(value: unknown): number {
+  if (!Number.isSafeInteger(value)) throw broken('its totalSize is no whole number');
+  return value as number;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw broken(`not JSON: ${printable(text.slice(0, 60))}`);
+  }
+}
+
+const broken = (what: string): LmError =>
+  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
