@@ -1,23 +1,12 @@
-// The settings of one command, as commands and engine see them: domain values, each with its origin. Reads no secret and
-// opens no root: words only.
+// The settings of each command, as commands see them: domain values, each with its origin. Shapes only; how they come about
+// is told in settings/.
 
-import type { DirType, EntryKey, Exclusions } from './files/entry.js';
-import type { Layers, Origin } from './settings/layers.js';
+import type { EntryKey, Exclusions } from './files/entry.js';
+import type { CassandraYaml } from './settings/cassandra-yaml.js';
+import type { Origin } from './settings/layers.js';
 import type { Migration } from './settings/migration-map.js';
-import type { CommandName, OptionName, ValueOf } from './settings/options.js';
-
-/** A root as stated: `path` is absolute but otherwise as given, so it may not exist, and may be a link. */
-export interface StatedRoot {
-  type: DirType;
-  index: number;
-  path: string;
-}
-
-/** Cassandra on this host, as its cassandra.yaml has it. */
-export interface CassandraYaml {
-  file: string;
-  nativeTransportPort: number;
-}
+import type { OptionName, ValueOf } from './settings/options.js';
+import type { StatedRoot } from './settings/roots.js';
 
 /** What every command has. */
 export interface CommonSettings {
@@ -29,7 +18,7 @@ export interface CommonSettings {
   verbose: boolean;
   color: 'auto' | 'always' | 'never';
   /** From the migration map; undefined when there is none, or this host is not in it. */
-  role: 'source' | 'destination' | undefined;
+  role: Migration['role'];
   pair: Migration['pair'];
   /** Who stated each option. */
   origins: Partial<Record<OptionName, Origin>>;
@@ -44,14 +33,14 @@ export interface ClientTls {
   clientKey: string | undefined;
 }
 
-interface OnRoots extends CommonSettings {
+export interface OnRoots extends CommonSettings {
   /** In the order stated; `data` numbered from 0. Empty only for complete, reset and status. */
   roots: StatedRoot[];
   exclusions: Exclusions;
   cassandra: CassandraYaml | undefined;
 }
 
-interface FromSource extends OnRoots {
+export interface FromSource extends OnRoots {
   url: URL;
   tokenFile: string | undefined;
   tls: ClientTls;
@@ -116,13 +105,3 @@ export interface SettingsOf {
   'config show': CommonSettings;
   demo: CommonSettings;
 }
-
-/** What a command line, the environment and the file say, before memory has its word. */
-export interface Stated {
-  command: CommandName;
-  layers: Layers;
-  migration: Migration | undefined;
-}
-
-/** Options by name, in the words they were stated in; what the state directory keeps for the commands after a copy. */
-export type Remembered = Record<string, string | string[]>;

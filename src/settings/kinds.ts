@@ -19,12 +19,14 @@ export interface Kind<T> {
   takes: string;
   /** Undefined when `text` will not do. `base` is the absolute directory that a relative path starts from. */
   parse(text: string, base: string): T | undefined;
+  /** The word for a value, where the value is not that word already; what is remembered, and read back. */
+  show?(value: T): string;
   /** What was probably meant by a word that will not do. */
   suggest?(text: string): string | undefined;
 }
 
-/** A root as it is stated, before `data` directories are numbered. */
-export interface StatedRoot {
+/** A `--root` as it is typed, before `data` directories are numbered. */
+export interface TypedDir {
   type: DirType;
   /** Absolute, otherwise as given. */
   path: string;
@@ -44,6 +46,14 @@ export const text = (metavar: string): Kind<string> => ({
   takes: 'a text that is not empty',
   parse: (given) => (given.trim() === '' ? undefined : given),
 });
+
+/** A pattern of Java's PathMatcher; whether what follows the prefix is one is for the filter to say. */
+export const pattern: Kind<string> = {
+  metavar: 'PATTERN',
+  takes: "a pattern that begins with 'glob:' or 'regex:'",
+  parse: (given) => (/^(glob|regex):./s.test(given) ? given : undefined),
+  suggest: (given) => (/^\w+:/.test(given) ? undefined : `glob:${given}`),
+};
 
 export const choice = <const T extends string>(...values: T[]): Kind<T> => ({
   metavar: values.join('|'),
@@ -102,7 +112,7 @@ export const path = (metavar: string): Kind<string> => ({
   parse: absolute,
 });
 
-export const statedRoot: Kind<StatedRoot> = {
+export const typedDir: Kind<TypedDir> = {
   metavar: 'TYPE=DIR',
   takes: `TYPE=DIR where TYPE is one of ${DIR_TYPES.join(', ')}`,
   parse: (given, base) => {
@@ -111,6 +121,7 @@ export const statedRoot: Kind<StatedRoot> = {
     const dir = absolute(given.slice(equals + 1), base);
     return type && dir ? { type, path: dir } : undefined;
   },
+  show: ({ type, path }) => `${type}=${path}`,
   suggest: (given) => (given.startsWith('/') ? `data=${given}` : undefined),
 };
 

@@ -12,7 +12,7 @@ export interface Origin {
   where: string;
 }
 
-/** One stated value. `text` is as it was stated: one word, or the words of a list. */
+/** One stated value. `text` is as it was stated, paths made absolute: one word, or the words of a list. */
 export interface Found {
   value: unknown;
   text: string | readonly string[];
@@ -46,9 +46,10 @@ export function read(name: OptionName, stated: string | readonly string[], origi
   const values = words.map((word) => {
     const value = option.kind.parse(word, base);
     if (value === undefined) throw wrong(name, origin, `'${printable(word)}'`, option.kind.suggest?.(word));
-    return value;
+    return { value, text: option.kind.show?.(value) ?? (typeof value === 'string' ? value : word) };
   });
-  return option.list ? { value: values, text: words, origin } : { value: values[0], text: words[0]!, origin };
+  if (!option.list) return { ...values[0]!, origin };
+  return { value: values.map((one) => one.value), text: values.map((one) => one.text), origin };
 }
 
 function wrong(name: OptionName, origin: Origin, got: string, suggestion?: string): LmError {

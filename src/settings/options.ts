@@ -10,19 +10,22 @@ import {
   keyPrefix,
   listen,
   path,
+  pattern,
   rate,
   ratio,
   sourceUrl,
-  statedRoot,
   text,
   toggle,
+  typedDir,
 } from './kinds.js';
 
 export const COMMANDS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'config show', 'demo'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 interface OptionShape {
-  kind: Kind<unknown>;
+  // A kind shows only values of its own making.
+  // biome-ignore lint/suspicious/noExplicitAny: the table holds kinds of every type
+  kind: Kind<any>;
   commands: readonly CommandName[];
   help: string;
   /** In the words an operator would use; read by `kind` like any other. */
@@ -50,7 +53,7 @@ export const OPTIONS = {
     help: 'the source: an lm agent or a Cassandra Sidecar',
   },
   root: {
-    kind: statedRoot,
+    kind: typedDir,
     commands: ON_ROOTS,
     list: true,
     remembered: true,
@@ -152,7 +155,7 @@ export const OPTIONS = {
   'client-key': { kind: path('FILE'), commands: PULL, remembered: true, help: 'its key, readable by its owner only' },
 
   'files-to-exclude': {
-    kind: text('PATTERN'),
+    kind: pattern,
     commands: ON_ROOTS,
     list: true,
     given: 'file',
@@ -161,7 +164,7 @@ export const OPTIONS = {
     help: 'files left out: glob: or regex: patterns of whole paths',
   },
   'dirs-to-exclude': {
-    kind: text('PATTERN'),
+    kind: pattern,
     commands: ON_ROOTS,
     list: true,
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is the Sidecar's

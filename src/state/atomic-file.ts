@@ -73,7 +73,7 @@ export function parseRecord<T>(text: string, path: string, shape: ZodType<T>, hi
 
 export const recordText = (record: object): string => `${JSON.stringify(record)}\n`;
 
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

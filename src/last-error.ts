@@ -1,0 +1,53 @@
+// The error that ended a command, told to a person or a program. Decides nothing but the exit code.
+
+import { LmError, printable } from './errors.js';
+import { EXIT } from './exit-codes.js';
+import type { Io } from './io.js';
+
+/** Raised only when a field changes its meaning or goes; new fields and types may come at any time. */
+export const JSON_SCHEMA = 1;
+
+/** One line of `--json`: every line has `schema`, `type` and `ts`. */
+export const jsonLine = (type: string, fields: object): string =>
+  `${JSON.stringify({ schema: JSON_SCHEMA, type, ts: new Date().toISOString(), ...fields })}\n`;
+
+export interface Telling {
+  /** What stands before the message: `lm copy`. */
+  prefix: string;
+  json: boolean;
+}
+
+/** Returns the exit code. Anything but an LmError is a bug, and shows its stack. With --json, people are told all the same. */
+export function tell(error: unknown, { prefix, json }: Telling, io: Pick<Io, 'stdout' | 'stderr'>): number {
+  const fields = error instanceof LmError ? fieldsOf(error) : bugFields(error);
+  if (json) {
+    io.stdout.write(jsonLine('error', fields));
+    io.stdout.write(jsonLine('summary', { exitCode: fields.exitCode, message: fields.message }));
+  }
+  io.stderr.write(`${prefix}: ${fields.message}\n`);
+  for (const line of fields.details) io.stderr.write(`  ${line}\n`);
+  if (fields.hint) io.stderr.write(`hint: ${fields.hint}\n`);
+  return fields.exitCode;
+}
+
+const fieldsOf = ({ code, message, hint, details }: LmError) => ({
+  code,
+  message,
+  hint,
+  details,
+  exitCode: EXIT[code],
+});
+
+const bugFields = (error: unknown) => ({
+  code: 'bug' as const,
+  message: `this is a bug in lm: ${error instanceof Error ? error.message : String(error)}`,
+  hint: 'please report it with the lines above; what was copied is kept',
+  details:
+    error instanceof Error
+      ? (error.stack ?? '')
+          .split('\n')
+          .slice(1)
+          .map((line) => printable(line.trim()))
+      : [],
+  exitCode: EXIT.bug,
+});

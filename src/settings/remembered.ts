@@ -1,0 +1,41 @@
+// What a first copy hands to the commands after it, in the words an operator would have typed. Never a consent, never a
+// secret: of those only paths.
+
+import type { CopySettings } from '../settings.js';
+import { type Found, type Layer, read } from './layers.js';
+import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
+
+/** By option name. Text, so that what is read back passes the same door as a flag. */
+export type Remembered = Record<string, unknown>;
+
+/** Only options marked as remembered, each with paths made absolute. */
+export function toRemember(settings: CopySettings): Remembered {
+  const { url, roots, cassandra, exclusions, tokenFile, tls, concurrency } = settings;
+  const words = {
+    url: url.origin,
+    root: roots.map((root) => `${root.type}=${root.path}`),
+    'cassandra-yaml': cassandra?.file,
+    concurrency: String(concurrency),
+    'token-file': tokenFile,
+    'ca-cert': tls.caCert,
+    'client-cert': tls.clientCert,
+    'client-key': tls.clientKey,
+    'files-to-exclude': exclusions.filesToExclude,
+    'dirs-to-exclude': exclusions.dirsToExclude,
+  } satisfies Partial<Record<OptionName, string | string[] | undefined>>;
+  return Object.fromEntries(Object.entries(words).filter(([, stated]) => stated !== undefined));
+}
+
+/** Names that are not remembered options are passed over: a later release may have kept more. */
+export function rememberedLayer(remembered: Remembered): Layer {
+  const layer = new Map<OptionName, Found>();
+  for (const name of OPTION_NAMES) {
+    const stated = remembered[name];
+    if (!optionOf(name).remembered || !isWords(stated)) continue;
+    layer.set(name, read(name, stated, { source: 'remembered', where: 'the first copy' }, '/'));
+  }
+  return layer;
+}
+
+const isWords = (stated: unknown): stated is string | string[] =>
+  typeof stated === 'string' || (Array.isArray(stated) && stated.every((word) => typeof word === 'string'));

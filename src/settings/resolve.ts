@@ -1,0 +1,178 @@
+// Layers → the settings of one command. The place where options are judged together; no file but cassandra.yaml is opened.
+
+import { LmError } from '../errors.js';
+import type { Exclusions } from '../files/entry.js';
+import type { CommonSettings, FromSource, OnRoots, SettingsOf } from '../settings.js';
+import { find, type Layers, label, type Origin, pick } from './layers.js';
+import { checkRole } from './migration-map.js';
+import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
+import { type Remembered, rememberedLayer } from './remembered.js';
+import { statedRoots } from './roots.js';
+import type { Stated } from './stated.js';
+
+/**
+ * Throws `usage` when something is missing or does not go together, `refused` when the migration map gives this host
+ * another role than `command` has. `remembered` is what `toRemember` made of the first copy.
+ */
+export function resolve<C extends CommandName>(command: C, stated: Stated, remembered: Remembered = {}): SettingsOf[C] {
+  checkRole(command, stated.migration);
+  return BUILD[command]({ ...stated, layers: withMemory(stated.layers, remembered) });
+}
+
+/** Where the records are and how to speak, known before memory is: memory is kept there. */
+export function commonSettings({ command, layers, migration }: Stated): CommonSettings {
+  refuseBoth(layers, 'quiet', 'verbose');
+  const own = OPTION_NAMES.filter((name) => optionOf(name).commands.includes(command));
+  const found = own.map((name) => [name, find(layers, name)?.origin] as const).filter(([, origin]) => origin);
+  return {
+    stateDir: pick(layers, 'state-dir')!,
+    instance: pick(layers, 'instance'),
+    json: pick(layers, 'json'),
+    quiet: pick(layers, 'quiet'),
+    verbose: pick(layers, 'verbose'),
+    color: pick(layers, 'color'),
+    role: migration?.role,
+    pair: migration?.pair,
+    origins: Object.fromEntries(found) as Partial<Record<OptionName, Origin>>,
+    notes: [],
+  };
+}
+
+export function withMemory(layers: Layers, remembered: Remembered): Layers {
+  const [flags, environment, file, , derived] = layers;
+  return [flags, environment, file, rememberedLayer(remembered), derived];
+}
+
+const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
+  serve: (stated) => {
+    const { layers } = stated;
+    checkServe(layers);
+    return {
+      ...needRoots(onRoots(stated), 'lm serve /srv/data'),
+      listen: pick(layers, 'listen'),
+      maxConcurrentFileRequests: pick(layers, 'max-concurrent-file-requests'),
+      limitRate: pick(layers, 'limit-rate'),
+      tokenFile: pick(layers, 'token-file'),
+      tlsCert: pick(layers, 'tls-cert'),
+      tlsKey: pick(layers, 'tls-key'),
+      clientCa: pick(layers, 'client-ca'),
+      insecure: pick(layers, 'insecure'),
+      expireAfterMs: pick(layers, 'expire-after'),
+      accessLog: pick(layers, 'access-log'),
+    };
+  },
+  copy: (stated) => {
+    const { layers } = stated;
+    return {
+      ...fromSource(stated),
+      threshold: pick(layers, 'threshold'),
+      maxIterations: pick(layers, 'max-iterations'),
+      dryRun: pick(layers, 'dry-run'),
+      diff: pick(layers, 'diff'),
+      maxDelete: pick(layers, 'max-delete'),
+      only: pick(layers, 'only'),
+      limitRate: pick(layers, 'limit-rate'),
+      preCheck: pick(layers, 'pre-check'),
+      guardPorts: pick(layers, 'guard-port'),
+      adopt: pick(layers, 'adopt'),
+      newSource: pick(layers, 'new-source'),
+      allowRunning: pick(layers, 'allow-running'),
+    };
+  },
+  verify: (stated) => ({
+    ...fromSource(stated),
+    algo: pick(stated.layers, 'algo'),
+    report: pick(stated.layers, 'report'),
+  }),
+  complete: (stated) => ({ ...onRoots(stated), unverified: pick(stated.layers, 'unverified') }),
+  reset: (stated) => onRoots(stated),
+  status: (stated) => ({
+    ...onRoots(stated),
+    url: pick(stated.layers, 'url'),
+    tokenFile: pick(stated.layers, 'token-file'),
+    tls: clientTls(stated.layers),
+  }),
+  'config show': commonSettings,
+  demo: commonSettings,
+};
+
+function onRoots(stated: Stated): OnRoots {
+  const { roots, cassandra, notes } = statedRoots(stated.layers);
+  const exclusions: Exclusions = {
+    filesToExclude: pick(stated.layers, 'files-to-exclude'),
+    dirsToExclude: pick(stated.layers, 'dirs-to-exclude'),
+  };
+  return { ...commonSettings(stated), roots, cassandra, notes, exclusions };
+}
+
+function fromSource(stated: Stated): FromSource {
+  const { command, layers } = stated;
+  const url = pick(layers, 'url');
+  const example = `lm ${command} http://SOURCE:9043 /srv/data`;
+  if (!url)
+    throw new LmError('usage', 'no source is given', { hint: `${example}; what the first copy is told is remembered` });
+  const settings = needRoots(onRoots(stated), example);
+  return {
+    ...settings,
+    notes: [...settings.notes, ...unusedTls(url, layers)],
+    url,
+    tokenFile: pick(layers, 'token-file'),
+    tls: clientTls(layers),
+    concurrency: pick(layers, 'concurrency'),
+  };
+}
+
+function needRoots<S extends OnRoots>(settings: S, example: string): S {
+  if (settings.roots.length > 0) return settings;
+  const hint = `${example}, or --root TYPE=DIR, --cassandra-yaml FILE, roots: in lm.yaml`;
+  throw new LmError('usage', 'no directory is given', { hint });
+}
+
+function clientTls(layers: Layers): FromSource['tls'] {
+  needTogether(layers, 'client-cert', 'client-key');
+  needTogether(layers, 'client-key', 'client-cert');
+  return {
+    caCert: pick(layers, 'ca-cert'),
+    clientCert: pick(layers, 'client-cert'),
+    clientKey: pick(layers, 'client-key'),
+  };
+}
+
+/** Whoever names certificates believes the line to be encrypted. */
+function unusedTls(url: URL, layers: Layers): string[] {
+  const found = find(layers, 'ca-cert') ?? find(layers, 'client-cert');
+  if (url.protocol === 'https:' || !found) return [];
+  return [`${url.origin} is not encrypted, so the certificates go unused; say https:// if the source speaks TLS`];
+}
+
+/** Nobody offers a node's data to a network by accident: beyond loopback takes a token, client certificates or a word. */
+function checkServe(layers: Layers): void {
+  needTogether(layers, 'tls-cert', 'tls-key');
+  needTogether(layers, 'tls-key', 'tls-cert');
+  needTogether(layers, 'client-ca', 'tls-cert');
+  const { host, port } = pick(layers, 'listen');
+  const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca');
+  if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;
+  const where = label('listen', find(layers, 'listen')!.origin);
+  throw new LmError(
+    'usage',
+    `${where}: got ${host}:${port}, takes a loopback address while anybody could read everything`,
+    {
+      hint: 'give --token-file or --client-ca; or --insecure, if the network itself keeps others out',
+    },
+  );
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+function needTogether(layers: Layers, given: OptionName, needed: OptionName): void {
+  const found = find(layers, given);
+  if (found && !find(layers, needed))
+    throw new LmError('usage', `${label(given, found.origin)}: needs --${needed} beside it`);
+}
+
+function refuseBoth(layers: Layers, one: OptionName, other: OptionName): void {
+  if (pick(layers, one) && pick(layers, other))
+    throw new LmError('usage', `--${one} and --${other} exclude each other`);
+}

@@ -1,0 +1,38 @@
+// That a destination was given to lm: because it was empty at the first copy, or because the operator said so. Recorded before
+// the first write, ended by `lm reset`. Never grants itself: the guards decide when to record.
+
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
+import type { DestinationRoot } from './identity.js';
+
+export interface Adoption {
+  atMs: number;
+  how: 'empty' | 'adopted';
+  roots: DestinationRoot[];
+}
+
+const AdoptionRecord: z.ZodType<Adoption> = z.object({
+  atMs: z.int(),
+  how: z.enum(['empty', 'adopted']),
+  roots: z.array(z.object({ key: z.string(), path: z.string(), dev: z.string(), ino: z.string() })),
+});
+
+const pathIn = (dir: string): string => join(dir, 'adoption.json');
+
+/** Undefined while the destination is not lm's. Throws `local` when the record is damaged. */
+export const readAdoption = (dir: string): Adoption | undefined =>
+  readRecord(
+    pathIn(dir),
+    AdoptionRecord,
+    'remove that file and copy with --adopt, if all in the destination may be replaced',
+  );
+
+export const recordAdoption = (dir: string, adoption: Adoption): void =>
+  writeFileAtomically(pathIn(dir), recordText(adoption));
+
+export const clearAdoption = (dir: string): boolean => removeFile(pathIn(dir));
+
+/** The roots that are not covered: another directory in the same place was never given to lm. */
+export const notAdopted = (adoption: Adoption | undefined, roots: readonly DestinationRoot[]): DestinationRoot[] =>
+  roots.filter(({ dev, ino }) => !adoption?.roots.some((given) => given.dev === dev && given.ino === ino));

@@ -1,0 +1,205 @@
+// What the journal's records add up to. Pure; a record that was lost may cost work here, but never earns trust.
+
+import type { EntryKey } from '../files/entry.js';
+import type { State, VerificationState } from '../report.js';
+
+/** What a run writes down. Numbers of bytes are exact up to 2^53; 64-bit values are decimal strings, as in `Row`. */
+export type JournalRecord =
+  | { type: 'run-started'; run: string; command: 'copy' | 'verify'; boot: string; source: string }
+  /** A part of a big file was made: what the source promised, and which file here holds the bytes. */
+  | {
+      type: 'part-started';
+      key: EntryKey;
+      size: string;
+      mtimeNs: string;
+      ino: string;
+      partDev: string;
+      partIno: string;
+    }
+  | { type: 'range-done'; key: EntryKey; offset: number; length: number }
+  | { type: 'part-dropped'; key: EntryKey }
+  | { type: 'file-published'; key: EntryKey }
+  | { type: 'iteration-ended'; iteration: number; state: State }
+  /** What was finished before `beganMs` is on disk. `rechecked`: and every suspect file has been read again and is right. */
+  | { type: 'sync-point'; boot: string; beganMs: number; rechecked?: boolean }
+  | { type: 'copy-ended'; run: string; exitCode: number }
+  | { type: 'verify-ended'; run: string; state: VerificationState; exitCode: number }
+  /** The first record of a journal that was started afresh: what the one before it amounted to. */
+  | { type: 'carried'; facts: Facts };
+
+/** An unfinished file beside its target. `done` are the ranges whose bytes are there: ascending, merged, none suspect. */
+export interface KnownPart {
+  size: string;
+  mtimeNs: string;
+  ino: string;
+  partDev: string;
+  partIno: string;
+  done: [offset: number, length: number][];
+}
+
+/** A time of writing under one boot, of which nothing proves that it has reached the disk. Epoch milliseconds. */
+export interface Unsynced {
+  boot: string;
+  fromMs: number;
+  /** When writing went on under another boot; null while it may go on under this one. */
+  toMs: number | null;
+}
+
+interface Facts {
+  lastRun?: { run: string; command: 'copy' | 'verify'; source: string; atMs: number };
+  /** `exitCode` and `endedMs` are missing when the run never said how it ended. Dry runs leave no record. */
+  lastCopy?: { run: string; atMs: number; endedMs?: number; exitCode?: number };
+  lastVerify?: { run: string; state: VerificationState; exitCode: number; atMs: number };
+  /** The last verification found no difference, and no copy has begun since. */
+  verified: boolean;
+  lastSyncPoint?: { boot: string; atMs: number };
+  unsynced: Unsynced[];
+}
+
+export interface History extends Facts {
+  parts: Map<EntryKey, KnownPart>;
+  /** Of boots other than this one: what was written then must be read again before it is trusted; see `isSuspect`. */
+  unsynced: Unsynced[];
+  /** Lines that were not what lm had written; what they may have said is taken for the worst. */
+  damagedLines: number;
+}
+
+/** A record with the time it was written, or a line that holds none any more. */
+export type Line = { atMs: number; record: JournalRecord } | 'damaged';
+
+/** The history as this boot of the machine may believe it. */
+export function foldHistory(lines: Iterable<Line>, boot: string): History {
+  const facts: Facts = { verified: false, unsynced: [] };
+  const fold: Fold = { facts, parts: new Map(), synced: new Map(), run: '', boot: '', atMs: 0 };
+  let damagedLines = 0;
+  for (const line of lines) {
+    if (line === 'damaged') {
+      damagedLines++;
+      assumeTheWorst(fold);
+    } else {
+      fold.atMs = line.atMs;
+      apply(fold, line.record);
+    }
+  }
+  return {
+    ...fold.facts,
+    parts: new Map([...fold.parts].map(([key, part]) => [key, knownPart(part, fold.synced, boot)])),
+    unsynced: fold.facts.unsynced.filter((u) => u.boot !== boot),
+    damagedLines,
+  };
+}
+
+/** Everything but the parts, as the first record of a fresh journal. Lossless while `parts` is empty and nothing is suspect. */
+export const carry = ({ parts: _, damagedLines: __, ...facts }: History): JournalRecord => ({ type: 'carried', facts });
+
+/** The kernel stamps files with a clock that lags by up to a tick, and seconds are all that some file systems keep. */
+const CLOCK_SLACK_MS = 2_000;
+
+/** Whether a file last changed at `ctimeMs` may have lost its bytes when the machine went down. */
+export const isSuspect = (history: History, ctimeMs: number): boolean =>
+  history.unsynced.some(
+    ({ fromMs, toMs }) => ctimeMs >= fromMs - CLOCK_SLACK_MS && ctimeMs <= (toMs ?? Infinity) + CLOCK_SLACK_MS,
+  );
+
+interface Fold {
+  facts: Facts;
+  parts: Map<EntryKey, FoldedPart>;
+  /** By boot: what was finished before is on disk. */
+  synced: Map<string, number>;
+  /** Of the record at hand; '' for a run and a boot that a lost record may have ended. */
+  run: string;
+  boot: string;
+  atMs: number;
+}
+
+type FoldedPart = Omit<KnownPart, 'done'> & {
+  ranges: { offset: number; length: number; boot: string; atMs: number }[];
+};
+
+function apply(fold: Fold, record: JournalRecord): void {
+  const { facts, parts, atMs } = fold;
+  switch (record.type) {
+    case 'run-started':
+      startRun(fold, record);
+      return;
+    case 'part-started': {
+      const { type: _, key, ...promise } = record;
+      parts.set(key, { ...promise, ranges: [] });
+      return;
+    }
+    case 'range-done': {
+      const { key, offset, length } = record;
+      parts.get(key)?.ranges.push({ offset, length, boot: fold.boot, atMs });
+      return;
+    }
+    case 'part-dropped':
+    case 'file-published':
+      parts.delete(record.key);
+      return;
+    case 'iteration-ended':
+      return;
+    case 'sync-point':
+      syncPoint(fold, record);
+      return;
+    case 'copy-ended':
+      if (facts.lastCopy?.run === record.run)
+        facts.lastCopy = { ...facts.lastCopy, endedMs: atMs, exitCode: record.exitCode };
+      return;
+    case 'verify-ended': {
+      const { run, state, exitCode } = record;
+      facts.lastVerify = { run, state, exitCode, atMs };
+      facts.verified = state === 'COMPLETED' && run === fold.run;
+      if (facts.verified) facts.unsynced = facts.unsynced.filter((u) => u.boot === fold.boot);
+      return;
+    }
+    case 'carried':
+      fold.facts = structuredClone(record.facts);
+      return;
+    default:
+      record satisfies never;
+  }
+}
+
+function startRun(fold: Fold, record: JournalRecord & { type: 'run-started' }): void {
+  const { facts, atMs } = fold;
+  const { run, command, source, boot } = record;
+  fold.run = run;
+  fold.boot = boot;
+  facts.lastRun = { run, command, source, atMs };
+  for (const earlier of facts.unsynced) if (earlier.boot !== boot) earlier.toMs ??= atMs;
+  if (command === 'verify') return;
+  facts.lastCopy = { run, atMs };
+  facts.verified = false;
+  if (!facts.unsynced.some((u) => u.boot === boot)) facts.unsynced.push({ boot, fromMs: atMs, toMs: null });
+}
+
+function syncPoint({ facts, synced }: Fold, record: JournalRecord & { type: 'sync-point' }): void {
+  const { boot, beganMs } = record;
+  synced.set(boot, beganMs);
+  facts.lastSyncPoint = { boot, atMs: beganMs };
+  if (record.rechecked) facts.unsynced = facts.unsynced.filter((u) => u.boot === boot);
+  for (const open of facts.unsynced) if (open.boot === boot) open.fromMs = Math.max(open.fromMs, beganMs);
+}
+
+/** The lost record may have voided a part, begun a copy, or told of another boot. */
+function assumeTheWorst(fold: Fold): void {
+  fold.run = fold.boot = '';
+  fold.parts.clear();
+  fold.facts.verified = false;
+  fold.facts.unsynced.push({ boot: '', fromMs: fold.atMs, toMs: null });
+}
+
+function knownPart({ ranges, ...part }: FoldedPart, synced: Map<string, number>, boot: string): KnownPart {
+  const sound = ranges.filter((r) => r.boot === boot || r.atMs <= (synced.get(r.boot) ?? -Infinity));
+  return { ...part, done: merged(sound.map((r) => [r.offset, r.length])) };
+}
+
+function merged(ranges: [offset: number, length: number][]): [offset: number, length: number][] {
+  const result: [number, number][] = [];
+  for (const [offset, length] of ranges.sort(([a], [b]) => a - b)) {
+    const last = result.at(-1);
+    if (last && offset <= last[0] + last[1]) last[1] = Math.max(last[1], offset + length - last[0]);
+    else result.push([offset, length]);
+  }
+  return result;
+}

@@ -1,0 +1,52 @@
+// Keeps the identities a migration was begun with, for the runs after it. Compares nothing.
+
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { localError } from '../errors.js';
+import type { Roots } from '../files/roots.js';
+import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
+import type { DestinationRoot, SourceIdentity } from './identity.js';
+
+export interface Identities {
+  source: SourceIdentity;
+  destination: DestinationRoot[];
+}
+
+const IdentitiesRecord: z.ZodType<Identities> = z.object({
+  source: z.object({
+    url: z.string(),
+    agentId: z.string(),
+    machine: z.string(),
+    roots: z.array(z.object({ key: z.string(), ino: z.string() })),
+    devices: z.record(z.string(), z.string()),
+    within: z.array(z.string()),
+  }),
+  destination: z.array(z.object({ key: z.string(), path: z.string(), dev: z.string(), ino: z.string() })),
+});
+
+const pathIn = (dir: string): string => join(dir, 'identity.json');
+
+/** Undefined before the first copy. Throws `local` when the record is damaged: then nobody knows whom to expect. */
+export const readIdentities = (dir: string): Identities | undefined =>
+  readRecord(
+    pathIn(dir),
+    IdentitiesRecord,
+    'make sure that the source is the right one, remove that file and copy again',
+  );
+
+export const recordIdentities = (dir: string, identities: Identities): void =>
+  writeFileAtomically(pathIn(dir), recordText(identities));
+
+export const clearIdentities = (dir: string): boolean => removeFile(pathIn(dir));
+
+/** The roots of this host as they are now. */
+export const destinationRoots = (roots: Roots): DestinationRoot[] =>
+  roots.map(({ key, path }) => {
+    try {
+      const { dev, ino } = statSync(path, { bigint: true });
+      return { key, path, dev: `${dev}`, ino: `${ino}` };
+    } catch (error) {
+      throw localError('look at', path, error);
+    }
+  });
