@@ -27,7 +27,7 @@ export interface DiffPolicy {
 export interface PlanSink {
   /** A foreign entry, or one of the wrong kind. A directory comes after all it held. */
   remove(dir: EntryKey, row: Row, reason: Reason): void;
-  mkdir(dir: EntryKey, row: Row): void;
+  mkdir(dir: EntryKey, row: Row, reason: Reason): void;
   /** A file or link to bring whole; `row` is the source's. */
   fetch(dir: EntryKey, row: Row, reason: Reason): void;
   /** Contents match, or are believed to; mode, owner or time do not. `row` is the source's. */
@@ -185,7 +185,7 @@ class Differ {
     const reason = local ? 'kind' : 'new';
     count(this.counts.download, source);
     if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
-    this.#sink.mkdir(frame.key, source);
+    this.#sink.mkdir(frame.key, source, reason);
     this.#announce(frame.key, source, undefined, true, reason);
   }
 

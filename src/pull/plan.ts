@@ -87,9 +87,9 @@ export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: Plan
       if (firstRemovals.length < FIRST_FEW) firstRemovals.push(joinKey(where, row[0]));
       tell('remove', where, row, reason);
     },
-    mkdir(where, row) {
+    mkdir(where, row, reason) {
       spools.mkdir.add(where, row);
-      tell('mkdir', where, row, 'new');
+      tell('mkdir', where, row, reason);
     },
     fetch(where, row, reason) {
       (isBig(row) ? spools.big : spools.bundle).add(where, row);

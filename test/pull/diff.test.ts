@@ -1,0 +1,252 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { type Block, compareKeys, type Row } from '../../src/files/entry.js';
+import { type DiffPolicy, diff, matchRatio, meets, type PlanCounts } from '../../src/pull/diff.js';
+
+/** A tree as a literal: a number is a file of that size, a string a link, an object a directory; or a whole row's facts. */
+type Node = number | string | { [name: string]: Node } | Facts;
+interface Facts {
+  '@': {
+    size?: number;
+    mtime?: number;
+    mode?: number;
+    uid?: number;
+    device?: string;
+    excluded?: number;
+    type?: number;
+  };
+  [name: string]: Node | Facts['@'];
+}
+
+const FILE = 0o100644;
+const DIR = 0o40755;
+
+function rowOf(name: string, node: Node): Row {
+  const facts = typeof node === 'object' && '@' in node ? (node as Facts)['@'] : {};
+  const { mtime = 1_000_000, uid = 0 } = facts;
+  const size = typeof node === 'number' ? node : (facts.size ?? 0);
+  const type = typeof node === 'string' ? 0o120777 : typeof node === 'number' || facts.size !== undefined ? FILE : DIR;
+  const mode = facts.type ?? (facts.mode === undefined ? type : (type & 0o170000) | facts.mode);
+  return [
+    name,
+    `${size}`,
+    `${mtime}`,
+    mode,
+    '1',
+    uid,
+    0,
+    ...(typeof node === 'string' ? ([node] as const) : ([] as const)),
+  ];
+}
+
+function* blocksOf(dir: string, node: { [name: string]: Node }): Generator<Block> {
+  const facts = (node as Facts)['@'];
+  const names = Object.keys(node)
+    .filter((name) => name !== '@')
+    .sort(compareKeys);
+  const rows = names.map((name) => rowOf(name, node[name]!));
+  const marks = {
+    ...(facts?.excluded && { excluded: facts.excluded }),
+    ...(facts?.device && { device: facts.device }),
+  };
+  // Two rows a block, so that blocks of one directory do not line up on both sides.
+  yield { dir, rows: rows.slice(0, 2), ...marks };
+  for (let at = 2; at < rows.length; at += 2) yield { dir, rows: rows.slice(at, at + 2) };
+  for (const row of rows)
+    if ((row[3] & 0o170000) === 0o40000) yield* blocksOf(`${dir}/${row[0]}`, node[row[0]] as { [name: string]: Node });
+}
+
+async function* listing(tree: { [name: string]: Node }): AsyncGenerator<Block> {
+  yield* blocksOf('data/0', tree);
+}
+
+const POLICY: DiffPolicy = { compare: 'mtime', unit: 'us', owners: true };
+
+async function plan(source: object, local: object, policy: Partial<DiffPolicy> = {}) {
+  const said: string[] = [];
+  const say =
+    (verb: string) =>
+    (dir: string, row: Row, reason?: unknown): void =>
+      void said.push(
+        [verb, `${dir}/${row[0]}`.slice('data/0/'.length), ...(typeof reason === 'string' ? [reason] : [])].join(' '),
+      );
+  const counts = await diff(
+    listing(source as { [name: string]: Node }),
+    listing(local as { [name: string]: Node }),
+    { ...POLICY, ...policy },
+    {
+      remove: say('remove'),
+      mkdir: say('mkdir'),
+      fetch: say('fetch'),
+      fix: say('fix'),
+      settle: say('settle'),
+      check: say('check'),
+      part: say('part'),
+    },
+  );
+  return { said, counts };
+}
+
+describe('what a plan does', () => {
+  test.each([
+    ['nothing for equal trees', { a: 1, d: { b: 'x' } }, { a: 1, d: { b: 'x' } }, []],
+    [
+      'brings what is new',
+      { a: 1, d: { e: {} } },
+      {},
+      ['fetch a new', 'mkdir d new', 'mkdir d/e new', 'settle d/e', 'settle d'],
+    ],
+    ['replaces another size', { a: 1 }, { a: 2 }, ['fetch a size']],
+    ['replaces another time', { a: 1 }, { a: { '@': { size: 1, mtime: 2_000_000 } } }, ['fetch a mtime']],
+    ['keeps a time equal to the microsecond', { a: 1 }, { a: { '@': { size: 1, mtime: 1_000_999 } } }, []],
+    ['mends a mode', { a: 1 }, { a: { '@': { size: 1, mode: 0o600 } } }, ['fix a mode']],
+    ['mends an owner', { a: 1 }, { a: { '@': { size: 1, uid: 5 } } }, ['fix a owner']],
+    ['replaces a link', { a: 'x' }, { a: 'y' }, ['fetch a link-target']],
+    ['mends the time of a link', { d: { '@': {}, a: 'x' } }, { d: { '@': {}, a: 'x' } }, []],
+    [
+      'removes what is foreign, children first',
+      {},
+      { d: { e: { f: 1 } }, g: 1 },
+      ['remove g foreign', 'remove d/e/f foreign', 'remove d/e foreign', 'remove d foreign'],
+    ],
+    [
+      'removes a file where a directory is due',
+      { a: { b: 1 } },
+      { a: 5 },
+      ['remove a kind', 'mkdir a kind', 'fetch a/b new', 'settle a'],
+    ],
+    [
+      'removes a directory where a file is due',
+      { a: 5 },
+      { a: { b: 1 } },
+      ['fetch a kind', 'remove a/b foreign', 'remove a kind'],
+    ],
+    [
+      'removes a link where a directory is due',
+      { a: { b: 1 } },
+      { a: 'elsewhere' },
+      ['remove a kind', 'mkdir a kind', 'fetch a/b new', 'settle a'],
+    ],
+    ['settles a directory whose contents change', { d: { a: 1 } }, { d: { a: 2 } }, ['fetch d/a size', 'settle d']],
+    ['settles a directory something goes from', { d: {} }, { d: { a: 2 } }, ['remove d/a foreign', 'settle d']],
+    [
+      'settles a directory of another time, which blocks nothing',
+      { d: {} },
+      { d: { '@': { mtime: 5 } } },
+      ['settle d'],
+    ],
+    [
+      'keeps a foreign directory that shields something',
+      {},
+      { d: { '@': { excluded: 1 }, a: 1, e: { f: 1 } }, z: {} },
+      ['remove d/a foreign', 'remove d/e/f foreign', 'remove d/e foreign', 'remove z foreign'],
+    ],
+    ['keeps all foreign directories above what is shielded', {}, { d: { e: { '@': { excluded: 1 } } } }, []],
+    ['never removes across a mount point', {}, { d: { m: { '@': { device: '9' }, a: 1 } } }, []],
+    ['hands over unfinished parts', {}, { '.lm-0123456789abcdef.lm-part': 3 }, ['part .lm-0123456789abcdef.lm-part']],
+    ['passes over sockets at the source', { s: { '@': { type: 0o140755 } } }, {}, []],
+    ['leaves a foreign socket, and what holds it', {}, { d: { s: { '@': { type: 0o140755 } } } }, []],
+    [
+      'replaces a socket where a file is due',
+      { s: 1 },
+      { s: { '@': { type: 0o140755 } } },
+      ['remove s kind', 'fetch s new'].map((l) => l.replace('s new', 's kind')),
+    ],
+  ])('%s', async (_, source, local, expected) => {
+    expect((await plan(source, local)).said).toEqual(expected);
+  });
+
+  test('without privilege owners are nobody’s business', async () => {
+    expect((await plan({ a: 1 }, { a: { '@': { size: 1, uid: 5 } } }, { owners: false })).said).toEqual([]);
+  });
+
+  test('to the millisecond with a Sidecar', async () => {
+    expect((await plan({ a: 1 }, { a: { '@': { size: 1, mtime: 1_999_999 } } }, { unit: 'ms' })).said).toEqual([]);
+  });
+
+  test('by size alone a time is mended, by checksum equal sizes are checked', async () => {
+    const here = { a: { '@': { size: 1, mtime: 9_000_000 } } };
+    expect((await plan({ a: 1 }, here, { compare: 'size' })).said).toEqual(['fix a mtime']);
+    expect((await plan({ a: 1 }, here, { compare: 'checksum' })).said).toEqual(['check a mtime']);
+    expect((await plan({ a: 1, b: 0 }, { a: 1, b: 0 }, { compare: 'checksum' })).said).toEqual(['check a']);
+    expect((await plan({ a: 1 }, { a: 2 }, { compare: 'checksum' })).said).toEqual(['fetch a size']);
+  });
+
+  test('a source entry named like a part is refused by name', async () => {
+    await expect(plan({ '.lm-0123456789abcdef.lm-part': 3 }, {})).rejects.toMatchObject({
+      code: 'refused',
+      message: expect.stringContaining('data/0/.lm-0123456789abcdef.lm-part'),
+    });
+  });
+});
+
+describe('the counts', () => {
+  test('of a mixed plan', async () => {
+    const { counts } = await plan({ a: 10, b: 20, d: { e: 5 } }, { a: 10, b: 21, x: { y: 7 } });
+    expect(counts).toMatchObject({
+      total: { entries: 4, bytes: 35 },
+      matching: { entries: 1, bytes: 10 },
+      download: { entries: 3, bytes: 25 },
+      remove: { entries: 2, bytes: 7 },
+      local: { entries: 4, bytes: 38 },
+    });
+    expect(matchRatio(counts)).toBeCloseTo(10 / 35);
+  });
+
+  test.each([
+    ['nothing left', 1000, { download: 0 }, 1, true],
+    ['an empty file is missing, below 1', 1000, { download: 1, missing: 0 }, 0.5, true],
+    ['an empty file is missing, at 1', 1000, { download: 1, missing: 0 }, 1, false],
+    ['equality meets it', 800, { download: 1 }, 0.8, true],
+    ['a little less does not', 799, { download: 1 }, 0.8, false],
+    ['a mode is wrong, at 1', 1000, { download: 0, fix: 1 }, 1, false],
+    ['a mode is wrong, below 1', 1000, { download: 0, fix: 1 }, 0.99, true],
+  ] as const)(
+    'meets: %s',
+    (_, matching, { download, fix = 0 }: { download: number; fix?: number; missing?: number }, threshold, expected) => {
+      const counts = {
+        total: { entries: 9, bytes: 1000 },
+        matching: { entries: 1, bytes: matching },
+        download: { entries: download, bytes: 1000 - matching },
+        fix,
+      } as PlanCounts;
+      expect(meets(counts, threshold)).toBe(expected);
+    },
+  );
+
+  test('0 of 0 is 1', async () => expect(matchRatio((await plan({}, {})).counts)).toBe(1));
+});
+
+describe('laws', () => {
+  const names = fc.constantFrom('a', 'b', 'c', 'a!', 'é', '😀', '\uffee');
+  const { tree } = fc.letrec<{ tree: object; node: unknown }>((tie) => ({
+    tree: fc.dictionary(names, tie('node'), { maxKeys: 5 }),
+    node: fc.oneof({ maxDepth: 3, depthSize: 'small' }, fc.nat(9), fc.constantFrom('x', 'y'), tie('tree')),
+  }));
+
+  test('a tree against itself asks for nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(tree, async (t) => {
+        const { said, counts } = await plan(t, t);
+        expect(said).toEqual([]);
+        expect(counts.matching).toEqual(counts.total);
+      }),
+    );
+  });
+
+  test('every entry of either side is accounted for once, and nothing is removed before what it holds', async () => {
+    await fc.assert(
+      fc.asyncProperty(tree, tree, async (source, local) => {
+        const { said, counts } = await plan(source, local);
+        const { total, matching, download, fix, local: here, remove } = counts;
+        expect(matching.entries + download.entries).toBe(total.entries);
+        expect(fix).toBe(0);
+        expect(here.entries - remove.entries).toBeGreaterThanOrEqual(0);
+        const removed = said.filter((line) => line.startsWith('remove ')).map((line) => line.split(' ')[1]!);
+        removed.forEach((key, i) => {
+          expect(removed.slice(i + 1).some((later) => later.startsWith(`${key}/`))).toBe(false);
+        });
+      }),
+    );
+  });
+});
