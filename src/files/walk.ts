@@ -12,6 +12,7 @@ import {
   joinKey,
   kindOf,
   type ListingEnd,
+  type RootKey,
   type Row,
   rootOf,
 } from './entry.js';
@@ -22,6 +23,8 @@ export interface WalkOptions {
   /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
   only?: EntryKey;
   rowsPerBlock: number;
+  /** Roots that are not there and count as empty; every other root that is missing is an error. */
+  absent?: readonly RootKey[];
 }
 
 const FIRST_FEW = 10;
@@ -35,7 +38,10 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
   const { only } = options;
   const keys = roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));
   try {
-    for (const key of keys.sort(compareKeys)) yield* walk.root(key);
+    for (const key of keys.sort(compareKeys)) {
+      if (options.absent?.includes(key)) yield { dir: key, rows: [] };
+      else yield* walk.root(key);
+    }
   } finally {
     walk.dirs.close();
   }

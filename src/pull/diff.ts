@@ -10,6 +10,7 @@ import {
   joinKey,
   type Kind,
   kindOf,
+  type RootKey,
   type Row,
 } from '../files/entry.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
@@ -52,13 +53,29 @@ export interface PlanCounts {
   remove: Share;
   /** Everything of the destination that counts, `remove` included: what the deletion limit is a share of. */
   local: Share;
+  /** What the downloads will take up, by root. */
+  room: Map<RootKey, Room>;
   /** Source entries per root, and sockets, pipes and devices, which are never copied. */
-  rootEntries: Map<EntryKey, number>;
+  rootEntries: Map<RootKey, number>;
   special: number;
   firstSpecial: EntryKey[];
   /** Foreign directories that stay because of something excluded, or mounted, in them. */
   shielded: number;
 }
+
+/** Space on disk: `bytes` in whole blocks more than now, once all is done; until then replacements stand beside what they replace. */
+export interface Room {
+  bytes: number;
+  inodes: number;
+  /** The largest files to be replaced, the largest first. */
+  replaced: number[];
+}
+
+const BLOCK_BYTES = 4096;
+const inBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+
+/** As many as could be under way at once. */
+const LARGEST_KEPT = 32;
 
 export async function diff(
   source: AsyncIterable<Block>,
@@ -98,6 +115,7 @@ class Differ {
     fix: 0,
     remove: { entries: 0, bytes: 0 },
     local: { entries: 0, bytes: 0 },
+    room: new Map(),
     rootEntries: new Map(),
     special: 0,
     firstSpecial: [],
@@ -184,6 +202,7 @@ class Differ {
     frame.unsettled = true;
     const reason = local ? 'kind' : 'new';
     count(this.counts.download, source);
+    this.#takeRoom(source, undefined);
     if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
     this.#sink.mkdir(frame.key, source, reason);
     this.#announce(frame.key, source, undefined, true, reason);
@@ -212,6 +231,7 @@ class Differ {
     if (reason) {
       frame.unsettled = true;
       count(this.counts.download, source);
+      this.#takeRoom(source, local);
       return this.#sink.fetch(frame.key, source, reason);
     }
     count(this.counts.matching, source);
@@ -235,6 +255,21 @@ class Differ {
 
   #sameTime(source: Row, local: Row): boolean {
     return sameTime(source[2], local[2], this.#policy.unit);
+  }
+
+  #takeRoom(source: Row, replaced: Row | undefined): void {
+    const root = this.#path[0]!.key;
+    const room = this.counts.room.get(root) ?? { bytes: 0, inodes: 0, replaced: [] };
+    this.counts.room.set(root, room);
+    const bytes = inBlocks(Number(source[1]));
+    if (!replaced) {
+      room.bytes += bytes;
+      room.inodes++;
+      return;
+    }
+    room.bytes += bytes - inBlocks(Number(replaced[1]));
+    if (bytes <= (room.replaced[LARGEST_KEPT - 1] ?? 0)) return;
+    room.replaced = [...room.replaced, bytes].sort((a, b) => b - a).slice(0, LARGEST_KEPT);
   }
 
   #foreign(frame: Frame, local: Row, reason: Reason): void {

@@ -24,13 +24,20 @@ export interface Lanes {
   close(): Promise<void>;
 }
 
-export function createLanes(setup: Omit<LaneSetup, 'clock' | 'counters'>, concurrency: number): Lanes {
+/** An abort of `signal` ends what the lanes are doing at the next chunk. */
+export function createLanes(
+  setup: Omit<LaneSetup, 'clock' | 'counters'>,
+  concurrency: number,
+  signal: AbortSignal,
+): Lanes {
   const counters = new SharedArrayBuffer(Object.keys(LANE_COUNTERS).length * BigInt64Array.BYTES_PER_ELEMENT);
   const totals = new BigInt64Array(counters);
   const threads = Math.min(concurrency, Math.max(2, cpus().length));
   const data: LaneSetup = { ...setup, counters, clock: sharedPace() };
   const pool = createPool<LaneJob, LaneResult>(new URL('./lane.js', import.meta.url), threads, data);
   const total = (counter: keyof typeof LANE_COUNTERS): number => Number(Atomics.load(totals, LANE_COUNTERS[counter]));
+  const stop = (): Promise<void> => pool.tellAll({ kind: 'stop' });
+  signal.addEventListener('abort', () => void stop().catch(() => {}), { once: true }); // closing comes next
   let before = { bytesDone: 0, filesDone: 0 };
   return {
     run: (job) => pool.run(job),
@@ -45,7 +52,7 @@ export function createLanes(setup: Omit<LaneSetup, 'clock' | 'counters'>, concur
     },
     countFile: () => void Atomics.add(totals, LANE_COUNTERS.filesDone, 1n),
     async close() {
-      await pool.tellAll({ kind: 'stop' });
+      await stop();
       await pool.close();
     },
   };

@@ -2,17 +2,27 @@
 
 import { LmError, localError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { EntryKey, Exclusions, Listing, ListingEnd, ListingHeader } from '../files/entry.js';
+import {
+  type EntryKey,
+  type Exclusions,
+  type Listing,
+  type ListingEnd,
+  type ListingHeader,
+  type RootKey,
+  rootOf,
+} from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { headerLine, readListing } from '../wire/listing.js';
-import { walkLines } from '../wire/walk-lines.js';
+import { headerLine, PROTOCOL_VERSION, readListing } from '../wire/listing.js';
+import { type WalkJob, walkLines } from '../wire/walk-lines.js';
 import { type DiffPolicy, diff } from './diff.js';
 import { withoutExcluded } from './exclude.js';
 import { createPlanWriter, type Plan, type PlanOptions, type PlanWriter } from './plan.js';
 
 export interface SurveyOptions extends PlanOptions {
   roots: Roots;
+  /** Roots a dry run has not created. */
+  absent: readonly RootKey[];
   /** This side's. */
   exclusions: Exclusions;
   only?: EntryKey;
@@ -39,7 +49,7 @@ export async function survey(list: () => Promise<Listing>, options: SurveyOption
   const source = await list();
   matchRoots(source.header, roots, only);
   const own: FilterSpec = { exclusions, roots: [...roots] };
-  const local = await listHere(roots, [own, filterOf(source.header)], only);
+  const local = await listHere({ roots, filters: [own, filterOf(source.header)], only, absent: options.absent });
   const writer = createPlanWriter(options.spool, options);
   const blocks = withoutExcluded(source.blocks, compileFilter(own));
   const counts = await diff(stoppable(blocks, signal), local.blocks, options.policy, writer);
@@ -57,19 +67,20 @@ export async function survey(list: () => Promise<Listing>, options: SurveyOption
 }
 
 /** This host's entries, as the walk finds them; what either side excludes is left out and counted. */
-export async function listHere(roots: Roots, filters: FilterSpec[], only?: EntryKey): Promise<Listing> {
+export async function listHere(walk: WalkJob): Promise<Listing> {
+  const { roots, only } = walk;
   const header: ListingHeader = {
-    protocol: 1,
+    protocol: PROTOCOL_VERSION,
     agentId: '',
     machine: '',
     roots: roots
-      .filter((root) => only === undefined || only.startsWith(`${root.key}/`) || only === root.key)
+      .filter(({ key }) => only === undefined || key === rootOf(only))
       .map(({ key, path }) => ({ key, path, ino: '0', mode: 0, uid: null, gid: null })),
     exclusions: { filesToExclude: [], dirsToExclude: [] },
   };
   const lines = async function* (): AsyncGenerator<Uint8Array> {
     yield Buffer.from(headerLine(header));
-    yield* walkLines({ roots, filters, ...(only !== undefined && { only }) });
+    yield* walkLines(walk);
   };
   return readListing(lines());
 }

@@ -1,6 +1,6 @@
 // A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client reads of itself.
 
-import type { EntryKey } from '../files/entry.js';
+import type { EntryKey, RootKey } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
 import { createPool } from '../files/threads.js';
@@ -8,7 +8,9 @@ import { createPool } from '../files/threads.js';
 export interface WalkJob {
   roots: Roots;
   filters: FilterSpec[];
-  only?: EntryKey;
+  only?: EntryKey | undefined;
+  /** Roots that are not there and count as empty. */
+  absent?: readonly RootKey[];
 }
 
 export type WalkRequest = { walk: WalkJob } | { next: true };

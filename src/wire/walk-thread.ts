@@ -13,8 +13,8 @@ let blocks: Generator<Block, ListingEnd>;
 
 serveJobs<WalkRequest, WalkChunk>((request) => {
   if ('walk' in request) {
-    const { roots, filters, only } = request.walk;
-    blocks = walkBlocks(roots, compileFilter(...filters), { only, rowsPerBlock: ROWS_PER_BLOCK });
+    const { roots, filters, only, absent = [] } = request.walk;
+    blocks = walkBlocks(roots, compileFilter(...filters), { only, absent, rowsPerBlock: ROWS_PER_BLOCK });
   }
   let text = '';
   while (text.length < CHUNK_CHARACTERS) {
