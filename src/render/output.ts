@@ -1,9 +1,7 @@
 // A stream that may go away. Never throws and never stops a run: whoever closed our output does not want it any more.
 
-import type { Writable } from 'node:stream';
-
 /** What the renderers need of `process.stdout`; a plain `PassThrough` will do. */
-export type OutputStream = Pick<Writable, 'write' | 'on' | 'off'> & { isTTY?: boolean; columns?: number };
+export type OutputStream = Pick<NodeJS.WritableStream, 'write' | 'on' | 'off'> & { isTTY?: boolean; columns?: number };
 
 export interface Output {
   readonly isTTY: boolean;
