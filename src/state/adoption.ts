@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
+import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import type { DestinationRoot } from './identity.js';
 
 export interface Adoption {
@@ -30,8 +30,6 @@ export const readAdoption = (dir: string): Adoption | undefined =>
 
 export const recordAdoption = (dir: string, adoption: Adoption): void =>
   writeFileAtomically(pathIn(dir), recordText(adoption));
-
-export const clearAdoption = (dir: string): boolean => removeFile(pathIn(dir));
 
 /** The roots that are not covered: another directory in the same place was never given to lm. */
 export const notAdopted = (adoption: Adoption | undefined, roots: readonly DestinationRoot[]): DestinationRoot[] =>

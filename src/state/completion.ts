@@ -15,7 +15,7 @@ const CompletionRecord = z.discriminatedUnion('state', [
   z.object({ state: z.literal('NOT_COMPLETED'), endTime: z.null() }),
   z.object({ state: z.literal('COMPLETED'), endTime: z.int().nonnegative() }),
 ]);
-const HINT = "if the migration is over, write it anew with 'lm reset' and 'lm complete'; else remove that file";
+const HINT = "remove that file; then, if the migration is over, run 'lm complete' again";
 
 const pathIn = (dir: string): string => join(dir, 'live_migration_status.json');
 

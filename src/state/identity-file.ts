@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { localError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
-import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
+import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import type { DestinationRoot, SourceIdentity } from './identity.js';
 
 export interface Identities {
@@ -37,8 +37,6 @@ export const readIdentities = (dir: string): Identities | undefined =>
 
 export const recordIdentities = (dir: string, identities: Identities): void =>
   writeFileAtomically(pathIn(dir), recordText(identities));
-
-export const clearIdentities = (dir: string): boolean => removeFile(pathIn(dir));
 
 /** The roots of this host as they are now. */
 export const destinationRoots = (roots: Roots): DestinationRoot[] =>

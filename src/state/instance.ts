@@ -1,9 +1,9 @@
 // Which migration of this host is meant: one directory each, below the state directory. Knows nothing of what is kept in it
 // beyond the record that says which role and roots it is for.
 
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
@@ -27,6 +27,7 @@ export interface Instance {
 }
 
 const RECORD = 'instance.json';
+const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
 const InstanceRecord = z.object({
   role: z.enum(['source', 'destination']),
   roots: z.array(z.object({ key: z.string(), path: z.string() })),
@@ -75,6 +76,19 @@ export function listInstances(stateDir: string, role?: Role): Instance[] {
   return found.filter((i) => i !== undefined).filter((i) => !role || i.role === role);
 }
 
+/** Forgets all that is kept of it; returns the names of what was removed. A crash leaves it whole or gone. */
+export function removeInstance({ dir }: Instance): string[] {
+  const doomed = join(dirname(dir), `.removed-${randomUUID()}`);
+  try {
+    const names = readdirSync(dir).sort();
+    renameSync(dir, doomed);
+    rmSync(doomed, { recursive: true });
+    return names;
+  } catch (error) {
+    throw localError('remove', dir, error);
+  }
+}
+
 /** `destination-1f2e3d4c`: role and the roots' keys and paths, in whatever order they were given. */
 export function instanceName(role: Role, roots: readonly RootPath[]): string {
   const lines = inOrder(roots).map((root) => `${root.key}=${root.path}\n`);
@@ -97,8 +111,10 @@ const inOrder = (roots: readonly RootPath[]): RootPath[] =>
   roots.map(({ key, path }) => ({ key, path })).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 
 function checkedName(name: string | undefined): string | undefined {
-  if (name === undefined || (/^[A-Za-z0-9._-]{1,100}$/.test(name) && name !== '.' && name !== '..')) return name;
-  throw new LmError('usage', `instance takes up to 100 letters, digits, '.', '_' and '-', got ${printable(name)}`);
+  if (name === undefined || NAME.test(name)) return name;
+  throw new LmError('usage', `--instance: got '${printable(name)}', takes letters, digits, '.', '_' and '-'`, {
+    hint: "up to 100 of them, the first not a '.'",
+  });
 }
 
 function checkRole(instance: Instance | undefined, role: Role | undefined): Instance | undefined {
@@ -137,7 +153,7 @@ function makeDirectory(path: string): void {
 function directoriesIn(path: string): string[] {
   try {
     return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && NAME.test(entry.name))
       .map((entry) => entry.name)
       .sort();
   } catch (error) {

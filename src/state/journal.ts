@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
-import { removeFile, syncDirectory, writeFileAtomically } from './atomic-file.js';
+import { syncDirectory, writeFileAtomically } from './atomic-file.js';
 import { carry, foldHistory, type History, type JournalRecord, type Line } from './history.js';
 import { bootId } from './host.js';
 
@@ -69,12 +69,6 @@ export function openJournal(dir: string, freshBytes = FRESH_BYTES): Journal {
         closeSync(fd);
       }),
   };
-}
-
-/** True when there was one. */
-export function removeJournal(dir: string): boolean {
-  removeFile(previousIn(dir));
-  return removeFile(pathIn(dir));
 }
 
 /** Were one of these lost in a crash, an older one would be believed. */

@@ -3,9 +3,9 @@
 
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
+import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
-/** Flag names without dashes, camel-cased, each with the value as a settings file would hold it. */
+/** By option name, in the words an operator would have typed; `settings/remembered.ts` makes and reads it. */
 export type Remembered = Record<string, unknown>;
 
 const pathIn = (dir: string): string => join(dir, 'remembered.json');
@@ -20,5 +20,3 @@ export const readRemembered = (dir: string): Remembered | undefined =>
 
 export const remember = (dir: string, settings: Remembered): void =>
   writeFileAtomically(pathIn(dir), recordText(settings));
-
-export const forgetRemembered = (dir: string): boolean => removeFile(pathIn(dir));

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
-import { findInstance, instanceName, listInstances, openInstance } from '../../src/state/instance.js';
+import { findInstance, instanceName, listInstances, openInstance, removeInstance } from '../../src/state/instance.js';
 
 const data = { key: 'data/0', path: '/srv/data' };
 const log = { key: 'commitlog/0', path: '/srv/log' };
@@ -59,8 +59,18 @@ describe('openInstance', () => {
     expect(findInstance({ stateDir, name: 's' })?.roots).toEqual([log, data]);
   });
 
-  test.each(['', '.', '..', 'a/b', 'a b', 'é', 'x'.repeat(101)])('refuses the name %j', (name) => {
+  test.each(['', '.', '..', '.a', 'a/b', 'a b', 'é', 'x'.repeat(101)])('refuses the name %j', (name) => {
     expect(errorOf(() => openInstance({ stateDir, role: 'source', name, roots: [data] })).code).toBe('usage');
+  });
+});
+
+describe('removeInstance', () => {
+  test('leaves nothing, and says what there was', () => {
+    const made = openInstance({ stateDir, role: 'source', roots: [data] });
+    writeFileSync(join(made.dir, 'agent-id'), 'x');
+    expect(removeInstance(made)).toEqual(['agent-id', 'instance.json']);
+    expect(readdirSync(stateDir)).toEqual([]);
+    expect(() => removeInstance(made)).toThrow(expect.objectContaining({ code: 'local' }));
   });
 });
 

@@ -1,10 +1,10 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import type { JournalRecord, Line } from '../../src/state/history.js';
-import { linesOf, openJournal, readJournal, removeJournal, seal } from '../../src/state/journal.js';
+import { linesOf, openJournal, readJournal, seal } from '../../src/state/journal.js';
 
 const copy = (run: string): JournalRecord => ({
   type: 'run-started',
@@ -128,14 +128,6 @@ describe('the journal on disk', () => {
       expect(() => act(dir)).toThrow(
         expect.objectContaining({ code: 'local', message: `cannot read ${path}: EISDIR` }),
       );
-  });
-
-  test('is removed with the one before it', () => {
-    expect(removeJournal(dir)).toBe(false);
-    writeFileSync(path, bytes);
-    writeFileSync(join(dir, 'journal.1.jsonl'), bytes);
-    expect(removeJournal(dir)).toBe(true);
-    expect(existsSync(join(dir, 'journal.1.jsonl'))).toBe(false);
   });
 });
 

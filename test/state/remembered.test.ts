@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from '@jest/globals';
-import { forgetRemembered, readRemembered, remember } from '../../src/state/remembered.js';
+import { readRemembered, remember } from '../../src/state/remembered.js';
 
 let dir: string;
 
@@ -10,15 +10,12 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-remembered-'));
 });
 
-test('remembers the last, forgets when told, leaves no temporary file', () => {
+test('remembers the last, leaves no temporary file', () => {
   expect(readRemembered(dir)).toBeUndefined();
   remember(dir, { url: 'http://a:9043' });
   remember(dir, { url: 'http://b:9043', root: ['data=/srv/data'], concurrency: 4 });
   expect(readRemembered(dir)).toEqual({ url: 'http://b:9043', root: ['data=/srv/data'], concurrency: 4 });
   expect(readdirSync(dir)).toEqual(['remembered.json']);
-  expect(forgetRemembered(dir)).toBe(true);
-  expect(forgetRemembered(dir)).toBe(false);
-  expect(readRemembered(dir)).toBeUndefined();
 });
 
 test.each(['', '{"url":', 'null', '[1]', '3'])('damaged, it is an error naming the file and what to do: %j', (text) => {

@@ -1,0 +1,59 @@
+// `lm reset`: forgets a completed migration, so that the same directories can take part in another. Touches no data.
+
+import { LmError } from '../errors.js';
+import { EXIT } from '../exit-codes.js';
+import type { Io } from '../io.js';
+import { createRenderer } from '../render/renderer.js';
+import { resolve } from '../settings/resolve.js';
+import type { Stated } from '../settings/stated.js';
+import { readCompletion } from '../state/completion.js';
+import { type Instance, removeInstance, rootsText } from '../state/instance.js';
+import { acquireLock } from '../state/lock.js';
+import { thisMigration } from './this-migration.js';
+
+export async function run(stated: Stated, io: Io): Promise<number> {
+  const settings = resolve('reset', stated);
+  refuseIfInMap(stated);
+  const migration = thisMigration(settings);
+  refuseUnlessComplete(migration);
+  const removed = migration.role === 'source' ? removeInstance(migration) : await resetDestination(migration);
+  const renderer = createRenderer({ ...settings, ...io });
+  renderer.say('summary', { command: 'reset', ...migration, removed }, lines(migration, removed));
+  renderer.close();
+  return EXIT.ok;
+}
+
+async function resetDestination(migration: Instance): Promise<string[]> {
+  const lock = await acquireLock(migration.roots, { dir: migration.dir, command: 'lm reset' });
+  try {
+    refuseUnlessComplete(migration);
+    return removeInstance(migration).filter((name) => name !== 'lock.json'); // our own
+  } finally {
+    await lock.release();
+  }
+}
+
+/** While the map still has the pair, a copy started by habit would find a clean slate. */
+function refuseIfInMap({ migration }: Stated): void {
+  if (!migration?.pair) return;
+  const { source, destination } = migration.pair;
+  throw new LmError(
+    'refused',
+    `this host is still in migration_map (${migration.where}): ${source} to ${destination}`,
+    {
+      hint: 'take the pair out of the map, then run lm reset again',
+    },
+  );
+}
+
+function refuseUnlessComplete({ dir, name }: Instance): void {
+  if (readCompletion(dir).state === 'COMPLETED') return;
+  throw new LmError('refused', `${name} is not complete, and only a completed migration is reset`, {
+    hint: "'lm complete' comes first",
+  });
+}
+
+const lines = ({ role, dir, roots }: Instance, removed: string[]): string[] => [
+  `reset: this ${role} (${rootsText(roots)}) can take part in another migration`,
+  `removed from ${dir}: ${removed.join(', ')}`,
+];
