@@ -1,0 +1,65 @@
+// The mount table of a process, and what a directory is called in another one. Mounts nothing.
+
+import { readFileSync } from 'node:fs';
+import { isWithin } from './entry.js';
+
+/** A line of /proc/PID/mountinfo: `root`, a directory of the file system `device` (major:minor), is seen at `point`. */
+export interface Mount {
+  device: string;
+  root: string;
+  point: string;
+}
+
+export type Mounts = readonly Mount[];
+
+/** Throws the raw errno error. */
+export function readMounts(pid: number | 'self'): Mounts {
+  return parseMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
+}
+
+export function parseMounts(text: string): Mounts {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [, , device, root, point] = line.split(' ');
+      return { device: device!, root: unescaped(root!), point: unescaped(point!) };
+    });
+}
+
+/** Space, tab, newline and backslash are written as octal escapes. */
+const unescaped = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+
+/**
+ * The paths under which `path`, real in the table `own`, or any part of it, shows in the table `theirs`: none when its file system
+ * is not mounted there.
+ */
+export function seenFrom(theirs: Mounts, path: string, own: Mounts): string[] {
+  const mount = mountOf(own, path);
+  if (!mount) return [];
+  const inside = join(mount.root, below(path, mount.point));
+  return theirs
+    .filter((m) => m.device === mount.device)
+    .flatMap((m) => {
+      if (isBelow(inside, m.root)) return [join(m.point, below(inside, m.root))];
+      return isBelow(m.root, inside) ? [m.point] : [];
+    });
+}
+
+/** The mount that holds `path`: the deepest, and of several at one point the last, which hides the others. */
+function mountOf(mounts: Mounts, path: string): Mount | undefined {
+  let best: Mount | undefined;
+  for (const mount of mounts)
+    if (isBelow(path, mount.point) && (!best || mount.point.length >= best.point.length)) best = mount;
+  return best;
+}
+
+const isBelow = (path: string, directory: string): boolean => directory === '/' || isWithin(path, directory);
+
+/** `/x` of `/a/x` below `/a`; '' for `/a` itself. */
+const below = (path: string, directory: string): string =>
+  directory === '/' ? (path === '/' ? '' : path) : path.slice(directory.length);
+
+const join = (directory: string, rest: string): string =>
+  rest === '' ? directory : `${directory === '/' ? '' : directory}${rest}`;

@@ -1,0 +1,183 @@
+// Who has something open or mapped under given directories, as /proc tells. Judges nothing and ends no process.
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setImmediate as afterIo } from 'node:timers/promises';
+import { errnoOf, localError } from '../errors.js';
+import { type Mounts, readMounts, seenFrom } from './mounts.js';
+
+export interface Holder {
+  pid: number;
+  /** As `ps -o comm` shows it. */
+  command: string;
+  /** One of the files it holds, the first that is written to if any is; as the process itself would call it. */
+  path: string;
+  /** `write`: open for writing, or mapped so that stores reach the file. */
+  access: 'read' | 'write';
+}
+
+export interface OpenFiles {
+  holders: Holder[];
+  /** Processes that could not be looked into, which takes their user or root. */
+  uninspected: { pid: number; command: string }[];
+}
+
+/** How long one stretch of synchronous calls may keep the event loop: asking /proc asynchronously costs ten times as much. */
+const SLICE_MS = 5;
+
+/**
+ * Every process is asked but this one and those it started. Kernel threads and zombies hold nothing. Processes that end meanwhile
+ * are left out. Throws `local` when /proc cannot be read at all.
+ */
+export async function findOpenFiles(directories: readonly string[]): Promise<OpenFiles> {
+  const proc = listProcesses();
+  const self = Number(readlinkSync('/proc/self'));
+  const found: OpenFiles = { holders: [], uninspected: [] };
+  const prefixes = new PrefixesByNamespace(directories);
+  // With hidepid=2 the processes of others are not even listed; the first process always runs.
+  if (!proc.includes(1)) found.uninspected.push({ pid: 1, command: 'processes hidden by hidepid' });
+  let sliceEnds = performance.now() + SLICE_MS;
+  for (const pid of proc) {
+    if (pid === self) continue;
+    try {
+      for (const holder of inspect(pid, prefixes)) {
+        if (holder && !isDescendant(pid, self)) found.holders.push(holder);
+        if (performance.now() < sliceEnds) continue;
+        await afterIo();
+        sliceEnds = performance.now() + SLICE_MS;
+      }
+    } catch (error) {
+      if (!isDenied(error)) continue;
+      const status = statusOf(pid);
+      if (status?.canHoldFiles) found.uninspected.push({ pid, command: status.command });
+    }
+  }
+  return found;
+}
+
+function listProcesses(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  } catch (error) {
+    throw localError('list the processes in', '/proc', error);
+  }
+}
+
+const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '');
+
+/** Yields nothing at every point where the event loop may be let go, and at most one holder at the end. */
+function* inspect(pid: number, namespaces: PrefixesByNamespace): Generator<Holder | undefined> {
+  const prefixes = namespaces.of(pid);
+  let held: { path: string; access: 'read' | 'write' } | undefined;
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    yield;
+    const path = linkOf(`/proc/${pid}/fd/${fd}`);
+    if (path === undefined || !prefixes.some((prefix) => isUnder(path, prefix))) continue;
+    const access = isOpenForWriting(pid, fd) ? 'write' : 'read';
+    if (!held || access === 'write') held = { path, access };
+    if (access === 'write') break;
+  }
+  if (held?.access !== 'write') held = mappedBy(pid, prefixes, held) ?? held;
+  if (held) yield { pid, command: statusOf(pid)?.command ?? '?', ...held };
+}
+
+/** A descriptor may be closed between the listing and the look at it. */
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isDenied(error)) throw error;
+    return undefined;
+  }
+}
+
+const isUnder = (path: string, prefix: string): boolean =>
+  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/' || prefix === '/');
+
+function isOpenForWriting(pid: number, fd: string): boolean {
+  try {
+    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
+    return (Number.parseInt(flags ?? '0', 8) & 0o3) !== 0;
+  } catch {
+    return false; // closed meanwhile
+  }
+}
+
+/** A mapping outlives the descriptor it came from. Only a shared, writable one changes the file. */
+function mappedBy(pid: number, prefixes: string[], held: { access: 'read' | 'write' } | undefined) {
+  const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
+  let found: { path: string; access: 'read' | 'write' } | undefined;
+  for (const prefix of prefixes.map(asInMaps)) {
+    // Far most processes map nothing there, and a search is cheaper than lines.
+    if (!maps.includes(` ${prefix}`)) continue;
+    for (const line of maps.split('\n')) {
+      const at = line.indexOf('/');
+      if (at < 0 || !isUnder(line.slice(at), prefix)) continue;
+      const access = /^\S+ .w.s /.test(line) ? 'write' : 'read';
+      if (access === 'write') return { path: line.slice(at), access } as const;
+      if (!held) found ??= { path: line.slice(at), access };
+    }
+  }
+  return found;
+}
+
+/** The kernel writes a newline in a mapped file's name as an octal escape. */
+const asInMaps = (path: string): string => path.replaceAll('\n', '\\012');
+
+const PF_KTHREAD = 0x00200000;
+
+/** From /proc/PID/stat, which everybody may read; undefined once the process is gone. */
+function statusOf(pid: number): { command: string; parent: number; canHoldFiles: boolean } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The command stands in parentheses and may hold any character, so the fields are counted from the last one.
+  const end = text.lastIndexOf(')');
+  const fields = text.slice(end + 2).split(' ');
+  const [state, parent, flags] = [fields[0], Number(fields[1]), Number(fields[6])];
+  return {
+    command: text.slice(text.indexOf('(') + 1, end),
+    parent,
+    canHoldFiles: state !== 'Z' && state !== 'X' && (flags & PF_KTHREAD) === 0,
+  };
+}
+
+function isDescendant(pid: number, ancestor: number): boolean {
+  for (let at = pid; at > 1; at = statusOf(at)?.parent ?? 0) if (at === ancestor) return true;
+  return false;
+}
+
+/**
+ * What the directories are called in a process's own mount namespace: a container's service sees a bind-mounted directory under
+ * another path, and /proc shows that one. Most processes share this one's namespace.
+ */
+class PrefixesByNamespace {
+  readonly #directories: readonly string[];
+  readonly #known = new Map<string, string[]>();
+  readonly #own: string;
+  readonly #ownMounts: Mounts;
+
+  constructor(directories: readonly string[]) {
+    this.#directories = directories;
+    this.#own = readlinkSync('/proc/self/ns/mnt');
+    this.#ownMounts = readMounts('self');
+  }
+
+  of(pid: number): string[] {
+    const namespace = readlinkSync(`/proc/${pid}/ns/mnt`);
+    let prefixes = this.#known.get(namespace);
+    if (!prefixes) {
+      prefixes =
+        namespace === this.#own
+          ? [...this.#directories]
+          : this.#directories.flatMap((path) => seenFrom(readMounts(pid), path, this.#ownMounts));
+      this.#known.set(namespace, prefixes);
+    }
+    return prefixes;
+  }
+}

@@ -1,0 +1,160 @@
+// Which directories may be a destination. Looks at names and inodes only: what a directory holds is not asked here.
+
+import type { BigIntStats } from 'node:fs';
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { errnoOf, LmError, localError, printable } from '../errors.js';
+import type { RootKey } from '../files/entry.js';
+
+/** The real path of a root, which may not be there yet (then its parent is); nothing is created. Throws `refused`. */
+export async function resolveRoot(path: string, cwd: string): Promise<{ path: string; exists: boolean }> {
+  const wanted = resolve(cwd, path);
+  const real = await realPathOrNone(wanted);
+  if (real !== undefined) {
+    if (!(await statOf(real))?.isDirectory()) throw refusal(`${printable(wanted)} is not a directory`);
+    return { path: real, exists: true };
+  }
+  const parent = await realPathOrNone(dirname(wanted));
+  if (parent === undefined)
+    throw refusal(
+      `${printable(wanted)} cannot be created: ${printable(dirname(wanted))} does not exist`,
+      'create the parent directory, or look whether its disk is mounted',
+    );
+  return { path: join(parent, basename(wanted)), exists: false };
+}
+
+/** Creates a root that `resolveRoot` found missing; it is its owner's alone until the source's mode is set. */
+export async function createRoot(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') throw refusal(`${printable(path)} is not a directory`); // a link that leads nowhere
+    throw localError('create', path, error);
+  }
+}
+
+export interface Surroundings {
+  stateDir: string;
+  homes: readonly string[];
+  backupDir?: string;
+  /** `machine` is the hashed machine id, '' when unknown. `ino` tells a source in a container, whose paths are others, apart. */
+  source?: { machine: string; ownMachine: string; roots: readonly { path: string; ino?: string }[] };
+}
+
+/** Throws `refused` for a destination root where copying and cleaning could destroy something else. Paths of `roots` are real. */
+export async function checkRootPaths(
+  roots: readonly { key: RootKey; path: string }[],
+  around: Surroundings,
+): Promise<void> {
+  const places = await Promise.all(roots.map(async (root) => ({ ...root, chain: await chainOf(root.path) })));
+  const homes = await Promise.all(around.homes.map(chainOf));
+  const others = await otherPlaces(around);
+  for (const [i, root] of places.entries()) {
+    const what = `destination root ${root.key} (${printable(root.path)})`;
+    if (root.path === '/') throw refusal(`${what} is the root directory`, OWN_DIRECTORY);
+    for (const home of homes) {
+      const relation = relate(root.chain, home);
+      if (relation === 'is' || relation === 'holds')
+        throw refusal(`${what} ${relation} a home directory, ${printable(home[0]!.path)}`, OWN_DIRECTORY);
+    }
+    for (const other of [...others, ...places.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain }))]) {
+      const relation = relate(root.chain, other.chain);
+      if (relation)
+        throw refusal(`${what} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`, OWN_DIRECTORY);
+    }
+  }
+  if (around.backupDir !== undefined) await checkBackupDevice(places, around.backupDir);
+}
+
+/**
+ * The homes of people and of root, from the text of /etc/passwd, and $HOME. A system account's home is often the very data
+ * directory of its service (redis, mysql), so those are left out.
+ */
+export function homesIn(passwd: string, home: string | undefined): string[] {
+  const accounts = passwd
+    .split('\n')
+    .map((line) => line.split(':'))
+    .map(([, , uid, , , directory]) => ({ uid: Number(uid), directory }))
+    .filter((account) => account.directory?.startsWith('/'));
+  const isSystem = ({ uid }: { uid: number }) => uid > 0 && uid < 1000;
+  const homes = accounts.filter((account) => !isSystem(account)).map((account) => account.directory!);
+  if (home?.startsWith('/') && !accounts.some((a) => a.directory === home && isSystem(a))) homes.push(home);
+  return [...new Set(homes)];
+}
+
+const OWN_DIRECTORY = 'choose a directory of its own for each root';
+
+const refusal = (message: string, hint?: string): LmError =>
+  new LmError('refused', message, hint === undefined ? {} : { hint });
+
+async function realPathOrNone(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOTDIR') throw refusal(`${printable(path)} is not a directory`);
+    throw localError('resolve', path, error);
+  }
+}
+
+async function statOf(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await stat(path, { bigint: true });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw localError('examine', path, error);
+  }
+}
+
+/** A directory and those it lies in, innermost first, down to `/`. `id` is device and inode; none while it does not exist. */
+type Chain = { path: string; id: string | undefined; device: bigint | undefined }[];
+
+async function chainOf(path: string): Promise<Chain> {
+  const chain: Chain = [];
+  for (let at = await realPathAsFarAsPossible(path); ; at = dirname(at)) {
+    const stats = await statOf(at);
+    chain.push({ path: at, id: stats && `${stats.dev}:${stats.ino}`, device: stats?.dev });
+    if (at === '/') return chain;
+  }
+}
+
+async function realPathAsFarAsPossible(path: string): Promise<string> {
+  const real = await realPathOrNone(path);
+  return real ?? join(await realPathAsFarAsPossible(dirname(path)), basename(path));
+}
+
+/** By inode too, because a bind mount gives a directory a second path. */
+function relate(a: Chain, b: Chain): 'is' | 'is inside' | 'holds' | undefined {
+  const same = (x: Chain[0], y: Chain[0]) => x.path === y.path || (x.id !== undefined && x.id === y.id);
+  if (same(a[0]!, b[0]!)) return 'is';
+  if (a.some((place) => same(place, b[0]!))) return 'is inside';
+  return b.some((place) => same(place, a[0]!)) ? 'holds' : undefined;
+}
+
+async function otherPlaces(around: Surroundings): Promise<{ name: string; chain: Chain }[]> {
+  const places = [{ name: 'state directory', chain: await chainOf(around.stateDir) }];
+  if (around.backupDir !== undefined) places.push({ name: 'backup directory', chain: await chainOf(around.backupDir) });
+  const { source } = around;
+  if (!source || source.machine === '' || source.machine !== source.ownMachine) return places;
+  for (const { path, ino } of source.roots) {
+    const here = await statOf(path);
+    if (here && (ino === undefined || ino === '0' || here.ino === BigInt(ino)))
+      places.push({ name: 'source root', chain: await chainOf(path) });
+  }
+  return places;
+}
+
+/** What is moved into the backup directory is renamed, which no file system border allows. */
+async function checkBackupDevice(
+  roots: { key: RootKey; path: string; chain: Chain }[],
+  backupDir: string,
+): Promise<void> {
+  const deviceOf = (chain: Chain) => chain.find((place) => place.device !== undefined)!.device;
+  const device = deviceOf(await chainOf(backupDir));
+  for (const root of roots)
+    if (deviceOf(root.chain) !== device)
+      throw refusal(
+        `backup directory ${printable(backupDir)} is on another file system than ${root.key} (${printable(root.path)})`,
+        'choose a directory beside the roots, on their file system',
+      );
+}

@@ -1,0 +1,94 @@
+// Whether what is to be written fits, before the first byte. Estimates nothing: the caller says what it needs.
+
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errnoOf, LmError, localError, printable } from '../errors.js';
+
+/** What will be written under `path`, which need not exist yet. `name` is what the message calls it: `data/0`, `state directory`. */
+export interface SpaceNeed {
+  name: string;
+  path: string;
+  bytes: bigint;
+  inodes: bigint;
+}
+
+/**
+ * Needs on one file system are summed. What counts is what is free to an unprivileged user, as `df` shows it: root's reserve is not
+ * for a copy to use up. Throws `local` with the figures of each file system that is too small.
+ */
+export async function checkSpace(needs: readonly SpaceNeed[]): Promise<void> {
+  const short = (await fileSystems(needs)).map(shortage).filter((lines) => lines.length > 0);
+  if (short.length === 0) return;
+  throw new LmError('local', short[0]![0]!, {
+    details: short.flat().slice(1),
+    hint: 'free some space, or exclude what need not be copied',
+  });
+}
+
+interface FileSystem {
+  needs: SpaceNeed[];
+  freeBytes: bigint;
+  /** Undefined where inodes are made as they are needed (btrfs, some overlays), which report none at all. */
+  freeInodes: bigint | undefined;
+}
+
+async function fileSystems(needs: readonly SpaceNeed[]): Promise<FileSystem[]> {
+  const byDevice = new Map<bigint, FileSystem>();
+  for (const need of needs) {
+    const { path, device } = await nearest(need.path);
+    const known = byDevice.get(device);
+    if (known) {
+      known.needs.push(need);
+      continue;
+    }
+    const free = await statfs(path, { bigint: true }).catch((error: unknown) => {
+      throw localError('examine the file system of', path, error);
+    });
+    byDevice.set(device, {
+      needs: [need],
+      freeBytes: free.bavail * free.bsize,
+      freeInodes: free.files === 0n ? undefined : free.ffree,
+    });
+  }
+  return [...byDevice.values()];
+}
+
+/** The path itself, or the closest directory above it that exists. */
+async function nearest(path: string): Promise<{ path: string; device: bigint }> {
+  try {
+    return { path, device: (await stat(path, { bigint: true })).dev };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && path !== dirname(path)) return nearest(dirname(path));
+    throw localError('examine', path, error);
+  }
+}
+
+/** The lines to print: what is short, then each need; none when everything fits. */
+function shortage({ needs, freeBytes, freeInodes }: FileSystem): string[] {
+  const bytes = needs.reduce((sum, need) => sum + need.bytes, 0n);
+  const inodes = needs.reduce((sum, need) => sum + need.inodes, 0n);
+  const names = needs.map((need) => need.name).join(', ');
+  const lines: string[] = [];
+  if (bytes > freeBytes)
+    lines.push(`not enough space for ${names}: ${figures(bytes)} needed, ${figures(freeBytes)} free`);
+  if (freeInodes !== undefined && inodes > freeInodes)
+    lines.push(`not enough inodes for ${names}: ${inodes} needed, ${freeInodes} free`);
+  if (lines.length === 0) return [];
+  for (const need of needs)
+    lines.push(`${need.name} (${printable(need.path)}) needs ${figures(need.bytes)} and ${need.inodes} inodes`);
+  return lines;
+}
+
+const UNITS = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** `1.5 KiB (1536 bytes)`. */
+function figures(bytes: bigint): string {
+  let value = Number(bytes);
+  let unit = '';
+  for (const next of UNITS) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return unit === '' ? `${bytes} bytes` : `${value.toFixed(1)} ${unit} (${bytes} bytes)`;
+}

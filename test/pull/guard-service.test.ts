@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { LmError } from '../../src/errors.js';
+import type { OpenFiles } from '../../src/files/open-files.js';
+import { cassandraPorts, inspectService, judgeOpenFiles, type ServiceGuard } from '../../src/pull/guard-service.js';
+import { holdOpen, release } from '../support/holders.js';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'lm-service-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+afterEach(release);
+
+const guard = (more: Partial<ServiceGuard> = {}): ServiceGuard => ({
+  roots: [{ path: root }],
+  ports: [],
+  cassandra: false,
+  hasPreCheck: false,
+  allowRunning: false,
+  ...more,
+});
+
+const refused = (message: string) =>
+  expect.objectContaining({ code: 'refused', message: expect.stringContaining(message) });
+
+describe('a listener on a port of the service', () => {
+  let server: Server;
+  const listen = (host: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server = createServer().once('error', reject);
+      server.listen(0, host, () => resolve((server.address() as AddressInfo).port));
+    });
+  const close = () => new Promise((resolve) => server.close(resolve));
+
+  test.each([
+    ['127.0.0.1', '127.0.0.1'],
+    ['127.9.8.7', '127.9.8.7'], // nothing answers on loopback proper
+    ['::', '[::]'],
+  ])('at %s is found, and no longer once it is gone', async (host, shown) => {
+    const port = await listen(host);
+    await expect(inspectService(guard({ ports: [port] }))).rejects.toEqual(refused(`listens on ${shown}:${port}`));
+    await close();
+    await inspectService(guard({ ports: [port] }));
+  });
+
+  test('is ignored when told so, aloud', async () => {
+    const port = await listen('127.0.0.1');
+    expect(await inspectService(guard({ ports: [port], allowRunning: true }))).toEqual([
+      expect.stringContaining('--allow-running'),
+    ]);
+    await close();
+  });
+});
+
+test('a process with a file open under a root is refused by name', async () => {
+  const pid = await holdOpen(join(root, 'x'));
+  await expect(inspectService(guard())).rejects.toEqual(refused(`(pid ${pid}) has ${root}/x open`));
+  await release();
+  await inspectService(guard());
+});
+
+describe('processes that cannot be looked into', () => {
+  const open: OpenFiles = { holders: [], uninspected: [{ pid: 812, command: 'ja\nva' }] };
+
+  test.each([
+    [{ cassandra: true }, 'refused'],
+    [{ cassandra: true, ports: [9042] }, 'warned'],
+    [{ cassandra: true, hasPreCheck: true }, 'warned'],
+    [{ cassandra: false }, 'warned'],
+  ])('%j: %s', (more, result) => {
+    const judge = () => judgeOpenFiles(open, guard(more));
+    const text = 'could not look into 1 process of other users: ja\\nva (pid 812)';
+    if (result === 'warned') expect(judge()).toEqual([text]);
+    else expect(judge).toThrow(refused(text));
+  });
+
+  test('are counted beyond the first ten', () => {
+    const uninspected = Array.from({ length: 12 }, (_, i) => ({ pid: i + 1, command: 'sh' }));
+    expect(judgeOpenFiles({ holders: [], uninspected }, guard())[0]).toMatch(
+      /^could not look into 12 .*\(pid 10\) and 2 more$/,
+    );
+  });
+
+  test('never hide a holder that was seen', () => {
+    const holder = { pid: 7, command: 'java', path: '/d/x', access: 'read' } as const;
+    expect(() => judgeOpenFiles({ ...open, holders: [holder] }, guard({ ports: [9042] }))).toThrow(
+      refused('java (pid 7)'),
+    );
+  });
+});
+
+test('the ports of a node come from its cassandra.yaml, JMX by default', () => {
+  expect(cassandraPorts({})).toEqual([9042, 7199]);
+  expect(cassandraPorts({ native_transport_port: 19042 })).toEqual([19042, 7199]);
+  expect(cassandraPorts({ native_transport_port_ssl: 9142 })).toEqual([9042, 9142, 7199]);
+  expect(cassandraPorts({ native_transport_port: null })).toEqual([9042, 7199]);
+  expect(() => cassandraPorts({ native_transport_port: '9042x' })).toThrow(LmError);
+  expect(() => cassandraPorts({ native_transport_port: 70000 })).toThrow(
+    'native_transport_port in cassandra.yaml is 70000',
+  );
+});

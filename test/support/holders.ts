@@ -1,0 +1,36 @@
+// Processes that hold files and do not descend from the test: stand-ins for a service that runs.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { kill } from 'node:process';
+import { createInterface } from 'node:readline';
+
+const left: { pid: number; ended: Promise<unknown> }[] = [];
+
+/**
+ * Runs `prepare` in a shell, which then leaves `command` behind with all it has open, and ends. Resolves to the orphan's pid once
+ * the shell has forked it; it may still bear the shell's name.
+ */
+export async function leaveBehind(prepare: string, command: string, wrapper: string[] = []): Promise<number> {
+  const [file, ...args] = [...wrapper, '/bin/sh', '-ec', `${prepare}; ${command} & echo $!`];
+  const shell = spawn(file!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: shell.stdout });
+  // The orphan keeps the pipe open, so that its end is the pipe's.
+  const ended = once(lines, 'close');
+  const pid = Number(await Promise.race([once(lines, 'line').then(([line]) => line), ended.then(() => Number.NaN)]));
+  if (Number.isNaN(pid)) throw new Error(`could not be prepared: ${prepare}`);
+  left.push({ pid, ended });
+  return pid;
+}
+
+/** A process that has `path` open, for appending unless told otherwise. */
+export const holdOpen = (path: string, redirection: '>>' | '<' = '>>'): Promise<number> =>
+  leaveBehind(`exec 3${redirection}'${path}'`, 'sleep 600');
+
+/** Ends what was left behind and waits until it has. */
+export async function release(): Promise<void> {
+  for (const { pid, ended } of left.splice(0)) {
+    kill(pid, 'SIGKILL');
+    await ended;
+  }
+}
