@@ -1,9 +1,12 @@
 // A stream that may go away. Never throws and never stops a run: whoever closed our output does not want it any more.
 
-import type { Writable } from 'node:stream';
-
 /** What the renderers need of `process.stdout`; a plain `PassThrough` will do. */
-export type OutputStream = Pick<Writable, 'write' | 'on' | 'off'> & { isTTY?: boolean; columns?: number };
+export interface OutputStream {
+  write(text: string): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  isTTY?: boolean;
+  columns?: number | undefined;
+}
 
 export interface Output {
   readonly isTTY: boolean;
