@@ -127,12 +127,14 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Of a file, a directory or a link itself. Whole microseconds through `lutimes`, anything finer through touch(1). */
+const SECOND = 1_000_000_000n;
+
+/** Of a file, a directory or a link itself. Through touch(1) where Node cannot: below a microsecond, and before 1970. */
 export function setMtime(path: string, mtimeNs: bigint): void {
-  if (mtimeNs % 1_000n !== 0n) {
-    const seconds = mtimeNs / 1_000_000_000n;
-    const rest = String(mtimeNs % 1_000_000_000n).padStart(9, '0');
-    execFileSync('touch', ['-h', '-m', '-d', `@${seconds}.${rest}`, '--', path]);
+  if (mtimeNs % 1_000n !== 0n || mtimeNs < 0n) {
+    const [sign, ns] = mtimeNs < 0n ? ['-', -mtimeNs] : ['', mtimeNs];
+    const seconds = `${sign}${ns / SECOND}.${String(ns % SECOND).padStart(9, '0')}`;
+    execFileSync('touch', ['-h', '-m', '-d', `@${seconds}`, '--', path]);
     return;
   }
   // Half a microsecond more, because the kernel cuts what a double cannot hold exactly.
