@@ -12,7 +12,8 @@ import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import type { Renderer } from '../render/renderer.js';
 import { createRenderer } from '../render/renderer.js';
-import type { CommonSettings } from '../settings.js';
+import { commonSettings } from '../settings/resolve.js';
+import type { Stated } from '../settings/stated.js';
 import { createTables, type Service, startService } from './demo-service.js';
 
 const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
@@ -25,55 +26,79 @@ interface Host {
   commitlog: string;
 }
 
-/** Resolves to 0 when every step ended as it should, else to 1. */
-export async function demo(settings: CommonSettings, io: Io): Promise<number> {
+/** A command that ends otherwise than it should ends the demo with its exit code, or with 1 if it ought to have refused. */
+export async function run(stated: Stated, io: Io): Promise<number> {
+  const settings = commonSettings(stated);
   const renderer = createRenderer({ ...settings, ...io });
   const stage = new Stage(renderer, settings.json, io);
   try {
-    await migration(stage);
-    renderer.say('summary', {}, ['', 'demo: done; nothing was lost, and nothing is left behind']);
-    return EXIT.ok;
-  } catch (error) {
-    if (error instanceof LmError && error.code !== 'interrupted' && error.code !== 'terminated') {
-      renderer.fail(error, EXIT.bug);
-      return EXIT.bug;
-    }
-    throw error;
+    const exitCode = await migrate(stage);
+    const closing = exitCode === EXIT.ok ? 'nothing was lost, and nothing is left behind' : 'the last command failed';
+    renderer.say('summary', { exitCode }, ['', `demo: ${closing}`]);
+    return exitCode;
   } finally {
     await stage.close();
     renderer.close();
   }
 }
 
-/** The plot, as README tells it. */
-async function migration(stage: Stage): Promise<void> {
+interface Act {
+  says: () => string;
+  first?: () => void;
+  commands: [host: Host, args: string[], expected?: number][];
+}
+
+async function migrate(stage: Stage): Promise<number> {
   const source = stage.host('source');
   const destination = stage.host('destination');
   createTables(source.data, source.commitlog);
-
-  stage.tell('a source with about 80 MB of tables, and its agent');
+  stage.tell('the agent of the source, whose service goes on writing');
   const url = await stage.serve(source);
   const service = stage.live(source);
 
-  stage.tell('copy while the source is written to; repeat at will');
-  await stage.lm(destination, ['copy', url, '--threshold', '0.95'], EXIT.ok);
-
-  stage.tell(`stop the service (it made ${service.changes()} changes meanwhile), then the final pass`);
-  service.stop();
-  await stage.lm(destination, ['copy', '--threshold', '1.0'], EXIT.ok);
-
-  stage.tell('prove it');
-  await stage.lm(destination, ['verify', '--algo', 'xxhash32'], EXIT.ok);
-
-  stage.tell('complete on both hosts: nothing can be copied by mistake any more');
-  await stage.lm(destination, ['complete'], EXIT.ok);
-  await stage.lm(source, ['complete'], EXIT.ok);
-  await stage.lm(destination, ['copy'], EXIT.refused);
-
-  stage.tell('the service runs on the destination now; forget the migration');
-  await stage.lm(destination, ['reset'], EXIT.ok);
-  await stage.lm(source, ['reset'], EXIT.ok);
+  for (const { says, first, commands } of plot(source, destination, url, service)) {
+    first?.();
+    stage.tell(says());
+    for (const [host, args, expected = EXIT.ok] of commands) {
+      const code = await stage.lm(host, args);
+      if (code !== expected) return code || EXIT.bug;
+      if (code !== EXIT.ok) stage.tell(`exit code ${code}, as it should be`);
+    }
+  }
+  return EXIT.ok;
 }
+
+/** As README tells it. */
+const plot = (source: Host, destination: Host, url: string, service: Service): Act[] => [
+  {
+    says: () => 'copy while the source is written to; repeat at will',
+    commands: [[destination, ['copy', url, '--threshold', '0.95']]],
+  },
+  {
+    says: () => `stop the service, which made ${service.changes()} changes meanwhile; then the final pass`,
+    first: () => service.stop(),
+    commands: [[destination, ['copy', '--threshold', '1.0']]],
+  },
+  {
+    says: () => 'prove it',
+    commands: [[destination, ['verify', '--algo', 'xxhash32']]],
+  },
+  {
+    says: () => 'complete on both hosts: nothing can be copied by mistake any more',
+    commands: [
+      [destination, ['complete']],
+      [source, ['complete']],
+      [destination, ['copy'], EXIT.refused],
+    ],
+  },
+  {
+    says: () => 'start the service on the destination, and forget the migration',
+    commands: [
+      [destination, ['reset']],
+      [source, ['reset']],
+    ],
+  },
+];
 
 /** Where the demo plays: its directory, its processes and its service, all of which end with it. */
 class Stage {
@@ -109,14 +134,11 @@ class Stage {
     this.#renderer.say('step', { text }, ['', `# ${text}`]);
   }
 
-  /** Runs a command to its end, showing what it says; any exit code but the expected one ends the demo. */
-  async lm(host: Host, args: string[], expected: number): Promise<void> {
-    const { ended } = this.#start(host, args);
-    const code = await ended;
+  /** Runs a command to its end, showing what it says; resolves to its exit code. */
+  async lm(host: Host, args: string[]): Promise<number> {
+    const code = await this.#start(host, args).ended;
     this.#io.signal.throwIfAborted();
-    if (code !== expected)
-      throw new LmError('source', `lm ${args[0]} on the ${host.name} ended with ${code} instead of ${expected}`);
-    if (code !== EXIT.ok) this.#renderer.say('expected', { exitCode: code }, [`(exit code ${code}, as it should be)`]);
+    return code ?? EXIT.bug;
   }
 
   /** Starts the agent; resolves to its URL. */
@@ -126,7 +148,7 @@ class Stage {
         const url = /https?:\/\/[^\s"]+/.exec(line)?.[0];
         if (url) resolve(url);
       });
-      ended.then((code) => reject(new LmError('source', `lm serve ended with ${code} before it was ready`)), reject);
+      ended.then((code) => reject(new LmError('source', `the agent ended with ${code} before it was ready`)), reject);
     });
   }
 

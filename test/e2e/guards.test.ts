@@ -189,7 +189,7 @@ describe('forbidden destinations', () => {
       '--dry-run',
     ]);
     expect([2, 6]).toContain(code);
-    expect(stderr).toMatch(/^error: /);
+    expect(stderr).toMatch(/^lm copy: /);
     if (to !== '/' && to !== destination.dir) expect(await readTree(to).catch(() => ({}))).toEqual(before);
   });
 });
