@@ -1,13 +1,10 @@
-// Events as JSON, one object a line, always ended by a `summary`. Prints numbers exactly and never for people.
+// Events as JSON, one object a line, ended by a `summary`. Prints numbers exactly and never for people.
 
-import { LmError } from '../errors.js';
 import type { Event } from '../events.js';
+import { JSON_SCHEMA } from '../last-error.js';
 import type { Output } from './output.js';
 import type { Renderer } from './renderer.js';
 import { exitName, nextAfterCopy, nextAfterVerify } from './summary.js';
-
-/** Raised only when a field changes its meaning or goes; new fields and types may come at any time. */
-export const JSON_SCHEMA = 1;
 
 const PROGRESS_EVERY_MS = 1_000;
 
@@ -22,7 +19,6 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
   let run: string | null = null;
   let summary: Record<string, unknown> | undefined;
   let lastProgress = Number.NEGATIVE_INFINITY;
-  let closed = false;
 
   const write = (type: string, fields: object): void =>
     stdout.write(`${stringify({ schema: JSON_SCHEMA, type, ts: new Date(now()).toISOString(), run, ...fields })}\n`);
@@ -60,15 +56,9 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
       if (type === 'summary') summary = { exitCode: 0, result: exitName(0), ...fields };
       else write(type, fields);
     },
-    fail(error, exitCode) {
-      const fields = errorFields(error);
-      write('error', fields);
-      summary = { ...summary, exitCode, result: exitName(exitCode), message: fields.message };
-    },
     close() {
-      if (closed) return;
-      closed = true;
-      write('summary', summary ?? { exitCode: 0, result: exitName(0) });
+      if (summary) write('summary', summary);
+      summary = undefined;
     },
   };
 }
@@ -90,12 +80,3 @@ function summaryOf(event: Extract<Event, { type: 'copy-ended' | 'verify-ended' }
   const next = copied ? nextAfterCopy(event) : nextAfterVerify(event);
   return { command: copied ? 'copy' : 'verify', exitCode, result: exitName(exitCode), message, next, report };
 }
-
-/** Whatever was thrown: an LmError with its code and hint, anything else as the bug it is, with its stack. */
-function errorFields(error: unknown) {
-  if (error instanceof LmError)
-    return { code: error.code, message: error.message, hint: error.hint, details: error.details };
-  return { code: 'bug', message: messageOf(error), stack: error instanceof Error ? error.stack : undefined };
-}
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

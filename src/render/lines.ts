@@ -39,7 +39,7 @@ export function linesOf(event: Event, volume: Volume): Line[] {
     case 'retried':
       return volume.quiet ? [] : [err(retryLine(event), 'faint')];
     case 'warning':
-      return problem('warning', event.text, event.hint, 'warn');
+      return warning(event);
     case 'file-problem':
       return fileProblem(event, volume);
     case 'difference':
@@ -80,9 +80,9 @@ function told(event: Told): Line[] {
   }
 }
 
-/** An error or a warning with what to do about it: stderr, and the hint on a line of its own. */
-export function problem(kind: 'error' | 'warning', text: string, hint: string | undefined, tone: Tone): Line[] {
-  return [err(`${kind}: ${text}`, tone), ...(hint === undefined ? [] : [err(`  hint: ${hint}`)])];
+/** The hint goes on a line of its own, as that of an error does. */
+function warning({ text, hint }: Extract<Event, { type: 'warning' }>): Line[] {
+  return [err(`warning: ${text}`, 'warn'), ...(hint === undefined ? [] : [err(`hint: ${hint}`)])];
 }
 
 /** `copy    new           12.3 MiB  data/0/ks/x.db`: fixed columns, and the name last, for it may hold spaces. */
@@ -151,4 +151,4 @@ const bare = (bytes: number): string => formatBytes(bytes).replace(' ', '');
 
 const verdict = (exitCode: number): Tone => (exitCode === 0 ? 'good' : 'bad');
 export const out = (text: string, tone: Tone = 'plain'): Line => ({ to: 'stdout', text, tone });
-export const err = (text: string, tone: Tone = 'plain'): Line => ({ to: 'stderr', text, tone });
+const err = (text: string, tone: Tone = 'plain'): Line => ({ to: 'stderr', text, tone });

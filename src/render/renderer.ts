@@ -5,7 +5,7 @@ import { type ColorChoice, colorLevel } from './color.js';
 import { jsonRenderer } from './json.js';
 import { linesOf } from './lines.js';
 import { guard, type OutputStream } from './output.js';
-import { type Problems, problemPrinter, textRenderer } from './text.js';
+import { linePrinter, type PrintLine, textRenderer } from './text.js';
 
 export interface RendererOptions {
   json: boolean;
@@ -27,36 +27,30 @@ export interface Renderer {
    * The type `summary` is the answer itself and is told once; any other type is a line in between.
    */
   say(type: string, fields: Record<string, unknown>, lines: string[]): void;
-  /** The error that ended the command, with its hint; anything but an LmError is a bug and shows its stack. */
-  fail(error: unknown, exitCode: number): void;
-  /** Must be called, once the run is over: takes the bar down, or writes the JSON summary. */
+  /**
+   * Must be called when the command is over, however it ended: takes the bar down, and writes the JSON summary if there was
+   * an end to sum up. An error that ends a command is main's to tell, and its summary too.
+   */
   close(): void;
 }
 
 export function createRenderer(options: RendererOptions): Renderer {
   const { json, quiet, verbose, env, now = Date.now } = options;
+  const stdout = guard(options.stdout);
   const stderr = guard(options.stderr);
-  const problems = problemPrinter(stderr, colorLevel(options.color, env, stderr.isTTY));
-  const stdout = guard(options.stdout, (error) =>
-    problems.warn(`cannot write to standard output: ${error.message}; going on without it`),
-  );
+  const problems = linePrinter(stderr, colorLevel(options.color, env, stderr.isTTY));
   if (json) return withProblems(jsonRenderer(stdout, { quiet, verbose, now }), problems);
-  const level = colorLevel(options.color, env, stdout.isTTY);
-  return textRenderer({ stdout, problems, level, quiet, verbose, now, bar: stdout.isTTY && env.TERM !== 'dumb' });
+  const lines = linePrinter(stdout, colorLevel(options.color, env, stdout.isTTY));
+  return textRenderer({ stdout, lines, problems, quiet, verbose, now, bar: stdout.isTTY && env.TERM !== 'dumb' });
 }
 
 /** JSON speaks to programs, but whoever looks at the terminal is told of problems all the same. */
-function withProblems(renderer: Renderer, problems: Problems): Renderer {
+function withProblems(renderer: Renderer, print: PrintLine): Renderer {
   return {
     ...renderer,
     emit(event) {
       renderer.emit(event);
-      for (const line of linesOf(event, { quiet: true, verbose: false }))
-        if (line.to === 'stderr') problems.print(line);
-    },
-    fail(error, exitCode) {
-      renderer.fail(error, exitCode);
-      problems.fail(error);
+      for (const line of linesOf(event, { quiet: true, verbose: false })) if (line.to === 'stderr') print(line);
     },
   };
 }

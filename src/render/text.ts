@@ -2,9 +2,7 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { SingleBar } from 'cli-progress';
-import { LmError } from '../errors.js';
-import { messageOf } from './json.js';
-import { type Line, linesOf, out, problem, type Tone } from './lines.js';
+import { type Line, linesOf, out, type Tone } from './lines.js';
 import { Meter } from './meter.js';
 import type { Output } from './output.js';
 import { barLine, logLine } from './progress-line.js';
@@ -15,8 +13,9 @@ const BAR_FRAMES_PER_SECOND = 5;
 
 export interface TextOptions {
   stdout: Output;
-  problems: Problems;
-  level: 0 | 1;
+  /** To stdout and to stderr. */
+  lines: PrintLine;
+  problems: PrintLine;
   quiet: boolean;
   verbose: boolean;
   now: () => number;
@@ -25,17 +24,13 @@ export interface TextOptions {
 }
 
 export function textRenderer(options: TextOptions): Renderer {
-  const { stdout, problems, level, quiet, verbose, now } = options;
-  const chalk = new Chalk({ level });
+  const { stdout, quiet, verbose, now } = options;
   const ticker = quiet ? undefined : options.bar ? barTicker(stdout, now) : logTicker(stdout, now);
 
   const print = (lines: Line[]): void => {
     if (lines.length === 0) return;
     ticker?.clear();
-    for (const line of lines) {
-      if (line.to === 'stderr') problems.print(line);
-      else stdout.write(`${paint(chalk, line)}\n`);
-    }
+    for (const line of lines) (line.to === 'stderr' ? options.problems : options.lines)(line);
   };
 
   return {
@@ -46,10 +41,6 @@ export function textRenderer(options: TextOptions): Renderer {
     },
     say(_type, _fields, lines) {
       print(lines.map((text) => out(text)));
-    },
-    fail(error, _exitCode) {
-      ticker?.stop();
-      problems.fail(error);
     },
     close() {
       ticker?.stop();
@@ -133,42 +124,11 @@ function logTicker(stdout: Output, now: () => number): Ticker {
   };
 }
 
-/** Problems go to stderr as text, whatever stdout speaks. */
-export interface Problems {
-  print(line: Line): void;
-  warn(text: string): void;
-  fail(error: unknown): void;
-}
+export type PrintLine = (line: Line) => void;
 
-export function problemPrinter(stderr: Output, level: 0 | 1): Problems {
+export function linePrinter(output: Output, level: 0 | 1): PrintLine {
   const chalk = new Chalk({ level });
-  const print = (line: Line): void => stderr.write(`${paint(chalk, line)}\n`);
-  return {
-    print,
-    warn: (text) => problem('warning', text, undefined, 'warn').forEach(print),
-    fail: (error) => failure(error).forEach(print),
-  };
-}
-
-/** Message, details, hint; a bug shows its stack instead, for whoever will mend it. */
-function failure(error: unknown): Line[] {
-  if (!(error instanceof LmError)) {
-    const stack = error instanceof Error ? (error.stack ?? '') : '';
-    const lines = problem('error', `a bug in lm: ${messageOf(error)}`, 'please report it with the lines below', 'bad');
-    return [
-      ...lines,
-      ...stack
-        .split('\n')
-        .slice(1)
-        .map((text): Line => ({ to: 'stderr', text, tone: 'faint' })),
-    ];
-  }
-  const [first, ...rest] = problem('error', error.message, error.hint, 'bad');
-  return [first!, ...error.details.map((text): Line => ({ to: 'stderr', text: `  ${text}`, tone: 'plain' })), ...rest];
-}
-
-function paint(chalk: ChalkInstance, { text, tone }: Line): string {
-  return COLORS[tone](chalk, oneLine(text));
+  return ({ text, tone }) => output.write(`${COLORS[tone](chalk, oneLine(text))}\n`);
 }
 
 const COLORS: Record<Tone, (chalk: ChalkInstance, text: string) => string> = {

@@ -94,7 +94,7 @@ describe('what goes where', () => {
   test('a warning and its hint go to stderr, also when quiet', () =>
     expect(linesOf({ type: 'warning', text: 'clock skew', hint: 'set the clock' }, QUIET)).toEqual([
       { to: 'stderr', text: 'warning: clock skew', tone: 'warn' },
-      { to: 'stderr', text: '  hint: set the clock', tone: 'plain' },
+      { to: 'stderr', text: 'hint: set the clock', tone: 'plain' },
     ]));
 
   test('a failed file is a problem; a changed one is the life of a source', () => {

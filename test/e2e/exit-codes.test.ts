@@ -1,0 +1,208 @@
+// Every number a script may act on, reached from the command line. What guards refuse (6) has a file of its own.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { startMutator } from '../support/mutate.js';
+import { type ProxyOptions, startProxy } from '../support/proxy.js';
+import { type Host, sandbox } from '../support/sandbox.js';
+import { dir, file, type Tree } from '../support/tree.js';
+
+const MIB = 1024 * 1024;
+
+/** An agent with a tree, and an empty place to copy it to. */
+async function pair(tree: Tree = { a: 'a' }, serveArgs: string[] = []) {
+  const box = sandbox();
+  const from = box.source.write('data', tree);
+  const to = box.destination.write('data', {});
+  const agent = await box.source.serve([from, ...serveArgs]);
+  return { ...box, from, to, agent };
+}
+
+const messages = (stderr: string) => stderr.split('\n').filter((line) => line !== '' && !line.startsWith('hint: '));
+
+describe('2, usage or settings: one line that names the key, what it got and what it takes', () => {
+  test.each([
+    [['copy', 'http://127.0.0.1:1', '--threshold', '1.5'], /threshold.*1\.5/],
+    [['copy', 'http://127.0.0.1:1', '--threshold', 'much'], /threshold.*much/],
+    [['copy', 'http://127.0.0.1:1', '--max-iterations', '0'], /max-iterations.*0/],
+    [['copy', 'http://127.0.0.1:1', '--limit-rate', '200'], /limit-rate.*200/],
+    [['copy', 'http://127.0.0.1:1', '--max-delete', '101%'], /max-delete.*101%/],
+    [['copy', 'not a url', 'data'], /not a url/],
+    [['copy', 'http://127.0.0.1:1', '--root', 'logs=data'], /logs/],
+    [['copy'], /url/i],
+    [['verify', '--algo', 'sha256'], /algo.*sha256.*xxhash32/],
+    [['serve', 'data', '--listen', '0.0.0.0:0'], /0\.0\.0\.0.*token/],
+    [['serve', 'data', '--listen', '[::]:0'], /token/],
+    [['copy', '--no-such-flag'], /no-such-flag/],
+    [['cpoy'], /cpoy/],
+    [['serve', '--config', 'missing.yaml'], /missing\.yaml/],
+    [['serve', '--config', 'typo.yaml'], /treshold/],
+  ])('lm %s', async (args, message) => {
+    const { destination } = sandbox();
+    destination.write('', { data: dir({}), 'typo.yaml': 'treshold: 0.9\n' });
+    const { code, stdout, stderr } = await destination.lm(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(messages(stderr)).toHaveLength(1);
+  });
+
+  test('an unauthenticated public listen is allowed by --insecure', async () => {
+    const { agent } = await pair({}, ['--listen', '0.0.0.0:0', '--insecure']);
+    expect((await agent.stop()).code).toBe(0);
+  });
+
+  test('--help and --version are no errors, and help ends with the exit codes', async () => {
+    const { destination } = sandbox();
+    const help = await destination.lm(['copy', '--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout.trimEnd().split('\n').at(-1)).toMatch(/^\s*143\b/);
+    expect(await destination.lm(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+/) });
+  });
+});
+
+describe('3, below the threshold', () => {
+  test('passes used up, the work kept', async () => {
+    const { from, to, agent, destination, defer } = await pair({ still: file({ size: 2 * MIB }) });
+    const mutator = startMutator(`${from}/busy`, { everyMs: 1, maxBytes: MIB });
+    defer(() => mutator.stop());
+    await mutator.reaches(200);
+    const args = ['copy', agent.url, to, '--threshold', '0.9999', '--max-iterations', '1'];
+    const result = await destination.lm(args);
+    expect(result).toMatchObject({ code: 3 });
+    expect(result.stdout).toMatch(/^next: lm copy again/m);
+    expect(execFileSync('ls', [to]).toString()).toContain('still');
+  });
+
+  test('a dry run below it too', async () => {
+    const { to, agent, destination } = await pair();
+    expect(await destination.lm(['copy', agent.url, to, '--dry-run'])).toMatchObject({ code: 3 });
+    expect(execFileSync('ls', ['-A', to]).toString()).toBe('');
+  });
+});
+
+describe('5, the source cannot be reached', () => {
+  test('nobody listens', async () => {
+    const { to, agent, destination } = await pair();
+    await agent.stop();
+    const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+    expect(code).toBe(5);
+    expect(stderr).toContain(new URL(agent.url).host);
+    expect(stderr).toContain('ECONNREFUSED');
+  });
+
+  test('a cut connection is tried again and costs nothing', async () => {
+    const { to, agent, destination, from } = await pair({ big: file({ size: 16 * MIB }) });
+    const proxy = await startProxy(agent.url, { cutAfter: 4 * MIB });
+    expect(await destination.lm(['copy', proxy.url, to])).toMatchObject({ code: 0 });
+    execFileSync('diff', ['-r', from, to]);
+    await proxy.stop();
+  });
+});
+
+describe('7, authentication, TLS or protocol', () => {
+  const tokens = (host: Host, token: string) => {
+    writeFileSync(host.path('token'), `${token}\n`, { mode: 0o600 });
+    return ['--token-file', host.path('token')];
+  };
+
+  test('a token opens the door, a wrong one or none does not', async () => {
+    const { source, destination, host } = sandbox();
+    const agent = await source.serve([source.write('data', { a: 'a' }), ...tokens(source, 'right'.repeat(8))]);
+    const copy = (at: Host, args: string[]) => at.lm(['copy', agent.url, at.write('data', {}), ...args]);
+    expect(await copy(destination, tokens(destination, 'wrong'.repeat(8)))).toMatchObject({ code: 7 });
+    expect(await copy(destination, [])).toMatchObject({ code: 7 });
+    const friend = host('friend');
+    expect(await copy(friend, tokens(friend, 'right'.repeat(8)))).toMatchObject({ code: 0 });
+  });
+
+  test('something else answers', async () => {
+    const { to, agent, destination } = await pair({ a: file({ size: MIB }) });
+    const proxy = await startProxy(agent.url, { flipAt: 0 }); // "HTTP/1.1" becomes "ITTP/1.1"
+    expect([5, 7]).toContain((await destination.lm(['copy', proxy.url, to])).code);
+    await proxy.stop();
+  });
+
+  test('a bit flipped on the way never reaches a final name', async () => {
+    const { from, to, agent, destination } = await pair({ big: file({ size: 8 * MIB }) });
+    const proxy = await startProxy(agent.url, { flipAt: 4 * MIB });
+    const { code } = await destination.lm(['copy', proxy.url, to]);
+    if (code === 0) execFileSync('diff', ['-r', from, to]);
+    else expect(execFileSync('ls', [to]).toString()).not.toContain('big');
+    await proxy.stop();
+  });
+});
+
+describe('8, the local disk', () => {
+  test('the state directory cannot be made', async () => {
+    const { to, agent, destination } = await pair();
+    destination.write('', { 'a file': '' });
+    const { code, stderr } = await destination.lm(['copy', agent.url, to], {
+      env: { LM_STATE_DIR: destination.path('a file', 'state') },
+    });
+    expect(code).toBe(8);
+    expect(stderr).toContain('ENOTDIR');
+  });
+
+  const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+  asRoot('too little space is said before the first byte', async () => {
+    const { agent, destination, defer } = await pair({ small: 's', big: file({ size: 4 * MIB }) });
+    const to = destination.path('small-disk');
+    mkdirSync(to);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', to]);
+    defer(() => execFileSync('umount', [to]));
+    const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+    expect(code).toBe(8);
+    expect(stderr).toMatch(/space/);
+    expect(execFileSync('ls', ['-A', to]).toString()).toBe('');
+  });
+
+  asRoot('a directory that may not be written to', async () => {
+    const { agent, destination } = await pair();
+    const to = destination.write('theirs', {});
+    execFileSync('chmod', ['-R', 'a+rX', destination.dir]);
+    execFileSync('chmod', ['a+rx', `${destination.dir}/..`]);
+    const { code, stderr } = await destination.lm(['copy', agent.url, to], {
+      env: { LM_STATE_DIR: '/tmp/lm-test-nobody-state', HOME: '/nonexistent' },
+      under: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    });
+    execFileSync('rm', ['-rf', '/tmp/lm-test-nobody-state']);
+    expect(code).toBe(8);
+    expect(stderr).toContain('EACCES');
+  });
+});
+
+describe('while another copy is under way', () => {
+  /** A copy that hangs in the middle of a file. */
+  async function hanging(options: ProxyOptions = { stallAfter: 2 * MIB }) {
+    const all = await pair({ big: file({ size: 16 * MIB }) });
+    const proxy = await startProxy(all.agent.url, options);
+    all.defer(() => proxy.stop());
+    const running = all.destination.start(['copy', proxy.url, all.to]);
+    await proxy.stalled;
+    return { ...all, running };
+  }
+
+  test('9, the lock is held; it goes with its holder', async () => {
+    const { running, destination, agent, to, from } = await hanging();
+    const second = await destination.lm(['copy', agent.url, to]);
+    expect(second).toMatchObject({ code: 9 });
+    expect(second.stderr).toContain(String(running.pid));
+    running.kill('SIGKILL');
+    await running.done;
+    expect(await destination.lm(['copy', agent.url, to, '--new-source'])).toMatchObject({ code: 0 });
+    execFileSync('diff', ['-r', from, to]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends it with %d, and what to run next', async (signal, code) => {
+    const { running } = await hanging();
+    running.kill(signal);
+    const ended = await running.done;
+    expect(ended).toMatchObject({ code, signal: null });
+    expect(ended.stdout + ended.stderr).toMatch(/lm copy again|same command again/);
+  });
+});

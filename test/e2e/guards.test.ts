@@ -1,0 +1,312 @@
+// What must never happen to data, whatever the operator or the source does. Each refusal is 6 and leaves the disk as it was.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
+import { jsonLines } from '../support/lm.js';
+import { sandbox } from '../support/sandbox.js';
+import { dir, readTree, type Tree } from '../support/tree.js';
+
+const TEN: Tree = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`f${i}`, `content ${i}`]));
+
+/** A pair that has been copied once. */
+async function copied(tree: Tree = TEN) {
+  const box = sandbox();
+  const from = box.source.write('data', tree);
+  const to = box.destination.write('data', {});
+  const agent = await box.source.serve([from]);
+  expect(await box.destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  const before = await readTree(to);
+  const untouched = async () => expect(await readTree(to)).toEqual(before);
+  return { ...box, from, to, agent, untouched };
+}
+
+describe('a source that shows nothing never empties a destination', () => {
+  test('its root is gone', async () => {
+    const { from, destination, untouched } = await copied();
+    rmSync(from, { recursive: true });
+    expect([5, 6]).toContain((await destination.lm(['copy', '--max-delete', '100%'])).code);
+    await untouched();
+  });
+
+  test('another, empty directory stands in its place, as when a disk is not mounted', async () => {
+    const { from, destination, untouched } = await copied();
+    renameSync(from, `${from}.unmounted`);
+    mkdirSync(from);
+    const { code, stderr } = await destination.lm(['copy', '--max-delete', '100%']);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/--new-source/);
+    await untouched();
+  });
+
+  test('it is empty, though the same', async () => {
+    const { from, destination, untouched } = await copied();
+    execFileSync('sh', ['-c', 'rm "$0"/*', from]);
+    const { code, stderr } = await destination.lm(['copy']);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/--max-delete/);
+    await untouched();
+  });
+});
+
+describe('identity', () => {
+  test('the same path on another directory is another source', async () => {
+    const { from, destination, untouched } = await copied();
+    cpSync(from, `${from}.clone`, { recursive: true, preserveTimestamps: true });
+    renameSync(from, `${from}.old`);
+    renameSync(`${from}.clone`, from);
+    rmSync(`${from}/f0`);
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 6, stderr: expect.stringContaining('--new-source') });
+    await untouched();
+    expect(await destination.lm(['copy', '--new-source'])).toMatchObject({ code: 0 });
+  });
+
+  test('another agent is another source', async () => {
+    const { host, destination, untouched } = await copied();
+    const stranger = host('stranger');
+    const agent = await stranger.serve([stranger.write('data', { strange: 's' })]);
+    expect(await destination.lm(['copy', agent.url])).toMatchObject({ code: 6 });
+    await untouched();
+  });
+
+  test('the same agent started again is the same source', async () => {
+    const { agent, source, from, destination } = await copied();
+    await agent.stop();
+    const again = await source.serve([from]);
+    expect(await destination.lm(['copy', again.url])).toMatchObject({ code: 0 });
+  });
+
+  test('another directory under the destination path is another destination', async () => {
+    const { to, destination } = await copied();
+    renameSync(to, `${to}.old`);
+    mkdirSync(to);
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 6 });
+    expect(await readTree(to)).toEqual({});
+  });
+});
+
+describe('adoption', () => {
+  test('a destination that was not empty is not touched, until it is given', async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', { a: 'new' });
+    const to = destination.write('data', { a: 'old', mine: 'mine' });
+    const before = await readTree(to);
+    const agent = await source.serve([from]);
+    const refused = await destination.lm(['copy', agent.url, to]);
+    expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('--adopt') });
+    expect(await readTree(to)).toEqual(before);
+    expect(await destination.lm(['copy', agent.url, to, '--adopt', '--max-delete', '100%'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
+  });
+
+  test('it is asked once', async () => {
+    const { to, destination, from } = await copied();
+    execFileSync('sh', ['-c', 'echo more > "$0/more"', to]);
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
+  });
+});
+
+describe('--max-delete', () => {
+  const sixGo = (from: string) => execFileSync('sh', ['-c', 'cd "$0" && rm f0 f1 f2 f3 f4 f5', from]);
+
+  test.each([
+    [[], 6],
+    [['--max-delete', '59%'], 6],
+    [['--max-delete', '5'], 6],
+    [['--max-delete', '6'], 0],
+    [['--max-delete', '60%'], 0],
+  ])('six of ten with %j: %d', async (args, code) => {
+    const { from, to, destination, untouched } = await copied();
+    sixGo(from);
+    const result = await destination.lm(['copy', ...args]);
+    expect(result.code).toBe(code);
+    if (code === 0) expect(await readTree(to)).toEqual(await readTree(from));
+    else await untouched();
+  });
+
+  test('a refusal shows what would have gone and the flag to use', async () => {
+    const { from, destination } = await copied();
+    sixGo(from);
+    const { stdout, stderr } = await destination.lm(['copy']);
+    expect(stdout + stderr).toMatch(/plan: 0 to copy \(0 B\), 6 to remove/);
+    expect(stderr).toMatch(/--max-delete/);
+  });
+});
+
+test('a dry run prints the lines and counts of the real one, and changes nothing', async () => {
+  const { from, to, destination, untouched } = await copied({ ...TEN, d: dir({ x: 'x' }), e: dir({ y: 'y' }) });
+  execFileSync('sh', ['-ec', 'cd "$0"; rm f0; rm -r d; echo new > f1; mkdir n; echo n > n/n; chmod 600 f2', from]);
+  const said = async (args: string[]) => {
+    const { stdout } = await destination.lm(['copy', '--json', '--verbose', ...args]);
+    const lines = jsonLines(stdout);
+    const { iteration: _, dryRun, schema, type, ts, run, ...planned } = lines.find((line) => line.type === 'planned')!;
+    const items = lines
+      .filter((line) => line.type === 'item')
+      .map(({ action, key, reason }) => `${action} ${reason} ${key}`);
+    return { planned, items: items.sort() };
+  };
+  const dry = await said(['--dry-run']);
+  await untouched();
+  const text = await destination.lm(['copy', '--dry-run']);
+  expect(text.stdout).toMatch(/^would remove {2}foreign .* data\/0\/f0$/m);
+  expect(text.stdout).toMatch(/^plan: \d+ to copy \(.*\), \d+ to remove \(.*\), \d+ unchanged$/m);
+  await untouched();
+  expect(dry).toEqual(await said([]));
+  expect(dry.items).toEqual(
+    expect.arrayContaining(['copy size data/0/f1', 'fix mode data/0/f2', 'remove foreign data/0/d/x']),
+  );
+  expect(await readTree(to)).toEqual(await readTree(from));
+});
+
+describe('forbidden destinations', () => {
+  test.each([
+    ['/', () => '/'],
+    ['a home directory', ({ home }: { home: string }) => home],
+    ['the state directory', ({ stateDir }: { stateDir: string }) => stateDir],
+    ['inside the state directory', ({ stateDir }: { stateDir: string }) => `${stateDir}/inside`],
+    ['around the state directory', ({ around }: { around: string }) => around],
+    ['the source itself', ({ from }: { from: string }) => from],
+    ['inside the source', ({ from }: { from: string }) => `${from}/d`],
+    ['around the source', ({ above }: { above: string }) => above],
+  ])('%s', async (_, where) => {
+    const { source, destination } = sandbox();
+    const from = source.write('above/data', { a: 'a', d: dir({}) });
+    const agent = await source.serve([from]);
+    mkdirSync(destination.stateDir);
+    const places = { home: destination.home, stateDir: destination.stateDir, around: destination.dir };
+    const to = where({ ...places, from, above: source.path('above') });
+    const before = to === '/' ? {} : await readTree(to).catch(() => ({}));
+    const { code, stderr } = await destination.lm([
+      'copy',
+      agent.url,
+      to,
+      '--adopt',
+      '--max-delete',
+      '100%',
+      '--dry-run',
+    ]);
+    expect([2, 6]).toContain(code);
+    expect(stderr).toMatch(/^lm copy: /);
+    if (to !== '/' && to !== destination.dir) expect(await readTree(to).catch(() => ({}))).toEqual(before);
+  });
+});
+
+describe('the service of the destination', () => {
+  test('something listens on a guarded port', async () => {
+    const { destination, untouched } = await copied();
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    expect(await destination.lm(['copy', '--guard-port', String(port)])).toMatchObject({ code: 6 });
+    await untouched();
+    server.close();
+    await once(server, 'close');
+    expect(await destination.lm(['copy', '--guard-port', String(port)])).toMatchObject({ code: 0 });
+  });
+
+  test('a process has a file of the roots open', async () => {
+    const { destination, to, defer } = await copied();
+    const fd = openSync(`${to}/f0`, 'r');
+    defer(() => closeSync(fd));
+    const { code, stderr } = await destination.lm(['copy']);
+    expect(code).toBe(6);
+    expect(stderr).toContain(String(process.pid));
+  });
+
+  test('--pre-check decides, and is told what it decides on', async () => {
+    const { destination, agent } = await copied();
+    const told = destination.path('told');
+    const check = `env | grep ^LM_ | sort > ${told}`;
+    expect(await destination.lm(['copy', '--pre-check', check])).toMatchObject({ code: 0 });
+    const env = execFileSync('cat', [told]).toString();
+    expect(env).toContain(`LM_PORT=${new URL(agent.url).port}`);
+    for (const name of ['LM_SOURCE', 'LM_ROOTS', 'LM_ITERATION', 'LM_THRESHOLD']) expect(env).toContain(`${name}=`);
+    expect(await destination.lm(['copy', '--pre-check', 'false'])).toMatchObject({ code: 6 });
+  });
+});
+
+describe('completion', () => {
+  test('the destination is not complete without a verification after the last copy', async () => {
+    const { destination } = await copied();
+    expect(await destination.lm(['complete'])).toMatchObject({ code: 6, stderr: expect.stringContaining('lm verify') });
+    expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['complete'])).toMatchObject({ code: 6 });
+    expect(await destination.lm(['complete', '--unverified'])).toMatchObject({ code: 0 });
+  });
+
+  test('it is one-way until reset', async () => {
+    const { source, destination, untouched, from } = await copied();
+    expect(await source.lm(['complete'])).toMatchObject({ code: 0 });
+    expect(await source.lm(['complete'])).toMatchObject({ code: 6 });
+    rmSync(`${from}/f0`);
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 6 });
+    await untouched();
+    expect(await source.lm(['reset'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  });
+
+  test('reset ends adoption: the next copy asks again', async () => {
+    const { destination, agent, to } = await copied();
+    expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['reset'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 6 });
+  });
+
+  test('status knows', async () => {
+    const { source, destination, agent } = await copied();
+    const state = async () => (await fetch(`${agent.url}/api/v1/live-migration/status`)).json();
+    expect(await state()).toEqual({ state: 'NOT_COMPLETED', endTime: null });
+    await source.lm(['complete']);
+    expect(await state()).toMatchObject({ state: 'COMPLETED', endTime: expect.any(Number) });
+    expect((await destination.lm(['status'])).stdout).toContain('COMPLETED');
+  });
+});
+
+describe('names', () => {
+  test('a name that is not UTF-8 stops the run before a byte moves', async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', { a: 'a' });
+    execFileSync('sh', ['-c', 'cd "$0" && printf x > "$(printf "bad\\377name")"', from]);
+    const to = destination.write('data', {});
+    const agent = await source.serve([from]);
+    const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/bad.*name/);
+    expect(await readTree(to)).toEqual({});
+  });
+
+  test('a source entry named like unfinished bytes is refused by name', async () => {
+    const { source, destination } = sandbox();
+    const name = '.lm-0123456789abcdef.lm-part';
+    const agent = await source.serve([source.write('data', { a: 'a', [name]: 'x' })]);
+    const { code, stderr } = await destination.lm(['copy', agent.url, destination.write('data', {})]);
+    expect(code).toBe(6);
+    expect(stderr).toContain(name);
+  });
+
+  test('a link in the destination is not followed out of it', async () => {
+    const { from, to, destination } = await copied({ d: dir({ x: 'x' }) });
+    const outside = destination.write('outside', { x: 'theirs' });
+    execFileSync('sh', ['-ec', 'rm -r "$0/d"; ln -s "$1" "$0/d"', to, outside]);
+    expect(await destination.lm(['copy', '--max-delete', '100%'])).toMatchObject({ code: 0 });
+    expect((await readTree(outside)).x).toMatchObject({ size: 'theirs'.length });
+    expect(await readTree(to)).toEqual(await readTree(from));
+  });
+});
+
+test('sockets and pipes are reported and skipped', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', { a: 'a' });
+  execFileSync('mkfifo', [`${from}/pipe`]);
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+  expect(code).toBe(0);
+  expect(stderr).toContain('data/0/pipe');
+  expect(Object.keys(await readTree(to))).toEqual(['a']);
+});

@@ -1,0 +1,179 @@
+// A whole migration as an operator types it.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { jsonLines } from '../support/lm.js';
+import { sandbox } from '../support/sandbox.js';
+import { dir, file, readTree, type Snapshot } from '../support/tree.js';
+import { adversarialTree } from './adversarial.js';
+
+const withoutSnapshots = (tree: Snapshot): Snapshot =>
+  Object.fromEntries(Object.entries(tree).filter(([key]) => !/^[^/]+\/[^/]+\/snapshots(\/|$)/.test(key)));
+
+describe('the main job', () => {
+  test('copy, verify with both digests, complete, reset: an adversarial tree arrives as it was', async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', adversarialTree());
+    const to = destination.write('data', {});
+    const before = await readTree(from, { directoryTimes: true });
+    const agent = await source.serve(['--root', `data=${from}`]);
+
+    expect(await destination.lm(['copy', agent.url, '--root', `data=${to}`, '--threshold', '0.95'])).toMatchObject({
+      code: 0,
+    });
+    // The rest runs bare: what the first copy was told is remembered.
+    const final = await destination.lm(['copy', '--threshold', '1.0']);
+    expect(final).toMatchObject({ code: 0 });
+    expect(final.stdout).toMatch(/^next: lm verify$/m);
+    for (const algo of ['xxhash32', 'md5'])
+      expect(await destination.lm(['verify', '--algo', algo])).toMatchObject({ code: 0 });
+
+    expect(await readTree(from, { directoryTimes: true })).toEqual(before);
+    expect(await readTree(to, { directoryTimes: true })).toEqual(withoutSnapshots(before));
+    expect(existsSync(`${to}/ks/t/snapshots`)).toBe(false);
+    execFileSync('diff', ['-r', '--no-dereference', '--exclude=snapshots', from, to]); // throws when it has something to say
+
+    expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+    expect(await source.lm(['complete'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 6 });
+    expect(await destination.lm(['verify'])).toMatchObject({ code: 6 });
+    expect((await fetch(`${agent.url}/api/v1/live-migration/files/data/0/sizes/one`)).status).toBe(400);
+
+    await agent.stop();
+    expect(await destination.lm(['reset'])).toMatchObject({ code: 0 });
+    expect(await source.lm(['reset'])).toMatchObject({ code: 0 });
+  }, 180_000);
+
+  test('several roots, each in its place', async () => {
+    const { source, destination } = sandbox();
+    const roots = { data: { ks: dir({ a: 'data 0' }) }, data2: { ks: dir({ a: 'data 1' }) }, log: { 'c.log': 'log' } };
+    const named = (host: typeof source, tree: boolean) =>
+      (['data', 'data2', 'log'] as const).flatMap((name) => [
+        '--root',
+        `${name === 'log' ? 'commitlog' : 'data'}=${host.write(name, tree ? roots[name] : {})}`,
+      ]);
+    const agent = await source.serve(named(source, true));
+    expect(await destination.lm(['copy', agent.url, ...named(destination, false)])).toMatchObject({ code: 0 });
+    for (const name of Object.keys(roots))
+      expect(await readTree(destination.path(name))).toEqual(await readTree(source.path(name)));
+  });
+
+  test('for one directory the root needs no name, and the destination is made', async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('srv', { a: 'a', d: dir({ b: 'b' }) });
+    const agent = await source.serve([from]);
+    expect(await destination.lm(['copy', agent.url, destination.path('srv')])).toMatchObject({ code: 0 });
+    expect(await readTree(destination.path('srv'))).toEqual(await readTree(from));
+  });
+
+  test('with a settings file every command runs bare', async () => {
+    const { source, destination } = sandbox();
+    const settings = (host: typeof source, extra: string) =>
+      host.write('', { data: dir({}), 'lm.yaml': `roots:\n  - data=${host.path('data')}\n${extra}` });
+    settings(source, 'listen: 127.0.0.1:0\nlive_migration:\n  files_to_exclude: ["glob:**/*.tmp"]\n');
+    source.write('data', { a: 'a', 'x.tmp': 'no' });
+    const agent = await source.serve([]);
+    settings(destination, `url: ${agent.url}\n`);
+    expect(await destination.lm(['copy', '--threshold', '0.95'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+    expect(Object.keys(await readTree(destination.path('data')))).toEqual(['a']);
+  });
+});
+
+describe('the next copy', () => {
+  /** A copied pair; `change` is what happens at the source before the second copy. */
+  async function again(change: (from: string) => void, args: string[] = []) {
+    const { source, destination } = sandbox();
+    const from = source.write('data', {
+      a: 'a',
+      b: file({ content: 'b', mode: 0o640 }),
+      d: dir({ x: 'x' }),
+      'f-to-d': 'file',
+      'd-to-f': dir({ y: dir({ z: 'z' }) }),
+      keep: dir({ 1: '1', 2: '2', 3: '3', 4: '4' }),
+    });
+    const to = destination.write('data', {});
+    const agent = await source.serve([from]);
+    expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+    change(from);
+    const result = await destination.lm(['copy', '--json', '--verbose', ...args]);
+    return { result, lines: jsonLines(result.stdout), from: await readTree(from), to: await readTree(to) };
+  }
+
+  const shell = (script: string) => (from: string) => void execFileSync('sh', ['-ec', script], { cwd: from });
+
+  test('of an unchanged source moves nothing', async () => {
+    const { result, lines } = await again(() => {});
+    expect(result.code).toBe(0);
+    expect(lines.at(-1)!.report.status).toMatchObject([{ state: 'SUCCESS', filesDownloaded: 0, bytesReceived: 0 }]);
+  });
+
+  test.each([
+    ['a file became a directory', 'rm f-to-d; mkdir f-to-d; echo new > f-to-d/inside'],
+    ['a directory became a file', 'rm -r d-to-f; echo new > d-to-f'],
+    ['a file became a link', 'rm a; ln -s b a'],
+    ['a mode changed', 'chmod 600 b'],
+    ['only a time changed', 'touch -d @1700000000.123456789 b'],
+    ['files went', 'rm a d/x; rmdir d'],
+    ['a file was replaced by one of equal size', 'echo -n B > b'],
+  ])('%s', async (_, script) => {
+    const { result, from, to } = await again(shell(script));
+    expect(result).toMatchObject({ code: 0 });
+    expect(to).toEqual(from);
+  });
+
+  test('a mode alone is mended in place, without bytes', async () => {
+    const { lines } = await again(shell('chmod 600 b'));
+    expect(lines.filter((line) => line.type === 'item')).toMatchObject([
+      { action: 'fix', key: 'data/0/b', reason: 'mode' },
+    ]);
+    expect(lines.at(-1)!.report.status[0].bytesReceived).toBe(0);
+  });
+
+  test('--only leaves everything else alone and is not the final pass', async () => {
+    const { result, lines, to } = await again(shell('echo new > keep/5; echo new > d/new; rm a'), [
+      '--only',
+      'data/0/keep',
+    ]);
+    expect(result.code).toBe(0);
+    expect(to).toHaveProperty(['keep/5']);
+    expect(to).toHaveProperty(['a']);
+    expect(to).not.toHaveProperty(['d/new']);
+    expect(lines.at(-1)!.next).toMatch(/without --only/);
+  });
+});
+
+test('what is excluded on either side is neither fetched nor removed nor counted', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', {
+    ks: dir({ t: dir({ a: 'a', snapshots: dir({ s: 'theirs' }) }) }),
+    'source.skip': 'excluded there',
+    'both.keep': 'excluded here',
+  });
+  source.write('', { 'lm.yaml': 'live_migration:\n  files_to_exclude: ["glob:**/*.skip"]\n' });
+  destination.write('', { 'lm.yaml': 'live_migration:\n  files_to_exclude: ["glob:**/*.keep"]\n' });
+  const to = destination.write('data', {
+    gone: dir({ t: dir({ old: 'old', snapshots: dir({ s: 'ours' }) }) }),
+    'mine.keep': 'ours',
+    'mine.skip': 'ours',
+  });
+  const agent = await source.serve([from]);
+  // `gone` holds something excluded, which shields it and its parents; `old` beside it is foreign and goes.
+  const result = await destination.lm(['copy', agent.url, to, '--adopt', '--max-delete', '100%']);
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.stdout).toMatch(/excluded: .*snapshots/);
+  expect(Object.keys(await readTree(to)).sort()).toEqual(
+    [
+      'gone',
+      'gone/t',
+      'gone/t/snapshots',
+      'gone/t/snapshots/s',
+      'ks',
+      'ks/t',
+      'ks/t/a',
+      'mine.keep',
+      'mine.skip',
+    ].sort(),
+  );
+});

@@ -1,0 +1,55 @@
+// A copy that dies goes on where it was, inside big files too.
+
+import { readdirSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from '@jest/globals';
+import { jsonLines } from '../support/lm.js';
+import { startProxy } from '../support/proxy.js';
+import { sandbox } from '../support/sandbox.js';
+import { file, readTree } from '../support/tree.js';
+
+const MIB = 1024 * 1024;
+
+test('killed in the middle of a big file, the next copy keeps the ranges that had arrived', async () => {
+  const { source, destination, defer } = sandbox();
+  const from = source.write('data', { big: file({ size: 256 * MIB }), small: 's' });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  const proxy = await startProxy(agent.url, { stallAfter: 200 * MIB });
+  defer(() => proxy.stop());
+
+  const dying = destination.start(['copy', proxy.url, to, '--concurrency', '1']);
+  await proxy.stalled;
+  await pause(300); // what was passed on before the stall may still be on its way to the disk
+  dying.kill('SIGKILL');
+  expect(await dying.done).toMatchObject({ signal: 'SIGKILL' });
+  expect(readdirSync(to)).not.toContain('big');
+
+  const { code, stdout } = await destination.lm(['copy', agent.url, '--json']);
+  expect(code).toBe(0);
+  const { status } = jsonLines(stdout).at(-1)!.report;
+  expect(status[0].iteration).toBe(0);
+  expect(status[0].bytesReused).toBeGreaterThanOrEqual(64 * MIB);
+  expect(status[0].bytesReceived + status[0].bytesReused).toBeLessThanOrEqual(257 * MIB);
+  expect(await readTree(to)).toEqual(await readTree(from));
+  expect(readdirSync(to).filter((name) => name.endsWith('.lm-part'))).toEqual([]);
+}, 120_000);
+
+test('what arrived of a file that has changed since is not kept', async () => {
+  const { source, destination, defer } = sandbox();
+  const from = source.write('data', { big: file({ size: 256 * MIB, seed: 1 }) });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  const proxy = await startProxy(agent.url, { stallAfter: 200 * MIB });
+  defer(() => proxy.stop());
+  const dying = destination.start(['copy', proxy.url, to, '--concurrency', '1']);
+  await proxy.stalled;
+  dying.kill('SIGKILL');
+  await dying.done;
+
+  source.write('data', { big: file({ size: 256 * MIB, seed: 2 }) });
+  const { code, stdout } = await destination.lm(['copy', agent.url, '--json']);
+  expect(code).toBe(0);
+  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBe(0);
+  expect(await readTree(to)).toEqual(await readTree(from));
+}, 120_000);

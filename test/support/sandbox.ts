@@ -1,0 +1,83 @@
+// Two hosts in one temporary directory, each with its own home, state and settings. Leaves nothing behind, no process either.
+
+import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from '@jest/globals';
+import { type Agent, type Finished, type LmOptions, type Running, startAgent, startLm } from './lm.js';
+import { removeTree, type Tree, writeTree } from './tree.js';
+
+export interface Host {
+  dir: string;
+  home: string;
+  stateDir: string;
+  /** A path on this host: `host.path('data')`. */
+  path(...names: string[]): string;
+  write(name: string, tree: Tree): string;
+  lm(args: string[], options?: LmOptions): Promise<Finished>;
+  start(args: string[], options?: LmOptions): Running;
+  serve(args: string[], options?: LmOptions): Promise<Agent>;
+}
+
+export interface Sandbox {
+  dir: string;
+  source: Host;
+  destination: Host;
+  host(name: string): Host;
+  /** Run when the test is over, last come first. */
+  defer(cleanup: () => unknown): void;
+}
+
+const cleanups: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
+});
+
+/** One per test; cleaned up after it. */
+export function sandbox(): Sandbox {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'lm-test-')));
+  cleanups.push(() => removeTree(dir));
+  const defer = (cleanup: () => unknown) => void cleanups.push(cleanup);
+  const host = (name: string) => makeHost(join(dir, name), defer);
+  return { dir, source: host('source'), destination: host('destination'), host, defer };
+}
+
+function makeHost(dir: string, defer: Sandbox['defer']): Host {
+  const home = join(dir, 'home');
+  const stateDir = join(dir, 'state');
+  mkdirSync(home, { recursive: true });
+  const own = (options: LmOptions = {}): LmOptions => ({
+    cwd: dir,
+    ...options,
+    env: { HOME: home, LM_STATE_DIR: stateDir, ...options.env },
+  });
+  const start = (args: string[], options?: LmOptions) => {
+    const running = startLm(args, own(options));
+    defer(() => {
+      running.kill('SIGKILL');
+      return running.done;
+    });
+    return running;
+  };
+  return {
+    dir,
+    home,
+    stateDir,
+    path: (...names) => join(dir, ...names),
+    write(name, tree) {
+      writeTree(join(dir, name), tree);
+      return join(dir, name);
+    },
+    lm: (args, options) => start(args, options).done,
+    start,
+    async serve(args, options) {
+      const agent = await startAgent(args, own(options));
+      defer(() => {
+        agent.process.kill('SIGKILL');
+        return agent.process.done;
+      });
+      return agent;
+    },
+  };
+}
