@@ -40,14 +40,14 @@ async function completeDestination({ roots, dir }: Instance, unverified: boolean
 
 function refuseUnlessVerified({ verified, lastVerify }: History): void {
   if (verified) return;
-  throw new LmError('refused', `not complete: ${whyNotVerified(lastVerify)}`, {
+  throw new LmError('refused', `the copy is not verified: ${whyNotVerified(lastVerify)}`, {
     hint: "run 'lm verify' first; or give --unverified, if no proof is wanted",
   });
 }
 
 function whyNotVerified(last: History['lastVerify']): string {
-  if (!last) return 'nothing has been verified';
-  if (last.state === 'COMPLETED') return 'the destination may have changed since it was verified';
+  if (!last) return 'no verification has ended';
+  if (last.state === 'COMPLETED') return 'it may have changed since the last verification';
   return `the last verification ended as ${last.state}`;
 }
 

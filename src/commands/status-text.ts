@@ -64,7 +64,14 @@ function copyLines({ lastCopy, copyBeganMs, copyEnded, holder, unfinishedFiles }
   const began = cut ? `began ${timeText(copyBeganMs)}, ${holder ? 'under way' : 'was cut off'}` : undefined;
   return [
     row('last copy', [began, lastCopy && endText(lastCopy)].filter(Boolean).join('; before that: ') || 'none'),
-    ...(unfinishedFiles > 0 ? [row('unfinished', `${unfinishedFiles} files, to be continued by the next copy`)] : []),
+    ...(unfinishedFiles > 0
+      ? [
+          row(
+            'unfinished',
+            `${unfinishedFiles} big ${unfinishedFiles === 1 ? 'file' : 'files'}, continued by the next copy`,
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -111,4 +118,4 @@ function passTable(iterations: readonly Iteration[]): string[] {
 
 const row = (name: string, value: string): string => `  ${name.padEnd(12)}  ${value}`;
 
-const timeText = (ms: number): string => new Date(ms).toISOString();
+const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -80,10 +80,10 @@ describe('lm complete', () => {
   });
 
   test.each<[string, JournalRecord[], string[], number, string]>([
-    ['nothing verified', copied, [], 6, 'nothing has been verified'],
+    ['nothing verified', copied, [], 6, 'no verification has ended'],
     ['verified after the copy', [...copied, ...verified], [], 0, ''],
-    ['a copy since', [...verified, ...copied], [], 6, 'may have changed since it was verified'],
-    ['a copy that was cut off since', [...verified, began('copy', 'c')], [], 6, 'may have changed since'],
+    ['a copy since', [...verified, ...copied], [], 6, 'it may have changed since the last verification'],
+    ['a copy that was cut off since', [...verified, began('copy', 'c')], [], 6, 'may have changed since the last'],
     ['differences', [...copied, ...differs], [], 6, 'the last verification ended as FAILED'],
     ['nothing verified, and no proof wanted', copied, ['--unverified'], 0, ''],
   ])('on the destination: %s', async (_, records, flags, code, message) => {
@@ -233,7 +233,7 @@ describe('lm status', () => {
     expect(stdout).toContain('to: destination\n');
     expect(stdout).toMatch(/ source +http:\/\/127\.0\.0\.1:1: cannot be asked: .*connection refused/);
     expect(stdout).toMatch(new RegExp(` running +lm copy \\(pid ${pid}, `));
-    expect(stdout).toMatch(/ last copy +ended 2024-11-07T17:35:00.000Z with exit code 0 \(goal met\), threshold 95 %/);
+    expect(stdout).toMatch(/ last copy +ended 2024-11-07T17:35:00Z with exit code 0 \(goal met\), threshold 95 %/);
     expect(stdout).toMatch(/ 0 +SUCCESS +100 % +2\.0 KiB +2 in 1\.0 KiB +1 +0\n/);
     expect(stdout).toMatch(/ verified +no\n/);
   });
