@@ -7,18 +7,10 @@ import type { State, VerificationState } from '../report.js';
 export type JournalRecord =
   | { type: 'run-started'; run: string; command: 'copy' | 'verify'; boot: string; source: string }
   /** A part of a big file was made: what the source promised, and which file here holds the bytes. */
-  | {
-      type: 'part-started';
-      key: EntryKey;
-      size: string;
-      mtimeNs: string;
-      ino: string;
-      partDev: string;
-      partIno: string;
-    }
+  | { type: 'part-started'; key: EntryKey; size: string; mtimeNs: string; ino: string; partIno: string }
   | { type: 'range-done'; key: EntryKey; offset: number; length: number }
-  | { type: 'part-dropped'; key: EntryKey }
-  | { type: 'file-published'; key: EntryKey }
+  /** Published, or given up: there is nothing left to resume. */
+  | { type: 'part-ended'; key: EntryKey }
   | { type: 'iteration-ended'; iteration: number; state: State }
   /** What was finished before `beganMs` is on disk. `rechecked`: and every suspect file has been read again and is right. */
   | { type: 'sync-point'; boot: string; beganMs: number; rechecked?: boolean }
@@ -32,7 +24,6 @@ export interface KnownPart {
   size: string;
   mtimeNs: string;
   ino: string;
-  partDev: string;
   partIno: string;
   done: [offset: number, length: number][];
 }
@@ -132,8 +123,7 @@ function apply(fold: Fold, record: JournalRecord): void {
       parts.get(key)?.ranges.push({ offset, length, boot: fold.boot, atMs });
       return;
     }
-    case 'part-dropped':
-    case 'file-published':
+    case 'part-ended':
       parts.delete(record.key);
       return;
     case 'iteration-ended':
@@ -144,6 +134,7 @@ function apply(fold: Fold, record: JournalRecord): void {
     case 'copy-ended':
       if (facts.lastCopy?.run === record.run)
         facts.lastCopy = { ...facts.lastCopy, endedMs: atMs, exitCode: record.exitCode };
+      if (record.exitCode === 0) parts.clear(); // a run that reached its goal leaves none
       return;
     case 'verify-ended': {
       const { run, state, exitCode } = record;

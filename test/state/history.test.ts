@@ -18,7 +18,8 @@ const verified = (run: string, state: 'COMPLETED' | 'FAILED' | 'CANCELLED' = 'CO
   exitCode: state === 'COMPLETED' ? 0 : 4,
 });
 const ended = (run: string, exitCode = 0): JournalRecord => ({ type: 'copy-ended', run, exitCode });
-const promise = { size: '1000', mtimeNs: '5', ino: '6', partDev: '7', partIno: '8' };
+const promise = { size: '1000', mtimeNs: '5', ino: '6', partIno: '8' };
+const partEnded: JournalRecord = { type: 'part-ended', key: KEY };
 const part: JournalRecord = { type: 'part-started', key: KEY, ...promise };
 const range = (offset: number, length: number): JournalRecord => ({ type: 'range-done', key: KEY, offset, length });
 const sync = (beganMs: number, boot = 'A', rechecked = false): JournalRecord => ({
@@ -48,8 +49,9 @@ describe('unfinished parts', () => {
     ],
     ['ranges that overlap', [copy('1'), part, range(0, 100), range(50, 10)], 'A', [[0, 100]]],
     ['started over', [copy('1'), part, range(0, 100), part, range(100, 100)], 'A', [[100, 100]]],
-    ['published', [copy('1'), part, range(0, 100), { type: 'file-published', key: KEY }], 'A', undefined],
-    ['dropped', [copy('1'), part, range(0, 100), { type: 'part-dropped', key: KEY }], 'A', undefined],
+    ['published or given up', [copy('1'), part, range(0, 100), partEnded], 'A', undefined],
+    ['a copy that was interrupted', [copy('1'), part, range(0, 100), ended('1', 130)], 'A', [[0, 100]]],
+    ['a copy that reached its goal', [copy('1'), part, range(0, 100), ended('1')], 'A', undefined],
     ['a range of no part', [copy('1'), range(0, 100)], 'A', undefined],
     ['another run, same boot', [copy('1'), part, range(0, 100), copy('2'), range(100, 10)], 'A', [[0, 110]]],
     ['after a boot, never synced', [copy('1'), part, range(0, 100)], 'B', []],
@@ -135,7 +137,7 @@ describe('laws', () => {
   test('a journal started afresh tells the same story, whatever comes next', () => {
     fc.assert(
       fc.property(anyRecords, anyRecords, boots, (before, later, boot) => {
-        const lines = at(...before, { type: 'part-dropped', key: KEY });
+        const lines = at(...before, partEnded);
         const next = after(1e6, copy('4'), ...later);
         const fresh: Line = { atMs: 0, record: carry(foldHistory(lines, '')) };
         expect(foldHistory([fresh, ...next], boot)).toEqual(foldHistory([...lines, ...next], boot));

@@ -19,7 +19,6 @@ const part: JournalRecord = {
   size: '9007199254740993',
   mtimeNs: '-1',
   ino: '7',
-  partDev: '2049',
   partIno: '8',
 };
 const range: JournalRecord = { type: 'range-done', key: part.key, offset: 0, length: 67108864 };
@@ -132,11 +131,11 @@ describe('the journal on disk', () => {
 });
 
 describe('a long journal', () => {
-  const publish: JournalRecord = { type: 'file-published', key: part.key };
+  const published: JournalRecord = { type: 'part-ended', key: part.key };
 
   test('starts afresh when no part is unfinished, keeping what it amounted to and itself', () => {
     writeFileSync(path, bytes);
-    appendFileSync(path, seal(publish, 1004));
+    appendFileSync(path, seal(published, 1004));
     const before = readFileSync(path);
     const history = readJournal(dir, 'b2');
     openJournal(dir, before.length - 1).close();
@@ -147,8 +146,8 @@ describe('a long journal', () => {
 
   test.each<[string, Buffer, number]>([
     ['while a part is unfinished', bytes, 0],
-    ['while it is short', Buffer.concat([bytes, Buffer.from(seal(publish, 1004))]), 1e6],
-    ['with a damaged line in it', Buffer.concat([bytes, Buffer.from(`x\n${seal(publish, 1004)}`)]), 0],
+    ['while it is short', Buffer.concat([bytes, Buffer.from(seal(published, 1004))]), 1e6],
+    ['with a damaged line in it', Buffer.concat([bytes, Buffer.from(`x\n${seal(published, 1004)}`)]), 0],
   ])('goes on %s', (_, content, freshBytes) => {
     writeFileSync(path, content);
     openJournal(dir, freshBytes).close();
