@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
@@ -30,6 +39,8 @@ beforeEach(() => {
   stateDir = join(base, 'state');
   mkdirSync(data);
 });
+
+afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 /** The built program, started in `base`, where an lm.yaml would be found. */
 async function lm(...args: string[]) {

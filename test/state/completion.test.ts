@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { clearCompletion, completionWatcher, markComplete, readCompletion } from '../../src/state/completion.js';
 
 const FILE = 'live_migration_status.json';
@@ -11,6 +11,8 @@ let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-completion-'));
 });
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the completion record', () => {
   test("is the Sidecar's, under the Sidecar's name, and leaves nothing beside it", () => {

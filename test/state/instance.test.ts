@@ -1,17 +1,21 @@
-import { mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import { findInstance, instanceName, listInstances, openInstance, removeInstance } from '../../src/state/instance.js';
 
 const data = { key: 'data/0', path: '/srv/data' };
 const log = { key: 'commitlog/0', path: '/srv/log' };
+let base: string;
 let stateDir: string;
 
 beforeEach(() => {
-  stateDir = join(mkdtempSync(join(tmpdir(), 'lm-instance-')), 'state', 'lm');
+  base = mkdtempSync(join(tmpdir(), 'lm-instance-'));
+  stateDir = join(base, 'state', 'lm');
 });
+
+afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 const errorOf = (act: () => unknown): LmError => {
   try {

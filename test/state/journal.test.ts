@@ -1,7 +1,7 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import type { JournalRecord, Line } from '../../src/state/history.js';
 import { linesOf, openJournal, readJournal, seal } from '../../src/state/journal.js';
@@ -33,6 +33,8 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-journal-'));
   path = join(dir, 'journal.jsonl');
 });
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 /** What is read, or undefined when the journal is refused; any other failure is one of the test. */
 function read(damaged: Buffer): Line[] | undefined {

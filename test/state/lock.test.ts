@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
@@ -23,6 +23,7 @@ beforeEach(() => {
 afterEach(() => {
   child?.kill('SIGKILL');
   child = undefined;
+  rmSync(base, { recursive: true, force: true });
 });
 
 const by = (command: string) => ({ dir, command });

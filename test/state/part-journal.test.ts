@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -34,4 +34,5 @@ test('what one run leaves of a big file, the next one knows until it has begun o
   expect(third.known(KEY)).toBeUndefined();
   expect(open().known(KEY)).toBeUndefined();
   journal.close();
+  rmSync(dir, { recursive: true });
 });

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readAdoption, recordAdoption } from '../../src/state/adoption.js';
 import { agentId, bootId, machineId } from '../../src/state/host.js';
 import { destinationRoots, readIdentities, recordIdentities } from '../../src/state/identity-file.js';
@@ -12,13 +12,16 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-records-'));
 });
 
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
 describe('who this host is', () => {
   test('an agent gets an id of its own, once, in each state directory', () => {
-    const other = mkdtempSync(join(tmpdir(), 'lm-records-'));
+    const other = join(dir, 'other');
+    mkdirSync(other);
     expect(agentId(dir)).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
     expect(agentId(dir)).toBe(agentId(dir));
     expect(agentId(other)).not.toBe(agentId(dir));
-    expect(readdirSync(dir)).toEqual(['agent-id']);
+    expect(readdirSync(dir)).toEqual(['agent-id', 'other']);
   });
 
   test('the machine id is a hash of the machine, not of the state directory', () => {
@@ -33,7 +36,8 @@ describe('who this host is', () => {
     const first = machineId(dir, join(dir, name));
     expect(first).toMatch(/^[0-9a-f]{32}$/);
     expect(machineId(dir, join(dir, name))).toBe(first);
-    expect(machineId(mkdtempSync(join(tmpdir(), 'lm-records-')), join(dir, name))).not.toBe(first);
+    mkdirSync(join(dir, 'other'));
+    expect(machineId(join(dir, 'other'), join(dir, name))).not.toBe(first);
   });
 
   test('the boot id stays while the machine is up', () => {

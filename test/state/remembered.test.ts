@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { readRemembered, remember } from '../../src/state/remembered.js';
 
 let dir: string;
@@ -9,6 +9,8 @@ let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-remembered-'));
 });
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 test('remembers the last, leaves no temporary file', () => {
   expect(readRemembered(dir)).toBeUndefined();
