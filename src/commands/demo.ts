@@ -148,7 +148,10 @@ class Stage {
         const url = /https?:\/\/[^\s"]+/.exec(line)?.[0];
         if (url) resolve(url);
       });
-      ended.then((code) => reject(new LmError('source', `the agent ended with ${code} before it was ready`)), reject);
+      ended.then((code) => {
+        const early = new LmError('source', `the agent ended with ${code} before it was ready`);
+        reject(this.#io.signal.aborted ? this.#io.signal.reason : early);
+      }, reject);
     });
   }
 
