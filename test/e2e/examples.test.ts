@@ -8,8 +8,8 @@ const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`
 test.each(['source.yaml', 'destination.yaml'])('examples/%s says nothing lm does not understand', async (name) => {
   const { source } = sandbox();
   source.write('', { 'cassandra.yaml': 'data_file_directories: [/srv/data]\ncommitlog_directory: /srv/commitlog\n' });
-  const args = ['config', 'show', '--config', example(name), '--cassandra-yaml', 'cassandra.yaml'];
-  const { code, stdout, stderr } = await source.lm(args);
+  const env = { LM_CASSANDRA_YAML: source.path('cassandra.yaml') };
+  const { code, stdout, stderr } = await source.lm(['config', 'show', '--config', example(name)], { env });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toContain('/srv/data');
 });
