@@ -119,9 +119,14 @@ class Stage {
     const dir = join(this.#dir, name);
     const host = { name, dir, data: join(dir, 'data'), commitlog: join(dir, 'commitlog') };
     for (const path of [host.data, host.commitlog]) mkdirSync(path, { recursive: true });
-    const settings = `roots:\n  - data=${host.data}\n  - commitlog=${host.commitlog}\nstate_dir: ${join(dir, 'state')}\n`;
-    writeFileSync(join(dir, 'lm.yaml'), settings);
-    this.#renderer.say('settings', { host: name, settings }, [`${name}$ cat lm.yaml`, settings.trimEnd()]);
+    const lines = [
+      'roots:',
+      `  data: ${host.data}`,
+      `  commitlog: ${host.commitlog}`,
+      `state_dir: ${join(dir, 'state')}`,
+    ];
+    writeFileSync(join(dir, 'lm.yaml'), `${lines.join('\n')}\n`);
+    this.#renderer.say('settings', { host: name, lines }, [`${name}$ cat lm.yaml`, ...lines]);
     return host;
   }
 
