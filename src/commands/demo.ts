@@ -119,9 +119,14 @@ class Stage {
     const dir = join(this.#dir, name);
     const host = { name, dir, data: join(dir, 'data'), commitlog: join(dir, 'commitlog') };
     for (const path of [host.data, host.commitlog]) mkdirSync(path, { recursive: true });
-    const settings = `roots:\n  - data=${host.data}\n  - commitlog=${host.commitlog}\nstate_dir: ${join(dir, 'state')}\n`;
-    writeFileSync(join(dir, 'lm.yaml'), settings);
-    this.#renderer.say('settings', { host: name, settings }, [`${name}$ cat lm.yaml`, settings.trimEnd()]);
+    const lines = [
+      'roots:',
+      `  data: ${host.data}`,
+      `  commitlog: ${host.commitlog}`,
+      `state_dir: ${join(dir, 'state')}`,
+    ];
+    writeFileSync(join(dir, 'lm.yaml'), `${lines.join('\n')}\n`);
+    this.#renderer.say('settings', { host: name, lines }, [`${name}$ cat lm.yaml`, ...lines]);
     return host;
   }
 
@@ -148,7 +153,10 @@ class Stage {
         const url = /https?:\/\/[^\s"]+/.exec(line)?.[0];
         if (url) resolve(url);
       });
-      ended.then((code) => reject(new LmError('source', `the agent ended with ${code} before it was ready`)), reject);
+      ended.then((code) => {
+        const early = new LmError('source', `the agent ended with ${code} before it was ready`);
+        reject(this.#io.signal.aborted ? this.#io.signal.reason : early);
+      }, reject);
     });
   }
 

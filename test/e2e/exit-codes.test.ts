@@ -32,7 +32,7 @@ describe('2, usage or settings: one line that names the key, what it got and wha
     [['copy', 'http://127.0.0.1:1', '--root', 'logs=data'], /logs/],
     [['copy'], /url/i],
     [['verify', '--algo', 'sha256'], /algo.*sha256.*xxhash32/],
-    [['serve', 'data', '--listen', '0.0.0.0:0'], /0\.0\.0\.0.*token/],
+    [['serve', 'data', '--listen', '0.0.0.0:0'], /0\.0\.0\.0.*token/s],
     [['serve', 'data', '--listen', '[::]:0'], /token/],
     [['copy', '--no-such-flag'], /no-such-flag/],
     [['cpoy'], /cpoy/],

@@ -70,7 +70,7 @@ describe('the main job', () => {
   test('with a settings file every command runs bare', async () => {
     const { source, destination } = sandbox();
     const settings = (host: typeof source, extra: string) =>
-      host.write('', { data: dir({}), 'lm.yaml': `roots:\n  - data=${host.path('data')}\n${extra}` });
+      host.write('', { data: dir({}), 'lm.yaml': `roots:\n  data: ${host.path('data')}\n${extra}` });
     settings(source, 'listen: 127.0.0.1:0\nlive_migration:\n  files_to_exclude: ["glob:**/*.tmp"]\n');
     source.write('data', { a: 'a', 'x.tmp': 'no' });
     const agent = await source.serve([]);
