@@ -8,8 +8,12 @@ import type { TransferContext } from './transfer.js';
 /** A count of entries, or a share (0 to 1) of what the destination holds, by entries or by bytes, whichever is larger. */
 export type DeleteLimit = { kind: 'share'; share: number } | { kind: 'count'; entries: number };
 
-/** Throws `refused` with the plan and the flag that would allow it. A source that lists nothing never empties a destination. */
-export function allowRemovals({ counts, firstRemovals }: Plan, limit: DeleteLimit): void {
+/** Objects with the plan and the flag that would allow it. A source that lists nothing never empties a destination. */
+export function allowRemovals(
+  { counts, firstRemovals }: Plan,
+  limit: DeleteLimit,
+  object: (error: LmError) => void,
+): void {
   const { remove, local, total } = counts;
   if (remove.entries === 0) return;
   const details = [
@@ -17,18 +21,22 @@ export function allowRemovals({ counts, firstRemovals }: Plan, limit: DeleteLimi
     ...firstRemovals.map((key) => `  ${printable(key)}`),
   ];
   if (total.entries === 0)
-    throw new LmError('refused', 'the source lists nothing at all, so nothing is removed here', {
-      details,
-      hint: 'is its disk mounted? to empty this destination, do it by hand',
-    });
+    return object(
+      new LmError('refused', 'the source lists nothing at all, so nothing is removed here', {
+        details,
+        hint: 'is its disk mounted? to empty this destination, do it by hand',
+      }),
+    );
   const share = shareOf(remove, local);
   const allowed = limit.kind === 'count' ? remove.entries <= limit.entries : share <= limit.share;
   if (allowed) return;
   const asked = limit.kind === 'count' ? `${limit.entries}` : `${limit.share * 100}%`;
-  throw new LmError('refused', `cleaning would remove more than --max-delete ${asked} allows`, {
-    details,
-    hint: `if that is right: --max-delete ${limit.kind === 'count' ? remove.entries : `${Math.ceil(share * 100)}%`}`,
-  });
+  object(
+    new LmError('refused', `cleaning would remove more than --max-delete ${asked} allows`, {
+      details,
+      hint: `if that is right: --max-delete ${limit.kind === 'count' ? remove.entries : `${Math.ceil(share * 100)}%`}`,
+    }),
+  );
 }
 
 export function shareOf(part: Share, whole: Share): number {

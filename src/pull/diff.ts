@@ -36,7 +36,7 @@ export interface PlanSink {
   /** A directory whose mode, owner or time will have to be set once all below it is done. */
   settle(dir: EntryKey, row: Row): void;
   /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
-  check(dir: EntryKey, source: Row, mend: Reason | undefined): void;
+  check(dir: EntryKey, source: Row, local: Row, mend: Reason | undefined): void;
   /** Unfinished bytes of an earlier run. */
   part(dir: EntryKey, row: Row): void;
 }
@@ -226,7 +226,7 @@ class Differ {
     const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
     if (reason === undefined && kind === 'file' && this.#policy.compare === 'checksum' && source[1] !== '0') {
       frame.unsettled = true; // should the digests differ, the file is replaced
-      return this.#sink.check(frame.key, source, mend);
+      return this.#sink.check(frame.key, source, local, mend);
     }
     if (reason) {
       frame.unsettled = true;

@@ -6,7 +6,7 @@ import { failureOfError, failureOfStatus } from './failure.js';
 import type { Attempt } from './retry.js';
 
 /** How to reach the source. Certificates and keys are PEM text. */
-export interface Connection {
+export interface SourceAddress {
   /** `http://host:port` or `https://host:port`, without a path. */
   url: string;
   token?: string | undefined;
@@ -43,9 +43,9 @@ export interface HttpClient {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export function createHttpClient(connection: Connection): HttpClient {
-  const origin = originOf(connection.url);
-  const { caCert: ca, clientCert: cert, clientKey: key, token } = connection;
+export function createHttpClient(address: SourceAddress): HttpClient {
+  const origin = originOf(address.url);
+  const { caCert: ca, clientCert: cert, clientKey: key, token } = address;
   const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let answered = false;

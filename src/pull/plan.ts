@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { localError } from '../errors.js';
 import type { Action, Emit, Reason } from '../events.js';
-import { type EntryKey, joinKey, kindOf, type Row } from '../files/entry.js';
+import { type EntryKey, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
 import type { PlanCounts, PlanSink } from './diff.js';
 import { partNameOf } from './disk.js';
 import { type Slice, Spool } from './spool.js';
@@ -15,7 +15,8 @@ export const BUNDLE_BYTES = 8 * 1024 * 1024;
 /** Keeps a bundle's answer from being all frame heads, and a lane's unit short, when files are tiny. */
 const BUNDLE_ENTRIES = 1000;
 
-const CHECK = { entries: 1000, bytes: 256 * 1024 * 1024 };
+/** An even number: a file has two rows. */
+const CHECK = { entries: 1000, bytes: Number.POSITIVE_INFINITY };
 const DEED = { entries: 5000, bytes: Number.POSITIVE_INFINITY };
 
 export interface Plan {
@@ -24,6 +25,8 @@ export interface Plan {
   firstRemovals: EntryKey[];
   /** Unfinished files that are of no use any more. */
   staleParts: { dir: EntryKey; name: string }[];
+  /** Bytes of parts that will be gone on with: they take up their room already. */
+  bytesResumed: Map<RootKey, number>;
 }
 
 export interface PlanSpools {
@@ -44,7 +47,7 @@ export interface PlanWriter extends PlanSink {
   finish(counts: PlanCounts): Plan;
 }
 
-/** Files of equal size whose digests will tell: those whose attributes are right, and those whose attributes need mending too. */
+/** Files of equal size whose digests will tell, each as the source's row and then the local one: those whose attributes are right, and those whose attributes need mending too. */
 export interface Checks {
   right: Spool;
   toMend: Spool;
@@ -54,13 +57,13 @@ export interface PlanOptions {
   /** Hears of every path; without it a plan of a million files makes no million events. */
   itemize?: Emit;
   dryRun: boolean;
-  /** Whether an earlier run has left a part of this very file. */
-  resumes(key: EntryKey, row: Row): boolean;
+  /** Bytes an earlier run has left of this very file; undefined when there is no part of it to go on with. */
+  bytesLeft(key: EntryKey, row: Row): number | undefined;
 }
 
 const FIRST_FEW = 10;
 
-export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: PlanOptions): PlanWriter {
+export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: PlanOptions): PlanWriter {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -78,6 +81,7 @@ export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: Plan
   const checks: Checks = { right: spool('check', CHECK), toMend: spool('check-mend', CHECK) };
   const parts: Plan['staleParts'] = [];
   const resumed = new Set<EntryKey>();
+  const bytesResumed = new Map<RootKey, number>();
   const firstRemovals: EntryKey[] = [];
   const tell = (action: Action, where: EntryKey, row: Row, reason: Reason): void =>
     itemize?.({ type: 'item', action, key: joinKey(where, row[0]), bytes: Number(row[1]), reason, dryRun });
@@ -93,7 +97,11 @@ export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: Plan
     },
     fetch(where, row, reason) {
       (isBig(row) ? spools.big : spools.bundle).add(where, row);
-      if (isBig(row) && resumes(joinKey(where, row[0]), row)) resumed.add(joinKey(where, partNameOf(row[0])));
+      const left = isBig(row) ? bytesLeft(joinKey(where, row[0]), row) : undefined;
+      if (left !== undefined) {
+        resumed.add(joinKey(where, partNameOf(row[0])));
+        bytesResumed.set(rootOf(where), (bytesResumed.get(rootOf(where)) ?? 0) + left);
+      }
       tell('copy', where, row, reason);
     },
     fix(where, row, reason) {
@@ -101,7 +109,11 @@ export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: Plan
       tell('fix', where, row, reason);
     },
     settle: (where, row) => spools.settle.add(where, row),
-    check: (where, row, mend) => (mend ? checks.toMend : checks.right).add(where, row),
+    check(where, row, local, mend) {
+      const spool = mend ? checks.toMend : checks.right;
+      spool.add(where, row);
+      spool.add(where, local);
+    },
     checks() {
       checks.right.finish();
       checks.toMend.finish();
@@ -111,7 +123,7 @@ export function createPlanWriter(dir: string, { itemize, dryRun, resumes }: Plan
     finish(counts) {
       for (const each of Object.values(spools)) each.finish();
       const staleParts = parts.filter((part) => !resumed.has(joinKey(part.dir, part.name)));
-      return { counts, spools, firstRemovals, staleParts };
+      return { counts, spools, firstRemovals, staleParts, bytesResumed };
     },
   };
 }

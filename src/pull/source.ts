@@ -8,12 +8,12 @@ import type { EntryKey, Listing } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { LiveMigrationStatus, parseAs } from '../wire/messages.js';
 import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, STATUS } from '../wire/routes.js';
-import { type Answer, type Connection, createHttpClient, type HttpClient, notOurs, textOf } from './http-client.js';
+import { type Answer, createHttpClient, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { lmSource } from './lm-source.js';
 import { withRetry } from './retry.js';
 import { sidecarSource } from './sidecar-source.js';
 
-export interface SourceOptions extends Connection {
+export interface SourceOptions extends SourceAddress {
   /** The destination's: a Sidecar does not tell its own. */
   roots: Roots;
   /** A directory for temporary files; nothing is left in it. */

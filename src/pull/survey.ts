@@ -25,7 +25,7 @@ export interface SurveyOptions extends PlanOptions {
   absent: readonly RootKey[];
   /** This side's. */
   exclusions: Exclusions;
-  only?: EntryKey;
+  only: EntryKey | undefined;
   policy: DiffPolicy;
   /** A directory for the plan. */
   spool: string;

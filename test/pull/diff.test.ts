@@ -80,7 +80,7 @@ async function plan(source: object, local: object, policy: Partial<DiffPolicy> =
       fetch: say('fetch'),
       fix: say('fix'),
       settle: say('settle'),
-      check: say('check'),
+      check: (dir, row, _local, mend) => say('check')(dir, row, mend),
       part: say('part'),
     },
   );

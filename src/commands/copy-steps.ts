@@ -1,0 +1,111 @@
+// The steps of a pass, each with the settings and records it needs. Says nothing of their order: that is pull/copy.ts's.
+
+import { cpus } from 'node:os';
+import { geteuid } from 'node:process';
+import { LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { Roots } from '../files/roots.js';
+import { checkDigests } from '../pull/check.js';
+import { allowRemovals } from '../pull/clean.js';
+import type { CopySteps } from '../pull/copy.js';
+import { createDigestBoth } from '../pull/digest-both.js';
+import { fidelityOf } from '../pull/guard-fidelity.js';
+import { checkSpace, type SpaceNeed } from '../pull/guard-space.js';
+import { type PartJournal, resumable } from '../pull/parts.js';
+import type { Plan } from '../pull/plan.js';
+import type { Source } from '../pull/source.js';
+import { type SurveyOptions, survey } from '../pull/survey.js';
+import { toRemember } from '../settings/remembered.js';
+import { remember } from '../state/remembered.js';
+import { createAdmission } from './admission.js';
+import type { Destination } from './destination.js';
+import type { ServiceWatch } from './service-watch.js';
+import type { SyncPoints } from './sync-points.js';
+
+export interface StepContext {
+  source: Source;
+  /** A directory for the plan. */
+  spool: string;
+  parts: PartJournal;
+  watch: ServiceWatch;
+  /** Undefined for a dry run. */
+  syncPoints: SyncPoints | undefined;
+  emit: Emit;
+  signal: AbortSignal;
+  concurrency: number;
+  home: string | undefined;
+}
+
+export function createSteps(destination: Destination<'copy'>, context: StepContext): CopySteps {
+  const { settings, roots, absent, instance } = destination;
+  const { source, watch, emit, signal } = context;
+  const { dryRun, maxDelete, only, adopt, newSource, stateDir } = settings;
+  /** A dry run tells what a real one would refuse, and goes on. */
+  const object = (error: LmError): void => {
+    if (!dryRun) throw error;
+    emit({
+      type: 'warning',
+      text: `a real run would refuse: ${error.message}`,
+      ...(error.hint && { hint: error.hint }),
+    });
+  };
+  const admission = { instance, stateDir, roots, created: absent, url: source.url, only, adopt, newSource, dryRun };
+  const keep = (): void => remember(instance.dir, toRemember(settings));
+  const options = surveyOptions(destination, context);
+  return {
+    async check(iteration) {
+      await watch.check(iteration);
+      const { state } = await source.status(signal);
+      if (state === 'COMPLETED')
+        throw new LmError('refused', `${source.url} says that this migration is complete`, {
+          hint: 'nothing more is copied from it; see lm status',
+        });
+    },
+    survey: () => survey(() => source.list({ only }, signal), options),
+    admit: createAdmission({ ...admission, home: context.home, object, remember: keep }),
+    allowRemovals: (plan) => allowRemovals(plan, maxDelete, object),
+    async reserveSpace(plan) {
+      for (const text of await fidelityOf(roots)) emit({ type: 'warning', text });
+      await checkSpace(needsOf(plan, roots, context));
+    },
+    syncPoint: async () => context.syncPoints?.now(),
+  };
+}
+
+function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): SurveyOptions {
+  const { source, spool, parts, emit, signal } = context;
+  const { dryRun, verbose, exclusions, only, diff: compare } = settings;
+  return {
+    roots,
+    absent: dryRun ? absent.map(({ key }) => key) : [],
+    exclusions,
+    only,
+    policy: { compare, unit: source.kind === 'lm' ? 'us' : 'ms', owners: geteuid!() === 0 },
+    spool,
+    emit,
+    signal,
+    ...((dryRun || verbose) && { itemize: emit }),
+    dryRun,
+    bytesLeft: (key, row) => resumable(parts.known(key), row)?.done.reduce((sum, [, length]) => sum + length, 0),
+    async compareDigests(writer, counts) {
+      if (compare !== 'checksum') return;
+      const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
+      const digests = createDigestBoth(source, roots, algorithm, cpus().length);
+      try {
+        await checkDigests(writer, counts, digests, signal);
+      } finally {
+        await digests.close();
+      }
+    },
+  };
+}
+
+/** The cleaned tree as it will be, and beside it the largest replacements that could be under way at once. */
+function needsOf({ counts, bytesResumed }: Plan, roots: Roots, { concurrency }: StepContext): SpaceNeed[] {
+  return roots.map(({ key, path }) => {
+    const { bytes, inodes, replaced } = counts.room.get(key) ?? { bytes: 0, inodes: 0, replaced: [] };
+    const beside = replaced.slice(0, concurrency).reduce((sum, one) => sum + one, 0);
+    const needed = Math.max(0, bytes + beside - (bytesResumed.get(key) ?? 0));
+    return { name: key, path, bytes: BigInt(needed), inodes: BigInt(inodes + Math.min(concurrency, replaced.length)) };
+  });
+}

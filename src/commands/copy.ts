@@ -1,0 +1,194 @@
+// `lm copy`: guards first, then source, records, engine and renderer wired together. How a pass goes is pull/copy.ts's to say.
+
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { geteuid, umask } from 'node:process';
+import { LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import { EXIT } from '../exit-codes.js';
+import { ready } from '../files/digest.js';
+import type { Io } from '../io.js';
+import { type CopyEnd, copy } from '../pull/copy.js';
+import { Disk, type DiskOptions } from '../pull/disk.js';
+import { checkRootPaths, homesIn } from '../pull/guard-roots.js';
+import { createLanes } from '../pull/lanes.js';
+import { connectSource, type Source } from '../pull/source.js';
+import { formatShare } from '../render/quantities.js';
+import { createRenderer } from '../render/renderer.js';
+import type { CopyReport } from '../report.js';
+import type { Stated } from '../settings/stated.js';
+import { refuseIfComplete } from '../state/completion.js';
+import { bootId } from '../state/host.js';
+import { type Journal, openJournal, readJournal } from '../state/journal.js';
+import { recordLastCopy } from '../state/last-run.js';
+import { acquireLock } from '../state/lock.js';
+import { partJournal } from '../state/part-journal.js';
+import { createSteps } from './copy-steps.js';
+import { addressOf, createRoots, type Destination, openDestination, originOf } from './destination.js';
+import { createServiceWatch } from './service-watch.js';
+import { createSyncPoints } from './sync-points.js';
+
+export async function run(stated: Stated, io: Io): Promise<number> {
+  const destination = await openDestination('copy', stated, io.cwd);
+  const { settings, roots, instance } = destination;
+  const renderer = createRenderer({ ...settings, stdout: io.stdout, stderr: io.stderr, env: io.env });
+  try {
+    for (const text of settings.notes) renderer.emit({ type: 'warning', text });
+    refuseIfComplete(instance.dir);
+    await checkRootPaths(roots, { stateDir: settings.stateDir, homes: homesIn('', io.env.HOME) });
+    if (!settings.dryRun) await createRoots(destination.absent);
+    const lock = await acquireLock(present(destination), { dir: instance.dir, command: 'lm copy' });
+    try {
+      return await copyUnderLock(destination, renderer.emit, io);
+    } finally {
+      await lock.release();
+    }
+  } finally {
+    renderer.close();
+  }
+}
+
+/** A dry run makes no directory, and one that is not there needs no lock. */
+const present = ({ roots, absent, settings }: Destination<'copy'>) =>
+  settings.dryRun ? roots.filter((root) => !absent.includes(root)) : roots;
+
+interface Run {
+  run: string;
+  /** Undefined for a dry run, which leaves no trace. */
+  journal: Journal | undefined;
+  emit: Emit;
+}
+
+/** A run that is written down from its first line to its last, however it ends. */
+async function copyUnderLock(destination: Destination<'copy'>, tell: Emit, io: Io): Promise<number> {
+  const { settings, instance } = destination;
+  const run = randomUUID();
+  const journal = settings.dryRun ? undefined : openJournal(instance.dir);
+  const emit: Emit = (event) => {
+    if (event.type === 'iteration-ended') {
+      const { iteration, state } = event.iteration;
+      journal?.append({ type: 'iteration-ended', iteration, state });
+    }
+    tell(event);
+  };
+  try {
+    journal?.append({ type: 'run-started', run, command: 'copy', boot: bootId(), source: settings.url.origin });
+    const { report, end } = await copyFrom(destination, { run, journal, emit }, io);
+    const { exitCode, message } = verdict(end, report);
+    journal?.append({ type: 'copy-ended', run, exitCode });
+    if (journal) recordLastCopy(instance.dir, { endedMs: Date.now(), exitCode, message, report });
+    emit({ type: 'copy-ended', report, exitCode, message });
+    return exitCode;
+  } catch (error) {
+    endInJournal(journal, run, error);
+    throw error;
+  } finally {
+    journal?.close();
+  }
+}
+
+/** A journal that cannot take this line either must not hide why the run ended. */
+function endInJournal(journal: Journal | undefined, run: string, error: unknown): void {
+  try {
+    journal?.append({ type: 'copy-ended', run, exitCode: error instanceof LmError ? EXIT[error.code] : EXIT.bug });
+  } catch {}
+}
+
+/** The engine between a source and this destination, stopped by a signal, by a guard, or by its own failure alike. */
+async function copyFrom(
+  destination: Destination<'copy'>,
+  { run, journal, emit }: Run,
+  io: Io,
+): Promise<{ report: CopyReport; end: CopyEnd }> {
+  const { settings, roots, instance } = destination;
+  const { dryRun, threshold: successThreshold, maxIterations } = settings;
+  emit({ type: 'run-started', run, command: 'copy', source: settings.url.origin, roots: [...roots] });
+  const { signal, abort, release } = ownSignal(io.signal);
+  const watch = createServiceWatch(settings, roots, { env: io.env, emit, signal });
+  const address = addressOf(settings);
+  const options: DiskOptions = { owners: geteuid!() === 0, umask: umask() };
+  const disk = new Disk(roots, options);
+  const spool = join(instance.dir, 'spool');
+  let source: Source | undefined;
+  try {
+    await ready(); // part names are digests
+    await watch.check(0);
+    source = await connectSource({ ...address, roots, spool, emit, signal });
+    const { url: where, kind } = source;
+    const concurrency = lowered(settings.concurrency, source, emit);
+    const setup = { roots, disk: options, kind, origin: originOf(address), limitRate: settings.limitRate };
+    const lanes = createLanes(setup, concurrency, signal);
+    const syncPoints = journal && createSyncPoints(roots, journal);
+    const parts = partJournal(journal ?? { append() {} }, readJournal(instance.dir).parts);
+    const home = io.env.HOME;
+    const steps = createSteps(destination, {
+      source,
+      spool,
+      parts,
+      watch,
+      syncPoints,
+      emit,
+      signal,
+      concurrency,
+      home,
+    });
+    try {
+      watch.start(abort);
+      syncPoints?.start(lanes.received, abort);
+      return await copy(
+        { run, source: where, maxIterations, successThreshold, maxConcurrency: concurrency, dryRun },
+        steps,
+        { lanes, disk, journal: parts, concurrency, where, emit, signal, abort },
+      );
+    } finally {
+      watch.stop();
+      await lanes.close();
+      await syncPoints?.stop();
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    release();
+    disk.forgetDirectories();
+    rmSync(spool, { recursive: true, force: true });
+    await source?.close();
+  }
+}
+
+/** A signal the run itself can abort too; it follows the process's until it is released. */
+function ownSignal(outer: AbortSignal): { signal: AbortSignal; abort(error: unknown): void; release(): void } {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(outer.reason);
+  if (outer.aborted) follow();
+  outer.addEventListener('abort', follow);
+  return {
+    signal: controller.signal,
+    abort: (error) => controller.abort(error),
+    release: () => outer.removeEventListener('abort', follow),
+  };
+}
+
+/** More requests at once than the source takes would only be sent away again. */
+function lowered(concurrency: number, { maxConcurrentFileRequests: cap }: Source, emit: Emit): number {
+  if (cap === undefined || cap >= concurrency) return concurrency;
+  emit({ type: 'settings', text: `concurrency ${cap}, not ${concurrency}: the source takes no more at once` });
+  return cap;
+}
+
+const VERDICTS: Record<CopyEnd, { exitCode: number; say(ratio: string, asked: string): string }> = {
+  success: { exitCode: EXIT.ok, say: (ratio, asked) => `${ratio} of the bytes match, ${asked} was asked for` },
+  'below-threshold': {
+    exitCode: EXIT.belowThreshold,
+    say: (ratio, asked) => `${ratio} of the bytes match, ${asked} was asked for; what was copied is kept`,
+  },
+  'incomplete-listing': {
+    exitCode: EXIT.refused,
+    say: (ratio) => `the source could not list everything, so nothing was removed; ${ratio} of what it listed matches`,
+  },
+};
+
+function verdict(end: CopyEnd, { status, successThreshold }: CopyReport): { exitCode: number; message: string } {
+  const { exitCode, say } = VERDICTS[end];
+  return { exitCode, message: say(formatShare(status.at(-1)!.matchRatio), formatShare(successThreshold)) };
+}

@@ -1,0 +1,80 @@
+// From the words of `copy` or `verify` to the destination they are about: settings, roots, records, and the way to the source.
+
+import { statSync } from 'node:fs';
+import { LmError } from '../errors.js';
+import type { Roots } from '../files/roots.js';
+import type { Origin } from '../pull/connection.js';
+import { createRoot, resolveRoot } from '../pull/guard-roots.js';
+import type { SourceAddress } from '../pull/http-client.js';
+import { commonSettings, resolve } from '../settings/resolve.js';
+import { type StatedRoot, statedRoots } from '../settings/roots.js';
+import { readCertificates, readSecret, readToken } from '../settings/secret.js';
+import type { Stated } from '../settings/stated.js';
+import type { FromSource, SettingsOf } from '../settings.js';
+import { findInstance, type Instance, openInstance } from '../state/instance.js';
+import { readRemembered } from '../state/remembered.js';
+
+export interface Destination<C extends 'copy' | 'verify'> {
+  settings: SettingsOf[C];
+  roots: Roots;
+  /** Of `roots`, those that do not exist yet. */
+  absent: Roots;
+  instance: Instance;
+}
+
+/** Roots stated now, else those remembered; the records are found by them, by --instance, or because there is only one. */
+export async function openDestination<C extends 'copy' | 'verify'>(
+  command: C,
+  stated: Stated,
+  cwd: string,
+): Promise<Destination<C>> {
+  const { stateDir, instance: name } = commonSettings(stated);
+  const given = await realRoots(statedRoots(stated.layers).roots, cwd);
+  const role = 'destination';
+  const instance =
+    given.length > 0 ? openInstance({ stateDir, role, name, roots: given }) : findInstance({ stateDir, role, name });
+  const settings = resolve(command, stated, instance && readRemembered(instance.dir));
+  if (!instance)
+    throw new LmError('usage', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
+  const roots = given.length > 0 ? given : await realRoots(settings.roots, cwd);
+  return { settings, roots, absent: roots.filter(({ path }) => !exists(path)), instance };
+}
+
+async function realRoots(stated: readonly StatedRoot[], cwd: string): Promise<Roots> {
+  return Promise.all(
+    stated.map(async ({ type, index, path }) => ({
+      key: `${type}/${index}`,
+      type,
+      index,
+      path: (await resolveRoot(path, cwd)).path,
+    })),
+  );
+}
+
+const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
+export async function createRoots(absent: Roots): Promise<void> {
+  for (const { path } of absent) await createRoot(path);
+}
+
+/** The source's address with all secrets read: what undici and the lanes are given. */
+export function addressOf({ url, tokenFile, tls }: FromSource): SourceAddress {
+  return {
+    url: url.origin,
+    token: tokenFile && readToken(tokenFile),
+    caCert: tls.caCert && readCertificates(tls.caCert),
+    clientCert: tls.clientCert && readCertificates(tls.clientCert),
+    clientKey: tls.clientKey && readSecret(tls.clientKey),
+  };
+}
+
+export function originOf({ url: text, token, caCert: ca, clientCert: cert, clientKey: key }: SourceAddress): Origin {
+  const url = new URL(text);
+  const secure = url.protocol === 'https:';
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || (secure ? 443 : 80)),
+    ...(secure && { tls: { ca, cert, key } }),
+    ...(token !== undefined && { token }),
+  };
+}

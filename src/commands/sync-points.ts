@@ -1,0 +1,60 @@
+// Makes sure, now and then, that what was written is on disk, and writes that down: after a crash of the machine the rest is suspect.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { LmError, printable } from '../errors.js';
+import type { Roots } from '../files/roots.js';
+import { bootId } from '../state/host.js';
+import type { Journal } from '../state/journal.js';
+
+export interface SyncPoints {
+  /** Returns when all that was written before is on disk. Throws `local`. */
+  now(): Promise<void>;
+  /** One more for every few GiB received. */
+  start(received: () => number, abort: (error: Error) => void): void;
+  stop(): Promise<void>;
+}
+
+const EVERY_BYTES = 4 * 1024 ** 3;
+const LOOK_MS = 1_000;
+
+export function createSyncPoints(roots: Roots, journal: Journal): SyncPoints {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const sync = async (): Promise<void> => {
+    const beganMs = Date.now();
+    await syncFileSystems(roots.map(({ path }) => path));
+    journal.append({ type: 'sync-point', boot: bootId(), beganMs });
+  };
+  const now = (): Promise<void> => {
+    running = running.then(sync);
+    return running;
+  };
+  return {
+    now,
+    start(received, abort) {
+      let last = received();
+      timer = setInterval(() => {
+        if (received() - last < EVERY_BYTES) return;
+        last = received();
+        now().catch(abort);
+      }, LOOK_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await running.catch(() => {}); // whoever asked for it has heard
+    },
+  };
+}
+
+/** syncfs(2) by way of coreutils' `sync -f`: Node has no call for it, and an fsync per file would cost more than the copy. */
+async function syncFileSystems(paths: string[]): Promise<void> {
+  try {
+    await promisify(execFile)('sync', ['-f', '--', ...paths]);
+  } catch (cause) {
+    throw new LmError('local', `cannot sync ${paths.map(printable).join(', ')}: ${(cause as Error).message.trim()}`, {
+      cause,
+      hint: 'the disk may be failing: look at the kernel log before going on',
+    });
+  }
+}

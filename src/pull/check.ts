@@ -1,0 +1,41 @@
+// `--diff checksum`: files of equal size, told apart by their digests before the plan is closed. Transfers nothing.
+
+import type { PlanCounts } from './diff.js';
+import type { DigestBoth, PairOfFiles } from './digest-both.js';
+import type { PlanWriter } from './plan.js';
+import { readSlice, type Slice, type Spool } from './spool.js';
+
+/** Adds what differs to the plan as `digest`, and what only needs new attributes as `mtime`. */
+export async function checkDigests(
+  writer: PlanWriter,
+  counts: PlanCounts,
+  digests: DigestBoth,
+  signal: AbortSignal,
+): Promise<void> {
+  const { right, toMend } = writer.checks();
+  for (const spool of [right, toMend])
+    for (const slice of spool.slices) {
+      const pairs = pairsOf(spool, slice);
+      const compared = await digests.compare(pairs, signal);
+      for (const [i, { dir, source }] of pairs.entries()) {
+        const bytes = Number(source[1]);
+        const share = compared[i]!.equal ? counts.matching : counts.download;
+        share.entries++;
+        share.bytes += bytes;
+        if (!compared[i]!.equal) writer.fetch(dir, source, 'digest');
+        else if (spool === toMend) {
+          counts.fix++;
+          writer.fix(dir, source, 'mtime');
+        }
+      }
+    }
+}
+
+/** A slice holds two rows a file, and never parts them: its limit of entries is even. */
+function pairsOf(spool: Spool, slice: Slice): PairOfFiles[] {
+  const rows = readSlice(spool.path, slice).flatMap(([dir, all]) => all.map((row) => ({ dir, row })));
+  const pairs: PairOfFiles[] = [];
+  for (let i = 0; i < rows.length; i += 2)
+    pairs.push({ dir: rows[i]!.dir, source: rows[i]!.row, local: rows[i + 1]!.row });
+  return pairs;
+}
