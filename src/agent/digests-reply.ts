@@ -5,7 +5,7 @@ import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
 import type { DigestAnswer, DigestJob, ListedFile } from '../files/digest-files.js';
 import { joinKey } from '../files/entry.js';
 import { type Filter, isKeyExcluded } from '../files/filter.js';
-import type { Roots } from '../files/roots.js';
+import { pathOf, type Roots } from '../files/roots.js';
 import { createPool } from '../files/threads.js';
 import { type FileDigest, writeDigestLine } from '../wire/messages.js';
 import { malformed, PARTS_CONTENT_TYPE, readParts } from '../wire/parts.js';
@@ -35,6 +35,7 @@ export function createDigests(roots: Roots, excludes: Filter): Digests {
     const { head, dirs } = readParts(body);
     const algorithm = DIGEST_ALGORITHMS.find((known) => known === head.digestAlgorithm);
     if (!algorithm) throw malformed(`digestAlgorithm is none of ${DIGEST_ALGORITHMS.join(', ')}`);
+    for (const [dir] of dirs) pathOf(roots, dir); // refuses what no listing holds, before there is an answer
     const files = dirs.flatMap(([dir, parts]) =>
       parts.map(([name, size, mtimeNs, ino]): ListedFile => ({ key: joinKey(dir, name), size, mtimeNs, ino })),
     );

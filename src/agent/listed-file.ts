@@ -1,7 +1,7 @@
 // A file as a request describes it → an open descriptor, if it is still that very file. Follows no symbolic link.
 
 import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { errnoOf } from '../errors.js';
+import { errnoOf, LmError } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import { type EntryKey, joinKey, parentOf } from '../files/entry.js';
 import type { Filter } from '../files/filter.js';
@@ -48,7 +48,9 @@ export const isFileExcluded = (excludes: Filter, dir: EntryKey, name: string): b
 
 const refused = (result: RefusedHead['result'], message: string): RefusedHead => ({ length: 0, result, message });
 
+/** What is no system error is the request's fault, or ours, and is thrown on. */
 export function refusalOf(error: unknown): RefusedHead {
+  if (error instanceof LmError) throw error;
   const code = errnoOf(error);
   switch (code) {
     case 'ENOENT':

@@ -1,0 +1,358 @@
+// The routes between two lms, against the running agent.
+
+import {
+  appendFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
+import type { Block } from '../../src/files/entry.js';
+import { createFrameReader, type FetchRequest, writeFetchRequest } from '../../src/wire/frames.js';
+import { readListing } from '../../src/wire/listing.js';
+import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
+import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
+import { fileTarget } from '../../src/wire/routes.js';
+import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
+
+const { dir, remove } = scratch();
+const data = join(dir, 'data');
+let agent: RunningAgent;
+
+beforeAll(async () => {
+  mkdirSync(join(data, 'ks/t/snapshots'), { recursive: true });
+  writeFileSync(join(data, 'ks/t/snapshots/s'), 'hidden');
+  writeFileSync(join(data, 'ks/t/a'), 'hello\n');
+  writeFileSync(join(data, 'ks/t/empty'), '');
+  writeFileSync(join(data, 'ks/t/exact'), Buffer.alloc(BLOCK_BYTES, 1));
+  writeFileSync(join(data, 'ks/t/big'), Buffer.alloc(3 * BLOCK_BYTES + 7, 2));
+  agent = await startAgent([data, '--state-dir', join(dir, 'state')]);
+});
+
+afterAll(async () => {
+  await agent?.stop();
+  remove();
+});
+
+/** A file as a listing tells it. */
+function partOf(path: string): Part {
+  const { size, mtimeNs, ino } = lstatSync(join(data, path), { bigint: true });
+  return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
+}
+
+const fetched = (request: FetchRequest): Promise<Answer> =>
+  agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(request) });
+
+/** What a fetch brought, part by part: bytes and how they ended, or why there are none. */
+async function fetchParts(request: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
+  const answer = await fetched(request);
+  expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/x-lm-frames']);
+  expect(answer.headers['content-length']).toBe(`${answer.body.length}`);
+  return readFrames(
+    answer.body,
+    request.kind === 'range' ? [request.length] : request.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
+  );
+}
+
+async function readFrames(body: Buffer, lengths: number[]): Promise<{ bytes: Buffer; end: string }[]> {
+  const told = lengths.map(() => ({ bytes: Buffer.alloc(0), end: 'missing' }));
+  const reader = createFrameReader(
+    lengths,
+    {
+      refused: (i, result) => {
+        told[i]!.end = result;
+      },
+      bytes: (i, chunk) => {
+        told[i]!.bytes = Buffer.concat([told[i]!.bytes, chunk]);
+      },
+      end: (i, end) => {
+        told[i]!.end = end;
+      },
+    },
+    await createBlockHasher(),
+  );
+  reader.push(body);
+  expect(reader.done()).toBe(true);
+  return told;
+}
+
+function becomeDirectory(path: string): void {
+  rmSync(path);
+  mkdirSync(path);
+}
+
+function becomeLink(path: string): void {
+  renameSync(path, `${path}2`);
+  symlinkSync(`${path}2`, path);
+}
+
+const bundle = (...dirs: PartsOfDir[]): FetchRequest => ({ kind: 'bundle', dirs });
+
+describe('listing', () => {
+  const ndjson = { headers: { accept: 'application/x-ndjson' } };
+
+  async function list(query = '') {
+    const { body, headers } = await agent.ask(`${P}/files${query}`, ndjson);
+    expect(headers['content-type']).toBe('application/x-ndjson');
+    const listing = await readListing(
+      (async function* () {
+        yield body;
+      })(),
+    );
+    const blocks: Block[] = [];
+    for await (const block of listing.blocks) blocks.push(block);
+    return { header: listing.header, blocks, end: listing.end() };
+  }
+
+  test('tells who is listed, every entry once, and its own end', async () => {
+    const { header, blocks, end } = await list();
+    const root = lstatSync(data, { bigint: true });
+    expect(header).toMatchObject({
+      protocol: 1,
+      agentId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      machine: expect.stringMatching(/^[0-9a-f]{32}$/),
+      roots: [{ key: 'data/0', path: data, ino: `${root.ino}`, mode: Number(root.mode), uid: Number(root.uid) }],
+    });
+    expect(blocks.map((b) => [b.dir, b.rows.map((row) => row[0]), b.excluded])).toEqual([
+      ['data/0', ['ks'], undefined],
+      ['data/0/ks', ['t'], undefined],
+      ['data/0/ks/t', ['a', 'big', 'empty', 'exact'], 1],
+    ]);
+    expect(end).toMatchObject({ entries: 6, bytes: 6 + 4 * BLOCK_BYTES + 7, errors: 0, excluded: 1 });
+  });
+
+  test('keeps the identity of the agent over a restart', async () => {
+    const { header } = await list();
+    await agent.stop();
+    agent = await startAgent([data, '--state-dir', join(dir, 'state')]);
+    expect((await list()).header).toEqual(header);
+  });
+
+  test('of a subtree; a place that cannot be is refused', async () => {
+    expect((await list('?only=data/0/ks/t')).end.entries).toBe(6);
+    expect((await agent.ask(`${P}/files?only=data/0/../x`, ndjson)).status).toBe(400);
+    expect((await agent.ask(`${P}/files?only=data/7`, ndjson)).status).toBe(400);
+  });
+
+  test('status advertises the native routes', async () =>
+    expect((await agent.ask(`${P}/status`)).headers).toMatchObject({
+      'lm-agent': '1',
+      'lm-max-concurrent-file-requests': '20',
+    }));
+});
+
+describe('fetch of a bundle', () => {
+  test('brings files of several directories whole, in the order asked', async () => {
+    const parts = ['a', 'exact', 'empty', 'big'].map((name) => partOf(`ks/t/${name}`));
+    writeFileSync(join(data, 'ks/other'), 'other');
+    const told = await fetchParts(bundle(['data/0/ks/t', parts], ['data/0/ks', [partOf('ks/other')]]));
+    expect(told.map(({ end }) => end)).toEqual(Array(5).fill('as-promised'));
+    const paths = ['ks/t/a', 'ks/t/exact', 'ks/t/empty', 'ks/t/big', 'ks/other'];
+    for (const [i, path] of paths.entries()) expect(told[i]!.bytes.equals(readFileSync(join(data, path)))).toBe(true);
+  });
+
+  test('one after another in the same buffers, large and small', async () => {
+    for (let i = 0; i < 6; i++) {
+      const name = i % 2 ? 'a' : 'big';
+      const [told] = await fetchParts(bundle(['data/0/ks/t', [partOf(`ks/t/${name}`)]]));
+      expect(told!.bytes.equals(readFileSync(join(data, 'ks/t', name)))).toBe(true);
+    }
+  });
+
+  test('nothing asked, nothing sent', async () => expect((await fetched(bundle())).body.length).toBe(0));
+
+  test.each<[string, string, (path: string) => void]>([
+    ['changed', 'has grown', (path) => appendFileSync(path, 'x')],
+    ['changed', 'has shrunk', (path) => truncateSync(path, 1)],
+    ['changed', 'was written anew', (path) => writeFileSync(path, 'other content')],
+    ['vanished', 'is gone', (path) => rmSync(path)],
+    ['changed', 'became a directory', becomeDirectory],
+    ['changed', 'became a link to itself as it was', becomeLink],
+    ['as-promised', 'has another name beside', (path) => linkSync(path, `${path}2`)],
+  ])('%s: a file that %s', async (end, _, change) => {
+    const name = `changing-${Math.random()}`;
+    writeFileSync(join(data, name), 'some content.');
+    const part = partOf(name);
+    change(join(data, name));
+    const told = await fetchParts(bundle(['data/0', [part]], ['data/0/ks/t', [partOf('ks/t/a')]]));
+    expect(told.map((t) => t.end)).toEqual([end, 'as-promised']);
+  });
+
+  test('changed: a file whose directory became a link', async () => {
+    mkdirSync(join(data, 'real'));
+    writeFileSync(join(data, 'real/f'), 'f');
+    const part = partOf('real/f');
+    renameSync(join(data, 'real'), join(data, 'moved'));
+    symlinkSync('moved', join(data, 'real'));
+    expect((await fetchParts(bundle(['data/0/real', [part]])))[0]!.end).toBe('changed');
+  });
+
+  test('vanished: what is excluded here, whoever knows its inode', async () => {
+    const told = await fetchParts(bundle(['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]));
+    expect(told).toEqual([{ bytes: Buffer.alloc(0), end: 'vanished' }]);
+  });
+
+  test.each<[string, PartsOfDir]>([
+    ['an unknown root', ['data/1', [['x', '1', '1', '1']]]],
+    ['a way up', ['data/0/..', [['x', '1', '1', '1']]]],
+    ['an empty component', ['data/0//ks', [['x', '1', '1', '1']]]],
+  ])('400: %s', async (_, dir) => {
+    expect((await fetched(bundle(dir))).status).toBe(400);
+    const body = writeParts({ digestAlgorithm: 'md5' }, [dir]);
+    expect((await agent.ask(`${P}/digests`, { method: 'POST', body })).status).toBe(400);
+  });
+
+  test.each([
+    ['not JSON', 'hello'],
+    ['no body', ''],
+    ['an array', '[]\n'],
+    ['another kind', '{"kind":"all"}\n'],
+    ['a number for a size', '{"kind":"bundle"}\n["data/0",[["x",1,"1","1"]]]\n'],
+  ])('400: %s', async (_, body) => {
+    const answer = await agent.ask(`${P}/fetch`, { method: 'POST', body });
+    expect([answer.status, JSON.parse(answer.text).message]).toEqual([400, expect.stringContaining('malformed')]);
+  });
+
+  test('413: a body beyond the limit, announced or not', async () => {
+    const body = Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20);
+    expect((await agent.ask(`${P}/fetch`, { method: 'POST', headers: { 'content-length': body.length } })).status).toBe(
+      413,
+    );
+  });
+});
+
+describe('fetch of a range', () => {
+  const range = (name: string, offset: number, length: number): FetchRequest => ({
+    kind: 'range',
+    offset,
+    length,
+    dirs: [['data/0/ks/t', [partOf(`ks/t/${name}`)]]],
+  });
+
+  test.each([
+    [0, 3 * BLOCK_BYTES + 7],
+    [0, BLOCK_BYTES],
+    [BLOCK_BYTES, 2 * BLOCK_BYTES],
+    [3 * BLOCK_BYTES, 7],
+    [2 * BLOCK_BYTES, 5],
+  ])('from %i, %i bytes', async (offset, length) => {
+    const content = Buffer.alloc(3 * BLOCK_BYTES + 7, 'some text that repeats ');
+    writeFileSync(join(data, 'ks/t/ranged'), content);
+    const [told] = await fetchParts(range('ranged', offset, length));
+    expect(told!.end).toBe('as-promised');
+    expect(told!.bytes.equals(content.subarray(offset, offset + length))).toBe(true);
+  });
+
+  test('of a file that is another one, gone or excluded has no bytes', async () => {
+    writeFileSync(join(data, 'ks/t/moving'), 'one');
+    const changed = range('moving', 0, 3);
+    writeFileSync(join(data, 'ks/t/moving'), 'three');
+    expect(await fetchParts(changed)).toEqual([{ bytes: Buffer.alloc(0), end: 'changed' }]);
+    rmSync(join(data, 'ks/t/moving'));
+    expect((await fetchParts(changed))[0]!.end).toBe('vanished');
+    const dirs: [[string, [Part]]] = [['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]];
+    expect((await fetchParts({ kind: 'range', offset: 0, length: 1, dirs }))[0]!.end).toBe('vanished');
+  });
+
+  test('that shrinks on the way is filled up with zeros and called changed', async () => {
+    const path = join(data, 'ks/t/shrinking');
+    const size = 64 * BLOCK_BYTES; // far more than the sockets hold
+    writeFileSync(path, Buffer.alloc(size, 7));
+    const body = writeFetchRequest(range('shrinking', 0, size));
+    const socket = connect(agent.port, '127.0.0.1');
+    socket.write(`POST ${P}/fetch HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) {
+      if (chunks.length === 0) truncateSync(path, 40 * BLOCK_BYTES);
+      chunks.push(chunk);
+    }
+    const whole = Buffer.concat(chunks);
+    const head = whole.indexOf('\r\n\r\n');
+    expect(whole.subarray(0, head).toString()).toMatch(new RegExp(`content-length: ${whole.length - head - 4}\r\n`));
+    const [told] = await readFrames(whole.subarray(head + 4), [size]);
+    expect(told!.end).toBe('changed');
+    expect(told!.bytes[30 * BLOCK_BYTES]).toBe(7);
+    expect(told!.bytes[size - 1]).toBe(0);
+  });
+});
+
+describe('digests', () => {
+  async function digests(digestAlgorithm: string, dirs: PartsOfDir[]): Promise<DigestLine[]> {
+    const body = writeParts({ digestAlgorithm }, dirs);
+    const { status, text } = await agent.ask(`${P}/digests`, { method: 'POST', body });
+    expect(status).toBe(200);
+    return text.trimEnd().split('\n').map(readDigestLine);
+  }
+
+  test('of many files, each by its place in the request, then the end', async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `cassandra-${i}`);
+    mkdirSync(join(data, 'many'));
+    for (const name of names) writeFileSync(join(data, 'many', name), `${name}\n`);
+    const parts = names.map((name) => partOf(`many/${name}`));
+    const lines = await digests('xxhash32', [
+      ['data/0/ks/t', [partOf('ks/t/big')]],
+      ['data/0/many', parts],
+    ]);
+    expect(lines.at(-1)).toEqual({ type: 'end', files: 201 });
+    const indices = lines.slice(0, -1).map((line) => ('index' in line ? line.index : -1));
+    expect(indices.sort((a, b) => a - b)).toEqual(Array.from({ length: 201 }, (_, i) => i));
+    expect(lines).toContainEqual({ index: 13, digest: 'a010198' });
+    expect(lines).toContainEqual({ index: 71, digest: 'e4cd5a' });
+  });
+
+  test.each([
+    ['md5', 'sZRqySSS0jR8YjW00mERhA=='],
+    ['xxhash32', '946b5bf9'],
+    ['xxhash64', 'e4c191d091bd8853'],
+    ['crc32c', '353dd8be'],
+  ])('by %s', async (algorithm, digest) => {
+    const [line] = await digests(algorithm, [['data/0/ks/t', [partOf('ks/t/a')]]]);
+    expect(line).toEqual({ index: 0, digest });
+  });
+
+  test('of files that are gone, changed or excluded say so', async () => {
+    writeFileSync(join(data, 'was'), 'x');
+    const [name, size, mtimeNs, ino] = partOf('was');
+    const lines = await digests('md5', [
+      [
+        'data/0',
+        [
+          ['nope', '1', '1', '1'],
+          [name, '2', mtimeNs, ino],
+          [name, size, mtimeNs, ino],
+        ],
+      ],
+      ['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]],
+    ]);
+    expect(lines).toHaveLength(5);
+    for (const line of [
+      { index: 0, digest: null, result: 'vanished' },
+      { index: 1, digest: null, result: 'changed' },
+      { index: 2, digest: 'ndTkYSaMgDT1yFZOFVxnpg==' },
+      { index: 3, digest: null, result: 'vanished' },
+    ])
+      expect(lines).toContainEqual(expect.objectContaining(line));
+  });
+
+  test('400: an unknown algorithm', async () => {
+    const body = writeParts({ digestAlgorithm: 'sha256' }, []);
+    expect((await agent.ask(`${P}/digests`, { method: 'POST', body })).status).toBe(400);
+  });
+});
+
+test('names that no Sidecar can serve are served by their escaped target', async () => {
+  for (const name of ['a b', '100%', 'é', 'x?y#z', 'new\nline', 'q"<>', '%2B', 'ü+ö']) {
+    writeFileSync(join(data, name), name);
+    expect((await agent.ask(fileTarget(`data/0/${name}`))).text).toBe(name);
+  }
+});
