@@ -43,7 +43,7 @@ export function failureOfError(error: unknown, where: string, reused = false): F
     );
   if (code === 'EPROTO' || TLS_CODES.test(code))
     return fatal('protocol', `no TLS session with ${where}: ${text}`, tlsHint(code), error);
-  if (code.startsWith('HPE_'))
+  if (code.startsWith('HPE_') || (error as Error | null)?.name === 'HTTPParserError')
     return fatal(
       'protocol',
       `${where} does not answer in HTTP: ${text}`,

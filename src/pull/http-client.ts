@@ -28,10 +28,10 @@ export interface Ask {
   signal: AbortSignal;
 }
 
-/** A 200. The body must be read to its end or destroyed. */
+/** A 200. A body that is not read holds its connection until the client is closed. */
 export interface Answer {
   header(name: string): string | undefined;
-  body: AsyncIterable<Uint8Array> & { destroy(): void };
+  body: AsyncIterable<Uint8Array>;
 }
 
 export interface HttpClient {
@@ -57,6 +57,7 @@ export function createHttpClient(address: SourceAddress): HttpClient {
       try {
         const response = await pool.request({ ...request, ...timeouts });
         answered = true;
+        response.body.on('error', () => {}); // whoever reads it hears of it; a body nobody reads must not end the process
         const header = (name: string): string | undefined => [response.headers[name] ?? []].flat()[0];
         if (response.statusCode === 200) return { value: { header, body: response.body } };
         const message = messageIn(await textOf(response.body, 16_384));
@@ -101,7 +102,6 @@ function messageIn(text: string): string | undefined {
 
 /** For an answer of the wrong type: something else listens there. */
 export function notOurs(answer: Answer, asked: string, origin: string): LmError {
-  answer.body.destroy();
   const type = answer.header('content-type') ?? 'no content type';
   const server = answer.header('server');
   const who = server === undefined ? '' : ` by ${server}`;

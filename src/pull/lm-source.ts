@@ -12,25 +12,24 @@ import { DIGESTS, listTarget } from '../wire/routes.js';
 import { failureOfError } from './failure.js';
 import { type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
 import { createRetrier, withRetry } from './retry.js';
-import { askStatus, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
 
 /** An agent says something at least every 5 s. */
 const SILENCE_MS = 30_000;
 
 export function lmSource(parts: SourceParts): Source {
-  const { client, emit, firstStatus, maxConcurrentFileRequests } = parts;
+  const { client, firstStatus, maxConcurrentFileRequests } = parts;
   return {
     url: client.origin,
     kind: 'lm',
     algorithms: DIGEST_ALGORITHMS,
     firstStatus,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
-    status: async (signal) => (await askStatus(client, parts, signal)).status,
+    status: async (signal) => (await askStatus(parts, signal)).status,
     async list({ only }, signal) {
       const headers = { accept: LISTING_TYPE };
       const ask: Ask = { asked: 'the listing', target: listTarget(only), headers, silenceMs: SILENCE_MS, signal };
-      const retry = { what: ask.asked, where: client.origin, signal, emit };
-      const answer = await withRetry(() => client.ask(ask), retry);
+      const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal));
       if (!isOfType(answer, LISTING_TYPE)) throw notOurs(answer, ask.asked, client.origin);
       return readListing(bodyOf(answer, ask, client.origin));
     },
@@ -63,13 +62,14 @@ function* slicesOf(files: readonly ListedFile[]): Generator<number[]> {
 
 /** Asks again for what is still missing when an answer breaks off. */
 async function* digestsOf(
-  { client, emit }: SourceParts,
+  parts: SourceParts,
   algorithm: DigestAlgorithm,
   files: readonly ListedFile[],
   asked: number[],
   signal: AbortSignal,
 ): AsyncGenerator<SourceDigest> {
-  const retrier = createRetrier({ what: 'digests', where: client.origin, signal, emit });
+  const { client } = parts;
+  const retrier = createRetrier(retrying(parts, 'digests', signal));
   const missing = new Set(asked);
   while (missing.size > 0) {
     signal.throwIfAborted();

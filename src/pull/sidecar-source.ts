@@ -9,7 +9,7 @@ import { type Failure, failureOfError } from './failure.js';
 import { type Ask, isOfType, notOurs, textOf } from './http-client.js';
 import { type Attempt, createRetrier, withRetry } from './retry.js';
 import { readSidecarListing } from './sidecar-listing.js';
-import { askStatus, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
 
 /** DigestAlgorithmFactory knows these, whatever their case. */
 const ALGORITHMS: readonly DigestAlgorithm[] = ['xxhash32', 'md5'];
@@ -20,24 +20,28 @@ const SILENCE_MS = 300_000;
 const JSON_TYPE = 'application/json';
 
 export function sidecarSource(parts: SourceParts): Source {
-  const { client, emit, firstStatus, maxConcurrentFileRequests } = parts;
+  const { client, firstStatus, maxConcurrentFileRequests } = parts;
   return {
     url: client.origin,
     kind: 'sidecar',
     algorithms: ALGORITHMS,
     firstStatus,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
-    status: async (signal) => (await askStatus(client, parts, signal)).status,
+    status: async (signal) => (await askStatus(parts, signal)).status,
     async list({ only }, signal) {
       const headers = { accept: JSON_TYPE };
       const ask: Ask = { asked: 'the listing', target: FILES, headers, silenceMs: SILENCE_MS, signal };
-      const retry = { what: ask.asked, where: client.origin, signal, emit };
-      return withRetry(async () => {
-        const reply = await client.ask(ask);
-        if ('failure' in reply) return reply;
-        if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
-        return { value: await readSidecarListing(reply.value.body, { roots: parts.roots, spool: parts.spool, only }) };
-      }, retry);
+      return withRetry(
+        async () => {
+          const reply = await client.ask(ask);
+          if ('failure' in reply) return reply;
+          if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
+          return {
+            value: await readSidecarListing(reply.value.body, { roots: parts.roots, spool: parts.spool, only }),
+          };
+        },
+        retrying(parts, ask.asked, signal),
+      );
     },
     async *digests(algorithm, files, signal) {
       if (!ALGORITHMS.includes(algorithm)) throw unknownAlgorithm(algorithm);
@@ -53,7 +57,7 @@ const failed = (message: string): OneDigest => ({ result: 'failed', message });
 
 /** What concerns this file alone is its answer; what concerns the source as a whole is thrown. */
 async function digestOf(
-  { client, emit }: SourceParts,
+  parts: SourceParts,
   algorithm: DigestAlgorithm,
   { key }: ListedFile,
   signal: AbortSignal,
@@ -61,7 +65,8 @@ async function digestOf(
   if (!isRawKey(key)) return failed('a Sidecar cannot serve a name that needs percent-encoding');
   const asked = `the digest of ${printable(key)}`;
   const ask: Ask = { asked, target: digestTarget(key, algorithm), silenceMs: SILENCE_MS, signal };
-  const retrier = createRetrier({ what: asked, where: client.origin, signal, emit });
+  const { client } = parts;
+  const retrier = createRetrier(retrying(parts, asked, signal));
   for (;;) {
     signal.throwIfAborted();
     const outcome = await askForDigest();

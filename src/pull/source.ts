@@ -10,7 +10,7 @@ import { LiveMigrationStatus, parseAs } from '../wire/messages.js';
 import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, STATUS } from '../wire/routes.js';
 import { type Answer, createHttpClient, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { lmSource } from './lm-source.js';
-import { withRetry } from './retry.js';
+import { type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
 import { sidecarSource } from './sidecar-source.js';
 
 export interface SourceOptions extends SourceAddress {
@@ -20,6 +20,7 @@ export interface SourceOptions extends SourceAddress {
   spool: string;
   emit: Emit;
   signal: AbortSignal;
+  policy?: RetryPolicy;
 }
 
 export interface Source {
@@ -55,7 +56,7 @@ const STATUS_SILENCE_MS = 30_000;
 export async function connectSource(options: SourceOptions): Promise<Source> {
   const client = createHttpClient(options);
   try {
-    const { answer, status: firstStatus } = await askStatus(client, options, options.signal);
+    const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
     const cap = Number(answer.header(MAX_REQUESTS_HEADER));
     const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
     const parts = { ...options, client, firstStatus, maxConcurrentFileRequests };
@@ -78,22 +79,28 @@ function isAgent(answer: Answer, origin: string): boolean {
   );
 }
 
-/** A Sidecar's status has no content type of its own to go by: the document itself must be one. */
+/** How the requests of one source are tried again; `what` is the request as people know it. */
+export const retrying = (
+  { client, emit, policy }: Pick<SourceParts, 'client' | 'emit' | 'policy'>,
+  what: string,
+  signal: AbortSignal,
+): RetryOptions => ({ what, where: client.origin, signal, emit, ...(policy && { policy }) });
+
+/** Not every status comes with a content type to go by: the document itself must be one. */
 export async function askStatus(
-  client: HttpClient,
-  { emit }: { emit: Emit },
+  parts: Pick<SourceParts, 'client' | 'emit' | 'policy'>,
   signal: AbortSignal,
 ): Promise<{ answer: Answer; status: LiveMigrationStatus }> {
+  const { client } = parts;
   const asked = 'the status';
-  const request = { asked, target: STATUS, silenceMs: STATUS_SILENCE_MS, signal };
   return withRetry(
     async () => {
-      const reply = await client.ask(request);
+      const reply = await client.ask({ asked, target: STATUS, silenceMs: STATUS_SILENCE_MS, signal });
       if ('failure' in reply) return reply;
       const text = await textOf(reply.value.body, 65_536);
       if (!text.trimStart().startsWith('{')) throw notOurs(reply.value, asked, client.origin);
       return { value: { answer: reply.value, status: parseAs(LiveMigrationStatus, text, asked) } };
     },
-    { what: asked, where: client.origin, signal, emit },
+    retrying(parts, asked, signal),
   );
 }
