@@ -1,4 +1,5 @@
-// `lm reset`: forgets a completed migration, so that the same directories can take part in another. Touches no data.
+// `lm reset`: forgets a completed migration, so that the same directories can take part in another. Touches no data, and on the
+// source no more than the completion: an agent may be running, and it stays who it is.
 
 import { LmError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -6,7 +7,7 @@ import type { Io } from '../io.js';
 import { createRenderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
-import { readCompletion } from '../state/completion.js';
+import { COMPLETION_FILE, clearCompletion, readCompletion } from '../state/completion.js';
 import { type Instance, removeInstance, rootsText } from '../state/instance.js';
 import { acquireLock } from '../state/lock.js';
 import { thisMigration } from './this-migration.js';
@@ -16,12 +17,14 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   refuseIfInMap(stated);
   const migration = thisMigration(settings);
   refuseUnlessComplete(migration);
-  const removed = migration.role === 'source' ? removeInstance(migration) : await resetDestination(migration);
+  const removed = migration.role === 'source' ? resetSource(migration) : await resetDestination(migration);
   const renderer = createRenderer({ ...settings, ...io });
   renderer.say('summary', { command: 'reset', ...migration, removed }, lines(migration, removed));
   renderer.close();
   return EXIT.ok;
 }
+
+const resetSource = ({ dir }: Instance): string[] => (clearCompletion(dir) ? [COMPLETION_FILE] : []);
 
 async function resetDestination(migration: Instance): Promise<string[]> {
   const lock = await acquireLock(migration.roots, { dir: migration.dir, command: 'lm reset' });

@@ -41,7 +41,7 @@ export function statusLines(status: MigrationStatus): string[] {
     `${status.instance}: ${status.role}`,
     ...status.roots.map((root) => row(root.key, printable(root.path))),
     row('records', printable(status.dir)),
-    row('complete', completionText(status.completion)),
+    row('completion', completionText(status.completion)),
     ...(status.role === 'destination' ? destinationLines(status) : []),
   ];
 }
@@ -75,14 +75,13 @@ function copyLines({ lastCopy, copyBeganMs, copyEnded, holder, unfinishedFiles }
   ];
 }
 
-const completionText = ({ endTime }: Completion): string => (endTime === null ? 'no' : `since ${timeText(endTime)}`);
+const completionText = ({ state, endTime }: { state: string; endTime?: number | null }): string =>
+  typeof endTime === 'number' ? `${state} since ${timeText(endTime)}` : state;
 
 function sourceText(source: SourceStatus): string {
   const url = printable(source.url);
   if ('error' in source) return `${url}: cannot be asked: ${printable(source.error)}`;
-  const { state, endTime } = source.status;
-  const kind = source.kind === 'lm' ? 'an lm agent' : 'a Sidecar';
-  return `${url}: ${kind}, ${state === 'COMPLETED' ? `complete since ${timeText(endTime ?? 0)}` : 'not complete'}`;
+  return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}`;
 }
 
 const endText = ({ endedMs, exitCode, report }: LastRun<CopyReport>): string =>

@@ -17,7 +17,8 @@ const CompletionRecord = z.discriminatedUnion('state', [
 ]);
 const HINT = "remove that file; then, if the migration is over, run 'lm complete' again";
 
-const pathIn = (dir: string): string => join(dir, 'live_migration_status.json');
+export const COMPLETION_FILE = 'live_migration_status.json';
+const pathIn = (dir: string): string => join(dir, COMPLETION_FILE);
 
 /** Throws `local` when the record is unreadable or damaged. */
 export const readCompletion = (dir: string): Completion =>

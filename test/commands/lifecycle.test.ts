@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CopyReport } from '../../src/report.js';
 import { markComplete, readCompletion } from '../../src/state/completion.js';
 import type { JournalRecord } from '../../src/state/history.js';
+import { agentId } from '../../src/state/host.js';
 import { type Instance, openInstance } from '../../src/state/instance.js';
 import { openJournal } from '../../src/state/journal.js';
 import { recordLastCopy } from '../../src/state/last-run.js';
@@ -161,10 +162,15 @@ describe('which migration is meant', () => {
 });
 
 describe('lm reset', () => {
-  test.each(['source', 'destination'] as const)('clears all that is kept of a complete %s', async (role) => {
+  test.each(['source', 'destination'] as const)('needs a complete %s', async (role) => {
     const { dir } = open(role);
-    write(dir, ...copied);
     expect(await lm('reset')).toMatchObject({ code: 6, stderr: expect.stringContaining('is not complete') });
+    expect(readdirSync(dir)).toEqual(['instance.json']);
+  });
+
+  test('forgets all of a destination', async () => {
+    const { dir } = open('destination');
+    write(dir, ...copied);
     markComplete(dir);
     expect(await lm('reset')).toMatchObject({
       code: 0,
@@ -172,6 +178,16 @@ describe('lm reset', () => {
     });
     expect(readdirSync(stateDir)).toEqual([]);
     expect((await lm('reset')).code).toBe(2);
+  });
+
+  test('leaves a source who it is, for its agent may be running', async () => {
+    const { dir } = open('source');
+    const id = agentId(dir);
+    markComplete(dir);
+    expect(await lm('reset')).toMatchObject({ code: 0, stdout: expect.stringContaining('live_migration_status.json') });
+    expect(readCompletion(dir).state).toBe('NOT_COMPLETED');
+    expect(agentId(dir)).toBe(id);
+    expect((await lm('complete')).code).toBe(0);
   });
 
   test('refuses while the pair is in the map', async () => {
