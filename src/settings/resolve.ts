@@ -2,6 +2,7 @@
 
 import { LmError } from '../errors.js';
 import type { Exclusions } from '../files/entry.js';
+import { checkPatterns } from '../files/filter.js';
 import type { CommonSettings, FromSource, OnRoots, SettingsOf } from '../settings.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole } from './migration-map.js';
@@ -102,6 +103,7 @@ function onRoots(stated: Stated): OnRoots {
     filesToExclude: pick(stated.layers, 'files-to-exclude'),
     dirsToExclude: pick(stated.layers, 'dirs-to-exclude'),
   };
+  checkPatterns(exclusions);
   return { ...commonSettings(stated), roots, cassandra, notes, exclusions };
 }
 
