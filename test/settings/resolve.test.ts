@@ -296,6 +296,16 @@ describe('serve beyond loopback', () => {
   });
 });
 
+test.each(['files_to_exclude', 'dirs_to_exclude'])(
+  'a pattern of %s that means nothing is refused where it stands',
+  async (key) => {
+    const file = `live_migration:\n  ${key}:\n    - glob:/ok\n    - "glob:{a"\n`;
+    const { code, message } = await refused('status', { file });
+    expect(code).toBe('usage');
+    expect(message).toMatch(new RegExp(`^${key}: glob:\\{a: .* \\(DIR/lm\\.yaml:2\\)$`));
+  },
+);
+
 test('--quiet and --verbose exclude each other', async () => {
   expect((await refused('status', { flags: { quiet: true, verbose: true } })).message).toBe(
     '--quiet and --verbose exclude each other',

@@ -1,8 +1,9 @@
 // Settings read from literals: a directory with an lm.yaml, an environment, flags.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import type { CommandName } from '../../src/settings/options.js';
 import { type Invocation, readStated, type Stated } from '../../src/settings/stated.js';
@@ -19,9 +20,15 @@ export interface Given {
   cwd?: string;
 }
 
+const made: string[] = [];
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true });
+});
+
+/** Gone again when the tests of the file are over. */
 export function makeDirectory(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'lm-settings-'));
-  mkdirSync(path, { recursive: true });
+  made.push(path);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return path;
 }
