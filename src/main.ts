@@ -22,7 +22,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   const { stdout, stderr, env } = process;
   const code = await run(argv, { stdout, stderr, env, cwd: process.cwd(), signal: stop.signal });
   stop.release();
-  const failure = broken();
+  const failure = await broken();
   if (code !== EXIT.ok || !failure) return code;
   return tell(failure, { prefix: 'lm', json: false }, { stdout, stderr });
 }
@@ -97,11 +97,14 @@ function stopOnSignals(): { signal: AbortSignal; release(): void } {
 }
 
 /** A reader that goes away stops nothing. Any other failure of stdout is kept, to be told at the end. */
-function hearBrokenOutput(): () => LmError | undefined {
+function hearBrokenOutput(): () => Promise<LmError | undefined> {
   let failure: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') failure ??= error;
   });
   process.stderr.on('error', () => {}); // there is nobody left to tell
-  return () => failure && new LmError('local', `cannot write to standard output: ${failure.code}`, { cause: failure });
+  return async () => {
+    await new Promise((done) => process.stdout.write('', done)); // a failure is told only after the write that met it
+    return failure && new LmError('local', `cannot write to standard output: ${failure.code}`, { cause: failure });
+  };
 }

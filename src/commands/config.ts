@@ -6,9 +6,11 @@ import { jsonLine } from '../last-error.js';
 import { find, type Layers } from '../settings/layers.js';
 import { OPTION_NAMES, type OptionName } from '../settings/options.js';
 import type { Remembered } from '../settings/remembered.js';
-import { commonSettings, withMemory } from '../settings/resolve.js';
+import { commonSettings, resolve, withMemory } from '../settings/resolve.js';
 import { statedRoots } from '../settings/roots.js';
 import type { Stated } from '../settings/stated.js';
+import { readRemembered } from '../state/remembered.js';
+import { theseMigrations } from './this-migration.js';
 
 interface Shown {
   name: OptionName | 'role' | 'pair';
@@ -18,12 +20,18 @@ interface Shown {
   where: string | null;
 }
 
-export async function run(stated: Stated, io: Io, remembered: Remembered = {}): Promise<number> {
+export async function run(stated: Stated, io: Io): Promise<number> {
   const { json } = commonSettings(stated);
-  const shown = showSettings(stated, remembered);
+  const shown = showSettings(stated, memoryOf(stated));
   for (const line of json ? shown.map((one) => jsonLine('setting', one)) : table(shown)) io.stdout.write(line);
   if (json) io.stdout.write(jsonLine('summary', { exitCode: 0 }));
   return 0;
+}
+
+/** Of the only migration these settings can mean; of several, none. */
+function memoryOf(stated: Stated): Remembered {
+  const [first, ...others] = theseMigrations(resolve('status', stated));
+  return (first && others.length === 0 && readRemembered(first.dir)) || {};
 }
 
 /** In the order of the table of options, then what the migration map says. */

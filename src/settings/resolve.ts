@@ -1,7 +1,8 @@
 // Layers → the settings of one command. The place where options are judged together; no file but cassandra.yaml is opened.
 
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/entry.js';
+import { checkPatterns } from '../files/filter.js';
 import type { CommonSettings, FromSource, OnRoots, SettingsOf } from '../settings.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole } from './migration-map.js';
@@ -98,11 +99,29 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
 
 function onRoots(stated: Stated): OnRoots {
   const { roots, cassandra, notes } = statedRoots(stated.layers);
-  const exclusions: Exclusions = {
-    filesToExclude: pick(stated.layers, 'files-to-exclude'),
-    dirsToExclude: pick(stated.layers, 'dirs-to-exclude'),
+  return { ...commonSettings(stated), roots, cassandra, notes, exclusions: exclusionsIn(stated.layers) };
+}
+
+/** Patterns are tried here, while it is known where they stand; a walk would find out too late. */
+function exclusionsIn(layers: Layers): Exclusions {
+  const exclusions = {
+    filesToExclude: pick(layers, 'files-to-exclude'),
+    dirsToExclude: pick(layers, 'dirs-to-exclude'),
   };
-  return { ...commonSettings(stated), roots, cassandra, notes, exclusions };
+  for (const [field, name] of [
+    ['filesToExclude', 'files-to-exclude'],
+    ['dirsToExclude', 'dirs-to-exclude'],
+  ] as const) {
+    try {
+      checkPatterns({ filesToExclude: [], dirsToExclude: [], [field]: exclusions[field] });
+    } catch (error) {
+      const where = find(layers, name)?.origin.where;
+      throw error instanceof LmError
+        ? new LmError(error.code, `${error.message} (${printable(where ?? '')})`, error)
+        : error;
+    }
+  }
+  return exclusions;
 }
 
 function fromSource(stated: Stated): FromSource {

@@ -1,0 +1,153 @@
+// The process around a command: signals, closed pipes, the last error, and how quickly it starts.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { BIN, jsonLines, lm, startLm } from './support/lm.js';
+import { makeDirectory } from './support/settings.js';
+import { standIn } from './support/stand-in.js';
+
+const UNTIL_ABORTED = `await new Promise((done) => io.signal.addEventListener('abort', done));`;
+const STAY = 'const stay = setInterval(() => {}, 1000);';
+
+describe('signals', () => {
+  test.each([
+    ['SIGINT', 130, 'interrupted'],
+    ['SIGTERM', 143, 'terminated'],
+  ] as const)('the first %s asks the command to stop, with the reason', async (signal, code, reason) => {
+    const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay);
+      io.stdout.write('tidied\\n'); throw io.signal.reason;`);
+    const running = startLm(['demo'], { env });
+    await running.says(/ready/);
+    running.kill(signal);
+    const { stdout, stderr, ...end } = await running.done;
+    expect(end).toEqual({ code, signal: null });
+    expect(stdout).toBe('ready\ntidied\n');
+    expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again: it goes on from here\n`);
+  });
+
+  test('an AbortError is told as the signal that caused it', async () => {
+    const env = standIn(`const { setTimeout } = await import('node:timers/promises');
+      io.stdout.write('ready\\n'); await setTimeout(60_000, undefined, { signal: io.signal });`);
+    const running = startLm(['demo'], { env });
+    await running.says(/ready/);
+    running.kill('SIGTERM');
+    expect(await running.done).toMatchObject({ code: 143, stderr: expect.stringContaining('lm demo: terminated') });
+  });
+
+  test('a command that ends well after a signal has ended well', async () => {
+    const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay); return 0;`);
+    const running = startLm(['demo'], { env });
+    await running.says(/ready/);
+    running.kill('SIGTERM');
+    expect(await running.done).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test.each([
+    ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGINT'],
+  ] as const)('after %s, a second one (%s) ends at once what does not listen', async (first, second) => {
+    const env = standIn(
+      `${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} io.stdout.write('heard\\n'); await new Promise(() => {});`,
+    );
+    const running = startLm(['demo'], { env });
+    await running.says(/ready/);
+    running.kill(first);
+    await running.says(/heard/);
+    running.kill(second);
+    expect(await running.done).toMatchObject({ code: null, signal: second });
+  });
+});
+
+describe('output nobody reads', () => {
+  test('a closed stdout stops nothing: the command goes on to its end', async () => {
+    const done = `${makeDirectory()}/done`;
+    const env = standIn(`const { writeFileSync } = await import('node:fs');
+      const { setImmediate } = await import('node:timers/promises');
+      for (let i = 0; i < 100; i++) { io.stdout.write('x'.repeat(65536)); await setImmediate(); }
+      writeFileSync(${JSON.stringify(done)}, 'done'); return 0;`);
+    const child = spawn(process.execPath, [BIN, 'demo'], {
+      env: { ...env, PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    const [code] = await once(child, 'close');
+    expect(code).toBe(0);
+    expect(readFileSync(done, 'utf8')).toBe('done');
+  });
+
+  test('a full disk behind stdout stops nothing either, but the exit code tells', async () => {
+    const under = ['sh', '-c', 'exec "$@" > /dev/full', 'sh'];
+    const { code, stderr } = await lm(['config', 'show'], { under });
+    expect(stderr).toContain('lm: cannot write to standard output: ENOSPC');
+    expect(code).toBe(8);
+  });
+});
+
+describe('the last error', () => {
+  test('a person reads message, details and hint', async () => {
+    const { code, stdout, stderr } = await lm(['copy', '--threshold', '95'], { cwd: makeDirectory() });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(
+      "lm copy: --threshold: got '95', takes a number from 0 to 1, or a percentage\nhint: did you mean 0.95 (or 95%)?\n",
+    );
+  });
+
+  test.each([
+    ['a flag', ['copy', '--json', '--threshold', '95'], {}, ''],
+    ['a variable', ['copy', '--threshold', '95'], { LM_JSON: 'true' }, ''],
+    ['a mistyped option', ['copy', '--json', '--treshold', '95'], {}, ''],
+    ['the file', ['copy'], {}, 'json: true'],
+  ])('a program that asked by %s gets error and summary', async (_, args, env, file) => {
+    const cwd = makeDirectory({ 'lm.yaml': file });
+    const { code, stdout } = await lm(args, { cwd, env: { ...env, HOME: cwd } });
+    expect(code).toBe(2);
+    expect(jsonLines(stdout)).toMatchObject([
+      { schema: 1, type: 'error', code: 'usage', exitCode: 2, message: expect.any(String) },
+      { schema: 1, type: 'summary', exitCode: 2 },
+    ]);
+  });
+
+  test('what nobody foresaw is owned as a bug, with the place', async () => {
+    const { code, stderr } = await lm(['demo'], { env: standIn(`throw new TypeError('oh');`) });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^lm demo: this is a bug in lm: oh\n {2}at Module\.run /);
+    expect(stderr).toMatch(/hint: please report it .*\n$/);
+  });
+});
+
+test('--version loads neither parser nor any command', async () => {
+  const hooks = `data:text/javascript,${encodeURIComponent(
+    `import { appendFileSync } from 'node:fs';
+     export const resolve = async (s, c, n) => { const r = await n(s, c); appendFileSync(process.env.SEEN, r.url + '\\n'); return r; };`,
+  )}`;
+  const seen = `${makeDirectory()}/seen`;
+  writeFileSync(seen, '');
+  const register = `data:text/javascript,${encodeURIComponent(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`)}`;
+  const { code, stdout } = await lm(['--version'], { env: { NODE_OPTIONS: `--import ${register}`, SEEN: seen } });
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: `${JSON.parse(readFileSync('package.json', 'utf8')).version}\n`,
+  });
+  const urls = readFileSync(seen, 'utf8');
+  expect(urls).toMatch(/dist\/main\.js/);
+  expect(urls).not.toMatch(/node_modules|dist\/cli\.js|commands/);
+});
+
+test('config show says what is in force, and who said so', async () => {
+  const cwd = makeDirectory({ 'lm.yaml': 'threshold: 0.9\nroots: {data: [/a, /b]}\n' });
+  const env = { HOME: cwd, LM_CONCURRENCY: '4' };
+  const { code, stdout } = await lm(['config', 'show', '--json', '--color', 'never'], { cwd, env });
+  expect(code).toBe(0);
+  const lines = jsonLines(stdout);
+  const shown = (name: string) => lines.find((line) => line.name === name);
+  expect(shown('threshold')).toMatchObject({ value: '0.9', source: 'file', where: `${cwd}/lm.yaml:1` });
+  expect(shown('root')).toMatchObject({ value: ['data=/a', 'data=/b'], source: 'file', where: `${cwd}/lm.yaml:2` });
+  expect(shown('concurrency')).toMatchObject({ value: '4', source: 'environment', where: 'LM_CONCURRENCY' });
+  expect(shown('color')).toMatchObject({ value: 'never', source: 'flag', where: '--color' });
+  expect(shown('url')).toMatchObject({ value: null, source: null });
+  expect(lines.at(-1)).toMatchObject({ type: 'summary', exitCode: 0 });
+  const table = await lm(['config', 'show'], { cwd, env });
+  expect(table.stdout).toMatch(/^threshold +0\.9 +\/.*lm\.yaml:1$/m);
+});

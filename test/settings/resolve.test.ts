@@ -1,0 +1,313 @@
+// Options judged together: roots, roles, memory, what must not be missing.
+import { describe, expect, test } from '@jest/globals';
+import type { CommandName } from '../../src/settings/options.js';
+import { type Remembered, toRemember } from '../../src/settings/remembered.js';
+import { resolve } from '../../src/settings/resolve.js';
+import { type Given, makeDirectory, refusalOf, state } from '../support/settings.js';
+
+const settingsOf = async <C extends CommandName>(command: C, given: Given = {}, remembered: Remembered = {}) =>
+  resolve(command, await state({ command, ...given }), remembered);
+
+const refused = (command: CommandName, given: Given = {}, remembered?: Remembered) =>
+  refusalOf(() => settingsOf(command, given, remembered));
+
+const URL_AND_DIR: Given = { flags: { url: 'http://source:9043' }, dir: '/srv/data' };
+
+describe('copy', () => {
+  test('the shortest command there is, and its defaults', async () => {
+    const settings = await settingsOf('copy', URL_AND_DIR);
+    expect(settings).toMatchObject({
+      roots: [{ type: 'data', index: 0, path: '/srv/data' }],
+      threshold: 1,
+      maxIterations: 3,
+      concurrency: 10,
+      diff: 'mtime',
+      maxDelete: { kind: 'share', share: 0.5 },
+      limitRate: undefined,
+      guardPorts: [],
+      adopt: false,
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of the Sidecar's
+      exclusions: { filesToExclude: [], dirsToExclude: ['glob:${DATA_FILE_DIR}/*/*/snapshots'] },
+      role: undefined,
+      notes: [],
+    });
+    expect(settings.url.href).toBe('http://source:9043/');
+    expect(settings.origins.url).toEqual({ source: 'flag', where: 'URL' });
+    expect(settings.origins.threshold).toEqual({ source: 'default', where: 'default' });
+  });
+
+  test('without a source, or a directory, it says what to type', async () => {
+    expect(await refused('copy', { dir: '/d' })).toEqual({
+      code: 'usage',
+      message: 'no source is given',
+      hint: 'lm copy http://SOURCE:9043 /srv/data; what the first copy is told is remembered',
+    });
+    expect(await refused('copy', { flags: { url: 'http://s:1' } })).toMatchObject({
+      code: 'usage',
+      message: 'no directory is given',
+    });
+  });
+
+  test('certificates go in pairs, and need a line that is encrypted', async () => {
+    const { dir } = URL_AND_DIR;
+    const url = 'https://source:9043';
+    expect(await refused('copy', { dir, flags: { url, 'client-cert': 'c' } })).toMatchObject({
+      message: '--client-cert: needs --client-key beside it',
+    });
+    expect(await refused('copy', { dir, flags: { url, 'client-key': 'k' } })).toMatchObject({
+      message: '--client-key: needs --client-cert beside it',
+    });
+    expect((await settingsOf('copy', { dir, flags: { url, 'ca-cert': 'c' } })).notes).toEqual([]);
+    const plain = await settingsOf('copy', { dir, flags: { url: 'http://source:9043', 'ca-cert': 'c' } });
+    expect(plain.notes).toEqual([expect.stringContaining('http://source:9043 is not encrypted')]);
+  });
+});
+
+describe('memory', () => {
+  const first: Given = {
+    flags: {
+      url: 'https://source:9043',
+      root: ['data=/a', 'commitlog=/log', 'data=/b'],
+      concurrency: '4',
+      'token-file': '/t',
+      'ca-cert': '/ca',
+      threshold: '0.9',
+      'max-delete': '10',
+      only: 'data/0',
+      'dry-run': true,
+      adopt: true,
+      'new-source': true,
+      'allow-running': true,
+    },
+    file: 'live_migration: {files_to_exclude: ["regex:.*x"], dirs_to_exclude: []}',
+  };
+
+  test('the next bare copy is told the same, but no threshold, limit or consent', async () => {
+    const given = await settingsOf('copy', first);
+    const memory = JSON.parse(JSON.stringify(toRemember(given))) as Remembered;
+    expect(Object.keys(memory).sort()).toEqual([
+      'ca-cert',
+      'concurrency',
+      'dirs-to-exclude',
+      'files-to-exclude',
+      'root',
+      'token-file',
+      'url',
+    ]);
+    const next = await settingsOf('copy', {}, memory);
+    for (const key of ['url', 'roots', 'exclusions', 'concurrency', 'tokenFile', 'tls'] as const)
+      expect(next[key]).toEqual(given[key]);
+    expect(next).toMatchObject({
+      threshold: 1,
+      maxDelete: { share: 0.5 },
+      only: undefined,
+      dryRun: false,
+      adopt: false,
+      newSource: false,
+      allowRunning: false,
+    });
+    expect(next.origins.concurrency).toEqual({ source: 'remembered', where: 'the first copy' });
+    expect(toRemember(next)).toEqual(memory);
+  });
+
+  test('a flag wins over memory; a consent in memory is not one', async () => {
+    const memory = { ...toRemember(await settingsOf('copy', first)), adopt: 'true', 'from-a-later-release': 'x' };
+    const next = await settingsOf('copy', { dir: '/c' }, memory);
+    expect(next).toMatchObject({ adopt: false, roots: [{ path: '/c' }] });
+  });
+
+  test('verify and status are told as well', async () => {
+    const memory = toRemember(await settingsOf('copy', first));
+    expect((await settingsOf('verify', {}, memory)).url.host).toBe('source:9043');
+    expect((await settingsOf('status', {}, memory)).tokenFile).toBe('/t');
+    expect((await settingsOf('status')).url).toBeUndefined();
+  });
+});
+
+describe('roots', () => {
+  const CASSANDRA = `data_file_directories: [/c/data1, /c/data2]
+commitlog_directory: /c/log
+saved_caches_directory: /c/caches
+cdc_raw_directory: /c/cdc
+local_system_data_file_directory: /c/system
+native_transport_port: 9142
+cluster_name: whatever
+`;
+
+  test('data is numbered in order, whatever stands between', async () => {
+    const { roots } = await settingsOf('serve', { flags: { root: ['data=/a', 'hints=/h', 'data=/b'] } });
+    expect(roots.map(({ type, index, path }) => `${type}/${index}=${path}`)).toEqual([
+      'data/0=/a',
+      'hints/0=/h',
+      'data/1=/b',
+    ]);
+  });
+
+  test('the file takes one directory or a list', async () => {
+    const { roots } = await settingsOf('serve', { file: 'roots:\n  data: [/a, /b]\n  commitlog: /l\n' });
+    expect(roots.map(({ type, index }) => `${type}/${index}`)).toEqual(['data/0', 'data/1', 'commitlog/0']);
+  });
+
+  test('cassandra.yaml: directories, the port to guard, and what it does not say', async () => {
+    const cwd = makeDirectory({ 'cassandra.yaml': CASSANDRA });
+    const settings = await settingsOf('serve', { cwd, flags: { 'cassandra-yaml': 'cassandra.yaml' } });
+    expect(settings.roots.map(({ type, index, path }) => `${type}/${index}=${path}`)).toEqual([
+      'commitlog/0=/c/log',
+      'saved_caches/0=/c/caches',
+      'cdc_raw/0=/c/cdc',
+      'local_system_data/0=/c/system',
+      'data/0=/c/data1',
+      'data/1=/c/data2',
+    ]);
+    expect(settings.cassandra).toEqual({ file: `${cwd}/cassandra.yaml`, nativeTransportPort: 9142 });
+    expect(settings.notes).toEqual([expect.stringContaining('has no hints_directory, so hints is left out')]);
+  });
+
+  test('what a copy took from cassandra.yaml is remembered as directories, and the file for its port', async () => {
+    const cwd = makeDirectory({ 'cassandra.yaml': CASSANDRA });
+    const given = await settingsOf('copy', { cwd, flags: { url: 'http://s:1', 'cassandra-yaml': 'cassandra.yaml' } });
+    const next = await settingsOf('copy', {}, toRemember(given));
+    expect(next.roots).toEqual(given.roots);
+    expect(next.cassandra).toEqual(given.cassandra);
+  });
+
+  test('a flag replaces what the file names, never adds to it', async () => {
+    const { roots, cassandra } = await settingsOf('serve', { dir: '/a', file: 'cassandra_yaml: /nowhere.yaml' });
+    expect(roots).toEqual([{ type: 'data', index: 0, path: '/a' }]);
+    expect(cassandra).toBeUndefined();
+  });
+
+  test.each<[string, Given, string]>([
+    [
+      'two flags',
+      { flags: { root: ['data=/a'], 'cassandra-yaml': '/c' } },
+      '--root and --cassandra-yaml were both given',
+    ],
+    ['DIR and a flag', { dir: '/a', flags: { 'cassandra-yaml': '/c' } }, 'DIR and --cassandra-yaml were both given'],
+    [
+      'twice the same type',
+      { flags: { root: ['hints=/a', 'hints=/b'] } },
+      '--root: got hints twice, takes one; only data may repeat',
+    ],
+    ['no such cassandra.yaml', { flags: { 'cassandra-yaml': '/nowhere.yaml' } }, 'no file /nowhere.yaml'],
+  ])('refused: %s', async (_, given, message) => {
+    expect(await refused('serve', given)).toMatchObject({ code: 'usage', message });
+  });
+
+  test('a cassandra.yaml that will not do, with its line', async () => {
+    const message = async (text: string) => {
+      const cwd = makeDirectory({ 'c.yaml': text });
+      return (await refused('serve', { cwd, flags: { 'cassandra-yaml': 'c.yaml' } })).message;
+    };
+    expect(await message('\nhints_directory: hints\n')).toBe('hints_directory (DIR/c.yaml:2): takes an absolute path');
+    expect(await message('data_file_directories: [/a, b]\n')).toBe(
+      'data_file_directories.1 (DIR/c.yaml:1): takes an absolute path',
+    );
+    expect(await message('cluster_name: x\n')).toBe('--cassandra-yaml: DIR/c.yaml names no directory');
+  });
+});
+
+describe('the migration map', () => {
+  const MAP = 'live_migration:\n  migration_map:\n    10.0.0.1: 10.0.0.2\n    Node3: node4\nroots: {data: /d}\n';
+  const asHost = (...names: string[]): Given => ({ file: MAP, names });
+
+  test('gives the role, the pair and the default URL', async () => {
+    const copy = await settingsOf('copy', asHost('dest', '10.0.0.2'));
+    expect(copy).toMatchObject({ role: 'destination', pair: { source: '10.0.0.1', destination: '10.0.0.2' } });
+    expect(copy.url.href).toBe('http://10.0.0.1:9043/');
+    expect(await settingsOf('serve', asHost('node3'))).toMatchObject({
+      role: 'source',
+      pair: { destination: 'node4' },
+    });
+  });
+
+  test('--host says who this is', async () => {
+    expect(await settingsOf('serve', { ...asHost('10.0.0.2'), flags: { host: '10.0.0.1' } })).toMatchObject({
+      role: 'source',
+    });
+  });
+
+  test('an IPv6 address is the same however it is written', async () => {
+    const file = 'live_migration: {migration_map: {"2001:db8:0:0::1": b}}\nroots: {data: /d}';
+    expect(await settingsOf('serve', { file, names: ['2001:DB8::1'] })).toMatchObject({ role: 'source' });
+    expect((await settingsOf('copy', { file, names: ['b'] })).url.href).toBe('http://[2001:db8::1]:9043/');
+  });
+
+  test('what was said or remembered beats its URL', async () => {
+    const { url } = await settingsOf('copy', asHost('10.0.0.2'), { url: 'http://other:1' });
+    expect(url.host).toBe('other:1');
+  });
+
+  test.each<[CommandName, string, string]>([
+    ['copy', '10.0.0.1', 'copy is for the destination; this host is the source of 10.0.0.2'],
+    ['verify', '10.0.0.1', 'verify is for the destination; this host is the source of 10.0.0.2'],
+    ['serve', '10.0.0.2', 'serve is for the source; this host is the destination of 10.0.0.1'],
+    ['copy', 'stranger', 'this host is not in live_migration.migration_map (DIR/lm.yaml:2)'],
+    ['complete', 'stranger', 'this host is not in live_migration.migration_map (DIR/lm.yaml:2)'],
+  ])('%s on %s is refused', async (command, name, message) => {
+    expect(await refused(command, asHost(name))).toMatchObject({ code: 'refused', message });
+  });
+
+  test('status and reset run anywhere', async () => {
+    for (const command of ['status', 'reset'] as const)
+      expect(await settingsOf(command, asHost('stranger'))).toMatchObject({ role: undefined, pair: undefined });
+  });
+
+  test.each([
+    ['a: c\n    b: c', 'c is the destination of two sources, takes one destination for each source'],
+    ['a: b\n    b: c', 'b is both a source and a destination, takes one destination for each source'],
+    ['a: A', 'A is both a source and a destination, takes one destination for each source'],
+  ])('what the Sidecar would reject is refused: %j', async (map, what) => {
+    const { message } = await refused('status', { file: `live_migration:\n  migration_map:\n    ${map}\n` });
+    expect(message).toBe(`live_migration.migration_map (DIR/lm.yaml:2): ${what}`);
+  });
+
+  test('a host that stands in it twice must say which one it is', async () => {
+    expect(await refused('status', asHost('10.0.0.1', 'node3'))).toMatchObject({
+      message: 'live_migration.migration_map (DIR/lm.yaml:2): this host is 10.0.0.1 and Node3',
+      hint: 'say which one is meant with --host',
+    });
+  });
+});
+
+describe('serve beyond loopback', () => {
+  const serve = (flags: Given['flags']) => ({ dir: '/d', ...(flags ? { flags } : {}) });
+  const TLS = { 'tls-cert': '/c', 'tls-key': '/k' };
+
+  test.each(['127.0.0.1:1', '127.9.9.9:1', '[::1]:1', 'localhost:1', '9043'])('%s needs no guard', async (listen) => {
+    await expect(settingsOf('serve', serve({ listen }))).resolves.toBeDefined();
+  });
+
+  test.each(['0.0.0.0:1', ':1', '[::]:1', '10.0.0.1:1', 'node1:1', '127.0.0.1.example:1'])(
+    '%s does',
+    async (listen) => {
+      expect((await refused('serve', serve({ listen }))).message).toMatch(/^--listen: got .* takes a loopback address/);
+      for (const guard of [{ 'token-file': '/t' }, { ...TLS, 'client-ca': '/ca' }, { insecure: true as const }])
+        await expect(settingsOf('serve', serve({ listen, ...guard }))).resolves.toBeDefined();
+      expect((await refused('serve', serve({ listen, ...TLS }))).code).toBe('usage');
+    },
+  );
+
+  test('half of TLS is none', async () => {
+    expect((await refused('serve', serve({ 'tls-cert': '/c' }))).message).toBe('--tls-cert: needs --tls-key beside it');
+    expect((await refused('serve', serve({ 'client-ca': '/c' }))).message).toBe(
+      '--client-ca: needs --tls-cert beside it',
+    );
+  });
+});
+
+test.each(['files_to_exclude', 'dirs_to_exclude'])(
+  'a pattern of %s that means nothing is refused where it stands',
+  async (key) => {
+    const file = `live_migration:\n  ${key}:\n    - glob:/ok\n    - "glob:{a"\n`;
+    const { code, message } = await refused('status', { file });
+    expect(code).toBe('usage');
+    expect(message).toMatch(new RegExp(`^${key}: glob:\\{a: .* \\(DIR/lm\\.yaml:2\\)$`));
+  },
+);
+
+test('--quiet and --verbose exclude each other', async () => {
+  expect((await refused('status', { flags: { quiet: true, verbose: true } })).message).toBe(
+    '--quiet and --verbose exclude each other',
+  );
+});

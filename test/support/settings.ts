@@ -1,0 +1,54 @@
+// Settings read from literals: a directory with an lm.yaml, an environment, flags.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from '@jest/globals';
+import { LmError } from '../../src/errors.js';
+import type { CommandName } from '../../src/settings/options.js';
+import { type Invocation, readStated, type Stated } from '../../src/settings/stated.js';
+
+export interface Given {
+  command?: CommandName;
+  flags?: Invocation['flags'];
+  dir?: string;
+  env?: Record<string, string>;
+  /** The text of ./lm.yaml. */
+  file?: string;
+  /** What this host is called. */
+  names?: string[];
+  cwd?: string;
+}
+
+const made: string[] = [];
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true });
+});
+
+/** Gone again when the tests of the file are over. */
+export function makeDirectory(files: Record<string, string> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), 'lm-settings-'));
+  made.push(path);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}
+
+export async function state(given: Given): Promise<Stated> {
+  const { command = 'copy', flags = {}, dir, env = {}, file, names = [] } = given;
+  const cwd = given.cwd ?? makeDirectory();
+  if (file !== undefined) writeFileSync(join(cwd, 'lm.yaml'), file);
+  return readStated({ command, flags, dir }, env, cwd, () => names);
+}
+
+/** The error as an operator reads it, with temporary directories written as `DIR`. */
+export async function refusalOf(attempt: () => unknown): Promise<{ code: string; message: string; hint?: string }> {
+  try {
+    await attempt();
+  } catch (error) {
+    if (!(error instanceof LmError)) throw error;
+    const shorten = (text: string): string => text.replaceAll(/\/\S*\/lm-settings-\w+/g, 'DIR');
+    const { code, message, hint } = error;
+    return { code, message: shorten(message), ...(hint === undefined ? {} : { hint: shorten(hint) }) };
+  }
+  throw new Error('nothing was refused');
+}

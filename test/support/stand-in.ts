@@ -1,0 +1,15 @@
+// A command of the test's own in place of `lm demo`, inside the built program: what main does with a command is then
+// tested without waiting for a real one to be in the right state.
+
+/** NODE_OPTIONS that put `body`, the text of `run(stated, io)`, in the place of the demo. */
+export function standIn(body: string): { NODE_OPTIONS: string } {
+  const module = dataUrl(`export async function run(stated, io) { ${body} }`);
+  const hooks = dataUrl(
+    `export const resolve = (specifier, context, next) => specifier === './commands/demo.js'
+       ? { url: ${JSON.stringify(module)}, shortCircuit: true } : next(specifier, context);`,
+  );
+  const register = dataUrl(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`);
+  return { NODE_OPTIONS: `--import ${register}` };
+}
+
+const dataUrl = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
