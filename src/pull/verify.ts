@@ -1,0 +1,171 @@
+// Metadata, then digests of every file on both sides → VerifyReport. Changes nothing; one file's trouble never stops the others.
+
+import PQueue from 'p-queue';
+import { LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import type { DigestAlgorithm } from '../files/digest.js';
+import type { FileTrouble } from '../files/digest-files.js';
+import type { Difference, DifferenceReason, VerifyReport } from '../report.js';
+import { createDigestBoth, type DigestBoth, type DigestedPair, type PairOfFiles } from './digest-both.js';
+import { compareListings, filesIn, type Sweep, type SweepOptions } from './verify-sweep.js';
+
+export interface VerifyOptions extends SweepOptions {
+  run: string;
+  algorithm: DigestAlgorithm;
+  /** Requests under way at once. */
+  concurrency: number;
+  /** Threads that digest here. */
+  threads: number;
+}
+
+export interface Verified {
+  report: VerifyReport;
+  /** Entries the source could not read: what they are is not known, so nothing is proved. */
+  unlisted: number;
+}
+
+/** Throws when either side cannot be listed, when the source is lost, and the signal's reason. */
+export async function verify(options: VerifyOptions): Promise<Verified> {
+  const { source, roots, algorithm, threads, emit } = options;
+  if (!source.algorithms.includes(algorithm))
+    throw new LmError('usage', `${source.url} is a Sidecar, which cannot compute ${algorithm}`, {
+      hint: `use --algo ${source.algorithms.join(' or ')}`,
+    });
+  const report = beginReport(options);
+  emit({ type: 'phase', iteration: 0, state: 'VERIFYING' });
+  const sweep = await compareListings(options, report);
+  const digests = createDigestBoth(source, roots, algorithm, threads);
+  try {
+    await compareContents(sweep, digests, options, report);
+  } finally {
+    await digests.close();
+    sweep.toDigest.remove();
+  }
+  const problems = PROBLEMS.reduce((sum, counter) => sum + report[counter], 0);
+  report.state = problems === 0 && sweep.unlisted === 0 ? 'COMPLETED' : 'FAILED';
+  return { report, unlisted: sweep.unlisted };
+}
+
+/** COMPLETED takes a 0 in each of these. */
+export const PROBLEMS = [
+  'filesNotFoundAtSource',
+  'filesNotFoundAtDestination',
+  'metadataMismatches',
+  'digestMismatches',
+  'digestVerificationFailures',
+] as const satisfies (keyof VerifyReport)[];
+
+const beginReport = ({ run, source, algorithm }: VerifyOptions): VerifyReport => ({
+  run,
+  source: source.url,
+  digestAlgorithm: algorithm,
+  state: 'IN_PROGRESS',
+  filesNotFoundAtSource: 0,
+  filesNotFoundAtDestination: 0,
+  metadataMatched: 0,
+  metadataMismatches: 0,
+  digestMismatches: 0,
+  digestVerificationFailures: 0,
+  filesMatched: 0,
+});
+
+const TELL_EVERY_MS = 500;
+
+/** Batches through the queue: each is digested on both sides at once. The first lost source, or signal, stops them all. */
+async function compareContents(
+  sweep: Sweep,
+  digests: DigestBoth,
+  { source, concurrency, emit, signal: outer }: VerifyOptions,
+  report: VerifyReport,
+): Promise<void> {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([outer, failure.signal]);
+  signal.addEventListener('abort', () => void digests.close(), { once: true }); // a thread in a big file hears nothing else
+  const done = { files: 0, bytes: 0 };
+  const tellProgress = (): void =>
+    emit({
+      type: 'progress',
+      iteration: 0,
+      doing: 'verify',
+      bytesDone: done.bytes,
+      bytesTotal: sweep.bytes,
+      filesDone: done.files,
+      filesTotal: sweep.files,
+    });
+  const compareBatch = async (batch: PairOfFiles[]): Promise<void> => {
+    if (signal.aborted) return;
+    try {
+      for (const pair of await digests.compare(batch, signal)) judgeDigests(pair, report, emit);
+      done.files += batch.length;
+      done.bytes += bytesOf(batch);
+    } catch (error) {
+      failure.abort(error);
+    }
+  };
+  const queue = new PQueue({ concurrency });
+  const telling = setInterval(tellProgress, TELL_EVERY_MS);
+  try {
+    for (const batch of batchesOf(filesIn(sweep), source.kind === 'lm' ? BATCH : ONE)) {
+      await queue.onSizeLessThan(concurrency);
+      if (signal.aborted) break;
+      void queue.add(() => compareBatch(batch));
+    }
+    await queue.onIdle();
+  } finally {
+    clearInterval(telling);
+  }
+  signal.throwIfAborted();
+  tellProgress();
+}
+
+function judgeDigests({ key, equal, source, local }: DigestedPair, report: VerifyReport, emit: Emit): void {
+  const tell = (difference: Omit<Difference, 'key'>): void =>
+    emit({ type: 'difference', difference: { key, ...difference } });
+  if (equal) {
+    report.filesMatched++;
+  } else if ('digest' in source && 'digest' in local) {
+    report.digestMismatches++;
+    tell({ reason: 'digest', source: source.digest, destination: local.digest });
+  } else {
+    report.digestVerificationFailures++;
+    if ('result' in source) tell({ reason: REASON.source[source.result], source: source.message });
+    if ('result' in local) tell({ reason: REASON.local[local.result], destination: local.message });
+  }
+}
+
+const REASON: Record<'source' | 'local', Record<FileTrouble, DifferenceReason>> = {
+  source: { changed: 'changed-while-reading', vanished: 'not-found-at-source', failed: 'unreadable-at-source' },
+  local: {
+    changed: 'changed-while-reading',
+    vanished: 'not-found-at-destination',
+    failed: 'unreadable-at-destination',
+  },
+};
+
+/** What one request is for: enough that its cost does not count, little enough that no lane waits long for the last one. */
+const BATCH = { files: 256, bytes: 64 * 2 ** 20 };
+
+/** A Sidecar digests one file a request. */
+const ONE = { files: 1, bytes: 0 };
+
+export function* batchesOf(
+  pairs: Iterable<PairOfFiles>,
+  limits: { files: number; bytes: number },
+): Generator<PairOfFiles[]> {
+  let batch: PairOfFiles[] = [];
+  let bytes = 0;
+  for (const pair of pairs) {
+    const more = Number(pair.source[1]);
+    if (batch.length > 0 && (batch.length >= limits.files || bytes + more > limits.bytes)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(pair);
+    bytes += more;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+const bytesOf = (batch: readonly PairOfFiles[]): number =>
+  batch.reduce((sum, { source }) => sum + Number(source[1]), 0);
