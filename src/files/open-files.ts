@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as afterIo } from 'node:timers/promises';
 import { errnoOf, localError } from '../errors.js';
-import { type Mounts, readMounts, seenFrom } from './mounts.js';
+import { readMounts, seenFrom } from './mounts.js';
 
 export interface Holder {
   pid: number;
@@ -83,7 +83,7 @@ function* inspect(pid: number, namespaces: PrefixesByNamespace): Generator<Holde
   if (held) yield { pid, command: statusOf(pid)?.command ?? '?', ...held };
 }
 
-/** A descriptor may be closed between the listing and the look at it. */
+/** Undefined when there is none any more: a descriptor may be closed between the listing and the look at it. */
 function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -159,25 +159,23 @@ function isDescendant(pid: number, ancestor: number): boolean {
 class PrefixesByNamespace {
   readonly #directories: readonly string[];
   readonly #known = new Map<string, string[]>();
-  readonly #own: string;
-  readonly #ownMounts: Mounts;
 
   constructor(directories: readonly string[]) {
     this.#directories = directories;
-    this.#own = readlinkSync('/proc/self/ns/mnt');
-    this.#ownMounts = readMounts('self');
+    this.#known.set(namespaceOf('self'), [...directories]);
   }
 
   of(pid: number): string[] {
-    const namespace = readlinkSync(`/proc/${pid}/ns/mnt`);
+    const namespace = namespaceOf(pid);
     let prefixes = this.#known.get(namespace);
     if (!prefixes) {
-      prefixes =
-        namespace === this.#own
-          ? [...this.#directories]
-          : this.#directories.flatMap((path) => seenFrom(readMounts(pid), path, this.#ownMounts));
+      const [theirs, own] = [readMounts(pid), readMounts('self')];
+      prefixes = this.#directories.flatMap((path) => seenFrom(theirs, path, own));
       this.#known.set(namespace, prefixes);
     }
     return prefixes;
   }
 }
+
+/** One and the same where the kernel has no mount namespaces. */
+const namespaceOf = (pid: number | 'self'): string => linkOf(`/proc/${pid}/ns/mnt`) ?? '';

@@ -11,7 +11,7 @@ export async function resolveRoot(path: string, cwd: string): Promise<{ path: st
   const wanted = resolve(cwd, path);
   const real = await realPathOrNone(wanted);
   if (real !== undefined) {
-    if (!(await statOf(real))?.isDirectory()) throw refusal(`${printable(wanted)} is not a directory`);
+    if (!(await isDirectory(real))) throw refusal(`${printable(wanted)} is not a directory`);
     return { path: real, exists: true };
   }
   const parent = await realPathOrNone(dirname(wanted));
@@ -97,35 +97,48 @@ async function realPathOrNone(path: string): Promise<string | undefined> {
   }
 }
 
-async function statOf(path: string): Promise<BigIntStats | undefined> {
+async function isDirectory(path: string): Promise<boolean> {
   try {
-    return await stat(path, { bigint: true });
+    return (await stat(path)).isDirectory();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
     throw localError('examine', path, error);
   }
 }
 
-/** A directory and those it lies in, innermost first, down to `/`. `id` is device and inode; none while it does not exist. */
-type Chain = { path: string; id: string | undefined; device: bigint | undefined }[];
+/**
+ * A directory and those it lies in, innermost first, down to `/`. Where one does not exist, or may not be looked at, as other
+ * people's homes, its name alone is compared: `id` is undefined.
+ */
+type Chain = Place[];
+
+interface Place {
+  path: string;
+  /** Device and inode. */
+  id: string | undefined;
+  device: bigint | undefined;
+}
 
 async function chainOf(path: string): Promise<Chain> {
   const chain: Chain = [];
   for (let at = await realPathAsFarAsPossible(path); ; at = dirname(at)) {
-    const stats = await statOf(at);
+    const stats = await statIfAllowed(at);
     chain.push({ path: at, id: stats && `${stats.dev}:${stats.ino}`, device: stats?.dev });
     if (at === '/') return chain;
   }
 }
 
-async function realPathAsFarAsPossible(path: string): Promise<string> {
-  const real = await realPathOrNone(path);
-  return real ?? join(await realPathAsFarAsPossible(dirname(path)), basename(path));
-}
+const statIfAllowed = (path: string): Promise<BigIntStats | undefined> =>
+  stat(path, { bigint: true }).catch(() => undefined);
+
+const realPathAsFarAsPossible = (path: string): Promise<string> =>
+  realpath(path).catch(async (error: unknown) => {
+    if (path === '/') throw localError('resolve', path, error);
+    return join(await realPathAsFarAsPossible(dirname(path)), basename(path));
+  });
 
 /** By inode too, because a bind mount gives a directory a second path. */
 function relate(a: Chain, b: Chain): 'is' | 'is inside' | 'holds' | undefined {
-  const same = (x: Chain[0], y: Chain[0]) => x.path === y.path || (x.id !== undefined && x.id === y.id);
+  const same = (x: Place, y: Place) => x.path === y.path || (x.id !== undefined && x.id === y.id);
   if (same(a[0]!, b[0]!)) return 'is';
   if (a.some((place) => same(place, b[0]!))) return 'is inside';
   return b.some((place) => same(place, a[0]!)) ? 'holds' : undefined;
@@ -137,8 +150,8 @@ async function otherPlaces(around: Surroundings): Promise<{ name: string; chain:
   const { source } = around;
   if (!source || source.machine === '' || source.machine !== source.ownMachine) return places;
   for (const { path, ino } of source.roots) {
-    const here = await statOf(path);
-    if (here && (ino === undefined || ino === '0' || here.ino === BigInt(ino)))
+    const here = await statIfAllowed(path);
+    if (!here || ino === undefined || ino === '0' || here.ino === BigInt(ino))
       places.push({ name: 'source root', chain: await chainOf(path) });
   }
   return places;

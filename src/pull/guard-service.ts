@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { endianness } from 'node:os';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { findOpenFiles, type OpenFiles } from '../files/open-files.js';
 
@@ -105,10 +106,11 @@ async function listeners(): Promise<{ host: string; port: number }[]> {
   return found;
 }
 
-/** `0100007F:2352`: the address in words of the machine's own byte order (little-endian wherever Node runs), the port in hex. */
+/** `0100007F:2352`: the address as words in the machine's own byte order, and the port. */
 function parseEndpoint(text: string): { host: string; port: number } {
   const [address, port] = text.split(':') as [string, string];
-  const words = address.match(/.{8}/g)!.map((word) => Buffer.from(word, 'hex').reverse());
+  const words = address.match(/.{8}/g)!.map((word) => Buffer.from(word, 'hex'));
+  if (endianness() === 'LE') for (const word of words) word.reverse();
   const bytes = Buffer.concat(words);
   const host =
     bytes.length === 4

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { findOpenFiles } from '../../src/files/open-files.js';
-import { holdOpen, leaveBehind, release } from '../support/holders.js';
+import { holdOpen, leaveBehind, release, until } from '../support/holders.js';
 
 let base: string;
 let root: string;
@@ -58,7 +58,7 @@ test('a file that is mapped and no longer open', async () => {
   copyFileSync('/bin/sleep', join(root, 'sleep'));
   const pid = await leaveBehind(':', `'${root}/sleep' 600`);
   // The loader maps the program and closes it; only then is there something to see.
-  while ((await holders(root)).length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(async () => (await holders(root)).length > 0);
   expect(await holders(root)).toEqual(entry(pid, `${root}/sleep`, 'read'));
 });
 
@@ -85,10 +85,13 @@ test('what this process started itself does not count', async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await new Promise((resolve) => child.stdout.once('data', resolve));
-  expect(await holders(root)).toEqual([]);
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await ended;
+  try {
+    expect(await holders(root)).toEqual([]);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
 });
 
 const canUnshare = geteuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;

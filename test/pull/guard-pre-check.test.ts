@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import { type PreCheck, runPreCheck } from '../../src/pull/guard-pre-check.js';
+import { until } from '../support/holders.js';
 
 let base: string;
 beforeEach(() => {
@@ -57,24 +58,14 @@ test('what it leaves running does not hold up the copy', async () => {
 test('an abort ends it and what it has started, and says why', async () => {
   const controller = new AbortController();
   const reason = new LmError('interrupted', 'interrupted');
-  // The pipe closes when the last process of the command is gone: the shell, and the sleep it started.
   const running = runPreCheck(check('sleep 600 & echo $! > "$OUT.new"; mv "$OUT.new" "$OUT"; wait'), controller.signal);
-  const sleeper = await untilWritten(join(base, 'out'));
+  await until(() => existsSync(join(base, 'out')));
+  const sleeper = Number(readFileSync(join(base, 'out'), 'utf8'));
   controller.abort(reason);
   await expect(running).rejects.toBe(reason);
-  while (isAlive(sleeper)) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => !isAlive(sleeper));
   await expect(runPreCheck(check('exit 0'), controller.signal)).rejects.toBe(reason);
 });
-
-async function untilWritten(path: string): Promise<number> {
-  for (;;) {
-    try {
-      return Number(readFileSync(path, 'utf8'));
-    } catch {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-}
 
 /** A zombie nobody reaps yet is dead enough. */
 function isAlive(pid: number): boolean {

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execPath, geteuid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { checkRootPaths, createRoot, homesIn, resolveRoot, type Surroundings } from '../../src/pull/guard-roots.js';
 
@@ -123,12 +125,31 @@ describe('a destination root may not endanger anything else', () => {
   });
 });
 
+const canUnshare = geteuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
+
+(canUnshare ? test : test.skip)('a bind mount does not hide the source root', () => {
+  const script = `
+    import { checkRootPaths } from '${new URL('../../dist/pull/guard-roots.js', import.meta.url)}';
+    const source = { machine: 'm', ownMachine: 'm', roots: [{ path: '${base}/source' }] };
+    const roots = [{ key: 'data/0', path: '${base}/a/b/data' }];
+    await checkRootPaths(roots, { stateDir: '${base}/state', homes: [], source }).catch((error) => console.log(error.message));`;
+  const mount = `mount --bind '${base}/source' '${base}/a/b' && exec "$@"`;
+  const node = [execPath, '--input-type=module', '-e', script];
+  const { stdout } = spawnSync('unshare', ['-m', 'sh', '-c', mount, 'sh', ...node], { encoding: 'utf8' });
+  expect(stdout).toContain('is inside the source root');
+});
+
 test('the backup directory is on the file system of the roots', async () => {
   const other = ['/dev/shm', '/proc'].find((path) => statSync(path).dev !== statSync(base).dev)!;
   const around = { stateDir: join(base, 'state'), homes: [], backupDir: `${other}/not/there` };
   await expect(checkRootPaths([{ key: 'data/0', path: join(base, 'a') }], around)).rejects.toEqual(
     refused('is on another file system than data/0'),
   );
+});
+
+test('a home that is not there, or cannot be one, is no obstacle', async () => {
+  const homes = ['/nonexistent', '/dev/null', '/dev/null/x', join(base, 'file/x')];
+  await checkRootPaths([{ key: 'data/0', path: join(base, 'a') }], { stateDir: join(base, 'state'), homes });
 });
 
 test('homes are those of people and of root; a service may keep its data in its own', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,9 @@ const guard = (more: Partial<ServiceGuard> = {}): ServiceGuard => ({
   ...more,
 });
 
+/** The interfaces that have an IPv6 address; none where it is switched off. */
+const hasIpv6 = existsSync('/proc/net/if_inet6') && readFileSync('/proc/net/if_inet6', 'utf8') !== '';
+
 const refused = (message: string) =>
   expect.objectContaining({ code: 'refused', message: expect.stringContaining(message) });
 
@@ -40,7 +43,7 @@ describe('a listener on a port of the service', () => {
   test.each([
     ['127.0.0.1', '127.0.0.1'],
     ['127.9.8.7', '127.9.8.7'], // nothing answers on loopback proper
-    ['::', '[::]'],
+    ...(hasIpv6 ? [['::', '[::]'] as const] : []),
   ])('at %s is found, and no longer once it is gone', async (host, shown) => {
     const port = await listen(host);
     await expect(inspectService(guard({ ports: [port] }))).rejects.toEqual(refused(`listens on ${shown}:${port}`));

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { kill } from 'node:process';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 
 const left: { pid: number; ended: Promise<unknown> }[] = [];
 
@@ -32,5 +33,14 @@ export async function release(): Promise<void> {
   for (const { pid, ended } of left.splice(0)) {
     kill(pid, 'SIGKILL');
     await ended;
+  }
+}
+
+/** Asks again and again, at most 10 s long, where no event tells. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`did not come to hold: ${holds}`);
+    await setImmediate();
   }
 }
