@@ -11,8 +11,8 @@ const KIB = 1024;
 
 /** Slow enough that one pass over the tree stays ahead of it. */
 const CHANGE_EVERY_MS = 20;
-const FLUSH_EVERY = 25;
-const COMPACT_EVERY = 50;
+const FLUSH_EVERY = 50;
+const COMPACT_EVERY = 100;
 
 /** The components of one SSTable and their sizes in bytes. */
 const COMPONENTS: [name: string, bytes: number][] = [

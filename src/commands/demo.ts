@@ -1,30 +1,15 @@
-// `lm demo`: a whole migration on this machine, in seconds, by the commands an operator would type. Touches nothing outside
-// a temporary directory, which it removes.
+// `lm demo`: a whole migration on this machine, in seconds, by the commands an operator would type. The plot is here; how a
+// command is run and shown is demo-stage.ts's to know.
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { LmError } from '../errors.js';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
-import type { Renderer } from '../render/renderer.js';
 import { createRenderer } from '../render/renderer.js';
 import { commonSettings } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
 import { createTables, type Service, startService } from './demo-service.js';
-
-const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
-
-/** One side of the migration: a directory that holds its settings, its state and its data. */
-interface Host {
-  name: 'source' | 'destination';
-  dir: string;
-  data: string;
-  commitlog: string;
-}
+import { type Host, Stage } from './demo-stage.js';
 
 /** A command that ends otherwise than it should ends the demo with its exit code, or with 1 if it ought to have refused. */
 export async function run(stated: Stated, io: Io): Promise<number> {
@@ -49,14 +34,22 @@ interface Act {
 }
 
 async function migrate(stage: Stage): Promise<number> {
-  const source = stage.host('source');
-  const destination = stage.host('destination');
+  const source = stage.host('source', []);
+  // Where the service would listen on the destination; lm looks before it touches the data.
+  const destination = stage.host('destination', [`guard_port: [${await freePort()}]`]);
   createTables(source.data, source.commitlog);
   stage.tell('the agent of the source, whose service goes on writing');
   const url = await stage.serve(source);
-  const service = stage.live(source);
+  const service = startService(source.data, source.commitlog);
+  try {
+    return await play(stage, plot(source, destination, url, service));
+  } finally {
+    service.stop();
+  }
+}
 
-  for (const { says, first, commands } of plot(source, destination, url, service)) {
+async function play(stage: Stage, acts: Act[]): Promise<number> {
+  for (const { says, first, commands } of acts) {
     first?.();
     stage.tell(says());
     for (const [host, args, expected = EXIT.ok] of commands) {
@@ -100,100 +93,11 @@ const plot = (source: Host, destination: Host, url: string, service: Service): A
   },
 ];
 
-/** Where the demo plays: its directory, its processes and its service, all of which end with it. */
-class Stage {
-  readonly #dir = realpathSync(mkdtempSync(join(tmpdir(), 'lm-demo-')));
-  readonly #children = new Set<ChildProcess>();
-  readonly #renderer: Renderer;
-  readonly #json: boolean;
-  readonly #io: Io;
-  #service: Service | undefined;
-
-  constructor(renderer: Renderer, json: boolean, io: Io) {
-    this.#renderer = renderer;
-    this.#json = json;
-    this.#io = io;
-  }
-
-  host(name: Host['name']): Host {
-    const dir = join(this.#dir, name);
-    const host = { name, dir, data: join(dir, 'data'), commitlog: join(dir, 'commitlog') };
-    for (const path of [host.data, host.commitlog]) mkdirSync(path, { recursive: true });
-    const lines = [
-      'roots:',
-      `  data: ${host.data}`,
-      `  commitlog: ${host.commitlog}`,
-      `state_dir: ${join(dir, 'state')}`,
-    ];
-    writeFileSync(join(dir, 'lm.yaml'), `${lines.join('\n')}\n`);
-    this.#renderer.say('settings', { host: name, lines }, [`${name}$ cat lm.yaml`, ...lines]);
-    return host;
-  }
-
-  live(host: Host): Service {
-    this.#service = startService(host.data, host.commitlog);
-    return this.#service;
-  }
-
-  tell(text: string): void {
-    this.#renderer.say('step', { text }, ['', `# ${text}`]);
-  }
-
-  /** Runs a command to its end, showing what it says; resolves to its exit code. */
-  async lm(host: Host, args: string[]): Promise<number> {
-    const code = await this.#start(host, args).ended;
-    this.#io.signal.throwIfAborted();
-    return code ?? EXIT.bug;
-  }
-
-  /** Starts the agent; resolves to its URL. */
-  serve(host: Host): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const { ended } = this.#start(host, ['serve', '--listen', '127.0.0.1:0'], (line) => {
-        const url = /https?:\/\/[^\s"]+/.exec(line)?.[0];
-        if (url) resolve(url);
-      });
-      ended.then((code) => {
-        const early = new LmError('source', `the agent ended with ${code} before it was ready`);
-        reject(this.#io.signal.aborted ? this.#io.signal.reason : early);
-      }, reject);
-    });
-  }
-
-  /** Ends what still runs, by its own process ids, and removes the directory. */
-  async close(): Promise<void> {
-    this.#service?.stop();
-    const gone = [...this.#children].map((child) => new Promise((resolve) => child.once('close', resolve)));
-    for (const child of this.#children) child.kill('SIGTERM');
-    await Promise.all(gone);
-    rmSync(this.#dir, { recursive: true, force: true });
-  }
-
-  #start(host: Host, args: string[], onLine: (line: string) => void = () => {}): { ended: Promise<number | null> } {
-    this.#renderer.say('command', { host: host.name, args }, [`${host.name}$ lm ${args.join(' ')}`]);
-    const child = fork(BIN, this.#json ? [...args, '--json'] : args, {
-      cwd: host.dir,
-      env: withoutSettings(this.#io.env),
-      silent: true,
-      signal: this.#io.signal,
-    });
-    this.#children.add(child);
-    for (const stream of [child.stdout!, child.stderr!])
-      createInterface({ input: stream }).on('line', (line) => {
-        onLine(line);
-        this.#renderer.say('output', { host: host.name, line }, [line]);
-      });
-    const ended = new Promise<number | null>((resolve, reject) => {
-      child.once('close', (code) => {
-        this.#children.delete(child);
-        resolve(code);
-      });
-      child.once('error', (error) => (error.name === 'AbortError' ? resolve(null) : reject(error)));
-    });
-    return { ended };
-  }
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
-
-/** The operator's own settings have no part in the demo. */
-const withoutSettings = (env: Io['env']): Record<string, string | undefined> =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('LM_')));

@@ -18,10 +18,14 @@ function floorTo(ns: string, unit: TimeUnit): string {
 const floorDivide = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : (a - b + 1n) / b);
 
 /**
- * Seconds for `utimes`, which takes a double and truncates to whole microseconds: the half microsecond added keeps the
- * double's error (up to 0.24 µs for present dates) from reading back one lower.
+ * Seconds for `utimes`, which takes a double and cuts it to whole microseconds, towards zero: the half microsecond away from
+ * zero keeps the double's error (up to 0.24 µs for present dates) from reading back one short. A string before
+ * 1970, because Node takes a negative number to mean "now".
  */
-export const utimesSeconds = (ns: string): number => Number(floorTo(ns, 'us')) / 1e6 + 5e-7;
+export const utimesSeconds = (ns: string): number | string => {
+  const us = Number(floorTo(ns, 'us'));
+  return us < 0 ? String(us / 1e6 - 5e-7) : us / 1e6 + 5e-7;
+};
 
 /** Milliseconds since the epoch, floored: the Sidecar's `lastModifiedTime`. */
 export const milliseconds = (ns: string): number => Number(floorTo(ns, 'ms'));

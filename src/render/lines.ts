@@ -25,9 +25,10 @@ export interface Volume {
 /** Results pass whatever the volume; the rest is told, or not, as the operator asked. */
 export function linesOf(event: Event, volume: Volume): Line[] {
   switch (event.type) {
+    case 'phase':
+      return volume.verbose || (PHASES_THAT_TAKE_TIME.has(event.state) && !volume.quiet) ? told(event) : [];
     case 'run-started':
     case 'settings':
-    case 'phase':
     case 'listed':
     case 'removed':
     case 'iteration-ended':
@@ -55,6 +56,9 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return event satisfies never;
   }
 }
+
+/** The others pass in a moment; what they came to is told by the plan and by what was removed. */
+const PHASES_THAT_TAKE_TIME: ReadonlySet<string> = new Set(['LISTING', 'DOWNLOADING', 'VERIFYING']);
 
 type Told = Extract<Event, { type: 'run-started' | 'settings' | 'phase' | 'listed' | 'removed' | 'iteration-ended' }>;
 
@@ -99,12 +103,14 @@ function planLine({ download, remove, unchanged }: Extract<Event, { type: 'plann
   );
 }
 
+const EXCLUDED_NAMED = 3;
+
 function listedLine(event: Extract<Event, { type: 'listed' }>): string {
   const { side, entries, bytes, excluded, firstExcluded, elapsedMs } = event;
   const line = `${side}: ${formatEntries(entries)}, ${formatBytes(bytes)}, listed in ${formatSpan(elapsedMs)}`;
   if (excluded === 0) return line;
-  const more = excluded > firstExcluded.length ? ', …' : '';
-  return `${line}; ${excluded} excluded: ${firstExcluded.map(printable).join(', ')}${more}`;
+  const named = firstExcluded.slice(0, EXCLUDED_NAMED);
+  return `${line}; ${excluded} excluded: ${named.map(printable).join(', ')}${excluded > named.length ? ', …' : ''}`;
 }
 
 function retryLine({ what, attempt, waitMs, reason }: Extract<Event, { type: 'retried' }>): string {

@@ -54,7 +54,8 @@ describe('the main job', () => {
         `${name === 'log' ? 'commitlog' : 'data'}=${host.write(name, tree ? roots[name] : {})}`,
       ]);
     const agent = await source.serve(named(source, true));
-    expect(await destination.lm(['copy', agent.url, ...named(destination, false)])).toMatchObject({ code: 0 });
+    const args = ['copy', agent.url, ...named(destination, false), '--allow-running'];
+    expect(await destination.lm(args)).toMatchObject({ code: 0 });
     for (const name of Object.keys(roots))
       expect(await readTree(destination.path(name))).toEqual(await readTree(source.path(name)));
   });
