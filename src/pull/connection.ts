@@ -33,7 +33,7 @@ export class Connection {
   readonly #origin: Origin;
   readonly #buffer: Uint8Array;
   readonly #pacer: Pacer;
-  readonly #reader = createResponseReader();
+  #reader = createResponseReader();
   #socket: Socket | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
   #closes = false;
@@ -79,6 +79,8 @@ export class Connection {
     if (this.#flush) clearImmediate(this.#flush);
     this.#socket?.destroy();
     this.#socket = undefined;
+    this.#gathered = 0;
+    this.#reader = createResponseReader(); // what was under way will not be finished
   }
 
   #headOf({ method, target, headers = {}, body }: Request): string {

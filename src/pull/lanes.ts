@@ -5,9 +5,6 @@ import { createPool } from '../files/threads.js';
 import { sharedPace } from '../wire/rate.js';
 import { LANE_COUNTERS, type LaneJob, type LaneResult, type LaneSetup } from './lane-jobs.js';
 
-/** A job that moves bytes, and so may meet a fault of the network. */
-export type MovingJob = Extract<LaneJob, { kind: 'bundle' | 'range' }>;
-
 export interface Lanes {
   /** Rejects with `local`, `protocol` or `interrupted`; what the network does is in the result. */
   run(job: LaneJob): Promise<LaneResult>;

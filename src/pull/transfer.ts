@@ -8,12 +8,15 @@ import type { EntryKey, Row } from '../files/entry.js';
 import type { Iteration } from '../report.js';
 import type { Disk } from './disk.js';
 import { failureOfFault } from './failure.js';
-import type { Deed, FileProblem, LaneResult } from './lane-jobs.js';
-import type { Lanes, MovingJob } from './lanes.js';
+import type { Deed, FileProblem, LaneFault, LaneJob, LaneResult } from './lane-jobs.js';
+import type { Lanes } from './lanes.js';
 import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
 import { NO_FAILURES, nextDelay } from './retry.js';
 import { readSlice, type Spool } from './spool.js';
+
+type BundleJob = Extract<LaneJob, { kind: 'bundle' }>;
+type RangeJob = Extract<LaneJob, { kind: 'range' }>;
 
 export interface TransferContext {
   lanes: Lanes;
@@ -80,8 +83,8 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
   context.signal.throwIfAborted();
 }
 
-async function moveBundle(job: MovingJob, iteration: Iteration, context: TransferContext): Promise<void> {
-  const result = await persist(job, context);
+async function moveBundle(job: BundleJob, iteration: Iteration, context: TransferContext): Promise<void> {
+  const result = await fetchBundle(job, context);
   iteration.filesDownloaded += result.done.entries;
   iteration.bytesDownloaded += result.done.bytes;
   for (const problem of result.problems) report(problem, iteration, context);
@@ -89,12 +92,8 @@ async function moveBundle(job: MovingJob, iteration: Iteration, context: Transfe
 
 async function moveRange(file: BigFile, range: Range, iteration: Iteration, context: TransferContext): Promise<void> {
   const { dir, row } = file;
-  if (!file.problem) {
-    const result = await persist({ kind: 'range', dir, row, ...range }, context);
-    if (result.problems[0])
-      file.problem = result.problems[0]; // one changed range voids the file
-    else context.journal.rangeDone(`${dir}/${row[0]}`, range);
-  }
+  if (!file.problem) file.problem = await fetchRange({ kind: 'range', dir, row, ...range }, context);
+  if (!file.problem) context.journal.rangeDone(`${dir}/${row[0]}`, range);
   file.pending--;
   if (file.pending === 0) endFile(file, iteration, context);
 }
@@ -114,33 +113,73 @@ function report(problem: FileProblem, iteration: Iteration, { emit }: TransferCo
   emit({ type: 'file-problem', ...problem });
 }
 
-/** One unit, tried again from where it was cut for as long as the retry policy agrees. */
-async function persist(job: MovingJob, context: TransferContext): Promise<LaneResult> {
-  const { lanes, emit, signal, where } = context;
+/** A bundle, tried again from the first unsettled file for as long as the retry policy agrees. */
+async function fetchBundle(job: BundleJob, context: TransferContext): Promise<LaneResult> {
   const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], settled: 0 };
-  let state = NO_FAILURES;
-  for (let attempt = 1; ; attempt++) {
-    const result = await lanes.run(job);
+  const patience = createPatience(`${job.slice.entries} files`, context);
+  for (let from = job.from; ; ) {
+    const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
     total.done.entries += result.done.entries;
     total.done.bytes += result.done.bytes;
     total.problems.push(...result.problems);
     if (!result.fault) return total;
-    const before = job.kind === 'bundle' ? (job.from ?? 0) : 0;
-    if (result.settled > before) state = NO_FAILURES;
-    if (job.kind === 'bundle') job = { ...job, from: result.settled };
-    const failure = failureOfFault(result.fault, where);
-    const decision = nextDelay(failure, state, performance.now());
-    if ('error' in decision) throw decision.error;
-    state = decision.state;
-    if (failure.kind !== 'idle-reset' && failure.kind !== 'fatal')
-      emit({ type: 'retried', what: nameOf(job), attempt, waitMs: decision.waitMs, reason: failure.reason });
-    await delay(decision.waitMs, undefined, { signal }).catch(() => {});
-    signal.throwIfAborted();
+    if (result.settled > (from ?? 0)) patience.renew();
+    from = result.settled;
+    await patience.spend(result.fault);
   }
 }
 
-const nameOf = (job: MovingJob): string =>
-  job.kind === 'range' ? `${job.dir}/${job.row[0]} at ${job.offset}` : `${job.slice.entries} files`;
+/**
+ * A range, tried again likewise. A cut one has proved none of its bytes, so each cut makes the next request shorter: a line
+ * that never lasts for 64 MiB still gets there. Returns what voids the file.
+ */
+async function fetchRange(job: RangeJob, context: TransferContext): Promise<FileProblem | undefined> {
+  const end = job.offset + job.length;
+  const patience = createPatience(`${job.dir}/${job.row[0]} at ${job.offset}`, context);
+  let piece = job.length;
+  for (let offset = job.offset; offset < end; ) {
+    const length = Math.min(piece, end - offset);
+    const { problems, fault } = await context.lanes.run({ ...job, offset, length });
+    if (problems[0]) return problems[0]; // one changed range voids the file
+    if (fault) {
+      if (fault.kind !== 'status')
+        piece = Math.max(SHORTEST_PIECE, Math.floor(length / 4 / SHORTEST_PIECE) * SHORTEST_PIECE);
+      await patience.spend(fault);
+    } else {
+      offset += length;
+      patience.renew();
+    }
+  }
+  return undefined;
+}
+
+/** Ranges begin at multiples of it. */
+const SHORTEST_PIECE = 1024 * 1024;
+
+/** How much of the retry policy one unit has used up. */
+function createPatience(what: string, { emit, signal, where }: TransferContext) {
+  let state = NO_FAILURES;
+  let attempt = 0;
+  return {
+    /** Something useful has arrived. */
+    renew(): void {
+      state = NO_FAILURES;
+    },
+    /** Waits before the next try. Throws when there should be none. */
+    async spend(fault: LaneFault): Promise<void> {
+      attempt++;
+      const failure = failureOfFault(fault, where);
+      const decision = nextDelay(failure, state, performance.now());
+      if ('error' in decision) throw decision.error;
+      state = decision.state;
+      const { waitMs } = decision;
+      if (failure.kind !== 'idle-reset' && failure.kind !== 'fatal')
+        emit({ type: 'retried', what, attempt, waitMs, reason: failure.reason });
+      await delay(waitMs, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
+    },
+  };
+}
 
 const PROGRESS_MS = 250;
 
