@@ -1,17 +1,18 @@
 // Whether source and destination are those of this migration, and whether the destination was given to lm at all. Records what
 // it admits, before the first write; compares no files.
 
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readdirSync } from 'node:fs';
 import { LmError, localError } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
-import { checkRootPaths, homesIn } from '../pull/guard-roots.js';
+import { checkRootPaths } from '../pull/guard-roots.js';
 import type { Survey } from '../pull/survey.js';
 import { type Adoption, notAdopted, readAdoption, recordAdoption } from '../state/adoption.js';
 import { machineId } from '../state/host.js';
 import { compareDestinations, compareSources, mergeSources, sourceIdentity } from '../state/identity.js';
 import { destinationRoots, readIdentities, recordIdentities } from '../state/identity-file.js';
 import type { Instance } from '../state/instance.js';
+import { homesOnThisHost } from './destination.js';
 
 export interface AdmissionOptions {
   instance: Instance;
@@ -40,7 +41,7 @@ export function createAdmission(options: AdmissionOptions): (survey: Survey) => 
   return async (survey) => {
     const { header, proof } = survey;
     const around = { machine: header.machine, ownMachine: machineId(instance.dir), roots: header.roots };
-    await checkRootPaths(roots, { stateDir: options.stateDir, homes: homesIn(passwd(), options.home), source: around });
+    await checkRootPaths(roots, { stateDir: options.stateDir, homes: homesOnThisHost(options.home), source: around });
     const source = sourceIdentity(options.url, header, header.agentId === '' ? undefined : proof, options.only);
     const known = readIdentities(instance.dir);
     if (dryRun && created.length > 0) return;
@@ -122,13 +123,5 @@ function openAsAtSource({ key, path }: Root, { header }: Survey): void {
     chmodSync(path, (root.mode & 0o7777) | 0o700);
   } catch (error) {
     throw localError('set the mode of', path, error);
-  }
-}
-
-function passwd(): string {
-  try {
-    return readFileSync('/etc/passwd', 'utf8');
-  } catch {
-    return ''; // no accounts here; $HOME is looked at all the same
   }
 }

@@ -30,6 +30,8 @@ export interface StepContext {
   watch: ServiceWatch;
   /** Undefined for a dry run. */
   syncPoints: SyncPoints | undefined;
+  /** Called once everything is admitted, before the first write. */
+  begin(): void;
   emit: Emit;
   signal: AbortSignal;
   concurrency: number;
@@ -50,7 +52,10 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     });
   };
   const admission = { instance, stateDir, roots, created: absent, url: source.url, only, adopt, newSource, dryRun };
-  const keep = (): void => remember(instance.dir, toRemember(settings));
+  const keep = (): void => {
+    context.begin();
+    remember(instance.dir, toRemember(settings));
+  };
   const options = surveyOptions(destination, context);
   return {
     async check(iteration) {

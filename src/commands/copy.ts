@@ -11,7 +11,6 @@ import { ready } from '../files/digest.js';
 import type { Io } from '../io.js';
 import { type CopyEnd, copy } from '../pull/copy.js';
 import { Disk, type DiskOptions } from '../pull/disk.js';
-import { checkRootPaths, homesIn } from '../pull/guard-roots.js';
 import { createLanes } from '../pull/lanes.js';
 import { connectSource, type Source } from '../pull/source.js';
 import { formatShare } from '../render/quantities.js';
@@ -19,27 +18,26 @@ import { createRenderer } from '../render/renderer.js';
 import type { CopyReport } from '../report.js';
 import type { Stated } from '../settings/stated.js';
 import { refuseIfComplete } from '../state/completion.js';
-import { bootId } from '../state/host.js';
-import { type Journal, openJournal, readJournal } from '../state/journal.js';
-import { recordLastCopy } from '../state/last-run.js';
+import { readJournal } from '../state/journal.js';
 import { acquireLock } from '../state/lock.js';
 import { partJournal } from '../state/part-journal.js';
+import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
 import { addressOf, createRoots, type Destination, openDestination, originOf } from './destination.js';
 import { createServiceWatch } from './service-watch.js';
 import { createSyncPoints } from './sync-points.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
-  const destination = await openDestination('copy', stated, io.cwd);
-  const { settings, roots, instance } = destination;
+  const destination = await openDestination('copy', stated, io);
+  const { settings, instance } = destination;
   const renderer = createRenderer({ ...settings, stdout: io.stdout, stderr: io.stderr, env: io.env });
   try {
     for (const text of settings.notes) renderer.emit({ type: 'warning', text });
     refuseIfComplete(instance.dir);
-    await checkRootPaths(roots, { stateDir: settings.stateDir, homes: homesIn('', io.env.HOME) });
     if (!settings.dryRun) await createRoots(destination.absent);
     const lock = await acquireLock(present(destination), { dir: instance.dir, command: 'lm copy' });
     try {
+      refuseIfComplete(instance.dir); // it may have been marked while the lock was waited for
       return await copyUnderLock(destination, renderer.emit, io);
     } finally {
       await lock.release();
@@ -53,56 +51,37 @@ export async function run(stated: Stated, io: Io): Promise<number> {
 const present = ({ roots, absent, settings }: Destination<'copy'>) =>
   settings.dryRun ? roots.filter((root) => !absent.includes(root)) : roots;
 
-interface Run {
-  run: string;
-  /** Undefined for a dry run, which leaves no trace. */
-  journal: Journal | undefined;
-  emit: Emit;
-}
-
-/** A run that is written down from its first line to its last, however it ends. */
 async function copyUnderLock(destination: Destination<'copy'>, tell: Emit, io: Io): Promise<number> {
   const { settings, instance } = destination;
   const run = randomUUID();
-  const journal = settings.dryRun ? undefined : openJournal(instance.dir);
+  const record = openCopyRecord(instance, run, settings.url.origin, settings.dryRun);
   const emit: Emit = (event) => {
-    if (event.type === 'iteration-ended') {
-      const { iteration, state } = event.iteration;
-      journal?.append({ type: 'iteration-ended', iteration, state });
-    }
+    record.listen(event);
     tell(event);
   };
   try {
-    journal?.append({ type: 'run-started', run, command: 'copy', boot: bootId(), source: settings.url.origin });
-    const { report, end } = await copyFrom(destination, { run, journal, emit }, io);
+    const { report, end } = await copyFrom(destination, { run, record, emit }, io);
     const { exitCode, message } = verdict(end, report);
-    journal?.append({ type: 'copy-ended', run, exitCode });
-    if (journal) recordLastCopy(instance.dir, { endedMs: Date.now(), exitCode, message, report });
+    record.end(exitCode, message, report);
     emit({ type: 'copy-ended', report, exitCode, message });
     return exitCode;
   } catch (error) {
-    endInJournal(journal, run, error);
+    record.fail(error instanceof LmError ? EXIT[error.code] : EXIT.bug);
     throw error;
   } finally {
-    journal?.close();
+    record.close();
   }
-}
-
-/** A journal that cannot take this line either must not hide why the run ended. */
-function endInJournal(journal: Journal | undefined, run: string, error: unknown): void {
-  try {
-    journal?.append({ type: 'copy-ended', run, exitCode: error instanceof LmError ? EXIT[error.code] : EXIT.bug });
-  } catch {}
 }
 
 /** The engine between a source and this destination, stopped by a signal, by a guard, or by its own failure alike. */
 async function copyFrom(
   destination: Destination<'copy'>,
-  { run, journal, emit }: Run,
+  { run, record, emit }: { run: string; record: CopyRecord; emit: Emit },
   io: Io,
 ): Promise<{ report: CopyReport; end: CopyEnd }> {
   const { settings, roots, instance } = destination;
-  const { dryRun, threshold: successThreshold, maxIterations } = settings;
+  const { dryRun, only, threshold: successThreshold, maxIterations } = settings;
+  const { journal, begin } = record;
   emit({ type: 'run-started', run, command: 'copy', source: settings.url.origin, roots: [...roots] });
   const { signal, abort, release } = ownSignal(io.signal);
   const watch = createServiceWatch(settings, roots, { env: io.env, emit, signal });
@@ -137,7 +116,15 @@ async function copyFrom(
       watch.start(abort);
       syncPoints?.start(lanes.received, abort);
       return await copy(
-        { run, source: where, maxIterations, successThreshold, maxConcurrency: concurrency, dryRun },
+        {
+          run,
+          source: where,
+          maxIterations,
+          successThreshold,
+          maxConcurrency: concurrency,
+          dryRun,
+          ...(only !== undefined && { only }),
+        },
         steps,
         { lanes, disk, journal: parts, concurrency, where, emit, signal, abort },
       );

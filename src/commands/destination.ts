@@ -1,10 +1,11 @@
 // From the words of `copy` or `verify` to the destination they are about: settings, roots, records, and the way to the source.
 
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
+import type { Io } from '../io.js';
 import type { Origin } from '../pull/connection.js';
-import { createRoot, resolveRoot } from '../pull/guard-roots.js';
+import { checkRootPaths, createRoot, homesIn, resolveRoot } from '../pull/guard-roots.js';
 import type { SourceAddress } from '../pull/http-client.js';
 import { commonSettings, resolve } from '../settings/resolve.js';
 import { type StatedRoot, statedRoots } from '../settings/roots.js';
@@ -26,10 +27,12 @@ export interface Destination<C extends 'copy' | 'verify'> {
 export async function openDestination<C extends 'copy' | 'verify'>(
   command: C,
   stated: Stated,
-  cwd: string,
+  { cwd, env }: Io,
 ): Promise<Destination<C>> {
   const { stateDir, instance: name } = commonSettings(stated);
+  const around = { stateDir, homes: homesOnThisHost(env.HOME) };
   const given = await realRoots(statedRoots(stated.layers).roots, cwd);
+  await checkRootPaths(given, around);
   const role = 'destination';
   const instance =
     given.length > 0 ? openInstance({ stateDir, role, name, roots: given }) : findInstance({ stateDir, role, name });
@@ -37,6 +40,7 @@ export async function openDestination<C extends 'copy' | 'verify'>(
   if (!instance)
     throw new LmError('usage', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
   const roots = given.length > 0 ? given : await realRoots(settings.roots, cwd);
+  await checkRootPaths(roots, around);
   return { settings, roots, absent: roots.filter(({ path }) => !exists(path)), instance };
 }
 
@@ -49,6 +53,12 @@ async function realRoots(stated: readonly StatedRoot[], cwd: string): Promise<Ro
       path: (await resolveRoot(path, cwd)).path,
     })),
   );
+}
+
+/** Without a list of accounts, as in some containers, $HOME is looked at all the same. */
+export function homesOnThisHost(home: string | undefined): string[] {
+  const accounts = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8') : '';
+  return homesIn(accounts, home);
 }
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;

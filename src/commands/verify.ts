@@ -25,7 +25,7 @@ import { acquireLock } from '../state/lock.js';
 import { addressOf, type Destination, openDestination } from './destination.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
-  const destination = await openDestination('verify', stated, io.cwd);
+  const destination = await openDestination('verify', stated, io);
   const { settings, roots, instance } = destination;
   const renderer = createRenderer({ ...settings, stdout: io.stdout, stderr: io.stderr, env: io.env });
   try {

@@ -1,6 +1,7 @@
 // The threshold loop: list, clean, decide, download, again. Its branches are here; how each step is done is elsewhere.
 
 import type { Emit } from '../events.js';
+import type { EntryKey } from '../files/entry.js';
 import type { CopyReport, Iteration, State } from '../report.js';
 import { discardStaleParts } from './clean.js';
 import { matchRatio, meets } from './diff.js';
@@ -16,6 +17,8 @@ export interface CopyOptions {
   successThreshold: number;
   maxConcurrency: number;
   dryRun: boolean;
+  /** A key prefix: such a run says nothing of the rest. */
+  only?: EntryKey;
 }
 
 /** What a copy needs done around it, each of which may refuse. In the order of a pass. */

@@ -33,7 +33,10 @@ export function failureOfError(error: unknown, where: string, reused = false): F
   if (error instanceof LmError) return { kind: 'fatal', error };
   const { code, text } = innermost(error);
   if (reused && CLOSED_CODES.has(code)) return { kind: 'idle-reset', reason: 'idle connection closed' };
-  if (TRANSIENT_CODES.has(code)) return { kind: 'transient', reason: REASONS[code] ?? code, cause: error };
+  if (TRANSIENT_CODES.has(code)) {
+    const said = REASONS[code];
+    return { kind: 'transient', reason: `${where}: ${said ? `${said} (${code})` : code}`, cause: error };
+  }
   if (code === 'ENOTFOUND')
     return fatal(
       'source',

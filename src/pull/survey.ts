@@ -1,5 +1,6 @@
 // Both sides listed and compared → a plan and the proofs that came with it. Changes nothing but its own spool.
 
+import { printable } from '../errors.js';
 import type { Listing, ListingEnd, ListingHeader } from '../files/entry.js';
 import { type BothSidesOptions, listBothSides } from './both-sides.js';
 import { type DiffPolicy, diff } from './diff.js';
@@ -26,6 +27,13 @@ export async function survey(list: () => Promise<Listing>, options: SurveyOption
   const writer = createPlanWriter(options.spool, options);
   const counts = await diff(source, local, options.policy, writer);
   const proof = prove();
+  tellSpecial(counts, options);
   await options.compareDigests(writer, counts);
   return { plan: writer.finish(counts), header, proof };
+}
+
+function tellSpecial({ special, firstSpecial }: Plan['counts'], { emit }: SurveyOptions): void {
+  if (special === 0) return;
+  const some = firstSpecial.map(printable).join(', ') + (special > firstSpecial.length ? ', …' : '');
+  emit({ type: 'warning', text: `${special} sockets, pipes or devices at the source are not copied: ${some}` });
 }

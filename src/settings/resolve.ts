@@ -129,7 +129,9 @@ function fromSource(stated: Stated): FromSource {
   const url = pick(layers, 'url');
   const example = `lm ${command} http://SOURCE:9043 /srv/data`;
   if (!url)
-    throw new LmError('usage', 'no source is given', { hint: `${example}; what the first copy is told is remembered` });
+    throw new LmError('usage', 'no source URL is given', {
+      hint: `${example}; what the first copy is told is remembered`,
+    });
   const settings = needRoots(onRoots(stated), example);
   return {
     ...settings,
