@@ -135,5 +135,5 @@ function named({ uninspected }: OpenFiles): string {
   const names = uninspected.slice(0, SHOWN).map(({ pid, command }) => `${printable(command)} (pid ${pid})`);
   const more = uninspected.length - names.length;
   const count = `${uninspected.length} ${uninspected.length === 1 ? 'process' : 'processes'}`;
-  return `${count} of other users: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${count}: ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -77,7 +77,7 @@ describe('processes that cannot be looked into', () => {
     [{ cassandra: false }, 'warned'],
   ])('%j: %s', (more, result) => {
     const judge = () => judgeOpenFiles(open, guard(more));
-    const text = 'could not look into 1 process of other users: ja\\nva (pid 812)';
+    const text = 'could not look into 1 process: ja\\nva (pid 812)';
     if (result === 'warned') expect(judge()).toEqual([text]);
     else expect(judge).toThrow(refused(text));
   });
