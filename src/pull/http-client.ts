@@ -57,7 +57,6 @@ export function createHttpClient(address: SourceAddress): HttpClient {
       try {
         const response = await pool.request({ ...request, ...timeouts });
         answered = true;
-        response.body.on('error', () => {}); // whoever reads it hears of it; a body nobody reads must not end the process
         const header = (name: string): string | undefined => [response.headers[name] ?? []].flat()[0];
         if (response.statusCode === 200) return { value: { header, body: response.body } };
         const message = messageIn(await textOf(response.body, 16_384));

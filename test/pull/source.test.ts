@@ -120,6 +120,8 @@ describe('connecting', () => {
       'protocol',
       /neither an lm agent nor a Sidecar: the status was answered by nginx with text\/html/,
     ],
+    ['a page longer than anybody reads', reply(200, `<html>${'-'.repeat(300_000)}`, HTML), 'protocol', /text\/html/],
+    ['an error longer than anybody reads', reply(400, '-'.repeat(300_000)), 'protocol', /refused a request/],
     ['another state', reply(200, '{"state":"MAYBE"}'), 'protocol', /the status has an unexpected state/],
     [
       'another version',
@@ -269,13 +271,16 @@ describe('an agent’s digests', () => {
     );
   });
 
-  test.each<[string, string]>([
-    ['too few', lines([0, 'x'], end(3))],
-    ['one twice', lines([0, 'x'], [0, 'x'], [1, 'x'], end(3))],
-    ['one not asked for', lines([7, 'x'], end(1))],
-    ['no digests', lines(['hello'])],
-  ])('%s are refused', async (_, body) => {
-    await expect(asks([reply(200, body, NDJSON)])).rejects.toMatchObject({ code: 'protocol' });
+  test.each<[string, string, string]>([
+    ['too few', lines([0, 'x'], end(3)), '1 of 3 files'],
+    ['one twice', lines([0, 'x'], [0, 'x'], [1, 'x'], end(3)), 'file 0 twice'],
+    ['one not asked for', lines([7, 'x'], end(1)), 'file 7 twice or unasked'],
+    ['no digests', lines(['hello']), 'a line of digests'],
+  ])('%s are refused', async (_, body, message) => {
+    await expect(asks([reply(200, body, NDJSON)])).rejects.toMatchObject({
+      code: 'protocol',
+      message: expect.stringContaining(message),
+    });
   });
 
   test('of more files than one request takes are asked for in several', async () => {
@@ -369,11 +374,11 @@ describe('a Sidecar', () => {
     expect(rows).toHaveLength(1);
   });
 
-  test('whose listing is a page is none', async () => {
-    const { url } = await serve({
-      ...sidecarStatus,
-      [`${P}/files`]: [reply(200, '<html>', { 'content-type': 'text/html' })],
-    });
-    await expect((await connect(url)).list({}, live)).rejects.toMatchObject({ code: 'protocol' });
+  test('whose listing is a page is none, and the rest of the page is nobody’s business', async () => {
+    const page: Reply = (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).write('<html>');
+    const { url } = await serve({ ...sidecarStatus, [`${P}/files`]: [page] });
+    const source = await connect(url);
+    await expect(source.list({}, live)).rejects.toMatchObject({ code: 'protocol' });
+    await source.close();
   });
 });

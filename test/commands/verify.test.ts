@@ -1,0 +1,147 @@
+// What stops `lm verify` before, or instead of, a verdict; and what it leaves behind.
+
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { jsonLines } from '../support/lm.js';
+import { type Host, type Sandbox, sandbox } from '../support/sandbox.js';
+import { dir, file } from '../support/tree.js';
+
+let box: Sandbox;
+let destination: Host;
+let from: string;
+let to: string;
+let url: string;
+
+beforeEach(async () => {
+  box = sandbox();
+  destination = box.destination;
+  from = box.source.write('data', { big: file({ size: 3_000_000 }), d: dir({ x: 'x', y: 'y' }) });
+  const agent = await box.source.serve([from]);
+  url = agent.url;
+  to = destination.write('data', {});
+  expect(await destination.lm(['copy', url, to])).toMatchObject({ code: 0 });
+});
+
+describe('a verification has no verdict', () => {
+  test('when the migration is complete here', async () => {
+    expect(await destination.lm(['complete', '--unverified'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['verify'])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('already complete'),
+    });
+  });
+
+  test('when it is complete at the source', async () => {
+    expect(await box.source.lm(['complete'])).toMatchObject({ code: 0 });
+    const { code, stderr } = await destination.lm(['verify']);
+    expect({ code, stderr }).toMatchObject({ code: 6, stderr: expect.stringContaining('complete at the source') });
+  });
+
+  test('when the destination is not there', async () => {
+    renameSync(to, `${to}-away`);
+    expect(await destination.lm(['verify'])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('does not exist'),
+    });
+  });
+
+  test('when the destination is another directory than was copied to', async () => {
+    renameSync(to, `${to}-away`);
+    mkdirSync(to);
+    const { code, stderr } = await destination.lm(['verify']);
+    expect({ code, stderr }).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('not the source and the directories'),
+    });
+  });
+
+  test('when the source is another one', async () => {
+    const other = await box.host('other').serve([box.host('other').write('data', { big: 'b' })]);
+    expect(await destination.lm(['verify', other.url])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('another agent'),
+    });
+  });
+
+  test('when nobody answers, and the journal says so', async () => {
+    const { code, stderr } = await destination.lm(['verify', 'http://127.0.0.1:1']);
+    expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining('connection refused') });
+    expect(await destination.lm(['complete'])).toMatchObject({ code: 6, stderr: expect.stringContaining('FAILED') });
+  }, 30_000);
+});
+
+test('a verdict is what complete asks for, and every later copy takes it back', async () => {
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 6 });
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 6 });
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+});
+
+test('differences after a passed verification take it back as well', async () => {
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+  rmSync(join(to, 'd/x'));
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 4 });
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 6 });
+});
+
+test('all counters: entries by metadata, files by digest', async () => {
+  const { stdout } = await destination.lm(['verify', '--json']);
+  expect(jsonLines(stdout).at(-1)!.report).toMatchObject({
+    state: 'COMPLETED',
+    metadataMatched: 4,
+    filesMatched: 3,
+    digestAlgorithm: 'xxhash32',
+  });
+});
+
+test.each(['md5', 'xxhash64', 'crc32c'])('%s is computed alike on both sides', async (algo) => {
+  expect(await destination.lm(['verify', '--algo', algo])).toMatchObject({ code: 0 });
+});
+
+describe('--report', () => {
+  const reportAt = (path: string) =>
+    readFileSync(path, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+
+  test('holds the verification from head to end, each difference between', async () => {
+    const path = destination.path('differences.jsonl');
+    writeFileSync(path, 'an earlier one');
+    writeFileSync(join(to, 'd/x'), 'z!');
+    rmSync(join(to, 'd/y'));
+    expect(await destination.lm(['verify', '--report', path])).toMatchObject({ code: 4 });
+    const [head, ...rest] = reportAt(path);
+    expect(head).toMatchObject({ type: 'verification', source: url, digestAlgorithm: 'xxhash32' });
+    expect(rest.at(-1)).toMatchObject({ type: 'end', state: 'FAILED', exitCode: 4, filesNotFoundAtDestination: 1 });
+    expect(rest.slice(0, -1)).toContainEqual({
+      type: 'difference',
+      key: 'data/0/d/x',
+      reason: 'size',
+      source: '1',
+      destination: '2',
+    });
+    expect(rest.slice(0, -1)).toContainEqual({
+      type: 'difference',
+      key: 'data/0/d/y',
+      reason: 'not-found-at-destination',
+    });
+    expect(readdirSync(destination.dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('is not there, nor any part of it, when there is no verdict', async () => {
+    const path = destination.path('differences.jsonl');
+    renameSync(to, `${to}-away`);
+    mkdirSync(to);
+    expect(await destination.lm(['verify', '--report', path])).toMatchObject({ code: 6 });
+    expect(readdirSync(destination.dir).filter((name) => name.startsWith('differences'))).toEqual([]);
+  });
+
+  test('that cannot be written ends it before it begins', async () => {
+    const { code, stderr } = await destination.lm(['verify', '--report', destination.path('no/such/dir/r.jsonl')]);
+    expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining('cannot write') });
+  });
+});
