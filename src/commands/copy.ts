@@ -107,6 +107,7 @@ async function copyFrom(
       parts,
       watch,
       syncPoints,
+      begin,
       emit,
       signal,
       concurrency,
