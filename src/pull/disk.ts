@@ -68,8 +68,7 @@ export class Disk {
   createPart(dir: EntryKey, name: string, bytes?: number): number | Obstacle {
     const part = partNameOf(name);
     return this.#in(dir, 'write', joinKey(dir, name), (handle) => {
-      unlinkIfThere(handle.at(part));
-      const fd = openSync(handle.at(part), NEW_PART, 0o600);
+      const fd = anew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
       if (bytes !== undefined) ftruncateSync(fd, bytes);
       return fd;
     });
@@ -142,8 +141,7 @@ export class Disk {
     const [name, , mtimeNs, , , uid, gid, target] = row;
     const part = partNameOf(name);
     return this.#do(dir, 'write', joinKey(dir, name), (handle) => {
-      unlinkIfThere(handle.at(part));
-      symlinkSync(target!, handle.at(part));
+      anew(handle.at(part), (at) => symlinkSync(target!, at));
       if (this.#options.owners && uid !== null && gid !== null) lchownSync(handle.at(part), uid, gid);
       lutimesSync(handle.at(part), utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
       renameSync(handle.at(part), handle.at(name));
@@ -218,6 +216,17 @@ export class Disk {
 }
 
 const occupied = (): Error => Object.assign(new Error('of another kind'), { code: 'ENOTDIR' });
+
+/** Makes something where an earlier run may have left something else, which is rare: looking first would cost every file a call. */
+function anew<T>(path: string, make: (path: string) => T): T {
+  try {
+    return make(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    unlinkSync(path);
+    return make(path);
+  }
+}
 
 function unlinkIfThere(path: string): void {
   try {
