@@ -1,5 +1,6 @@
 // Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
 
+import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import { LmError } from '../errors.js';
 import { failureOfError, failureOfStatus } from './failure.js';
@@ -52,6 +53,7 @@ export function createHttpClient(address: SourceAddress): HttpClient {
   return {
     origin,
     async ask({ asked, method = 'GET', target, headers, body, silenceMs, signal }) {
+      setMaxListeners(0, signal); // every request under way listens to it, and there are as many as the operator likes
       const request = { method, path: target, headers: { ...always, ...headers }, body: body ?? null, signal };
       const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
       try {
