@@ -97,6 +97,13 @@ test('all counters: entries by metadata, files by digest', async () => {
   });
 });
 
+test('many requests at once are nothing to warn of', async () => {
+  const many = Object.fromEntries(Array.from({ length: 3_500 }, (_, i) => [`f${i}`, `${i}`]));
+  box.source.write('data', { many: dir(many) });
+  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['verify', '--concurrency', '20'])).toMatchObject({ code: 0, stderr: '' });
+});
+
 test.each(['md5', 'xxhash64', 'crc32c'])('%s is computed alike on both sides', async (algo) => {
   expect(await destination.lm(['verify', '--algo', algo])).toMatchObject({ code: 0 });
 });
