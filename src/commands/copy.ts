@@ -21,6 +21,7 @@ import { refuseIfComplete } from '../state/completion.js';
 import { readJournal } from '../state/journal.js';
 import { acquireLock } from '../state/lock.js';
 import { partJournal } from '../state/part-journal.js';
+import { concurrencyAt } from './concurrency.js';
 import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
 import { addressOf, createRoots, type Destination, openDestination, originOf } from './destination.js';
@@ -95,7 +96,7 @@ async function copyFrom(
     await watch.check(0);
     source = await connectSource({ ...address, roots, spool, emit, signal });
     const { url: where, kind } = source;
-    const concurrency = lowered(settings.concurrency, source, emit);
+    const concurrency = concurrencyAt(source, settings.concurrency, emit);
     const setup = { roots, disk: options, kind, origin: originOf(address), limitRate: settings.limitRate };
     const lanes = createLanes(setup, concurrency, signal);
     const syncPoints = journal && createSyncPoints(roots, journal);
@@ -155,13 +156,6 @@ function ownSignal(outer: AbortSignal): { signal: AbortSignal; abort(error: unkn
     abort: (error) => controller.abort(error),
     release: () => outer.removeEventListener('abort', follow),
   };
-}
-
-/** More requests at once than the source takes would only be sent away again. */
-function lowered(concurrency: number, { maxConcurrentFileRequests: cap }: Source, emit: Emit): number {
-  if (cap === undefined || cap >= concurrency) return concurrency;
-  emit({ type: 'settings', text: `concurrency ${cap}, not ${concurrency}: the source takes no more at once` });
-  return cap;
 }
 
 const VERDICTS: Record<CopyEnd, { exitCode: number; say(ratio: string, asked: string): string }> = {

@@ -22,6 +22,7 @@ import { destinationRoots, readIdentities } from '../state/identity-file.js';
 import { type Journal, openJournal } from '../state/journal.js';
 import { recordLastVerify } from '../state/last-run.js';
 import { acquireLock } from '../state/lock.js';
+import { concurrencyAt } from './concurrency.js';
 import { addressOf, type Destination, openDestination } from './destination.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
@@ -100,7 +101,7 @@ async function verifyFrom(
   const source = await connectSource({ ...addressOf(settings), roots, spool: instance.dir, emit, signal });
   try {
     refuseIfSourceComplete(source);
-    const concurrency = lowered(settings.concurrency, source, emit);
+    const concurrency = concurrencyAt(source, settings.concurrency, emit);
     return await verify({
       run,
       source,
@@ -141,13 +142,6 @@ function admit({ instance, roots }: Destination<'verify'>, url: string, header: 
     details,
     hint: 'is its disk mounted? if the change is meant, copy once with --new-source',
   });
-}
-
-/** More requests at once than the source takes would only be sent away again. */
-function lowered(concurrency: number, { maxConcurrentFileRequests: cap }: Source, emit: Emit): number {
-  if (cap === undefined || cap >= concurrency) return concurrency;
-  emit({ type: 'settings', text: `concurrency ${cap}, not ${concurrency}: the source takes no more at once` });
-  return cap;
 }
 
 function verdict({ report, unlisted }: Verified): { exitCode: number; message: string } {

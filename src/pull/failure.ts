@@ -8,8 +8,8 @@ export type Failure =
   | { kind: 'idle-reset'; reason: string }
   /** 503 or 429: the source is there and says when to come back. */
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
-  /** The network, or the source for the moment; `status` when there was an answer. */
-  | { kind: 'transient'; reason: string; status?: number; cause?: unknown }
+  /** The network, or the source for the moment; `status` when there was an answer. `atLast` is what it amounts to if it stays. */
+  | { kind: 'transient'; reason: string; status?: number; cause?: unknown; atLast?: LmError }
   /** Another try would end the same way; `status` when there was an answer. */
   | { kind: 'fatal'; error: Error; status?: number };
 
@@ -54,6 +54,19 @@ export function failureOfError(error: unknown, where: string, reused = false): F
       error,
     );
   return { kind: 'fatal', error: error instanceof Error ? error : new Error(String(error)) };
+}
+
+/**
+ * For the first requests over TLS without a client certificate: a server that demands one lets TLS 1.3 end the handshake
+ * and hangs up. So does one that is being restarted, hence the tries.
+ */
+export function orWantsCertificate(failure: Failure, where: string): Failure {
+  if (failure.kind !== 'transient' || !CLOSED_CODES.has(innermost(failure.cause).code)) return failure;
+  const atLast = new LmError('protocol', `${where} hangs up after the TLS handshake`, {
+    hint: 'it may demand a client certificate: give one it trusts with --client-cert and --client-key',
+    cause: failure.cause,
+  });
+  return { ...failure, atLast };
 }
 
 const REASONS: Record<string, string | undefined> = {

@@ -1,8 +1,9 @@
 // Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
 
+import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import { LmError } from '../errors.js';
-import { failureOfError, failureOfStatus } from './failure.js';
+import { failureOfError, failureOfStatus, orWantsCertificate } from './failure.js';
 import type { Attempt } from './retry.js';
 
 /** How to reach the source. Certificates and keys are PEM text. */
@@ -48,10 +49,12 @@ export function createHttpClient(address: SourceAddress): HttpClient {
   const { caCert: ca, clientCert: cert, clientKey: key, token } = address;
   const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const anonymous = origin.startsWith('https:') && cert === undefined;
   let answered = false;
   return {
     origin,
     async ask({ asked, method = 'GET', target, headers, body, silenceMs, signal }) {
+      setMaxListeners(0, signal); // every request under way listens to it, and there are as many as the operator likes
       const request = { method, path: target, headers: { ...always, ...headers }, body: body ?? null, signal };
       const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
       try {
@@ -63,7 +66,8 @@ export function createHttpClient(address: SourceAddress): HttpClient {
         const refusal = { status: response.statusCode, retryAfter: header('retry-after'), message };
         return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
       } catch (error) {
-        return { failure: failureOfError(error, origin, answered) };
+        const failure = failureOfError(error, origin, answered);
+        return { failure: anonymous && !answered ? orWantsCertificate(failure, origin) : failure };
       }
     },
     close: () => pool.destroy(),

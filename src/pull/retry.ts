@@ -51,9 +51,9 @@ export function nextDelay(failure: Failure, state: RetryState, nowMs: number, po
       return afterBusy(failure, state, nowMs, policy);
     case 'idle-reset':
       if (state.free < policy.freeTries) return { waitMs: 0, state: { ...state, free: state.free + 1 } };
-      return afterFault(failure.reason, undefined, state, nowMs, policy);
+      return afterFault(failure, state, nowMs, policy);
     case 'transient':
-      return afterFault(failure.reason, failure.cause, state, nowMs, policy);
+      return afterFault(failure, state, nowMs, policy);
   }
 }
 
@@ -75,17 +75,23 @@ function afterBusy(
   };
 }
 
-function afterFault(reason: string, cause: unknown, state: RetryState, nowMs: number, policy: RetryPolicy): Decision {
+type Fault = Failure & { kind: 'idle-reset' | 'transient' };
+
+function afterFault(fault: Fault, state: RetryState, nowMs: number, policy: RetryPolicy): Decision {
   const failed = state.tries + 1;
   const failingSinceMs = state.failingSinceMs ?? nowMs;
   const waitMs = policy.firstWaitMs * 2 ** state.tries;
   if (failed < policy.tries && nowMs + waitMs - failingSinceMs <= policy.budgetMs)
     return { waitMs, state: { ...state, tries: failed, failingSinceMs } };
+  return { error: (fault.kind === 'transient' && fault.atLast) || unreachable(fault, failed) };
+}
+
+function unreachable(fault: Fault, failed: number): LmError {
   const tries = failed === 1 ? '1 try' : `${failed} tries`;
-  const message = `the source cannot be reached: ${reason} (after ${tries})`;
-  return {
-    error: new LmError('source', message, { cause, hint: 'run the same command again; what was copied is kept' }),
-  };
+  return new LmError('source', `the source cannot be reached: ${fault.reason} (after ${tries})`, {
+    cause: fault.kind === 'transient' ? fault.cause : undefined,
+    hint: 'run the same command again; what was copied is kept',
+  });
 }
 
 export interface RetryOptions {

@@ -21,21 +21,25 @@ export interface SpoolSort {
 
 /** `spool` is a directory; its files lose their names as soon as they are open, so that nothing can be left behind. */
 export function createSpoolSort(spool: string, rowsPerRun = ROWS_PER_RUN): SpoolSort {
-  let rows: Placed[] = [];
+  let run: Unsorted = new Map();
+  let rows = 0;
   const files: number[] = [];
   const close = (): void => {
     for (const fd of files.splice(0)) closeSync(fd);
   };
   return {
     add(dir, row) {
-      rows.push({ dir, row });
-      if (rows.length < rowsPerRun) return;
-      files.push(writeRun(spool, rows));
-      rows = [];
+      const siblings = run.get(dir);
+      if (siblings) siblings.push(row);
+      else run.set(dir, [row]);
+      if (++rows < rowsPerRun) return;
+      files.push(writeRun(spool, run));
+      run = new Map();
+      rows = 0;
     },
     async *blocks() {
       try {
-        yield* merge([...files.map(readRun), sorted(rows)]);
+        yield* merge([...files.map(readRun), sorted(run)]);
       } finally {
         close();
       }
@@ -44,32 +48,21 @@ export function createSpoolSort(spool: string, rowsPerRun = ROWS_PER_RUN): Spool
   };
 }
 
-interface Placed {
-  dir: EntryKey;
-  row: Row;
-}
+type Unsorted = Map<EntryKey, Row[]>;
 
-const inOrder = (a: Placed, b: Placed): number => compareKeys(a.dir, b.dir) || compareKeys(a.row[0], b.row[0]);
-
-function* sorted(rows: Placed[]): Generator<Block> {
-  let block: Block | undefined;
-  for (const { dir, row } of rows.sort(inOrder)) {
-    if (block && (block.dir !== dir || block.rows.length === ROWS_PER_BLOCK)) {
-      yield block;
-      block = undefined;
-    }
-    block ??= { dir, rows: [] };
-    block.rows.push(row);
+function* sorted(run: Unsorted): Generator<Block> {
+  for (const dir of [...run.keys()].sort(compareKeys)) {
+    const rows = run.get(dir)!.sort((a, b) => compareKeys(a[0], b[0]));
+    for (let at = 0; at < rows.length; at += ROWS_PER_BLOCK) yield { dir, rows: rows.slice(at, at + ROWS_PER_BLOCK) };
   }
-  if (block) yield block;
 }
 
-function writeRun(spool: string, rows: Placed[]): number {
+function writeRun(spool: string, run: Unsorted): number {
   const path = join(spool, `listing-${randomUUID()}`);
   try {
     const fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
-    for (const block of sorted(rows)) writeAll(fd, Buffer.from(blockLine(block)));
+    for (const block of sorted(run)) writeAll(fd, Buffer.from(blockLine(block)));
     return fd;
   } catch (error) {
     throw localError('spool the listing in', path, error);

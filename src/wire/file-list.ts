@@ -1,12 +1,9 @@
 // A Sidecar's listing document, read as it arrives: its files one by one, never the whole text. Proves that it is complete;
 // knows nothing of order, roots or duplicates.
 
-import { isUtf8 } from 'node:buffer';
-import { LmError, printable } from '../errors.js';
+import { printable } from '../errors.js';
+import { brokenListing as broken, isSpace, OPEN_BRACKET, ValueCutter } from './json-cut.js';
 import { InstanceFileInfo, parseAs } from './messages.js';
-
-/** Far more than a path of 4,096 bytes and three numbers; members we do not know are skipped, and may not be longer either. */
-const LONGEST_VALUE = 1 << 20;
 
 /**
  * Yields the files of each piece of `{"files":[…],"totalSize":n}`, members in any order, others ignored.
@@ -73,7 +70,7 @@ class FileListReader {
     const byte = chunk[at]!;
     if (isSpace(byte)) return at + 1;
     const next = PUNCTUATION[this.#expected][String.fromCharCode(byte)];
-    if (next !== undefined && !(byte === BRACKET && this.#member !== 'files')) {
+    if (next !== undefined && !(byte === OPEN_BRACKET && this.#member !== 'files')) {
       this.#expected = next;
       return at + 1;
     }
@@ -122,8 +119,6 @@ class FileListReader {
   }
 }
 
-const BRACKET = 0x5b;
-
 const PUNCTUATION: Record<Expected, Record<string, Expected | undefined>> = {
   document: { '{': 'first-name' },
   'first-name': { '}': 'nothing' },
@@ -139,59 +134,6 @@ const PUNCTUATION: Record<Expected, Record<string, Expected | undefined>> = {
 
 const BEGINS_VALUE = new Set<Expected>(['first-name', 'name', 'value', 'first-file', 'file']);
 
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-
-/** Cuts one JSON value out of the bytes. A number or word ends before the byte that ends it. */
-class ValueCutter {
-  readonly #pieces: Uint8Array[] = [];
-  #bytes = 0;
-  #depth = 0;
-  #inString = false;
-  #escaped = false;
-
-  /** Where the value ends in this chunk, or undefined when it goes on in the next. */
-  cut(chunk: Uint8Array, from: number): number | undefined {
-    for (let at = from; at < chunk.length; at++) {
-      const end = this.#endAfter(chunk[at]!, at);
-      if (end !== undefined) {
-        this.#keep(chunk.subarray(from, end));
-        return end;
-      }
-    }
-    this.#keep(chunk.slice(from));
-    return undefined;
-  }
-
-  text(): string {
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
-    if (!isUtf8(bytes)) throw broken('text that is not UTF-8');
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  }
-
-  #endAfter(byte: number, at: number): number | undefined {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === 0x5c) this.#escaped = true;
-      else if (byte === 0x22) {
-        this.#inString = false;
-        if (this.#depth === 0) return at + 1;
-      }
-    } else if (byte === 0x22) this.#inString = true;
-    else if (byte === 0x7b || byte === BRACKET) this.#depth++;
-    else if (byte === 0x7d || byte === 0x5d) {
-      if (this.#depth === 0) return at;
-      if (--this.#depth === 0) return at + 1;
-    } else if (this.#depth === 0 && (byte === 0x2c || byte === 0x3a || isSpace(byte))) return at;
-    return undefined;
-  }
-
-  #keep(piece: Uint8Array): void {
-    this.#bytes += piece.length;
-    if (this.#bytes > LONGEST_VALUE) throw broken('a value longer than 1 MiB');
-    if (piece.length > 0) this.#pieces.push(piece);
-  }
-}
-
 function wholeNumber(value: unknown): number {
   if (!Number.isSafeInteger(value)) throw broken('its totalSize is no whole number');
   return value as number;
@@ -204,6 +146,3 @@ function parse(text: string): unknown {
     throw broken(`not JSON: ${printable(text.slice(0, 60))}`);
   }
 }
-
-const broken = (what: string): LmError =>
-  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);

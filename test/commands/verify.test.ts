@@ -1,6 +1,9 @@
 // What stops `lm verify` before, or instead of, a verdict; and what it leaves behind.
 
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
@@ -95,6 +98,71 @@ test('all counters: entries by metadata, files by digest', async () => {
     filesMatched: 3,
     digestAlgorithm: 'xxhash32',
   });
+});
+
+describe('a source that may not read all it serves', () => {
+  const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+  /** The same trees on both sides, without a copy; the agent is nobody, and has its own state. */
+  async function servedByNobody(shut: string) {
+    execFileSync('cp', ['-aT', from, to]);
+    const state = box.source.path('state-of-nobody');
+    mkdirSync(state, { mode: 0o777 });
+    execFileSync('chown', ['65534:65534', state]);
+    for (const path of [box.dir, box.source.dir]) chmodSync(path, 0o755);
+    const mode = statSync(join(from, shut)).mode;
+    for (const side of [from, to]) chmodSync(join(side, shut), 0);
+    const agent = await box.source.serve([from], {
+      env: { LM_STATE_DIR: state },
+      under: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+    });
+    box.defer(() => chmodSync(join(from, shut), mode));
+    const { code, stdout } = await destination.lm(['verify', agent.url, to, '--json', '--instance', 'fresh']);
+    const lines = jsonLines(stdout);
+    return { code, differences: lines.filter((line) => line.type === 'difference'), end: lines.at(-1)! };
+  }
+
+  asRoot('a file: its digest has failed, and the others are compared', async () => {
+    const { code, differences, end } = await servedByNobody('d/x');
+    expect({ code, differences }).toMatchObject({
+      code: 4,
+      differences: [{ key: 'data/0/d/x', reason: 'unreadable-at-source', source: 'EACCES' }],
+    });
+    expect(end.report).toMatchObject({ state: 'FAILED', digestVerificationFailures: 1, filesMatched: 2 });
+  });
+
+  asRoot('a directory: what it holds is unknown, so nothing is proved', async () => {
+    rmSync(join(from, 'd'), { recursive: true });
+    rmSync(join(to, 'd'), { recursive: true });
+    for (const side of [from, to]) mkdirSync(join(side, 'shut'));
+    const { code, differences, end } = await servedByNobody('shut');
+    expect({ code, differences }).toMatchObject({
+      code: 6,
+      differences: [{ key: 'data/0/shut', reason: 'unreadable-at-source' }],
+    });
+    expect(end.report).toMatchObject({ state: 'FAILED', metadataMatched: 2, filesMatched: 1 });
+  });
+});
+
+test('a signal ends it at once, and what it had found proves nothing', async () => {
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+  const stalled = createServer((request) => request.socket.on('error', () => {}));
+  const heard = new Promise<void>((resolve) => stalled.on('request', () => resolve()));
+  await new Promise<void>((resolve) => stalled.listen(0, '127.0.0.1', resolve));
+  box.defer(() => stalled.closeAllConnections());
+  box.defer(() => stalled.close());
+  const running = destination.start(['verify', `http://127.0.0.1:${(stalled.address() as AddressInfo).port}`]);
+  await heard;
+  running.kill('SIGINT');
+  expect(await running.done).toMatchObject({ code: 130 });
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 6, stderr: expect.stringContaining('CANCELLED') });
+});
+
+test('many requests at once are nothing to warn of', async () => {
+  const many = Object.fromEntries(Array.from({ length: 3_500 }, (_, i) => [`f${i}`, `${i}`]));
+  box.source.write('data', { many: dir(many) });
+  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['verify', '--concurrency', '20'])).toMatchObject({ code: 0, stderr: '' });
 });
 
 test.each(['md5', 'xxhash64', 'crc32c'])('%s is computed alike on both sides', async (algo) => {

@@ -52,7 +52,10 @@ describe('a thrown error is told apart', () => {
 
   test('the cause that matters is found behind wrappers', () => {
     const wrapped = new TypeError('fetch failed', { cause: new AggregateError([errno('ECONNREFUSED')]) });
-    expect(failureOfError(wrapped, WHERE)).toMatchObject({ kind: 'transient', reason: 'connection refused' });
+    expect(failureOfError(wrapped, WHERE)).toMatchObject({
+      kind: 'transient',
+      reason: `${WHERE}: connection refused (ECONNREFUSED)`,
+    });
   });
 
   test('our own errors and bugs pass through unchanged', () => {
@@ -146,6 +149,12 @@ describe('the policy', () => {
     expect(follow(times(9, FAULT), 100_000)).toMatchObject({ waits: [500], error: { code: 'source' } });
   });
 
+  test('a fault that names what it amounts to ends as that, once the tries are used up', () => {
+    const atLast = new LmError('protocol', 'it demands a certificate');
+    const { waits, error } = follow(times(9, { kind: 'transient', reason: 'connection closed', atLast }));
+    expect({ waits: waits.length, error }).toEqual({ waits: 4, error: atLast });
+  });
+
   test('idle connections cost no try, no wait, and come to an end', () => {
     expect(follow([...times(3, IDLE), ...times(9, FAULT)]).waits).toEqual([0, 0, 0, 500, 1000, 2000, 4000]);
     expect(follow(times(99, IDLE)).waits).toEqual([...Array(20).fill(0), 500, 1000, 2000, 4000]);
@@ -214,7 +223,13 @@ describe('withRetry', () => {
     expect(value).toBe('here');
     expect(slept).toEqual([500, 1000]);
     expect(events).toEqual([
-      { type: 'retried', what: 'the listing', attempt: 1, waitMs: 500, reason: 'connection reset' },
+      {
+        type: 'retried',
+        what: 'the listing',
+        attempt: 1,
+        waitMs: 500,
+        reason: `${WHERE}: connection reset (ECONNRESET)`,
+      },
       { type: 'retried', what: 'the listing', attempt: 2, waitMs: 1000, reason: 'HTTP 503' },
     ]);
   });

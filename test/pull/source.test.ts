@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
 import type { ListedFile } from '../../src/files/digest-files.js';
@@ -172,6 +174,58 @@ describe('connecting', () => {
     const reason = new LmError('interrupted', 'interrupted');
     const { url } = await serve({ [`${P}/status`]: [() => controller.abort(reason)] });
     await expect(connect(url, { signal: controller.signal })).rejects.toBe(reason);
+  });
+});
+
+describe('TLS', () => {
+  const pem = (name: string): string => readFileSync(join(spool, `${name}.pem`), 'utf8');
+  beforeAll(() => {
+    for (const name of ['server', 'client'])
+      execFileSync(
+        'openssl',
+        [
+          ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
+          ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'],
+          ...['-keyout', join(spool, `${name}-key.pem`), '-out', join(spool, `${name}.pem`)],
+        ],
+        { stdio: 'ignore' },
+      );
+  });
+
+  async function serveTls(more: object = {}): Promise<string> {
+    const options = { key: pem('server-key'), cert: pem('server'), ...more };
+    const server = createTlsServer(options, (request, response) => reply(200, NOT_COMPLETED, AGENT)(request, response));
+    servers.push(server);
+    return (await listen(server)).replace('http:', 'https:');
+  }
+
+  test('with an authority that is known', async () => {
+    expect((await connect(await serveTls(), { caCert: pem('server') })).kind).toBe('lm');
+  });
+
+  test('with a client certificate, when one is demanded', async () => {
+    const url = await serveTls({ ca: pem('client'), requestCert: true, rejectUnauthorized: true });
+    const certificate = { caCert: pem('server'), clientCert: pem('client'), clientKey: pem('client-key') };
+    expect((await connect(url, certificate)).kind).toBe('lm');
+    await expect(connect(url, { caCert: pem('server') })).rejects.toMatchObject({
+      code: 'protocol',
+      hint: expect.stringContaining('--client-cert'),
+    });
+  });
+
+  test.each<[string, (url: string) => string, RegExp]>([
+    ['an authority that is not known', (url) => url, /--ca-cert/],
+    ['a certificate for another name', (url) => url.replace('127.0.0.1', 'localhost'), /host name/],
+  ])('%s ends it, with what to do about it', async (name, change, hint) => {
+    const url = change(await serveTls());
+    const trust = name.includes('name') ? { caCert: pem('server') } : {};
+    await expect(connect(url, trust)).rejects.toMatchObject({ code: 'protocol', hint: expect.stringMatching(hint) });
+  });
+
+  test('where plain HTTP is served ends it', async () => {
+    const { url } = await serve(agentStatus);
+    const secure = url.replace('http:', 'https:');
+    await expect(connect(secure)).rejects.toMatchObject({ code: 'protocol', hint: expect.stringContaining('http://') });
   });
 });
 

@@ -1,0 +1,76 @@
+// One JSON value cut out of bytes that come in pieces, by its brackets and quotes alone. Whether it is JSON, JSON.parse has to say.
+
+import { isUtf8 } from 'node:buffer';
+import { LmError } from '../errors.js';
+
+/** Far more than a path of 4,096 bytes and three numbers; members we do not know are skipped, and may not be longer either. */
+const LONGEST_VALUE = 1 << 20;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+export const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+export const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+/** Cuts one JSON value out of the bytes. A number or word ends before the byte that ends it. */
+export class ValueCutter {
+  readonly #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  /** Where the value ends in this chunk, or undefined when it goes on in the next. */
+  cut(chunk: Uint8Array, from: number): number | undefined {
+    const end = this.#endIn(chunk, from);
+    this.#keep(end === undefined ? chunk.slice(from) : chunk.subarray(from, end));
+    return end;
+  }
+
+  text(): string {
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    if (!isUtf8(bytes)) throw brokenListing('text that is not UTF-8');
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  }
+
+  /** One loop over local variables: it sees every byte of a listing of hundreds of megabytes. */
+  #endIn(chunk: Uint8Array, from: number): number | undefined {
+    let depth = this.#depth;
+    let inString = this.#inString;
+    let escaped = this.#escaped;
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at]!;
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (byte === BACKSLASH) escaped = true;
+        else if (byte === QUOTE) {
+          inString = false;
+          if (depth === 0) return at + 1;
+        }
+      } else if (byte === QUOTE) inString = true;
+      else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth++;
+      else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+        if (depth === 0) return at;
+        if (--depth === 0) return at + 1;
+      } else if (depth === 0 && (byte === COMMA || byte === COLON || isSpace(byte))) return at;
+    }
+    this.#depth = depth;
+    this.#inString = inString;
+    this.#escaped = escaped;
+    return undefined;
+  }
+
+  #keep(piece: Uint8Array): void {
+    this.#bytes += piece.length;
+    if (this.#bytes > LONGEST_VALUE) throw brokenListing('a value longer than 1 MiB');
+    if (piece.length > 0) this.#pieces.push(piece);
+  }
+}
+
+export const brokenListing = (what: string): LmError =>
+  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
