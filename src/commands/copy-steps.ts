@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { geteuid } from 'node:process';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
+import type { DirType } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { checkDigests } from '../pull/check.js';
 import { allowRemovals } from '../pull/clean.js';
@@ -77,15 +78,23 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
   };
 }
 
+/** A memory-mapped write need not move a file's time (mmap(2)), so at 1.0 times are no proof for these. */
+const WRITTEN_IN_PLACE: readonly DirType[] = ['commitlog', 'cdc_raw'];
+
 function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): SurveyOptions {
   const { source, spool, parts, emit, signal } = context;
-  const { dryRun, verbose, exclusions, only, diff: compare } = settings;
+  const { dryRun, verbose, exclusions, only, threshold, diff: compare } = settings;
   return {
     roots,
     absent: dryRun ? absent.map(({ key }) => key) : [],
     exclusions,
     only,
-    policy: { compare, unit: source.kind === 'lm' ? 'us' : 'ms', owners: geteuid!() === 0 },
+    policy: {
+      compare,
+      digested: threshold === 1 ? WRITTEN_IN_PLACE : [],
+      unit: source.kind === 'lm' ? 'us' : 'ms',
+      owners: geteuid!() === 0,
+    },
     spool,
     emit,
     signal,
@@ -93,7 +102,6 @@ function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context
     dryRun,
     bytesLeft: (key, row) => resumable(parts.known(key), row)?.done.reduce((sum, [, length]) => sum + length, 0),
     async compareDigests(writer, counts) {
-      if (compare !== 'checksum') return;
       const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
       const digests = createDigestBoth(source, roots, algorithm, cpus().length);
       try {

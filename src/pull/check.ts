@@ -1,4 +1,4 @@
-// `--diff checksum`: files of equal size, told apart by their digests before the plan is closed. Transfers nothing.
+// Files of equal size whose times are no proof, told apart by their digests before the plan is closed. Transfers nothing.
 
 import type { PlanCounts } from './diff.js';
 import type { DigestBoth, PairOfFiles } from './digest-both.js';

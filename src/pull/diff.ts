@@ -4,6 +4,7 @@ import { LmError, printable } from '../errors.js';
 import type { Reason, Share } from '../events.js';
 import {
   type Block,
+  type DirType,
   type EntryKey,
   isPartName,
   isWithin,
@@ -19,6 +20,8 @@ import { type Merged, mergeBlocks, type Pair } from './merge.js';
 export interface DiffPolicy {
   /** What makes a file of equal size the same file. */
   compare: 'mtime' | 'size' | 'checksum';
+  /** Types whose files of equal size are compared by digest whatever `compare` says. */
+  digested: readonly DirType[];
   unit: TimeUnit;
   /** Whether this process may give files away, so that owners are compared and set. */
   owners: boolean;
@@ -224,7 +227,7 @@ class Differ {
     }
     const reason = this.#contentReason(kind, source, local);
     const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
-    if (reason === undefined && kind === 'file' && this.#policy.compare === 'checksum' && source[1] !== '0') {
+    if (reason === undefined && kind === 'file' && source[1] !== '0' && this.#digested()) {
       frame.unsettled = true; // should the digests differ, the file is replaced
       return this.#sink.check(frame.key, source, local, mend);
     }
@@ -238,6 +241,11 @@ class Differ {
     if (!mend) return;
     this.counts.fix++;
     this.#sink.fix(frame.key, source, mend);
+  }
+
+  #digested(): boolean {
+    const { compare, digested } = this.#policy;
+    return compare === 'checksum' || digested.some((type) => this.#path[0]!.key.startsWith(`${type}/`));
   }
 
   #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {

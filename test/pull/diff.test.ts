@@ -60,7 +60,7 @@ async function* listing(tree: { [name: string]: Node }): AsyncGenerator<Block> {
   yield* blocksOf('data/0', tree);
 }
 
-const POLICY: DiffPolicy = { compare: 'mtime', unit: 'us', owners: true };
+const POLICY: DiffPolicy = { compare: 'mtime', digested: [], unit: 'us', owners: true };
 
 async function plan(source: object, local: object, policy: Partial<DiffPolicy> = {}) {
   const said: string[] = [];
@@ -170,6 +170,14 @@ describe('what a plan does', () => {
     expect((await plan({ a: 1 }, here, { compare: 'checksum' })).said).toEqual(['check a mtime']);
     expect((await plan({ a: 1, b: 0 }, { a: 1, b: 0 }, { compare: 'checksum' })).said).toEqual(['check a']);
     expect((await plan({ a: 1 }, { a: 2 }, { compare: 'checksum' })).said).toEqual(['fetch a size']);
+  });
+
+  test('some types by digest, though sizes and times are equal', async () => {
+    expect((await plan({ a: 1, b: 2 }, { a: 1, b: 3 }, { digested: ['data'] })).said).toEqual([
+      'check a',
+      'fetch b size',
+    ]);
+    expect((await plan({ a: 1 }, { a: 1 }, { digested: ['commitlog'] })).said).toEqual([]);
   });
 
   test('a source entry named like a part is refused by name', async () => {
