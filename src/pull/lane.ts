@@ -193,7 +193,9 @@ async function withSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
   };
   busy.add(slot);
   try {
-    return await use(slot);
+    const result = await use(slot);
+    stopIfAsked(); // a connection that was closed for that looks like a fault of the network
+    return result;
   } finally {
     busy.delete(slot);
     idle.push(slot);

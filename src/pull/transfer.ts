@@ -167,6 +167,7 @@ function createPatience(what: string, { emit, signal, where }: TransferContext) 
     },
     /** Waits before the next try. Throws when there should be none. */
     async spend(fault: LaneFault): Promise<void> {
+      signal.throwIfAborted();
       attempt++;
       const failure = failureOfFault(fault, where);
       const decision = nextDelay(failure, state, performance.now());
