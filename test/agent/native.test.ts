@@ -1,5 +1,6 @@
 // The routes between two lms, against the running agent.
 
+import { once } from 'node:events';
 import {
   appendFileSync,
   linkSync,
@@ -12,6 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -49,17 +51,17 @@ function partOf(path: string): Part {
   return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
 }
 
-const fetched = (request: FetchRequest): Promise<Answer> =>
-  agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(request) });
+const fetched = (unit: FetchRequest): Promise<Answer> =>
+  agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(unit) });
 
 /** What a fetch brought, part by part: bytes and how they ended, or why there are none. */
-async function fetchParts(request: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
-  const answer = await fetched(request);
+async function fetchParts(unit: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
+  const answer = await fetched(unit);
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/x-lm-frames']);
   expect(answer.headers['content-length']).toBe(`${answer.body.length}`);
   return readFrames(
     answer.body,
-    request.kind === 'range' ? [request.length] : request.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
+    unit.kind === 'range' ? [unit.length] : unit.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
   );
 }
 
@@ -223,10 +225,15 @@ describe('fetch of a bundle', () => {
   });
 
   test('413: a body beyond the limit, announced or not', async () => {
-    const body = Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20);
-    expect((await agent.ask(`${P}/fetch`, { method: 'POST', headers: { 'content-length': body.length } })).status).toBe(
-      413,
-    );
+    const length = MAX_REQUEST_BYTES + 1;
+    for (const headers of [{ 'content-length': length }, { 'transfer-encoding': 'chunked' }]) {
+      const sent = request({ port: agent.port, path: `${P}/fetch`, method: 'POST', headers, agent: false });
+      const answered = once(sent, 'response');
+      sent.end(Buffer.alloc(length, 0x20));
+      const [response] = await answered;
+      expect(response.statusCode).toBe(413);
+      response.resume();
+    }
   });
 });
 
