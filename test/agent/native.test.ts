@@ -1,5 +1,6 @@
 // The routes between two lms, against the running agent.
 
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -19,7 +20,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
 import type { Block } from '../../src/files/entry.js';
-import { createFrameReader, type FetchRequest, writeFetchRequest } from '../../src/wire/frames.js';
+import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { readListing } from '../../src/wire/listing.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
@@ -196,6 +197,25 @@ describe('fetch of a bundle', () => {
     renameSync(join(data, 'real'), join(data, 'moved'));
     symlinkSync('moved', join(data, 'real'));
     expect((await fetchParts(bundle(['data/0/real', [part]])))[0]!.end).toBe('changed');
+  });
+
+  test('changed, after all its bytes: a file that is touched while it is read', async () => {
+    writeFileSync(join(data, 'touched'), Buffer.alloc(MAX_BUNDLE_BYTES, 3));
+    const script = `const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let i = 1; ; i++) {
+        require('fs').utimesSync(process.argv[1], i, i);
+        Atomics.wait(pause, 0, 0, 20);
+      }`;
+    const toucher = spawn(process.execPath, ['-e', script, join(data, 'touched')]);
+    try {
+      for (;;) {
+        const [told] = await fetchParts(bundle(['data/0', [partOf('touched')]]));
+        if (told!.end === 'changed' && told!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
+      }
+    } finally {
+      toucher.kill('SIGKILL');
+      await once(toucher, 'close');
+    }
   });
 
   test('vanished: what is excluded here, whoever knows its inode', async () => {
