@@ -1,27 +1,29 @@
-// At most so many file requests at once; the next one is told to come back. Keeps no queue.
+// At most so many requests of a kind at once; the next one is told to come back. Keeps no queue.
 
-import { errorReply, type Reply } from './reply.js';
+import { andThen, errorReply, type Reply } from './reply.js';
 
-export interface Gate {
-  /** Undefined when it is full. What is returned is called once to leave. */
-  enter(): (() => void) | undefined;
-}
+/** Makes the reply if there is a place, which is kept until the reply has been sent. */
+export type Gate = (reply: () => Reply | Promise<Reply>) => Promise<Reply>;
 
 export function createGate(places: number): Gate {
   let taken = 0;
-  return {
-    enter() {
-      if (taken >= places) return undefined;
-      taken++;
-      return () => {
-        taken--;
-      };
-    },
+  const leave = (): void => {
+    taken--;
+  };
+  return async (reply) => {
+    if (taken >= places) return busyReply();
+    taken++;
+    try {
+      return andThen(await reply(), leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
   };
 }
 
 /** The Sidecar's words; it sends no Retry-After, but its client obeys one. */
-export const busyReply = (): Reply =>
+const busyReply = (): Reply =>
   errorReply(503, 'Server is busy processing live migration file requests, please try again later', {
     'retry-after': 1,
   });

@@ -1,5 +1,6 @@
 // The roots' listing → a Reply: a stream of lines for lm, one document for a Sidecar. Never answers with less than all of it.
 
+import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { localError, printable } from '../errors.js';
@@ -39,11 +40,14 @@ export function createListings(setup: ListingSetup): Listings {
   function native(only: EntryKey | undefined): Reply {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
     const header = headerLine({ protocol: PROTOCOL_VERSION, ...identity, roots: setup.listRoots(), exclusions });
-    const lines = walkLines({ roots, filters, ...(only !== undefined && { only }) });
+    let found = 0;
+    const lines = walkLines({ roots, filters, ...(only !== undefined && { only }) }, (entries) => {
+      found = entries;
+    });
     return {
       status: 200,
       headers: { 'content-type': LISTING_TYPE },
-      body: keepAlive(beginningWith(header, lines), () => progressLine(0)),
+      body: keepAlive(beginningWith(header, lines), () => progressLine(found)),
     };
   }
 
@@ -77,10 +81,8 @@ async function* beginningWith(header: string, lines: AsyncIterable<Uint8Array>):
   yield* lines;
 }
 
-let spools = 0;
-
 function openSpool(dir: string): number {
-  const path = join(dir, `listing-${process.pid}-${++spools}.json`);
+  const path = join(dir, `listing-${randomUUID()}.json`);
   try {
     const fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);

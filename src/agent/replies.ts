@@ -11,10 +11,10 @@ import type { Authorize } from './auth.js';
 import { createDigests } from './digests-reply.js';
 import { createFetches } from './fetch-reply.js';
 import { fileReply } from './file-reply.js';
-import { busyReply, createGate } from './gate.js';
+import { createGate } from './gate.js';
 import { createListings, type ListingSetup } from './listing-reply.js';
 import { openRequested } from './path-door.js';
-import { andThen, errorReply, guardReply, type Reply } from './reply.js';
+import { errorReply, guardReply, type Reply } from './reply.js';
 import { completionGuard, type StatusSetup, statusReply } from './status-reply.js';
 
 export interface Request {
@@ -37,6 +37,9 @@ export interface Agent {
   close(): Promise<void>;
 }
 
+/** Each costs a thread; nobody who means well needs more at once. */
+const MOST_WALKS = 8;
+
 const METHODS: Record<Route['name'], readonly string[]> = {
   list: ['GET'],
   file: ['GET'],
@@ -50,7 +53,8 @@ export function createAgent(setup: AgentSetup): Agent {
   const { roots, exclusions, authorize, completion } = setup;
   const filters = [{ exclusions, roots: roots.map(({ key, path }) => ({ key, path })) }];
   const excludes = compileFilter(...filters);
-  const gate = createGate(setup.maxConcurrentFileRequests);
+  const fileGate = createGate(setup.maxConcurrentFileRequests);
+  const walkGate = createGate(MOST_WALKS);
   const listings = createListings(setup);
   const fetches = createFetches(roots, filters);
   const digests = createDigests(roots, excludes);
@@ -60,7 +64,7 @@ export function createAgent(setup: AgentSetup): Agent {
       case 'unknown':
         return guardReply(404);
       case 'list':
-        return wantsLines(request) ? listings.native(route.only) : listings.sidecar();
+        return walkGate(() => (wantsLines(request) ? listings.native(route.only) : listings.sidecar()));
       case 'status':
         return statusReply(request.method, setup);
       case 'file':
@@ -72,19 +76,9 @@ export function createAgent(setup: AgentSetup): Agent {
     }
   }
 
-  /** What moves data needs a migration that is not complete, and a place at the gate until its reply has been sent. */
-  async function guarded(reply: () => Reply | Promise<Reply>): Promise<Reply> {
-    const complete = completionGuard(completion);
-    if (complete) return complete;
-    const leave = gate.enter();
-    if (!leave) return busyReply();
-    try {
-      return andThen(await reply(), leave);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-  }
+  /** What moves data needs a migration that is not complete, and a place among the file requests. */
+  const guarded = async (reply: () => Reply | Promise<Reply>): Promise<Reply> =>
+    completionGuard(completion) ?? fileGate(reply);
 
   async function file(route: Extract<Route, { name: 'file' }>, request: Request): Promise<Reply> {
     const opened = openRequested(roots, excludes, route);

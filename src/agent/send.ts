@@ -8,29 +8,31 @@ import type { Reply } from './reply.js';
 /** A client that takes no byte for this long is gone, or means harm. */
 const STALLED_MS = 120_000;
 
+export interface SendOptions {
+  /** Of a HEAD request: everything but the body. */
+  head: boolean;
+  pacer: Pacer;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+  stalledMs?: number;
+}
+
 /**
  * Sends the reply at the pace allowed and returns the bytes of its body. Rejects when they could not all be sent: the connection is
  * broken then, so that no short body looks whole.
  */
-export async function send(
-  reply: Reply,
-  response: ServerResponse,
-  options: { head: boolean; pacer: Pacer; signal: AbortSignal },
-): Promise<number> {
-  const { head, pacer, signal } = options;
+export async function send(reply: Reply, response: ServerResponse, options: SendOptions): Promise<number> {
   let sent = 0;
   try {
     response.writeHead(reply.status, reply.headers);
-    const { body } = reply;
-    if (head || body === undefined) {
-      // nothing
-    } else if (typeof body === 'string') {
+    const body = options.head ? undefined : reply.body;
+    if (typeof body === 'string') {
       response.write(body);
       sent = Buffer.byteLength(body);
-    } else {
-      for await (const chunk of body) sent += await sendChunk(chunk, response, pacer, signal);
+    } else if (body) {
+      for await (const chunk of body) sent += await sendChunk(chunk, response, options);
     }
-    await ended(response, signal);
+    await settled(response, options, (callback) => response.end(callback));
     return sent;
   } catch (error) {
     response.destroy();
@@ -38,31 +40,21 @@ export async function send(
   }
 }
 
-async function sendChunk(
-  chunk: Uint8Array,
-  response: ServerResponse,
-  pacer: Pacer,
-  signal: AbortSignal,
-): Promise<number> {
+async function sendChunk(chunk: Uint8Array, response: ServerResponse, options: SendOptions): Promise<number> {
+  const { pacer, signal } = options;
   for (let at = 0; at < chunk.length; at += pacer.chunkBytes) {
     const piece = chunk.subarray(at, at + pacer.chunkBytes);
     const waitMs = pacer.take(piece.length);
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
-    await written(response, piece, signal);
+    await settled(response, options, (callback) => response.write(piece, callback));
   }
   return chunk.length;
 }
 
 /** Resolves when the kernel has the bytes, so that their buffer may be used again. */
-const written = (response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> =>
-  settled(response, signal, (callback) => response.write(bytes, callback));
-
-const ended = (response: ServerResponse, signal: AbortSignal): Promise<void> =>
-  settled(response, signal, (callback) => response.end(callback));
-
 function settled(
   response: ServerResponse,
-  signal: AbortSignal,
+  { signal, stalledMs = STALLED_MS }: SendOptions,
   begin: (callback: (error?: Error | null) => void) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -76,9 +68,9 @@ function settled(
     const stalled = setTimeout(() => {
       response.destroy();
       finish(new Error('the client stopped reading'));
-    }, STALLED_MS);
-    if (signal.aborted) return finish(signal.reason);
+    }, stalledMs);
+    if (signal.aborted) return gone();
     signal.addEventListener('abort', gone);
-    begin((error) => finish(error));
+    begin(finish);
   });
 }

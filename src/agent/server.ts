@@ -54,6 +54,7 @@ const DEADLINES = {
 };
 const TLS_HANDSHAKE_MS = 10_000;
 const MOST_CONNECTIONS = 1024;
+const MOST_DISCARDED_BYTES = 64 << 20;
 
 /** Throws `usage` for an address that cannot be listened on. */
 export async function startServer(setup: ServerSetup): Promise<RunningServer> {
@@ -78,7 +79,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     let bytes = 0;
     let aborted = false;
     try {
-      response.shouldKeepAlive &&= !draining && message.complete;
+      response.shouldKeepAlive &&= !draining;
       bytes = await send(reply, response, { head: request.isHead, pacer: setup.pacer, signal: gone.signal });
     } catch {
       aborted = true; // told by the log; the connection is broken, which is all a client can be told
@@ -131,16 +132,16 @@ function requestOf(message: IncomingMessage): Request {
   };
 }
 
+/** A body that is too long is read to its end all the same: a client that is still writing would miss the answer. */
 async function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
-  if (Number(message.headers['content-length'] ?? 0) > limit) return undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of message.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
-    if (bytes > limit) return undefined;
-    chunks.push(chunk);
+    if (bytes <= limit) chunks.push(chunk);
+    if (bytes > MOST_DISCARDED_BYTES) break;
   }
-  return Buffer.concat(chunks);
+  return bytes <= limit ? Buffer.concat(chunks) : undefined;
 }
 
 function listen(server: Server, { host, port }: ServerSetup['listen']): Promise<void> {

@@ -26,10 +26,6 @@ export type LiveMigrationStatus = z.infer<typeof LiveMigrationStatus>;
 export const DigestResponse = z.object({ digest: z.string(), digestAlgorithm: z.string() });
 export type DigestResponse = z.infer<typeof DigestResponse>;
 
-/** An error's body. Guards send `status` alone. */
-export const ErrorBody = z.object({ status: z.string(), code: z.int().optional(), message: z.string().optional() });
-export type ErrorBody = z.infer<typeof ErrorBody>;
-
 /** How one file of a /digests request ended; `index` counts the request's files from 0, in its order. */
 export type FileDigest =
   | { index: number; digest: string }

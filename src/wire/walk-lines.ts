@@ -18,15 +18,21 @@ export type WalkRequest = { walk: WalkJob } | { next: true };
 export interface WalkChunk {
   bytes: Uint8Array;
   last: boolean;
+  /** Rows so far, of this chunk and those before it. */
+  entries: number;
 }
 
-/** Block lines and the end line, in chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. */
-export async function* walkLines(job: WalkJob): AsyncGenerator<Uint8Array> {
+/**
+ * Block lines and the end line, in chunks of about 256 KiB; the thread is at most one chunk ahead of its reader.
+ * `told` hears how many entries the walk has found, before each chunk.
+ */
+export async function* walkLines(job: WalkJob, told?: (entries: number) => void): AsyncGenerator<Uint8Array> {
   const thread = createPool<WalkRequest, WalkChunk>(new URL('./walk-thread.js', import.meta.url), 1);
   try {
     let ahead = thread.run({ walk: job });
     for (;;) {
-      const { bytes, last } = await ahead;
+      const { bytes, last, entries } = await ahead;
+      told?.(entries);
       if (!last) {
         ahead = thread.run({ next: true });
         ahead.catch(() => {}); // whoever stops reading early closes the thread, which rejects it

@@ -10,6 +10,7 @@ import type { WalkChunk, WalkRequest } from './walk-lines.js';
 const CHUNK_CHARACTERS = 256 * 1024;
 
 let blocks: Generator<Block, ListingEnd>;
+let entries = 0;
 
 serveJobs<WalkRequest, WalkChunk>((request) => {
   if ('walk' in request) {
@@ -21,11 +22,12 @@ serveJobs<WalkRequest, WalkChunk>((request) => {
     const step = blocks.next();
     text += step.done ? endLine(step.value) : blockLine(step.value);
     if (step.done) return chunkOf(text, true);
+    entries += step.value.rows.length;
   }
   return chunkOf(text, false);
 });
 
 function chunkOf(text: string, last: boolean): WalkChunk {
   const bytes = new TextEncoder().encode(text);
-  return transferring({ bytes, last }, [bytes.buffer as ArrayBuffer]);
+  return transferring({ bytes, last, entries }, [bytes.buffer as ArrayBuffer]);
 }

@@ -1,5 +1,7 @@
 // The routes between two lms, against the running agent.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   linkSync,
@@ -12,12 +14,13 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
 import type { Block } from '../../src/files/entry.js';
-import { createFrameReader, type FetchRequest, writeFetchRequest } from '../../src/wire/frames.js';
+import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { readListing } from '../../src/wire/listing.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
@@ -49,17 +52,17 @@ function partOf(path: string): Part {
   return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
 }
 
-const fetched = (request: FetchRequest): Promise<Answer> =>
-  agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(request) });
+const fetched = (unit: FetchRequest): Promise<Answer> =>
+  agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(unit) });
 
 /** What a fetch brought, part by part: bytes and how they ended, or why there are none. */
-async function fetchParts(request: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
-  const answer = await fetched(request);
+async function fetchParts(unit: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
+  const answer = await fetched(unit);
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/x-lm-frames']);
   expect(answer.headers['content-length']).toBe(`${answer.body.length}`);
   return readFrames(
     answer.body,
-    request.kind === 'range' ? [request.length] : request.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
+    unit.kind === 'range' ? [unit.length] : unit.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
   );
 }
 
@@ -196,6 +199,25 @@ describe('fetch of a bundle', () => {
     expect((await fetchParts(bundle(['data/0/real', [part]])))[0]!.end).toBe('changed');
   });
 
+  test('changed, after all its bytes: a file that is touched while it is read', async () => {
+    writeFileSync(join(data, 'touched'), Buffer.alloc(MAX_BUNDLE_BYTES, 3));
+    const script = `const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let i = 1; ; i++) {
+        require('fs').utimesSync(process.argv[1], i, i);
+        Atomics.wait(pause, 0, 0, 20);
+      }`;
+    const toucher = spawn(process.execPath, ['-e', script, join(data, 'touched')]);
+    try {
+      for (;;) {
+        const [told] = await fetchParts(bundle(['data/0', [partOf('touched')]]));
+        if (told!.end === 'changed' && told!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
+      }
+    } finally {
+      toucher.kill('SIGKILL');
+      await once(toucher, 'close');
+    }
+  });
+
   test('vanished: what is excluded here, whoever knows its inode', async () => {
     const told = await fetchParts(bundle(['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]));
     expect(told).toEqual([{ bytes: Buffer.alloc(0), end: 'vanished' }]);
@@ -223,10 +245,15 @@ describe('fetch of a bundle', () => {
   });
 
   test('413: a body beyond the limit, announced or not', async () => {
-    const body = Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20);
-    expect((await agent.ask(`${P}/fetch`, { method: 'POST', headers: { 'content-length': body.length } })).status).toBe(
-      413,
-    );
+    const length = MAX_REQUEST_BYTES + 1;
+    for (const headers of [{ 'content-length': length }, { 'transfer-encoding': 'chunked' }]) {
+      const sent = request({ port: agent.port, path: `${P}/fetch`, method: 'POST', headers, agent: false });
+      const answered = once(sent, 'response');
+      sent.end(Buffer.alloc(length, 0x20));
+      const [response] = await answered;
+      expect(response.statusCode).toBe(413);
+      response.resume();
+    }
   });
 });
 
