@@ -4,7 +4,6 @@ import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { startMutator } from '../support/mutate.js';
-import { startProxy } from '../support/proxy.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
 
@@ -43,15 +42,14 @@ test.each([
   ['is truncated', (path: string) => truncateSync(path, 1)],
   ['is rewritten at equal size', (path: string) => writeFileSync(path, Buffer.alloc(8 * MIB, 'n'))],
 ])('a file that %s while it is read is never published torn', async (_, change) => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const from = source.write('data', { big: file({ size: 8 * MIB }), small: 's' });
   const to = destination.write('data', {});
   const agent = await source.serve([from, '--limit-rate', '8MiB/s']);
-  const proxy = await startProxy(agent.url, {});
-  defer(() => proxy.stop());
-  const copy = destination.start(['copy', proxy.url, to, '--json', '--threshold', '0.5', '--max-iterations', '3']);
+  const between = await proxy(agent.url, {});
+  const copy = destination.start(['copy', between.url, to, '--json', '--threshold', '0.5', '--max-iterations', '3']);
   await copy.says(/"DOWNLOADING"/);
-  while (proxy.passed() < 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (between.passed() < 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
   change(`${from}/big`);
   const { code, stdout } = await copy.done;
   const summary = jsonLines(stdout).at(-1)!;

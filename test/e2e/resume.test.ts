@@ -4,22 +4,20 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
-import { startProxy } from '../support/proxy.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
 
 const MIB = 1024 * 1024;
 
 test('killed in the middle of a big file, the next copy keeps the ranges that had arrived', async () => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const from = source.write('data', { big: file({ size: 256 * MIB }), small: 's' });
   const to = destination.write('data', {});
   const agent = await source.serve([from]);
-  const proxy = await startProxy(agent.url, { stallAfter: 200 * MIB });
-  defer(() => proxy.stop());
+  const between = await proxy(agent.url, { stallAfter: 200 * MIB });
 
-  const dying = destination.start(['copy', proxy.url, to, '--concurrency', '1']);
-  await proxy.stalled;
+  const dying = destination.start(['copy', between.url, to, '--concurrency', '1']);
+  await between.stalled;
   await pause(300); // what was passed on before the stall may still be on its way to the disk
   dying.kill('SIGKILL');
   expect(await dying.done).toMatchObject({ signal: 'SIGKILL' });
@@ -36,14 +34,13 @@ test('killed in the middle of a big file, the next copy keeps the ranges that ha
 }, 120_000);
 
 test('what arrived of a file that has changed since is not kept', async () => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const from = source.write('data', { big: file({ size: 256 * MIB, seed: 1 }) });
   const to = destination.write('data', {});
   const agent = await source.serve([from]);
-  const proxy = await startProxy(agent.url, { stallAfter: 200 * MIB });
-  defer(() => proxy.stop());
-  const dying = destination.start(['copy', proxy.url, to, '--concurrency', '1']);
-  await proxy.stalled;
+  const between = await proxy(agent.url, { stallAfter: 200 * MIB });
+  const dying = destination.start(['copy', between.url, to, '--concurrency', '1']);
+  await between.stalled;
   dying.kill('SIGKILL');
   await dying.done;
 

@@ -2,7 +2,6 @@
 
 import { execFileSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
-import { startProxy } from '../support/proxy.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file, readTree, type Snapshot } from '../support/tree.js';
 
@@ -18,7 +17,7 @@ const asSidecarTells = (tree: Snapshot): Record<string, object> =>
   );
 
 test('copy, an incremental copy and both verifications through the routes of a Sidecar', async () => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const from = source.write('data', {
     ks: dir({
       't-0a1b': dir({
@@ -32,10 +31,9 @@ test('copy, an incremental copy and both verifications through the routes of a S
   });
   const to = destination.write('data', {});
   const agent = await source.serve([from]);
-  const proxy = await startProxy(agent.url, { asSidecar: true });
-  defer(() => proxy.stop());
+  const between = await proxy(agent.url, { asSidecar: true });
 
-  expect(await destination.lm(['copy', proxy.url, to, '--threshold', '0.95'])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['copy', between.url, to, '--threshold', '0.95'])).toMatchObject({ code: 0 });
   execFileSync('sh', ['-ec', 'cd "$0/ks/t-0a1b"; rm f0; echo longer > f1; echo new > new', from]);
   expect(await destination.lm(['copy', '--threshold', '1.0'])).toMatchObject({ code: 0 });
   expect(asSidecarTells(await readTree(to))).toEqual(asSidecarTells(await readTree(from)));
@@ -44,24 +42,22 @@ test('copy, an incremental copy and both verifications through the routes of a S
 }, 120_000);
 
 test('a digest a Sidecar does not know is refused, not guessed', async () => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const agent = await source.serve([source.write('data', { a: 'a' })]);
-  const proxy = await startProxy(agent.url, { asSidecar: true });
-  defer(() => proxy.stop());
-  expect(await destination.lm(['copy', proxy.url, destination.write('data', {})])).toMatchObject({ code: 0 });
+  const between = await proxy(agent.url, { asSidecar: true });
+  expect(await destination.lm(['copy', between.url, destination.write('data', {})])).toMatchObject({ code: 0 });
   const { code, stderr } = await destination.lm(['verify', '--algo', 'xxhash64']);
   expect([2, 7]).toContain(code);
   expect(stderr).toMatch(/xxhash64/);
 });
 
 test('an empty listing of a Sidecar never empties the destination', async () => {
-  const { source, destination, defer } = sandbox();
+  const { source, destination, proxy } = sandbox();
   const from = source.write('data', { a: 'a', b: 'b' });
   const to = destination.write('data', {});
   const agent = await source.serve([from]);
-  const proxy = await startProxy(agent.url, { asSidecar: true });
-  defer(() => proxy.stop());
-  expect(await destination.lm(['copy', proxy.url, to])).toMatchObject({ code: 0 });
+  const between = await proxy(agent.url, { asSidecar: true });
+  expect(await destination.lm(['copy', between.url, to])).toMatchObject({ code: 0 });
   const before = await readTree(to);
   execFileSync('sh', ['-c', 'rm "$0"/*', from]);
   expect(await destination.lm(['copy', '--max-delete', '100%'])).toMatchObject({ code: 6 });

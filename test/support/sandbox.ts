@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 import { type Agent, type Finished, type LmOptions, type Running, startAgent, startLm } from './lm.js';
+import { type Proxy, type ProxyOptions, startProxy } from './proxy.js';
 import { removeTree, type Tree, writeTree } from './tree.js';
 
 export interface Host {
@@ -24,6 +25,8 @@ export interface Sandbox {
   source: Host;
   destination: Host;
   host(name: string): Host;
+  /** A bad network in front of `target`. */
+  proxy(target: string, options?: ProxyOptions): Promise<Proxy>;
   /** Run when the test is over, last come first. */
   defer(cleanup: () => unknown): void;
 }
@@ -40,7 +43,12 @@ export function sandbox(): Sandbox {
   cleanups.push(() => removeTree(dir));
   const defer = (cleanup: () => unknown) => void cleanups.push(cleanup);
   const host = (name: string) => makeHost(join(dir, name), defer);
-  return { dir, source: host('source'), destination: host('destination'), host, defer };
+  const proxy: Sandbox['proxy'] = async (target, options = {}) => {
+    const started = await startProxy(target, options);
+    defer(() => started.stop());
+    return started;
+  };
+  return { dir, source: host('source'), destination: host('destination'), host, proxy, defer };
 }
 
 function makeHost(dir: string, defer: Sandbox['defer']): Host {
