@@ -273,7 +273,7 @@ describe('completion', () => {
     expect(await state()).toEqual({ state: 'NOT_COMPLETED', endTime: null });
     await source.lm(['complete']);
     expect(await state()).toMatchObject({ state: 'COMPLETED', endTime: expect.any(Number) });
-    expect((await destination.lm(['status'])).stdout).toMatch(/complete since/);
+    expect((await destination.lm(['status'])).stdout).toMatch(/COMPLETED since/);
   });
 });
 

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { startMutator } from '../support/mutate.js';
 import { sandbox } from '../support/sandbox.js';
-import { file, readTree } from '../support/tree.js';
+import { dir, file, readTree } from '../support/tree.js';
 
 const MIB = 1024 * 1024;
 
@@ -13,13 +13,11 @@ test.each([1, 2, 3])(
   'at 0.95 while it changes, at 1.0 once it stands still: nothing is lost (seed %d)',
   async (seed) => {
     const { source, destination, defer } = sandbox();
-    const from = source.write(
-      'data',
-      Object.fromEntries([1, 2, 3].map((i) => [`still${i}`, file({ size: 24 * MIB, seed: i })])),
-    );
+    const still = Array.from({ length: 1_000 }, (_, i) => [`still${i}`, file({ size: i * 100 })]);
+    const from = source.write('data', { big: file({ size: 64 * MIB }), still: dir(Object.fromEntries(still)) });
     const to = destination.write('data', {});
     const agent = await source.serve([from]);
-    const mutator = startMutator(`${from}/busy`, { seed, everyMs: 1 });
+    const mutator = startMutator(`${from}/busy`, { seed, everyMs: 5 });
     defer(() => mutator.stop());
     await mutator.reaches(300);
 
@@ -36,20 +34,22 @@ test.each([1, 2, 3])(
   120_000,
 );
 
-/** Passed on piece by piece, so that there is a middle of the file for the change to fall into. */
+/** Too big for a bundle and slow enough that there is a middle for the change to fall into. */
+const BIG = 48 * MIB;
+
 test.each([
   ['grows', (path: string) => appendFileSync(path, 'more')],
   ['is truncated', (path: string) => truncateSync(path, 1)],
-  ['is rewritten at equal size', (path: string) => writeFileSync(path, Buffer.alloc(8 * MIB, 'n'))],
+  ['is rewritten at equal size', (path: string) => writeFileSync(path, Buffer.alloc(BIG, 'n'))],
 ])('a file that %s while it is read is never published torn', async (_, change) => {
   const { source, destination, proxy } = sandbox();
-  const from = source.write('data', { big: file({ size: 8 * MIB }), small: 's' });
+  const from = source.write('data', { big: file({ size: BIG }), small: 's' });
   const to = destination.write('data', {});
-  const agent = await source.serve([from, '--limit-rate', '8MiB/s']);
+  const agent = await source.serve([from, '--limit-rate', '16MiB/s']);
   const between = await proxy(agent.url, {});
-  const copy = destination.start(['copy', between.url, to, '--json', '--threshold', '0.5', '--max-iterations', '3']);
+  const copy = destination.start(['copy', between.url, to, '--json', '--threshold', '0.9', '--max-iterations', '3']);
   await copy.says(/"DOWNLOADING"/);
-  while (between.passed() < 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (between.passed() < 8 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
   change(`${from}/big`);
   const { code, stdout } = await copy.done;
   const summary = jsonLines(stdout).at(-1)!;

@@ -17,7 +17,7 @@ export interface ProxyOptions {
   asSidecar?: boolean;
 }
 
-export interface Proxy {
+export interface BadNetwork {
   url: string;
   /** Bytes of answers passed on so far. */
   passed(): number;
@@ -28,7 +28,7 @@ export interface Proxy {
   stop(): Promise<void>;
 }
 
-export async function startProxy(target: string, options: ProxyOptions = {}): Promise<Proxy> {
+export async function startProxy(target: string, options: ProxyOptions = {}): Promise<BadNetwork> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const answers = new Answers(options);

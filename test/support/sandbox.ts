@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 import { type Agent, type Finished, type LmOptions, type Running, startAgent, startLm } from './lm.js';
-import { type Proxy, type ProxyOptions, startProxy } from './proxy.js';
+import { type BadNetwork, type ProxyOptions, startProxy } from './proxy.js';
 import { removeTree, type Tree, writeTree } from './tree.js';
 
 export interface Host {
@@ -26,7 +26,7 @@ export interface Sandbox {
   destination: Host;
   host(name: string): Host;
   /** A bad network in front of `target`. */
-  proxy(target: string, options?: ProxyOptions): Promise<Proxy>;
+  proxy(target: string, options?: ProxyOptions): Promise<BadNetwork>;
   /** Run when the test is over, last come first. */
   defer(cleanup: () => unknown): void;
 }
