@@ -197,6 +197,7 @@ function tellProgress(plan: Plan, iteration: Iteration, { lanes, emit }: Transfe
       doing: 'download',
       bytesDone: Math.min(download.bytes, bytesDone + iteration.bytesReused),
       bytesTotal: download.bytes,
+      bytesReused: iteration.bytesReused,
       filesDone: directories + filesDone,
       filesTotal: download.entries,
     });
