@@ -1,6 +1,6 @@
 // The table of exit codes: what a script may act on. A code exists only if a script would act differently on it.
 
-import type { ErrorCode } from './errors.js';
+import { type ErrorCode, LmError } from './errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -18,6 +18,9 @@ export const EXIT = {
 } as const satisfies Record<ErrorCode, number> & Record<string, number>;
 
 export type ExitName = keyof typeof EXIT;
+
+/** What is thrown and is no LmError is a bug. */
+export const exitCodeOf = (error: unknown): number => (error instanceof LmError ? EXIT[error.code] : EXIT.bug);
 
 /** One line a code, as every `--help` prints those its command can give. */
 export const EXIT_MEANING: Record<ExitName, string> = {

@@ -44,26 +44,24 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     ]);
     const stated = await readStated(invocation, io.env, io.cwd);
     telling.json = pick(stated.layers, 'json');
-    const module = await load(invocation.command);
-    return await module.run(stated, io);
+    const command = await COMMAND_MODULES[invocation.command]();
+    return await command.run(stated, io);
   } catch (error) {
     return tell(whyStopped(error, io.signal), telling, io);
   }
 }
 
-const MODULES: Record<CommandName, string> = {
-  serve: './commands/serve.js',
-  copy: './commands/copy.js',
-  verify: './commands/verify.js',
-  complete: './commands/complete.js',
-  reset: './commands/reset.js',
-  status: './commands/status.js',
-  'config show': './commands/config.js',
-  demo: './commands/demo.js',
-};
-
 /** Only the command that was asked for is loaded, with all it needs. */
-const load = (command: CommandName): Promise<CommandModule> => import(MODULES[command]);
+const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
+  serve: () => import('./commands/serve.js'),
+  copy: () => import('./commands/copy.js'),
+  verify: () => import('./commands/verify.js'),
+  complete: () => import('./commands/complete.js'),
+  reset: () => import('./commands/reset.js'),
+  status: () => import('./commands/status.js'),
+  'config show': () => import('./commands/config.js'),
+  demo: () => import('./commands/demo.js'),
+};
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;

@@ -4,7 +4,7 @@ import type { Emit } from '../events.js';
 import type { CopyReport } from '../report.js';
 import { bootId } from '../state/host.js';
 import type { Instance } from '../state/instance.js';
-import { type Journal, openJournal } from '../state/journal.js';
+import { appendLast, type Journal, openJournal } from '../state/journal.js';
 import { recordLastCopy } from '../state/last-run.js';
 
 export interface CopyRecord {
@@ -14,7 +14,7 @@ export interface CopyRecord {
   begin(): void;
   listen: Emit;
   end(exitCode: number, message: string, report: CopyReport): void;
-  /** Never throws: a journal that cannot take this line either must not hide why the run ended. */
+  /** Never throws. */
   fail(exitCode: number): void;
   close(): void;
 }
@@ -38,9 +38,7 @@ export function openCopyRecord({ dir }: Instance, run: string, source: string, d
       if (journal) recordLastCopy(dir, { endedMs: Date.now(), exitCode, message, report });
     },
     fail(exitCode) {
-      try {
-        if (begun) journal?.append({ type: 'copy-ended', run, exitCode });
-      } catch {}
+      if (journal && begun) appendLast(journal, { type: 'copy-ended', run, exitCode });
     },
     close: () => journal?.close(),
   };

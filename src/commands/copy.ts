@@ -4,15 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { geteuid, umask } from 'node:process';
-import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { EXIT } from '../exit-codes.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { ready } from '../files/digest.js';
 import type { Io } from '../io.js';
+import { connectSource } from '../pull/connect-source.js';
 import { type CopyEnd, copy } from '../pull/copy.js';
 import { Disk, type DiskOptions } from '../pull/disk.js';
 import { createLanes } from '../pull/lanes.js';
-import { connectSource, type Source } from '../pull/source.js';
+import type { Source } from '../pull/source.js';
 import { formatShare } from '../render/quantities.js';
 import { createRenderer } from '../render/renderer.js';
 import type { CopyReport } from '../report.js';
@@ -67,7 +67,7 @@ async function copyUnderLock(destination: Destination<'copy'>, tell: Emit, io: I
     emit({ type: 'copy-ended', report, exitCode, message });
     return exitCode;
   } catch (error) {
-    record.fail(error instanceof LmError ? EXIT[error.code] : EXIT.bug);
+    record.fail(exitCodeOf(error));
     throw error;
   } finally {
     record.close();

@@ -68,7 +68,7 @@ export async function createRoots(absent: Roots): Promise<void> {
 }
 
 /** The source's address with all secrets read: what undici and the lanes are given. */
-export function addressOf({ url, tokenFile, tls }: FromSource): SourceAddress {
+export function addressOf({ url, tokenFile, tls }: Pick<FromSource, 'url' | 'tokenFile' | 'tls'>): SourceAddress {
   return {
     url: url.origin,
     token: tokenFile && readToken(tokenFile),

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { LmError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
-import { connectSource } from '../pull/source.js';
+import { connectSource } from '../pull/connect-source.js';
 import { createRenderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
-import { readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { Stated } from '../settings/stated.js';
 import type { StatusSettings } from '../settings.js';
 import { readCompletion } from '../state/completion.js';
@@ -17,6 +16,7 @@ import { readJournal } from '../state/journal.js';
 import { readLastCopy, readLastVerify } from '../state/last-run.js';
 import { lockHolder } from '../state/lock.js';
 import { readRemembered } from '../state/remembered.js';
+import { addressOf } from './destination.js';
 import { type MigrationStatus, type SourceStatus, statusLines } from './status-text.js';
 import { theseMigrations } from './this-migration.js';
 
@@ -62,7 +62,7 @@ async function askSource(settings: StatusSettings, url: URL, signal: AbortSignal
   let lastReason = 'no answer';
   try {
     const source = await connectSource({
-      ...connectionOf(settings, url),
+      ...addressOf({ ...settings, url }),
       roots: [],
       spool: tmpdir(),
       emit: (event) => {
@@ -76,14 +76,4 @@ async function askSource(settings: StatusSettings, url: URL, signal: AbortSignal
     signal.throwIfAborted();
     return { url: url.origin, error: error instanceof LmError ? error.message : lastReason };
   }
-}
-
-function connectionOf({ tokenFile, tls }: StatusSettings, url: URL) {
-  return {
-    url: url.origin,
-    token: tokenFile && readToken(tokenFile),
-    caCert: tls.caCert && readCertificates(tls.caCert),
-    clientCert: tls.clientCert && readCertificates(tls.clientCert),
-    clientKey: tls.clientKey && readSecret(tls.clientKey),
-  };
 }

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import { EXIT } from '../exit-codes.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ListingHeader } from '../files/entry.js';
 import type { Io } from '../io.js';
-import { connectSource, type Source } from '../pull/source.js';
+import { connectSource } from '../pull/connect-source.js';
+import type { Source } from '../pull/source.js';
 import { PROBLEMS, type Verified, verify } from '../pull/verify.js';
 import { createRenderer } from '../render/renderer.js';
 import { createReportFile } from '../render/report-file.js';
@@ -19,7 +20,7 @@ import { refuseIfComplete } from '../state/completion.js';
 import { bootId } from '../state/host.js';
 import { compareDestinations, compareSources, sourceIdentity } from '../state/identity.js';
 import { destinationRoots, readIdentities } from '../state/identity-file.js';
-import { type Journal, openJournal } from '../state/journal.js';
+import { appendLast, openJournal } from '../state/journal.js';
 import { recordLastVerify } from '../state/last-run.js';
 import { acquireLock } from '../state/lock.js';
 import { concurrencyAt } from './concurrency.js';
@@ -74,20 +75,13 @@ async function verifyUnderLock(destination: Destination<'verify'>, tell: Emit, i
     recordLastVerify(instance.dir, { endedMs: Date.now(), exitCode, message, report });
     return exitCode;
   } catch (error) {
-    endInJournal(journal, run, error, io.signal);
+    const state = io.signal.aborted ? 'CANCELLED' : 'FAILED';
+    appendLast(journal, { type: 'verify-ended', run, state, exitCode: exitCodeOf(error) });
     throw error;
   } finally {
     file?.close();
     journal.close();
   }
-}
-
-/** A journal that cannot take this line either must not hide why the run ended. */
-function endInJournal(journal: Journal, run: string, error: unknown, signal: AbortSignal): void {
-  const exitCode = error instanceof LmError ? EXIT[error.code] : EXIT.bug;
-  try {
-    journal.append({ type: 'verify-ended', run, state: signal.aborted ? 'CANCELLED' : 'FAILED', exitCode });
-  } catch {}
 }
 
 async function verifyFrom(

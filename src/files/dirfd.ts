@@ -1,6 +1,7 @@
 // Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root.
 
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { platform } from 'node:process';
 import { type EntryKey, parentOf, rootOf } from './entry.js';
 import { pathOf, type Roots } from './roots.js';
 
@@ -11,7 +12,7 @@ export interface DirHandle {
 }
 
 /** Linux resolves /proc/self/fd/N to the open directory itself; elsewhere the real path is checked instead. */
-const HAS_PROC_FD = process.platform === 'linux';
+const HAS_PROC_FD = platform === 'linux';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 

@@ -1,17 +1,14 @@
 // The other side as seen from here: an lm agent or a Sidecar, one shape. Judges nothing it is told and writes no data.
 
-import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { DigestAlgorithm } from '../files/digest.js';
 import type { FileTrouble, ListedFile } from '../files/digest-files.js';
 import type { EntryKey, Listing } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { LiveMigrationStatus, parseAs } from '../wire/messages.js';
-import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, STATUS } from '../wire/routes.js';
-import { type Answer, createHttpClient, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
-import { lmSource } from './lm-source.js';
+import { STATUS } from '../wire/routes.js';
+import { type Answer, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
-import { sidecarSource } from './sidecar-source.js';
 
 export interface SourceOptions extends SourceAddress {
   /** The destination's: a Sidecar does not tell its own. */
@@ -51,33 +48,6 @@ export interface SourceParts extends SourceOptions {
 }
 
 const STATUS_SILENCE_MS = 30_000;
-
-/** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
-export async function connectSource(options: SourceOptions): Promise<Source> {
-  const client = createHttpClient(options);
-  try {
-    const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
-    const cap = Number(answer.header(MAX_REQUESTS_HEADER));
-    const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
-    const parts = { ...options, client, firstStatus, maxConcurrentFileRequests };
-    return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
-}
-
-function isAgent(answer: Answer, origin: string): boolean {
-  const version = answer.header(AGENT_HEADER);
-  if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
-  throw new LmError(
-    'protocol',
-    `${origin} speaks version ${version} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
-    {
-      hint: 'run the same version of lm on both hosts',
-    },
-  );
-}
 
 /** How the requests of one source are tried again; `what` is the request as people know it. */
 export const retrying = (

@@ -71,6 +71,13 @@ export function openJournal(dir: string, freshBytes = FRESH_BYTES): Journal {
   };
 }
 
+/** How a run failed. A journal that cannot take this line either must not hide why it did. */
+export function appendLast(journal: Journal, record: JournalRecord): void {
+  try {
+    journal.append(record);
+  } catch {}
+}
+
 /** Were one of these lost in a crash, an older one would be believed. */
 const TRUSTED: ReadonlySet<JournalRecord['type']> = new Set([
   'run-started',

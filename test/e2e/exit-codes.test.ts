@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { startMutator } from '../support/mutate.js';
-import type { ProxyOptions } from '../support/proxy.js';
+import { type ProxyOptions, startProxy } from '../support/proxy.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, type Tree } from '../support/tree.js';
 
@@ -30,7 +30,7 @@ describe('2, usage or settings: one line that names the key, what it got and wha
     [['copy', 'http://127.0.0.1:1', '--max-delete', '101%'], /max-delete.*101%/],
     [['copy', 'not a url', 'data'], /not a url/],
     [['copy', 'http://127.0.0.1:1', '--root', 'logs=data'], /logs/],
-    [['copy'], /source/],
+    [['copy'], /url/i],
     [['verify', '--algo', 'sha256'], /algo.*sha256.*xxhash32/],
     [['serve', 'data', '--listen', '0.0.0.0:0'], /0\.0\.0\.0.*token/s],
     [['serve', 'data', '--listen', '[::]:0'], /token/],
@@ -64,11 +64,11 @@ describe('2, usage or settings: one line that names the key, what it got and wha
 describe('3, below the threshold', () => {
   test('passes used up, the work kept', async () => {
     const { from, to, agent, destination, defer } = await pair({ still: file({ size: 2 * MIB }) });
-    const mutator = startMutator(`${from}/busy`, { everyMs: 1, maxBytes: MIB });
+    const mutator = startMutator(`${from}/busy`, { everyMs: 1 });
     defer(() => mutator.stop());
     await mutator.reaches(200);
-    const args = ['copy', agent.url, to, '--threshold', '0.9999', '--max-iterations', '1', '--max-delete', '100%'];
-    const result = await destination.lm(args);
+    const args = ['--threshold', '0.9999', '--max-iterations', '1', '--max-delete', '100%']; // most of this tree comes and goes
+    const result = await destination.lm(['copy', agent.url, to, ...args]);
     expect(result).toMatchObject({ code: 3 });
     expect(result.stdout).toMatch(/^next: lm copy again/m);
     expect(execFileSync('ls', [to]).toString()).toContain('still');
@@ -88,14 +88,15 @@ describe('5, the source cannot be reached', () => {
     const { code, stderr } = await destination.lm(['copy', agent.url, to]);
     expect(code).toBe(5);
     expect(stderr).toContain(new URL(agent.url).host);
-    expect(stderr).toMatch(/connection refused/);
+    expect(stderr).toContain('ECONNREFUSED');
   });
 
   test('a cut connection is tried again and costs nothing', async () => {
-    const { to, agent, destination, from, proxy } = await pair({ big: file({ size: 16 * MIB }) });
-    const between = await proxy(agent.url, { cutAfter: 4 * MIB });
-    expect(await destination.lm(['copy', between.url, to])).toMatchObject({ code: 0 });
+    const { to, agent, destination, from } = await pair({ big: file({ size: 16 * MIB }) });
+    const proxy = await startProxy(agent.url, { cutAfter: 4 * MIB });
+    expect(await destination.lm(['copy', proxy.url, to])).toMatchObject({ code: 0 });
     execFileSync('diff', ['-r', from, to]);
+    await proxy.stop();
   });
 });
 
@@ -116,17 +117,19 @@ describe('7, authentication, TLS or protocol', () => {
   });
 
   test('something else answers', async () => {
-    const { to, agent, destination, proxy } = await pair({ a: file({ size: MIB }) });
-    const between = await proxy(agent.url, { flipAt: 0 }); // "HTTP/1.1" becomes "ITTP/1.1"
-    expect([5, 7]).toContain((await destination.lm(['copy', between.url, to])).code);
+    const { to, agent, destination } = await pair({ a: file({ size: MIB }) });
+    const proxy = await startProxy(agent.url, { flipAt: 0 }); // "HTTP/1.1" becomes "ITTP/1.1"
+    expect([5, 7]).toContain((await destination.lm(['copy', proxy.url, to])).code);
+    await proxy.stop();
   });
 
   test('a bit flipped on the way never reaches a final name', async () => {
-    const { from, to, agent, destination, proxy } = await pair({ big: file({ size: 8 * MIB }) });
-    const between = await proxy(agent.url, { flipAt: 4 * MIB });
-    const { code } = await destination.lm(['copy', between.url, to]);
+    const { from, to, agent, destination } = await pair({ big: file({ size: 8 * MIB }) });
+    const proxy = await startProxy(agent.url, { flipAt: 4 * MIB });
+    const { code } = await destination.lm(['copy', proxy.url, to]);
     if (code === 0) execFileSync('diff', ['-r', from, to]);
     else expect(execFileSync('ls', [to]).toString()).not.toContain('big');
+    await proxy.stop();
   });
 });
 
@@ -174,9 +177,10 @@ describe('while another copy is under way', () => {
   /** A copy that hangs in the middle of a file. */
   async function hanging(options: ProxyOptions = { stallAfter: 2 * MIB }) {
     const all = await pair({ big: file({ size: 16 * MIB }) });
-    const between = await all.proxy(all.agent.url, options);
-    const running = all.destination.start(['copy', between.url, all.to]);
-    await between.stalled;
+    const proxy = await startProxy(all.agent.url, options);
+    all.defer(() => proxy.stop());
+    const running = all.destination.start(['copy', proxy.url, all.to]);
+    await proxy.stalled;
     return { ...all, running };
   }
 

@@ -9,8 +9,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
 import type { ListedFile } from '../../src/files/digest-files.js';
+import { connectSource } from '../../src/pull/connect-source.js';
 import { RETRY_POLICY } from '../../src/pull/retry.js';
-import { connectSource, type Source, type SourceDigest } from '../../src/pull/source.js';
+import type { Source, SourceDigest } from '../../src/pull/source.js';
 
 const spool = mkdtempSync(join(tmpdir(), 'lm-source-'));
 afterAll(() => rmSync(spool, { recursive: true }));

@@ -37,9 +37,9 @@ afterEach(async () => {
   for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
 });
 
-/** One per test; cleaned up after it. */
-export function sandbox(): Sandbox {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'lm-test-')));
+/** One per test, in `parent`; cleaned up after it. */
+export function sandbox(parent = tmpdir()): Sandbox {
+  const dir = realpathSync(mkdtempSync(join(parent, 'lm-test-')));
   cleanups.push(() => removeTree(dir));
   const defer = (cleanup: () => unknown) => void cleanups.push(cleanup);
   const host = (name: string) => makeHost(join(dir, name), defer);

@@ -1,0 +1,35 @@
+// Asks who is at the other end, and returns the source it turns out to be. Asks once; what it is asked afterwards is the source's.
+
+import { LmError } from '../errors.js';
+import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER } from '../wire/routes.js';
+import { type Answer, createHttpClient } from './http-client.js';
+import { lmSource } from './lm-source.js';
+import { sidecarSource } from './sidecar-source.js';
+import { askStatus, type Source, type SourceOptions } from './source.js';
+
+/** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
+export async function connectSource(options: SourceOptions): Promise<Source> {
+  const client = createHttpClient(options);
+  try {
+    const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
+    const cap = Number(answer.header(MAX_REQUESTS_HEADER));
+    const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
+    const parts = { ...options, client, firstStatus, maxConcurrentFileRequests };
+    return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+}
+
+function isAgent(answer: Answer, origin: string): boolean {
+  const version = answer.header(AGENT_HEADER);
+  if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
+  throw new LmError(
+    'protocol',
+    `${origin} speaks version ${version} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
+    {
+      hint: 'run the same version of lm on both hosts',
+    },
+  );
+}

@@ -1,0 +1,141 @@
+// The house plan, read from the imports of src: who may know whom, and which file alone knows a library.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+
+/** Each layer, from the top, and the layers it may import beside its own. `leaf`: nouns that anyone above `files` may use. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  main: ['cli', 'commands', 'settings', 'leaf', 'errors'],
+  cli: ['settings', 'leaf', 'errors'],
+  commands: ['pull', 'agent', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  pull: ['wire', 'files', 'leaf', 'errors'],
+  agent: ['wire', 'files', 'leaf', 'errors'],
+  state: ['files', 'leaf', 'errors'],
+  render: ['files', 'leaf', 'errors'],
+  settings: ['files', 'leaf', 'errors'],
+  wire: ['files', 'errors'],
+  leaf: ['files', 'errors'],
+  files: ['errors'],
+  errors: [],
+};
+
+/** The layer of a file that stands at the top of src; of every other it is the directory. */
+const TOP: Record<string, string> = {
+  'main.ts': 'main',
+  'cli.ts': 'cli',
+  'command-table.ts': 'cli',
+  'help.ts': 'cli',
+  'settings.ts': 'settings',
+  'errors.ts': 'errors',
+  'events.ts': 'leaf',
+  'report.ts': 'leaf',
+  'exit-codes.ts': 'leaf',
+  'io.ts': 'leaf',
+  'last-error.ts': 'leaf',
+};
+
+const FENCES: Record<string, readonly string[]> = {
+  commander: ['cli.ts', 'help.ts'],
+  undici: ['pull/http-client.ts'],
+  'p-queue': ['pull/transfer.ts', 'pull/verify.ts'],
+  'hash-wasm': ['files/digest.ts'],
+  micromatch: ['files/java-glob.ts'],
+  chalk: ['render/text.ts'],
+  'cli-progress': ['render/text.ts'],
+  yaml: ['settings/yaml.ts'],
+  zod: [
+    ...['settings/cassandra-yaml.ts', 'settings/file.ts', 'wire/listing.ts', 'wire/messages.ts'],
+    ...filesOf('state'),
+  ],
+  'node:process': [
+    // What is asked of the kernel, never the arguments, the environment or the way out: those are main's.
+    ...['commands/copy.ts', 'commands/copy-steps.ts', 'commands/verify.ts'], // geteuid, umask
+    ...['pull/guard-pre-check.ts', 'state/lock.ts', 'wire/rate.ts', 'files/dirfd.ts'], // kill, pid, hrtime, platform
+  ],
+};
+
+function filesOf(dir: string): string[] {
+  return readdirSync(join(SRC, dir), { recursive: true, encoding: 'utf8' })
+    .map((name) => normalize(join(dir, name)))
+    .filter((name) => name.endsWith('.ts'));
+}
+
+const FILES = filesOf('.').map((path) => ({ path, text: readFileSync(join(SRC, path), 'utf8') }));
+
+const IMPORT =
+  /^(?:import|export)(?<type>\stype)?\s(?:[^;'"]*?\sfrom\s)?'(?<name>[^']+)'|\bimport\('(?<lazy>[^']+)'\)/gm;
+
+const IMPORTS = FILES.flatMap(({ path, text }) =>
+  [...text.matchAll(IMPORT)].map((match) => {
+    const { type, name = '', lazy = name } = match.groups!;
+    return {
+      path,
+      erased: type !== undefined,
+      name: lazy.startsWith('.') ? `./${normalize(join(dirname(path), lazy)).replace(/\.js$/, '.ts')}` : lazy,
+    };
+  }),
+);
+
+/** What is imported for more than its types, which are gone when the program runs. */
+const valuesOf = (from: string): string[] =>
+  IMPORTS.filter(({ path, erased }) => path === from && !erased).map(({ name }) => name);
+
+function layerOf(path: string): string {
+  const [first, ...rest] = path.split('/');
+  return rest.length > 0 ? first! : (TOP[first!] ?? `no layer for ${path}`);
+}
+
+test('the imports are read at all', () => {
+  expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './cli.ts', erased: false });
+  expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './io.ts', erased: true });
+  expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './commands/serve.ts', erased: false });
+  expect(IMPORTS).toContainEqual({ path: 'pull/http-client.ts', name: 'undici', erased: false });
+});
+
+test('every file begins with its header', () => {
+  expect(FILES.filter(({ text }) => !/^\/\/ \S/.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test('imports point down only, and pull, agent, state and render do not know one another', () => {
+  const up = IMPORTS.filter(({ name }) => name.startsWith('./'))
+    .map(({ path, name }) => ({ from: layerOf(path), to: layerOf(name.slice(2)), path, name }))
+    .filter(({ from, to }) => from !== to && !MAY_IMPORT[from]?.includes(to))
+    .map(({ path, name }) => `${path} imports ${name.slice(2)}`);
+  expect(up).toEqual([]);
+});
+
+test('no two files import each other, by whatever detour', () => {
+  const imported = new Map(FILES.map(({ path }) => [path, valuesOf(path)]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, way: string[]): void => {
+    if (way.includes(path)) cycles.push([...way.slice(way.indexOf(path)), path].join(' → '));
+    if (done.has(path) || way.includes(path)) return;
+    for (const name of imported.get(path) ?? []) if (name.startsWith('./')) visit(name.slice(2), [...way, path]);
+    done.add(path);
+  };
+  for (const { path } of FILES) visit(path, []);
+  expect(cycles).toEqual([]);
+});
+
+describe('a library is known to its own files alone', () => {
+  test.each(Object.entries(FENCES))('%s', (library, files) => {
+    const outside = IMPORTS.filter(({ path, name }) => name === library && !files.includes(path));
+    expect(outside).toEqual([]);
+  });
+
+  test('and there is none beside them', () => {
+    const known = (name: string) => name.startsWith('./') || name.startsWith('node:') || name in FENCES;
+    expect(IMPORTS.filter(({ name }) => !known(name))).toEqual([]);
+  });
+
+  test('the global process is main’s', () => {
+    const code = (text: string) => text.replaceAll(/\/\/.*$|\/\*[\s\S]*?\*\/|'[^'\n]*'|`[^`]*`/gm, '');
+    const users = FILES.filter(({ text }) => /\bprocess\.\w/.test(code(text))).map(({ path }) => path);
+    expect(users).toEqual(['main.ts']);
+  });
+});
