@@ -12,4 +12,6 @@ export default {
     ],
   },
   testTimeout: 60_000,
+  // The end-to-end tests mostly wait for processes of their own: with one worker, which is what two cores get, most time is idle.
+  maxWorkers: 2,
 };

@@ -39,7 +39,7 @@ describe('copy', () => {
   test('without a source, or a directory, it says what to type', async () => {
     expect(await refused('copy', { dir: '/d' })).toEqual({
       code: 'usage',
-      message: 'no source is given',
+      message: 'no source URL is given',
       hint: 'lm copy http://SOURCE:9043 /srv/data; what the first copy is told is remembered',
     });
     expect(await refused('copy', { flags: { url: 'http://s:1' } })).toMatchObject({
