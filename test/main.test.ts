@@ -21,7 +21,7 @@ describe('signals', () => {
     await running.says(/ready/);
     running.kill(signal);
     const { stdout, stderr, ...end } = await running.done;
-    expect(end).toEqual({ code, signal: null });
+    expect(end).toMatchObject({ code, signal: null });
     expect(stdout).toBe('ready\ntidied\n');
     expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again: it goes on from here\n`);
   });
