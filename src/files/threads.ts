@@ -44,7 +44,8 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
       else job?.resolve(answer.value as Result);
     });
     const fail = (error: unknown): void => {
-      threads.splice(threads.indexOf(thread), 1);
+      const at = threads.indexOf(thread);
+      if (at >= 0) threads.splice(at, 1); // an error is followed by an exit
       for (const job of thread.waiting.values()) job.reject(error);
       thread.waiting.clear();
     };
