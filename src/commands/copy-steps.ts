@@ -4,12 +4,13 @@ import { cpus } from 'node:os';
 import { geteuid } from 'node:process';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { DirType, Listing } from '../files/entry.js';
+import { type DirType, type Listing, parentOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { checkDigests } from '../pull/check.js';
 import { allowRemovals } from '../pull/clean.js';
 import type { CopySteps } from '../pull/copy.js';
 import { createDigestBoth } from '../pull/digest-both.js';
+import type { Disk } from '../pull/disk.js';
 import { fidelityOf } from '../pull/guard-fidelity.js';
 import { checkSpace, type SpaceNeed } from '../pull/guard-space.js';
 import { type PartJournal, resumable } from '../pull/parts.js';
@@ -29,6 +30,7 @@ export interface StepContext {
   source: Source;
   /** A directory for the plan. */
   spool: string;
+  disk: Disk;
   parts: PartJournal;
   suspects: Suspects;
   watch: ServiceWatch;
@@ -119,7 +121,7 @@ type Listed = Omit<SurveyOptions, 'compareDigests'> & {
 };
 
 function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): Listed {
-  const { source, spool, parts, suspects, emit, signal } = context;
+  const { source, spool, disk, parts, suspects, emit, signal } = context;
   const { dryRun, verbose, exclusions, only, threshold, diff: compare } = settings;
   return {
     roots,
@@ -138,7 +140,7 @@ function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context
     signal,
     ...((dryRun || verbose) && { itemize: emit }),
     dryRun,
-    bytesLeft: (key, row) => resumable(parts.known(key), row)?.done.reduce((sum, [, length]) => sum + length, 0),
+    bytesLeft: (key, row) => (resumable(parts.known(key), row) ? disk.bytesOfPart(parentOf(key), row[0]) : undefined),
     async compareDigests(writer, counts) {
       const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
       const digests = createDigestBoth(source, roots, algorithm, cpus().length);

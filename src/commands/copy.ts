@@ -108,6 +108,7 @@ async function copyFrom(
     const steps = createSteps(destination, {
       source,
       spool,
+      disk,
       parts,
       suspects,
       watch,
