@@ -51,12 +51,26 @@ export function localError(doing: string, path: string, cause: unknown): LmError
   });
 }
 
+/** A failed system call that nobody had a better name for, as `local`; undefined for anything else. */
+export function systemFailure(error: unknown): LmError | undefined {
+  const { code, syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || typeof syscall !== 'string') return undefined;
+  if (typeof path === 'string') return localError(syscall, path, error);
+  return OF_THIS_HOST.has(code)
+    ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint: HINTS[code] })
+    : undefined;
+}
+
+/** No peer's doing, whatever the call. */
+const OF_THIS_HOST = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS']);
+
 const HINTS: Record<string, string | undefined> = {
   ENOSPC: 'free some space and run the same command again; what was copied is kept',
   EDQUOT: 'raise the quota and run the same command again; what was copied is kept',
   EACCES: 'run as the user who owns the directory',
   EPERM: 'run as the user who owns the directory',
   EROFS: 'the file system is mounted read-only',
+  ENFILE: 'the whole system has too many files open',
   EMFILE: 'raise the open file limit (ulimit -n)',
 };
 

@@ -1,6 +1,6 @@
 // The error that ended a command, told to a person or a program. Decides nothing but the exit code.
 
-import { LmError, printable } from './errors.js';
+import { LmError, printable, systemFailure } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
 
@@ -17,9 +17,10 @@ export interface Telling {
   json: boolean;
 }
 
-/** Returns the exit code. Anything but an LmError is a bug, and shows its stack. With --json, people are told all the same. */
+/** Returns the exit code. Anything but an LmError and a failed system call is a bug, and shows its stack. With --json, people are told all the same. */
 export function tell(error: unknown, { prefix, json }: Telling, io: Pick<Io, 'stdout' | 'stderr'>): number {
-  const fields = error instanceof LmError ? fieldsOf(error) : bugFields(error);
+  const known = error instanceof LmError ? error : systemFailure(error);
+  const fields = known ? fieldsOf(known) : bugFields(error);
   if (json) {
     io.stdout.write(jsonLine('error', fields));
     io.stdout.write(jsonLine('summary', { exitCode: fields.exitCode, message: fields.message }));

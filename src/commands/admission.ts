@@ -1,7 +1,8 @@
 // Whether source and destination are those of this migration, and whether the destination was given to lm at all. Records what
 // it admits, before the first write; compares no files.
 
-import { chmodSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync } from 'node:fs';
+import { geteuid } from 'node:process';
 import { LmError, localError } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
@@ -120,8 +121,9 @@ function openAsAtSource({ key, path }: Root, { header }: Survey): void {
   const root = header.roots.find((one) => one.key === key);
   if (root?.uid == null) return; // a Sidecar does not tell
   try {
+    if (geteuid!() === 0 && root.gid !== null) chownSync(path, root.uid, root.gid);
     chmodSync(path, (root.mode & 0o7777) | 0o700);
   } catch (error) {
-    throw localError('set the mode of', path, error);
+    throw localError('set the owner and mode of', path, error);
   }
 }

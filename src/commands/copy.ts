@@ -26,6 +26,7 @@ import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
 import { addressOf, createRoots, type Destination, openDestination, originOf } from './destination.js';
 import { createServiceWatch } from './service-watch.js';
+import { createSuspects } from './suspects.js';
 import { createSyncPoints } from './sync-points.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
@@ -100,12 +101,16 @@ async function copyFrom(
     const setup = { roots, disk: options, kind, origin: originOf(address), limitRate: settings.limitRate };
     const lanes = createLanes(setup, concurrency, signal);
     const syncPoints = journal && createSyncPoints(roots, journal);
-    const parts = partJournal(journal ?? { append() {} }, readJournal(instance.dir).parts);
+    const history = readJournal(instance.dir);
+    const parts = partJournal(journal ?? { append() {} }, history.parts);
+    const suspects = createSuspects(history, roots, Date.now());
     const home = io.env.HOME;
     const steps = createSteps(destination, {
       source,
       spool,
+      disk,
       parts,
+      suspects,
       watch,
       syncPoints,
       begin,

@@ -34,6 +34,7 @@ export function createServiceWatch(
   };
   const told = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
   const look = async (): Promise<void> => {
     for (const text of await inspectService(guard)) {
       const what = text.replace(/\d+/g, '#'); // processes come and go; the kind of gap is told once
@@ -51,10 +52,14 @@ export function createServiceWatch(
     },
     start(abort) {
       const again = (): void => {
+        if (stopped) return; // meanwhile: a timer set now would keep the process alive for ever
         timer = setTimeout(() => void look().then(again, abort), AGAIN_MS);
       };
       again();
     },
-    stop: () => clearTimeout(timer),
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
   };
 }

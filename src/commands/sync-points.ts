@@ -8,8 +8,8 @@ import { bootId } from '../state/host.js';
 import type { Journal } from '../state/journal.js';
 
 export interface SyncPoints {
-  /** Returns when all that was written before is on disk. Throws `local`. */
-  now(): Promise<void>;
+  /** Returns when all that was written before is on disk. `rechecked`: no file is suspect any more. Throws `local`. */
+  now(rechecked?: boolean): Promise<void>;
   /** One more for every few GiB received. */
   start(received: () => number, abort: (error: Error) => void): void;
   stop(): Promise<void>;
@@ -21,13 +21,13 @@ const LOOK_MS = 1_000;
 export function createSyncPoints(roots: Roots, journal: Journal): SyncPoints {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
-  const sync = async (): Promise<void> => {
+  const sync = async (rechecked: boolean): Promise<void> => {
     const beganMs = Date.now();
     await syncFileSystems(roots.map(({ path }) => path));
-    journal.append({ type: 'sync-point', boot: bootId(), beganMs });
+    journal.append({ type: 'sync-point', boot: bootId(), beganMs, ...(rechecked && { rechecked }) });
   };
-  const now = (): Promise<void> => {
-    running = running.then(sync);
+  const now = (rechecked = false): Promise<void> => {
+    running = running.then(() => sync(rechecked));
     return running;
   };
   return {

@@ -1,7 +1,7 @@
 // Worker threads that answer one message with one message. Knows nothing of what the jobs are.
 
 import { parentPort, Worker } from 'node:worker_threads';
-import { type ErrorCode, LmError } from '../errors.js';
+import { type ErrorCode, LmError, systemFailure } from '../errors.js';
 
 export interface Pool<Job, Result> {
   /** Hands the job to the least busy thread. Rejects with the LmError the handler threw. */
@@ -44,7 +44,8 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
       else job?.resolve(answer.value as Result);
     });
     const fail = (error: unknown): void => {
-      threads.splice(threads.indexOf(thread), 1);
+      const at = threads.indexOf(thread);
+      if (at >= 0) threads.splice(at, 1); // an error is followed by an exit
       for (const job of thread.waiting.values()) job.reject(error);
       thread.waiting.clear();
     };
@@ -110,8 +111,8 @@ export function serveJobs<Job, Result>(handle: (job: Job) => Result | Promise<Re
 }
 
 function carry(error: unknown): CarriedError {
-  if (error instanceof LmError)
-    return { code: error.code, message: error.message, hint: error.hint, details: error.details };
+  const known = error instanceof LmError ? error : systemFailure(error);
+  if (known) return { code: known.code, message: known.message, hint: known.hint, details: known.details };
   return error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) };
 }
 

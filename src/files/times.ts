@@ -5,7 +5,17 @@ export type TimeUnit = 'us' | 'ms';
 
 /** Equal when floored to the unit. Never rounds: a rounded time would differ from itself after a copy. */
 export const sameTime = (aNs: string, bNs: string, unit: TimeUnit): boolean =>
-  aNs === bNs || floorTo(aNs, unit) === floorTo(bNs, unit);
+  aNs === bNs || floorTo(aNs, unit) === floorTo(bNs, unit) || (isFar(aNs) && isFar(bNs) && differAsDoublesDo(aNs, bNs));
+
+/** From 2106 on (2^32 s) a double of seconds no longer tells microseconds apart, and so `utimes` cannot set them. */
+const isFar = (ns: string): boolean => ns.length > FAR.length || (ns.length === FAR.length && ns >= FAR);
+const FAR = `${2n ** 32n * 1_000_000_000n}`;
+const DOUBLE_STEP_NS = 4_000n;
+
+function differAsDoublesDo(aNs: string, bNs: string): boolean {
+  const difference = BigInt(aNs) - BigInt(bNs);
+  return difference <= DOUBLE_STEP_NS && difference >= -DOUBLE_STEP_NS;
+}
 
 const DIGITS = { us: 3, ms: 6 } as const;
 

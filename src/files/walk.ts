@@ -63,6 +63,8 @@ class Walk {
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;
+  /** Device and inode of the root being walked, and of the mount points met in it. */
+  readonly #tops = new Map<EntryKey, string>();
 
   constructor(roots: Roots, excludes: Filter, options: WalkOptions) {
     this.#roots = roots;
@@ -72,8 +74,10 @@ class Walk {
   }
 
   *root(root: EntryKey): Generator<Block> {
-    const dev = this.#deviceOf(root);
+    const { dev, ino } = this.#statRoot(root);
     this.end.devices[root] = `${dev}`;
+    this.#tops.clear();
+    this.#tops.set(root, idOf(dev, ino));
     const ahead: { key: EntryKey; dev: bigint; mounted: boolean }[] = [{ key: root, dev, mounted: false }];
     for (let dir = ahead.pop(); dir; dir = ahead.pop()) {
       const below: typeof ahead = [];
@@ -82,7 +86,10 @@ class Walk {
         for (const child of children) {
           const key = joinKey(dir.key, child.name);
           const mounted = child.dev !== dir.dev;
-          if (mounted) this.end.devices[key] = `${child.dev}`;
+          if (mounted) {
+            this.end.devices[key] = `${child.dev}`;
+            this.#tops.set(key, idOf(child.dev, child.ino));
+          }
           below.push({ key, dev: child.dev, mounted });
         }
         yield {
@@ -94,11 +101,26 @@ class Walk {
       }
       for (let i = below.length - 1; i >= 0; i--) ahead.push(below[i]!);
     }
+    this.#checkTops();
   }
 
-  #deviceOf(root: EntryKey): bigint {
+  /** What lay on a disk that went away meanwhile has been taken for vanished. */
+  #checkTops(): void {
+    this.dirs.close();
+    for (const [key, id] of this.#tops) {
+      try {
+        const { dev, ino } = fstatSync(this.dirs.open(key).fd, { bigint: true });
+        if (idOf(dev, ino) === id) continue;
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error;
+      }
+      this.#unread(key, 'no longer the same directory');
+    }
+  }
+
+  #statRoot(root: EntryKey): BigIntStats {
     try {
-      return fstatSync(this.dirs.open(root).fd, { bigint: true }).dev;
+      return fstatSync(this.dirs.open(root).fd, { bigint: true });
     } catch (error) {
       throw localError('read directory', pathOf(this.#roots, root), error);
     }
@@ -112,7 +134,7 @@ class Walk {
       const entry = this.#look(key, name, mountTop, block);
       if (!entry) continue;
       block.rows.push(entry.row);
-      if (entry.directory) block.children.push({ name, dev: entry.dev });
+      if (entry.directory) block.children.push({ name, dev: entry.dev, ino: BigInt(entry.row[4]) });
       if (block.rows.length < this.#options.rowsPerBlock) continue;
       yield block;
       yielded = true;
@@ -190,14 +212,20 @@ class Walk {
     const code = errnoOf(error);
     if (code === undefined) throw error;
     if (VANISHED.has(code)) return;
+    this.#unread(key, code);
+  }
+
+  #unread(key: EntryKey, message: string): void {
     this.end.errors++;
-    if (this.end.firstErrors.length < FIRST_FEW) this.end.firstErrors.push({ key, message: code });
+    if (this.end.firstErrors.length < FIRST_FEW) this.end.firstErrors.push({ key, message });
   }
 }
 
+const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
+
 interface Rows {
   rows: Row[];
-  children: { name: string; dev: bigint }[];
+  children: { name: string; dev: bigint; ino: bigint }[];
   excluded: number;
 }
 

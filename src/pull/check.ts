@@ -5,13 +5,14 @@ import type { DigestBoth, PairOfFiles } from './digest-both.js';
 import type { PlanWriter } from './plan.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
 
-/** Adds what differs to the plan as `digest`, and what only needs new attributes as `mtime`. */
+/** Adds what differs to the plan as `digest`, and what only needs new attributes as `mtime`. Returns how many differ. */
 export async function checkDigests(
   writer: PlanWriter,
   counts: PlanCounts,
   digests: DigestBoth,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let differing = 0;
   const { right, toMend } = writer.checks();
   for (const spool of [right, toMend])
     for (const slice of spool.slices) {
@@ -22,13 +23,16 @@ export async function checkDigests(
         const share = compared[i]!.equal ? counts.matching : counts.download;
         share.entries++;
         share.bytes += bytes;
-        if (!compared[i]!.equal) writer.fetch(dir, source, 'digest');
-        else if (spool === toMend) {
+        if (!compared[i]!.equal) {
+          differing++;
+          writer.fetch(dir, source, 'digest');
+        } else if (spool === toMend) {
           counts.fix++;
           writer.fix(dir, source, 'mtime');
         }
       }
     }
+  return differing;
 }
 
 /** A slice holds two rows a file, and never parts them: its limit of entries is even. */

@@ -64,7 +64,7 @@ export class Connection {
         body: (chunk) => sink.body(chunk),
         end: () => {
           sink.end();
-          if (this.#closes) this.close();
+          if (this.#closes) this.#drop();
           this.#settle?.resolve();
           this.#settle = undefined;
         },
@@ -75,8 +75,14 @@ export class Connection {
     });
   }
 
+  /** What was under way is rejected. */
   close(): void {
+    this.#end(fault('ECONNRESET', 'the connection was closed'));
+  }
+
+  #drop(): void {
     if (this.#flush) clearImmediate(this.#flush);
+    this.#flush = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
     this.#gathered = 0;
@@ -105,10 +111,11 @@ export class Connection {
     const plain = { host, port, noDelay: true, onread };
     const secured: ConnectionOptions & typeof plain = { ...plain, ...tls, servername, minVersion: 'TLSv1.2' };
     const socket = tls ? connectTls(secured) : connect(plain);
-    socket.setTimeout(IDLE_MS, () => this.#fail(fault('ETIMEDOUT', 'the source has sent nothing for 30 s')));
-    socket.on('error', (error) => this.#fail(error));
-    socket.on('end', () => this.#fail(fault('ECONNRESET', 'the source closed the connection')));
-    socket.on('close', () => this.#fail(fault('ECONNRESET', 'the connection was closed')));
+    const fail = (error: Error): void => this.#fail(socket, error);
+    socket.setTimeout(IDLE_MS, () => fail(fault('ETIMEDOUT', 'the source has sent nothing for 30 s')));
+    socket.on('error', fail);
+    socket.on('end', () => fail(fault('ECONNRESET', 'the source closed the connection')));
+    socket.on('close', () => fail(fault('ECONNRESET', 'the connection was closed')));
     return socket;
   }
 
@@ -133,7 +140,7 @@ export class Connection {
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(this.#socket, error);
       return true;
     }
     const waitMs = this.#pacer.take(chunk.length);
@@ -144,10 +151,15 @@ export class Connection {
     return false;
   }
 
-  #fail(error: unknown): void {
-    const socket = this.#socket;
-    if (this.#gathered > 0 && socket) this.#flushGathered();
-    this.close();
+  /** A socket that was given up says that it is closed a little later, when another may have taken its place. */
+  #fail(socket: Socket | undefined, error: unknown): void {
+    if (socket !== this.#socket) return;
+    if (this.#gathered > 0) this.#flushGathered(); // which may end the response, or fail
+    if (socket === this.#socket) this.#end(error);
+  }
+
+  #end(error: unknown): void {
+    this.#drop();
     this.#settle?.reject(error);
     this.#settle = undefined;
   }

@@ -25,6 +25,8 @@ export interface DiffPolicy {
   unit: TimeUnit;
   /** Whether this process may give files away, so that owners are compared and set. */
   owners: boolean;
+  /** Files whose bytes may have been lost in a crash: the same by size and time, they are told by their digests all the same. */
+  isSuspect?(key: EntryKey): boolean;
 }
 
 /** Where the decisions go, in the order in which they may be carried out: removals and settlings come children first. */
@@ -227,7 +229,12 @@ class Differ {
     }
     const reason = this.#contentReason(kind, source, local);
     const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
-    if (reason === undefined && kind === 'file' && source[1] !== '0' && this.#digested()) {
+    if (
+      reason === undefined &&
+      kind === 'file' &&
+      source[1] !== '0' &&
+      this.#isDoubted(joinKey(frame.key, source[0]))
+    ) {
       frame.unsettled = true; // should the digests differ, the file is replaced
       return this.#sink.check(frame.key, source, local, mend);
     }
@@ -243,9 +250,9 @@ class Differ {
     this.#sink.fix(frame.key, source, mend);
   }
 
-  #digested(): boolean {
-    const { compare, digested } = this.#policy;
-    return compare === 'checksum' || digested.some((type) => this.#path[0]!.key.startsWith(`${type}/`));
+  #isDoubted(key: EntryKey): boolean {
+    const { compare, digested, isSuspect } = this.#policy;
+    return compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`)) || isSuspect?.(key) === true;
   }
 
   #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {

@@ -88,6 +88,16 @@ export class Disk {
     }
   }
 
+  /** What a part takes up on disk, which is less than its size while it has holes; undefined when there is none. */
+  bytesOfPart(dir: EntryKey, name: string): number | undefined {
+    try {
+      return lstatSync(this.#dirs.open(dir).at(partNameOf(name))).blocks * 512;
+    } catch (error) {
+      if (OCCUPIED.has(errnoOf(error) ?? '') || errnoOf(error) === 'ENOENT') return undefined;
+      throw localError('look at the unfinished part of', this.#path(joinKey(dir, name)), error);
+    }
+  }
+
   inodeOf(fd: number): string {
     return `${fstatSync(fd, { bigint: true }).ino}`;
   }

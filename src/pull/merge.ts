@@ -19,19 +19,30 @@ export interface Merged {
 }
 
 export async function* mergeBlocks(source: AsyncIterable<Block>, local: AsyncIterable<Block>): AsyncGenerator<Merged> {
-  const s = await Cursor.of(source);
-  const l = await Cursor.of(local);
-  while (s.block || l.block) {
-    const order = !l.block ? -1 : !s.block ? 1 : compareKeys(s.block.dir, l.block.dir);
-    const { dir, excluded, device } = (order < 0 ? s.block : l.block)!;
-    const pairs: Pair[] = [];
-    if (order < 0) for (const row of s.rest()) pairs.push({ source: row });
-    else if (order > 0) for (const row of l.rest()) pairs.push({ local: row });
-    else pairUp(s, l, pairs);
-    yield { dir, pairs, excluded: order >= 0 && excluded !== undefined, ...(order >= 0 && device && { device }) };
-    if (s.spent()) await s.advance();
-    if (l.spent()) await l.advance();
+  const s = new Cursor(source);
+  const l = new Cursor(local);
+  try {
+    await s.advance();
+    await l.advance();
+    while (s.block || l.block) {
+      yield mergeNext(s, l);
+      if (s.spent()) await s.advance();
+      if (l.spent()) await l.advance();
+    }
+  } finally {
+    await s.close(); // whichever has not come to its end, because the other failed
+    await l.close();
   }
+}
+
+function mergeNext(s: Cursor, l: Cursor): Merged {
+  const order = !l.block ? -1 : !s.block ? 1 : compareKeys(s.block.dir, l.block.dir);
+  const { dir, excluded, device } = (order < 0 ? s.block : l.block)!;
+  const pairs: Pair[] = [];
+  if (order < 0) for (const row of s.rest()) pairs.push({ source: row });
+  else if (order > 0) for (const row of l.rest()) pairs.push({ local: row });
+  else pairUp(s, l, pairs);
+  return { dir, pairs, excluded: order >= 0 && excluded !== undefined, ...(order >= 0 && device && { device }) };
 }
 
 /** Two blocks of one directory, until one of them is spent: the other's next rows may still meet rows of a block to come. */
@@ -51,14 +62,12 @@ class Cursor {
   block: Block | undefined;
   readonly #blocks: AsyncIterator<Block>;
 
-  private constructor(blocks: AsyncIterator<Block>) {
-    this.#blocks = blocks;
+  constructor(blocks: AsyncIterable<Block>) {
+    this.#blocks = blocks[Symbol.asyncIterator]();
   }
 
-  static async of(blocks: AsyncIterable<Block>): Promise<Cursor> {
-    const cursor = new Cursor(blocks[Symbol.asyncIterator]());
-    await cursor.advance();
-    return cursor;
+  async close(): Promise<void> {
+    await this.#blocks.return?.();
   }
 
   async advance(): Promise<void> {

@@ -7,13 +7,16 @@ import type { Action, Emit, Reason } from '../events.js';
 import { type EntryKey, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
 import type { PlanCounts, PlanSink } from './diff.js';
 import { partNameOf } from './disk.js';
-import { type Slice, Spool } from './spool.js';
+import { type Slice, type SliceLimits, Spool } from './spool.js';
 
 /** Files up to this size travel in bundles, larger ones in ranges. */
 export const BUNDLE_BYTES = 8 * 1024 * 1024;
 
 /** Keeps a bundle's answer from being all frame heads, and a lane's unit short, when files are tiny. */
 const BUNDLE_ENTRIES = 1000;
+
+/** Directories may lie so deep that their keys alone would make a request longer than an agent takes (`MAX_REQUEST_BYTES`). */
+const BUNDLE_KEY_BYTES = 2 * 1024 * 1024;
 
 /** An even number: a file has two rows. */
 const CHECK = { entries: 1000, bytes: Number.POSITIVE_INFINITY };
@@ -57,7 +60,7 @@ export interface PlanOptions {
   /** Hears of every path; without it a plan of a million files makes no million events. */
   itemize?: Emit;
   dryRun: boolean;
-  /** Bytes an earlier run has left of this very file; undefined when there is no part of it to go on with. */
+  /** What an earlier run's part of this very file takes up on disk; undefined when there is none to go on with. */
   bytesLeft(key: EntryKey, row: Row): number | undefined;
 }
 
@@ -69,11 +72,11 @@ export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: Pl
   } catch (error) {
     throw localError('create', dir, error);
   }
-  const spool = (name: string, limits = DEED): Spool => new Spool(join(dir, `${name}.jsonl`), limits);
+  const spool = (name: string, limits: SliceLimits = DEED): Spool => new Spool(join(dir, `${name}.jsonl`), limits);
   const spools: PlanSpools = {
     remove: spool('remove'),
     mkdir: spool('mkdir'),
-    bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES }),
+    bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES, keyBytes: BUNDLE_KEY_BYTES }),
     big: spool('big', { entries: 1, bytes: Number.POSITIVE_INFINITY }),
     fix: spool('fix'),
     settle: spool('settle'),

@@ -17,6 +17,8 @@ export interface Slice {
 export interface SliceLimits {
   entries: number;
   bytes: number;
+  /** Of the keys of directories, as JSON, each as often as files of another one come between. */
+  keyBytes?: number;
 }
 
 const WRITE_AHEAD_CHARACTERS = 256 * 1024;
@@ -30,6 +32,7 @@ export class Spool {
   #rows: Row[] = [];
   #slice: Slice = { offset: 0, length: 0, entries: 0, bytes: 0 };
   #text = '';
+  #keyBytes = 0;
 
   /** Starts an empty file at `path`. Every method throws `local` when the disk refuses. */
   constructor(path: string, limits: SliceLimits) {
@@ -45,8 +48,14 @@ export class Spool {
   add(dir: EntryKey, row: Row): void {
     const bytes = Number(row[1]);
     const { entries, bytes: held } = this.#slice;
-    if (entries > 0 && (entries >= this.#limits.entries || held + bytes > this.#limits.bytes)) this.#cut();
-    if (dir !== this.#dir) this.#endLine();
+    const { entries: mostEntries, bytes: mostBytes, keyBytes: mostKeyBytes = Number.POSITIVE_INFINITY } = this.#limits;
+    const more = dir === this.#dir ? 0 : Buffer.byteLength(JSON.stringify(dir));
+    if (entries > 0 && (entries >= mostEntries || held + bytes > mostBytes || this.#keyBytes + more > mostKeyBytes))
+      this.#cut();
+    if (dir !== this.#dir) {
+      this.#endLine();
+      this.#keyBytes += more;
+    }
     this.#dir = dir;
     this.#rows.push(row);
     this.#slice.entries++;
@@ -69,6 +78,7 @@ export class Spool {
     this.#endLine();
     if (this.#slice.entries === 0) return;
     this.slices.push(this.#slice);
+    this.#keyBytes = Buffer.byteLength(JSON.stringify(this.#dir));
     this.#slice = { offset: this.#slice.offset + this.#slice.length, length: 0, entries: 0, bytes: 0 };
   }
 

@@ -27,9 +27,18 @@ export async function survey(list: () => Promise<Listing>, options: SurveyOption
   const writer = createPlanWriter(options.spool, options);
   const counts = await diff(source, local, options.policy, writer);
   const proof = prove();
+  tellUnread(proof, options);
   tellSpecial(counts, options);
   await options.compareDigests(writer, counts);
   return { plan: writer.finish(counts), header, proof };
+}
+
+/** Named, because nothing is removed until they can be read. */
+function tellUnread({ errors, firstErrors }: ListingEnd, { emit }: SurveyOptions): void {
+  if (errors === 0) return;
+  const some = firstErrors.map(({ key, message }) => `${printable(key)} (${printable(message)})`).join(', ');
+  const more = errors > firstErrors.length ? ', …' : '';
+  emit({ type: 'warning', text: `the source could not read ${errors} of its entries: ${some}${more}` });
 }
 
 function tellSpecial({ special, firstSpecial }: Plan['counts'], { emit }: SurveyOptions): void {

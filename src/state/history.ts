@@ -61,20 +61,22 @@ export type Line = { atMs: number; record: JournalRecord } | 'damaged';
 /** The history as this boot of the machine may believe it. */
 export function foldHistory(lines: Iterable<Line>, boot: string): History {
   const facts: Facts = { verified: false, unsynced: [] };
-  const fold: Fold = { facts, parts: new Map(), synced: new Map(), run: '', boot: '', atMs: 0 };
+  const fold: Fold = { facts, parts: new Map(), run: '', boot: '', atMs: 0 };
   let damagedLines = 0;
   for (const line of lines) {
     if (line === 'damaged') {
       damagedLines++;
       assumeTheWorst(fold);
     } else {
+      const wentBack = line.atMs < fold.atMs;
       fold.atMs = line.atMs;
       apply(fold, line.record);
+      if (wentBack) clockSetBack(fold);
     }
   }
   return {
     ...fold.facts,
-    parts: new Map([...fold.parts].map(([key, part]) => [key, knownPart(part, fold.synced, boot)])),
+    parts: new Map([...fold.parts].map(([key, part]) => [key, knownPart(part, boot)])),
     unsynced: fold.facts.unsynced.filter((u) => u.boot !== boot),
     damagedLines,
   };
@@ -87,7 +89,7 @@ export const carry = ({ parts: _, damagedLines: __, ...facts }: History): Journa
 const CLOCK_SLACK_MS = 2_000;
 
 /** Whether a file last changed at `ctimeMs` may have lost its bytes when the machine went down. */
-export const isSuspect = (history: History, ctimeMs: number): boolean =>
+export const isSuspect = (history: Pick<History, 'unsynced'>, ctimeMs: number): boolean =>
   history.unsynced.some(
     ({ fromMs, toMs }) => ctimeMs >= fromMs - CLOCK_SLACK_MS && ctimeMs <= (toMs ?? Infinity) + CLOCK_SLACK_MS,
   );
@@ -95,8 +97,6 @@ export const isSuspect = (history: History, ctimeMs: number): boolean =>
 interface Fold {
   facts: Facts;
   parts: Map<EntryKey, FoldedPart>;
-  /** By boot: what was finished before is on disk. */
-  synced: Map<string, number>;
   /** Of the record at hand; '' for a run and a boot that a lost record may have ended. */
   run: string;
   boot: string;
@@ -104,7 +104,7 @@ interface Fold {
 }
 
 type FoldedPart = Omit<KnownPart, 'done'> & {
-  ranges: { offset: number; length: number; boot: string; atMs: number }[];
+  ranges: { offset: number; length: number; boot: string; atMs: number; onDisk: boolean }[];
 };
 
 function apply(fold: Fold, record: JournalRecord): void {
@@ -120,7 +120,7 @@ function apply(fold: Fold, record: JournalRecord): void {
     }
     case 'range-done': {
       const { key, offset, length } = record;
-      parts.get(key)?.ranges.push({ offset, length, boot: fold.boot, atMs });
+      parts.get(key)?.ranges.push({ offset, length, boot: fold.boot, atMs, onDisk: false });
       return;
     }
     case 'part-ended':
@@ -157,19 +157,25 @@ function startRun(fold: Fold, record: JournalRecord & { type: 'run-started' }): 
   fold.run = run;
   fold.boot = boot;
   facts.lastRun = { run, command, source, atMs };
-  for (const earlier of facts.unsynced) if (earlier.boot !== boot) earlier.toMs ??= atMs;
+  for (const earlier of facts.unsynced) if (earlier.boot !== boot && atMs >= earlier.fromMs) earlier.toMs ??= atMs; // a clock that went back tells no end
   if (command === 'verify') return;
   facts.lastCopy = { run, atMs };
   facts.verified = false;
   if (!facts.unsynced.some((u) => u.boot === boot)) facts.unsynced.push({ boot, fromMs: atMs, toMs: null });
 }
 
-function syncPoint({ facts, synced }: Fold, record: JournalRecord & { type: 'sync-point' }): void {
+function syncPoint({ facts, parts }: Fold, record: JournalRecord & { type: 'sync-point' }): void {
   const { boot, beganMs } = record;
-  synced.set(boot, beganMs);
+  for (const { ranges } of parts.values())
+    for (const range of ranges) range.onDisk ||= range.boot === boot && range.atMs <= beganMs;
   facts.lastSyncPoint = { boot, atMs: beganMs };
   if (record.rechecked) facts.unsynced = facts.unsynced.filter((u) => u.boot === boot);
   for (const open of facts.unsynced) if (open.boot === boot) open.fromMs = Math.max(open.fromMs, beganMs);
+}
+
+/** What is written from here on may seem older than what its time of writing began with. */
+function clockSetBack({ facts, atMs }: Fold): void {
+  for (const open of facts.unsynced) if (open.toMs === null) open.fromMs = Math.min(open.fromMs, atMs);
 }
 
 /** The lost record may have voided a part, begun a copy, or told of another boot. */
@@ -180,8 +186,8 @@ function assumeTheWorst(fold: Fold): void {
   fold.facts.unsynced.push({ boot: '', fromMs: fold.atMs, toMs: null });
 }
 
-function knownPart({ ranges, ...part }: FoldedPart, synced: Map<string, number>, boot: string): KnownPart {
-  const sound = ranges.filter((r) => r.boot === boot || r.atMs <= (synced.get(r.boot) ?? -Infinity));
+function knownPart({ ranges, ...part }: FoldedPart, boot: string): KnownPart {
+  const sound = ranges.filter((range) => range.onDisk || range.boot === boot);
   return { ...part, done: merged(sound.map((r) => [r.offset, r.length])) };
 }
 

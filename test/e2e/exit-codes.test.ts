@@ -158,6 +158,14 @@ describe('8, the local disk', () => {
     expect(execFileSync('ls', ['-A', to]).toString()).toBe('');
   });
 
+  test('too few open files for the program itself is no bug of it', async () => {
+    const { agent, to, destination } = await pair();
+    const under = ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh'];
+    const { code, stderr } = await destination.lm(['copy', agent.url, to], { under });
+    expect(code).toBe(8);
+    expect(stderr).toMatch(/EMFILE\nhint: .*ulimit -n/);
+  });
+
   asRoot('a directory that may not be written to', async () => {
     const { agent, destination } = await pair();
     const to = destination.write('theirs', {});

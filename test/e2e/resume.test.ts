@@ -50,3 +50,16 @@ test('what arrived of a file that has changed since is not kept', async () => {
   expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBe(0);
   expect(await readTree(to)).toEqual(await readTree(from));
 }, 120_000);
+
+test('a listing that breaks off is asked for again', async () => {
+  const { source, destination, proxy } = sandbox();
+  const names = Array.from({ length: 5_000 }, (_, i) => [`file-${i}`, '']);
+  const from = source.write('data', Object.fromEntries(names));
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  const between = await proxy(agent.url, { cutAfter: 200_000 });
+  const { code, stdout } = await destination.lm(['copy', between.url, to, '--json']);
+  expect(code).toBe(0);
+  expect(jsonLines(stdout).filter(({ type, what }) => type === 'retried' && what === 'the listing')).toHaveLength(1);
+  expect(await readTree(to)).toEqual(await readTree(from));
+}, 60_000);

@@ -14,6 +14,9 @@ describe('times', () => {
     ['999', '0', 'us', true],
     ['-1', '-1000', 'us', true],
     ['-1', '0', 'us', false],
+    ['4294967296000000000', '4294967296000001000', 'us', true],
+    ['4294967296000000000', '4294967296000005000', 'us', false],
+    ['4294967295000000000', '4294967295000001000', 'us', false],
   ] as const)('%s and %s to the %s: %s', (a, b, unit, equal) => expect(sameTime(a, b, unit)).toBe(equal));
 
   test('milliseconds are floored, also before 1970', () => {
@@ -22,13 +25,13 @@ describe('times', () => {
     expect(fromMilliseconds(1731000001456)).toBe('1731000001456000000');
   });
 
-  test('a time that was set reads back exact to the microsecond', () => {
+  test('a time that was set reads back the same', () => {
     const dir = mkdtempSync(join(tmpdir(), 'lm-times-'));
     try {
       const path = join(dir, 'f');
       const fd = openSync(path, 'w');
       fc.assert(
-        fc.property(fc.bigInt({ min: -2_000_000_000_000_000_000n, max: 4_000_000_000_000_000_000n }), (ns) => {
+        fc.property(fc.bigInt({ min: -2_000_000_000_000_000_000n, max: 15_000_000_000_000_000_000n }), (ns) => {
           futimesSync(fd, utimesSeconds(`${ns}`), utimesSeconds(`${ns}`));
           expect(sameTime(`${lstatSync(path, { bigint: true }).mtimeNs}`, `${ns}`, 'us')).toBe(true);
         }),

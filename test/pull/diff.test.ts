@@ -180,6 +180,12 @@ describe('what a plan does', () => {
     expect((await plan({ a: 1 }, { a: 1 }, { digested: ['commitlog'] })).said).toEqual([]);
   });
 
+  test('what a crash has made suspect is checked, although it looks the same', async () => {
+    const isSuspect = (key: string) => key.endsWith('/a');
+    expect((await plan({ a: 1, b: 1 }, { a: 1, b: 1 }, { isSuspect })).said).toEqual(['check a']);
+    expect((await plan({ a: 1 }, { a: 2 }, { isSuspect })).said).toEqual(['fetch a size']);
+  });
+
   test('a source entry named like a part is refused by name', async () => {
     await expect(plan({ '.lm-0123456789abcdef.lm-part': 3 }, {})).rejects.toMatchObject({
       code: 'refused',

@@ -119,6 +119,30 @@ describe('what may be lost after the machine went down', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  const at0 = (atMs: number, record: JournalRecord): Line => ({ atMs, record });
+
+  test('makes what is written afterwards suspect, although it seems older than the copy', () => {
+    const lines = [at0(100_000, copy('1', 'A')), at0(50_000, range(0, 10))];
+    expect(isSuspect(foldHistory(lines, 'B'), 60_000)).toBe(true);
+  });
+
+  test('over a reboot makes no end of what is suspect', () => {
+    const lines = [at0(100_000, copy('1', 'A')), at0(50_000, copy('2', 'B'))];
+    expect(isSuspect(foldHistory(lines, 'B'), 100_500)).toBe(true);
+  });
+
+  test('makes no sync point vouch for what came after it', () => {
+    const lines = [
+      at0(100_000, copy('1', 'A')),
+      at0(100_001, part),
+      at0(200_000, sync(200_000, 'A')),
+      at0(150_000, range(0, 10)),
+    ];
+    expect(foldHistory(lines, 'B').parts.get(KEY)?.done).toEqual([]);
+  });
+});
+
 describe('laws', () => {
   const runs = fc.constantFrom('1', '2', '3');
   const boots = fc.constantFrom('A', 'B', 'C');
