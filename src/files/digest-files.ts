@@ -8,6 +8,7 @@ import { DirCache } from './dirfd.js';
 import { type EntryKey, parentOf } from './entry.js';
 import type { Roots } from './roots.js';
 import { sameTime } from './times.js';
+import { hasVectors } from './wasm.js';
 
 /** A regular file as a listing told it; the fields are those of a Row. `ino` '0': the time is known to the millisecond. */
 export interface ListedFile {
@@ -28,12 +29,14 @@ export type FileTrouble = 'changed' | 'vanished' | 'failed';
 
 export type DigestAnswer = { digest: string } | { result: FileTrouble; message: string };
 
+/** Whether a thread that has several files of the algorithm at once is done with them sooner than with one after another. */
+export const computesInLanes = (algorithm: DigestAlgorithm): boolean => algorithm === 'md5' && hasVectors();
+
 /** One answer a file, in the order asked. The MD5s of overlapping jobs are computed together; else a job blocks its thread. */
 export async function digestFiles({ algorithm, roots, files }: DigestJob): Promise<DigestAnswer[]> {
   const dirs = new DirCache(roots);
   try {
-    const lanes = algorithm === 'md5' ? laneQueue() : undefined;
-    if (lanes) return await Promise.all(files.map((file) => digestInLane(lanes, dirs, file)));
+    if (computesInLanes(algorithm)) return await Promise.all(files.map((file) => digestInLane(dirs, file)));
     await ready(algorithm);
     return files.map((file) => digestOne(dirs, file, algorithm));
   } finally {
@@ -41,12 +44,12 @@ export async function digestFiles({ algorithm, roots, files }: DigestJob): Promi
   }
 }
 
-let queue: LaneQueue | false | undefined;
+let queue: LaneQueue | undefined;
 
-/** One for all jobs of this thread; none where the machine has no vectors. */
-function laneQueue(): LaneQueue | undefined {
-  queue ??= createLaneQueue() ?? false;
-  return queue || undefined;
+/** One for all jobs of this thread. */
+function laneQueue(): LaneQueue {
+  queue ??= createLaneQueue();
+  return queue;
 }
 
 /** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
@@ -57,9 +60,9 @@ function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm)
   return typeof fd === 'number' ? answerAndClose(fd, file, () => digestFd(fd, algorithm)) : fd;
 }
 
-const digestInLane = (lanes: LaneQueue, dirs: DirCache, file: ListedFile): Promise<DigestAnswer> =>
+const digestInLane = (dirs: DirCache, file: ListedFile): Promise<DigestAnswer> =>
   new Promise((resolve) => {
-    lanes.add({
+    laneQueue().add({
       open() {
         const fd = openListed(dirs, file);
         if (typeof fd === 'number') return { fd, bytes: Number(file.size) };

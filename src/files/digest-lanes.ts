@@ -1,7 +1,7 @@
 // Keeps the lanes of a thread busy: as one file ends the next takes its lane, whichever job it is of. Opens and closes no file.
 
 import { readSync } from 'node:fs';
-import { createMd5Lanes, type Md5Lane, type Md5Lanes } from './md5-lanes.js';
+import { createMd5Lanes, LANE_BYTES, type Md5Lane, type Md5Lanes } from './md5-lanes.js';
 
 /** A file that waits for a lane. Nothing here may throw. */
 export interface LaneTask {
@@ -22,24 +22,24 @@ export interface LaneQueue {
 }
 
 /** Between turns the thread listens: for further jobs, whose files may take lanes that would be idle. A few milliseconds. */
-const TURN_BYTES = 8 << 20;
+const TURN_BLOCKS = (8 << 20) / 64;
 
-/** MD5 of the files of this thread; nothing where there are no vectors to compute with. */
-export function createLaneQueue(): LaneQueue | undefined {
+/** MD5 of files, up to eight at once. Takes `hasVectors()`. */
+export function createLaneQueue(): LaneQueue {
   const md5 = createMd5Lanes();
-  if (!md5) return undefined;
   const waiting: LaneTask[] = [];
   const seats = md5.lanes.map((lane): Seat => ({ lane }));
+  const busy: Md5Lane[] = [];
   let isRunning = false;
 
   function turn(): void {
-    for (let blocks = 0; blocks < TURN_BYTES / 64; ) {
-      const busy = seats.filter((seat) => fill(md5!, seat, waiting));
+    for (let blocks = 0; blocks < TURN_BLOCKS; blocks += busy.length * md5.advance(busy)) {
+      busy.length = 0;
+      for (const seat of seats) if (hasBlocks(md5, seat, waiting)) busy.push(seat.lane);
       if (busy.length === 0) {
         isRunning = false;
         return;
       }
-      blocks += busy.length * md5!.advance(busy.map(({ lane }) => lane));
     }
     setImmediate(turn);
   }
@@ -56,40 +56,50 @@ export function createLaneQueue(): LaneQueue | undefined {
 
 interface Seat {
   lane: Md5Lane;
-  reading?: OpenFile & { task: LaneTask; at: number; isRead: boolean };
+  reading?: Reading;
 }
 
-/** Sees to it that the lane has a block to hash. False when no file is left to have one. */
-function fill(md5: Md5Lanes, seat: Seat, waiting: LaneTask[]): boolean {
-  while (seat.lane.blocks() === 0) {
-    const { reading, lane } = seat;
+interface Reading {
+  task: LaneTask;
+  file: OpenFile;
+  bytesRead: number;
+  isRead: boolean;
+}
+
+/** Sees to it that the lane has a block to hash. False when there is no file left for it. */
+function hasBlocks(md5: Md5Lanes, seat: Seat, waiting: LaneTask[]): boolean {
+  const { lane } = seat;
+  while (lane.blocks() === 0) {
+    const { reading } = seat;
     if (!reading) {
       const task = waiting.shift();
       if (!task) return false;
       const file = task.open();
       if (!file) continue;
       lane.begin();
-      seat.reading = { ...file, task, at: 0, isRead: false };
+      seat.reading = { task, file, bytesRead: 0, isRead: false };
     } else if (reading.isRead) {
       seat.reading = undefined;
-      reading.task.end(reading.fd, { digest: lane.digest(), bytes: reading.at });
-    } else readMore(md5, seat, reading);
+      reading.task.end(reading.file.fd, { digest: lane.digest(), bytes: reading.bytesRead });
+    } else {
+      readMore(md5, seat, reading);
+    }
   }
   return true;
 }
 
-function readMore(md5: Md5Lanes, seat: Seat, reading: NonNullable<Seat['reading']>): void {
+function readMore({ memory }: Md5Lanes, seat: Seat, reading: Reading): void {
   const { lane } = seat;
-  const { offset, length } = lane.room();
+  const { file, bytesRead } = reading;
   try {
-    const wanted = Math.min(length, reading.bytes - reading.at);
-    const got = wanted === 0 ? 0 : readSync(reading.fd, md5.memory, offset, wanted, reading.at);
+    const wanted = Math.min(LANE_BYTES, file.bytes - bytesRead);
+    const got = wanted === 0 ? 0 : readSync(file.fd, memory, lane.room(), wanted, bytesRead);
     lane.filled(got);
-    reading.at += got;
-    reading.isRead = got === 0 || reading.at === reading.bytes;
+    reading.bytesRead += got;
+    reading.isRead = got === 0 || reading.bytesRead === file.bytes;
     if (reading.isRead) lane.finish();
   } catch (error) {
     seat.reading = undefined;
-    reading.task.end(reading.fd, { error });
+    reading.task.end(file.fd, { error });
   }
 }

@@ -1,17 +1,17 @@
 // MD5 of up to eight messages at once, each in a lane with its own buffer. Reads nothing: whoever fills the buffers does.
 
 import { BLOCK_BYTES, INITIAL_STATE, KERNELS, type KernelName, kernelSource, MOST_LANES, TABLE } from './md5-kernel.js';
-import { run } from './wasm.js';
+import { load } from './wasm.js';
 
 /** Enough for a read to be worth its system call; eight of them and what is written over them stay in a core's own cache. */
-export const LANE_BYTES = 128 << 10;
+export const LANE_BYTES = 64 << 10;
 
 /** One message after another: `begin`, then bytes in pieces, `finish`, and a digest when no block is left. */
 export interface Md5Lane {
   begin(): void;
-  /** Where the next bytes of the message go in `Md5Lanes.memory`: empty while more than a part of a block is left. */
-  room(): { offset: number; length: number };
-  /** So many bytes of the room have been filled. */
+  /** Makes room for the next bytes of the message, once no whole block is left. Returns where in `Md5Lanes.memory` it begins. */
+  room(): number;
+  /** So many bytes of the room have been filled, LANE_BYTES at most. */
   filled(bytes: number): void;
   /** The message ends here. */
   finish(): void;
@@ -43,31 +43,34 @@ const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 const PAGES = Math.ceil((FIRST_LANE + MOST_LANES * LANE_STRIDE) / 65536);
 
 /**
- * Made when it is first needed rather than when the program is built: then no binary has to be kept in step with its source.
- * Returns nothing where there are no vectors to compute with.
+ * Takes `hasVectors()`. The kernels are put together here, once a thread, rather than when the program is built: no binary
+ * has to be kept in step with its source, and nothing has to be built before it can be tested.
  */
-export function createMd5Lanes(): Md5Lanes | undefined {
-  const kernels = run(PAGES, KERNEL_NAMES.map(kernelSource));
-  if (!kernels) return undefined;
+export function createMd5Lanes(): Md5Lanes {
+  const kernels = load(PAGES, KERNEL_NAMES.map(kernelSource));
   const memory = Buffer.from(kernels.memory);
-  const table = new Uint32Array(kernels.memory);
-  const lanes = Array.from({ length: MOST_LANES }, (_, i) => new Lane(memory, FIRST_LANE + i * LANE_STRIDE));
+  const view = new DataView(kernels.memory);
+  const lanes = Array.from({ length: MOST_LANES }, (_, i) => new Lane(memory, view, FIRST_LANE + i * LANE_STRIDE));
 
   const list = (place: number, state: number, block: number): void => {
-    table[TABLE.states / 4 + place] = state;
-    table[TABLE.blocks / 4 + place] = block;
+    view.setUint32(TABLE.states + 4 * place, state, true);
+    view.setUint32(TABLE.blocks + 4 * place, block, true);
   };
   return {
     lanes,
     memory,
     advance(some) {
       const busy = some as readonly Lane[];
-      const blocks = busy.reduce((least, lane) => Math.min(least, lane.blocks()), Number.POSITIVE_INFINITY);
+      let blocks = Number.POSITIVE_INFINITY;
+      for (let place = 0; place < busy.length; place++) {
+        const lane = busy[place]!;
+        blocks = Math.min(blocks, lane.blocks());
+        list(place, lane.state, lane.next);
+      }
       const name = KERNEL_NAMES.find((kernel) => busy.length <= KERNELS[kernel])!;
-      for (const [place, lane] of busy.entries()) list(place, lane.state, lane.next);
       for (let place = busy.length; place < KERNELS[name]; place++) list(place, NOBODY, busy[0]!.next);
       kernels.functions[name](blocks);
-      for (const lane of busy) lane.next += blocks * BLOCK_BYTES;
+      for (let place = 0; place < busy.length; place++) busy[place]!.next += blocks * BLOCK_BYTES;
       return blocks;
     },
   };
@@ -78,28 +81,29 @@ class Lane implements Md5Lane {
   /** The next block to hash. */
   next: number;
   readonly #memory: Buffer;
+  readonly #view: DataView;
   readonly #start: number;
   #end: number;
   #messageBytes = 0;
 
-  constructor(memory: Buffer, address: number) {
+  constructor(memory: Buffer, view: DataView, address: number) {
     this.#memory = memory;
+    this.#view = view;
     this.state = address;
     this.#start = this.next = this.#end = address + BLOCK_BYTES;
   }
 
   begin(): void {
-    for (const [i, word] of INITIAL_STATE.entries()) this.#memory.writeUInt32LE(word, this.state + 4 * i);
+    for (let i = 0; i < 4; i++) this.#view.setUint32(this.state + 4 * i, INITIAL_STATE[i]!, true);
     this.next = this.#end = this.#start;
     this.#messageBytes = 0;
   }
 
-  room(): { offset: number; length: number } {
-    if (this.blocks() > 0) return { offset: this.#end, length: 0 };
-    this.#memory.copyWithin(this.#start, this.next, this.#end); // less than a block
+  room(): number {
+    if (this.next < this.#end) this.#memory.copyWithin(this.#start, this.next, this.#end);
     this.#end -= this.next - this.#start;
     this.next = this.#start;
-    return { offset: this.#end, length: this.#start + LANE_BYTES - this.#end };
+    return this.#end;
   }
 
   filled(bytes: number): void {
@@ -107,17 +111,20 @@ class Lane implements Md5Lane {
     this.#messageBytes += bytes;
   }
 
+  /** 0x80, zeros, and the length in bits where a block ends. */
   finish(): void {
-    const length = this.#end + 8 + 1 - this.next;
-    const last = this.next + Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES - 8;
-    this.#memory.fill(0, this.#end, last);
+    const unpadded = this.#end - this.next;
+    const padded = (Math.floor((unpadded + 8) / BLOCK_BYTES) + 1) * BLOCK_BYTES;
+    const length = this.next + padded - 8;
+    this.#memory.fill(0, this.#end, length);
     this.#memory[this.#end] = 0x80;
-    this.#memory.writeBigUInt64LE(BigInt(this.#messageBytes) * 8n, last);
-    this.#end = last + 8;
+    this.#view.setUint32(length, this.#messageBytes * 8, true);
+    this.#view.setUint32(length + 4, this.#messageBytes / 2 ** 29, true);
+    this.#end = length + 8;
   }
 
   blocks(): number {
-    return Math.floor((this.#end - this.next) / BLOCK_BYTES);
+    return (this.#end - this.next) >>> 6;
   }
 
   digest(): string {

@@ -101,23 +101,25 @@ declare const WebAssembly: {
   Instance: new (module: object) => { exports: Record<string, unknown> };
 };
 
-export interface Running<Name extends string> {
+export interface Loaded<Name extends string> {
   memory: ArrayBuffer;
   functions: Record<Name, (...args: number[]) => void>;
 }
 
-/**
- * A module of these functions and so many pages of 64 KiB, made ready to be called, which takes a few milliseconds at most.
- * Returns nothing where processor or Node lack an instruction of it: there are old ones without vectors.
- */
-export function run<Name extends string>(
-  pages: number,
-  functions: readonly FunctionSource<Name>[],
-): Running<Name> | undefined {
-  const binary = assemble(pages, functions);
-  if (!WebAssembly.validate(binary)) return undefined;
-  const { memory, ...rest } = new WebAssembly.Instance(new WebAssembly.Module(binary)).exports;
-  return { memory: (memory as { buffer: ArrayBuffer }).buffer, functions: rest as Running<Name>['functions'] };
+/** Whether processor and Node compute with vectors; there are old ones that do not. */
+export function hasVectors(): boolean {
+  const probe: FunctionSource = { name: 'zero', params: 0, body: (_, local) => local(V128).set(i32x4.const(0)) };
+  vectors ??= WebAssembly.validate(assemble(0, [probe]));
+  return vectors;
+}
+
+let vectors: boolean | undefined;
+
+/** Loads these functions with so many pages of 64 KiB of memory. Takes about ten milliseconds, most of it putting the code together. */
+export function load<Name extends string>(pages: number, functions: readonly FunctionSource<Name>[]): Loaded<Name> {
+  const module = new WebAssembly.Module(assemble(pages, functions));
+  const { memory, ...rest } = new WebAssembly.Instance(module).exports;
+  return { memory: (memory as { buffer: ArrayBuffer }).buffer, functions: rest as Loaded<Name>['functions'] };
 }
 
 function assemble(pages: number, functions: readonly FunctionSource[]): Buffer {
