@@ -2,11 +2,11 @@
 
 import { availableParallelism } from 'node:os';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
-import type { DigestAnswer, DigestJob, ListedFile } from '../files/digest-files.js';
+import type { DigestAnswer, ListedFile } from '../files/digest-files.js';
+import { createDigestPool } from '../files/digest-pool.js';
 import { joinKey } from '../files/entry.js';
 import { type Filter, isKeyExcluded } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { createPool } from '../files/threads.js';
 import { type FileDigest, writeDigestLine } from '../wire/messages.js';
 import { malformed, PARTS_CONTENT_TYPE, readParts } from '../wire/parts.js';
 import { keepAlive } from './keep-alive.js';
@@ -27,7 +27,7 @@ const BYTES_PER_JOB = 32 << 20;
 
 export function createDigests(roots: Roots, excludes: Filter): Digests {
   const size = Math.min(MOST_THREADS, availableParallelism());
-  const pool = createPool<DigestJob, DigestAnswer[]>(new URL('../files/digest-thread.js', import.meta.url), size);
+  const pool = createDigestPool(size);
   const digest = async (algorithm: DigestAlgorithm, files: ListedFile[]): Promise<DigestAnswer[]> =>
     pool.run({ algorithm, roots, files });
 

@@ -1,12 +1,14 @@
 // Listed files → their digests, each proved to be the file that was listed. Follows no symbolic link and writes nothing.
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { type DigestAlgorithm, digestFd, ready } from './digest.js';
+import { createLaneQueue, type LaneQueue } from './digest-lanes.js';
 import { DirCache } from './dirfd.js';
 import { type EntryKey, parentOf } from './entry.js';
 import type { Roots } from './roots.js';
 import { sameTime } from './times.js';
+import { hasVectors } from './wasm.js';
 
 /** A regular file as a listing told it; the fields are those of a Row. `ino` '0': the time is known to the millisecond. */
 export interface ListedFile {
@@ -27,44 +29,92 @@ export type FileTrouble = 'changed' | 'vanished' | 'failed';
 
 export type DigestAnswer = { digest: string } | { result: FileTrouble; message: string };
 
-/** One answer a file, in the order asked. Blocks its thread while it reads. */
+/** Whether a thread that has several files of the algorithm at once is done with them sooner than with one after another. */
+export const computesInLanes = (algorithm: DigestAlgorithm): boolean => algorithm === 'md5' && hasVectors();
+
+/** One answer a file, in the order asked. The MD5s of overlapping jobs are computed together; else a job blocks its thread. */
 export async function digestFiles({ algorithm, roots, files }: DigestJob): Promise<DigestAnswer[]> {
-  await ready(algorithm);
   const dirs = new DirCache(roots);
   try {
+    if (computesInLanes(algorithm)) return await Promise.all(files.map((file) => digestInLane(dirs, file)));
+    await ready(algorithm);
     return files.map((file) => digestOne(dirs, file, algorithm));
   } finally {
     dirs.close();
   }
 }
 
+let queue: LaneQueue | undefined;
+
+/** One for all jobs of this thread. */
+function laneQueue(): LaneQueue {
+  queue ??= createLaneQueue();
+  return queue;
+}
+
 /** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm): DigestAnswer {
+  const fd = openListed(dirs, file);
+  return typeof fd === 'number' ? answerAndClose(fd, file, () => digestFd(fd, algorithm)) : fd;
+}
+
+const digestInLane = (dirs: DirCache, file: ListedFile): Promise<DigestAnswer> =>
+  new Promise((resolve) => {
+    laneQueue().add({
+      open() {
+        const fd = openListed(dirs, file);
+        if (typeof fd === 'number') return { fd, bytes: Number(file.size) };
+        resolve(fd);
+        return undefined;
+      },
+      end(fd, read) {
+        const answer = answerAndClose(fd, file, () => {
+          if ('error' in read) throw read.error;
+          return read;
+        });
+        resolve(answer);
+      },
+    });
+  });
+
+/** A descriptor of the very file that was listed. */
+function openListed(dirs: DirCache, file: ListedFile): number | DigestAnswer {
+  let fd: number | undefined;
   try {
     const name = file.key.slice(file.key.lastIndexOf('/') + 1);
-    const fd = openSync(dirs.open(parentOf(file.key)).at(name), READ);
-    try {
-      return digestOpen(fd, file, algorithm);
-    } finally {
-      closeSync(fd);
-    }
+    fd = openSync(dirs.open(parentOf(file.key)).at(name), READ);
+    if (isListed(fd, file)) return fd;
+  } catch (error) {
+    return fd === undefined ? troubleOf(error) : closed(fd, troubleOf(error));
+  }
+  return closed(fd, { result: 'changed', message: 'changed since it was listed' });
+}
+
+/** The digest, if the file is still the one that was listed. */
+function answerAndClose(fd: number, file: ListedFile, read: () => { digest: string; bytes: number }): DigestAnswer {
+  try {
+    const { digest, bytes } = read();
+    if (`${bytes}` === file.size && isListed(fd, file)) return closed(fd, { digest });
+  } catch (error) {
+    return closed(fd, troubleOf(error));
+  }
+  return closed(fd, { result: 'changed', message: 'changed while it was read' });
+}
+
+function closed(fd: number, answer: DigestAnswer): DigestAnswer {
+  try {
+    closeSync(fd);
+    return answer;
   } catch (error) {
     return troubleOf(error);
   }
 }
 
-function digestOpen(fd: number, file: ListedFile, algorithm: DigestAlgorithm): DigestAnswer {
-  if (!isListed(fstatSync(fd, { bigint: true }), file))
-    return { result: 'changed', message: 'changed since it was listed' };
-  const { digest, bytes } = digestFd(fd, algorithm);
-  if (`${bytes}` === file.size && isListed(fstatSync(fd, { bigint: true }), file)) return { digest };
-  return { result: 'changed', message: 'changed while it was read' };
-}
-
 /** Compared exactly, as one host sees its own file twice; a file listed by a Sidecar has neither inode nor full time. */
-function isListed(stat: BigIntStats, file: ListedFile): boolean {
+function isListed(fd: number, file: ListedFile): boolean {
+  const stat = fstatSync(fd, { bigint: true });
   if (!stat.isFile() || `${stat.size}` !== file.size) return false;
   if (file.ino === '0') return sameTime(`${stat.mtimeNs}`, file.mtimeNs, 'ms');
   return `${stat.ino}` === file.ino && `${stat.mtimeNs}` === file.mtimeNs;

@@ -1,10 +1,10 @@
 // Digests of the same files on both sides, taken at the same time. Says what each side answered; the comparison is all it judges.
 
 import { type DigestAlgorithm, sameDigest } from '../files/digest.js';
-import type { DigestAnswer, DigestJob, ListedFile } from '../files/digest-files.js';
+import type { DigestAnswer, ListedFile } from '../files/digest-files.js';
+import { createDigestPool } from '../files/digest-pool.js';
 import { type EntryKey, joinKey, type Row } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import { createPool } from '../files/threads.js';
 import type { Source } from './source.js';
 
 /** A file both sides list, with the row of each. */
@@ -33,7 +33,7 @@ export function createDigestBoth(
   algorithm: DigestAlgorithm,
   threads: number,
 ): DigestBoth {
-  const pool = createPool<DigestJob, DigestAnswer[]>(new URL('../files/digest-thread.js', import.meta.url), threads);
+  const pool = createDigestPool(threads);
   return {
     async compare(pairs, signal) {
       const [there, here] = await Promise.all([

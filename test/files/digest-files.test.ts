@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
   chmodSync,
   lstatSync,
   mkdirSync,
@@ -8,15 +10,18 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type DigestAnswer, type DigestJob, digestFiles, type ListedFile } from '../../src/files/digest-files.js';
+import { type DigestAnswer, digestFiles, type ListedFile } from '../../src/files/digest-files.js';
+import { pick } from '../../src/files/digest-pool.js';
 import type { Roots } from '../../src/files/roots.js';
-import { createPool } from '../../src/files/threads.js';
+
+const CHANGED: DigestAnswer = { result: 'changed', message: 'changed while it was read' };
 
 let dir: string;
 let roots: Roots;
@@ -33,15 +38,18 @@ const listed = (name: string): ListedFile => {
   return { key: `data/0/${name}`, size: `${stat.size}`, mtimeNs: `${stat.mtimeNs}`, ino: `${stat.ino}` };
 };
 
-const digest = async (...files: ListedFile[]): Promise<DigestAnswer[]> =>
-  digestFiles({ algorithm: 'xxhash32', roots, files });
+/** Of 'hello\n' and of nothing: MD5 is computed in lanes, the other one file after another. */
+const WAYS = [
+  { algorithm: 'xxhash32', found: { digest: '946b5bf9' }, empty: { digest: '2cc5d05' } },
+  { algorithm: 'md5', found: { digest: 'sZRqySSS0jR8YjW00mERhA==' }, empty: { digest: '1B2M2Y8AsgTpgAmY7PhCfg==' } },
+] as const;
 
-const FOUND = { digest: '946b5bf9' };
+describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty }) => {
+  const digest = async (...files: ListedFile[]): Promise<DigestAnswer[]> => digestFiles({ algorithm, roots, files });
 
-describe('a listed file', () => {
   test('that is still itself has a digest', async () => {
     writeFileSync(join(dir, 'ks/empty'), '');
-    expect(await digest(listed('ks/a.db'), listed('ks/empty'))).toEqual([FOUND, { digest: '2cc5d05' }]);
+    expect(await digest(listed('ks/a.db'), listed('ks/empty'))).toEqual([found, empty]);
   });
 
   const CHANGES: [string, (file: string) => void][] = [
@@ -71,7 +79,7 @@ describe('a listed file', () => {
     const { mtimeNs, ...file } = listed('ks/a.db');
     const told = { ...file, ino: '0', mtimeNs: `${mtimeNs.slice(0, -6)}000000` };
     const later = { ...told, mtimeNs: `${BigInt(told.mtimeNs) + 1_000_000n}` };
-    expect(await digest(told, later)).toMatchObject([FOUND, { result: 'changed' }]);
+    expect(await digest(told, later)).toMatchObject([found, { result: 'changed' }]);
   });
 
   (process.getuid?.() === 0 ? test.skip : test)('that may not be read has failed, by name of the error', async () => {
@@ -82,7 +90,7 @@ describe('a listed file', () => {
 
   test('in trouble does not keep the others from their digests', async () => {
     const gone = { ...listed('ks/a.db'), key: 'data/0/ks/gone' };
-    expect(await digest(gone, listed('ks/a.db'))).toEqual([{ result: 'vanished', message: 'no longer there' }, FOUND]);
+    expect(await digest(gone, listed('ks/a.db'))).toEqual([{ result: 'vanished', message: 'no longer there' }, found]);
   });
 });
 
@@ -97,12 +105,95 @@ function moveAway(path: string): string {
   return path;
 }
 
-test('a thread answers as the function does', async () => {
-  const script = new URL('../../dist/files/digest-thread.js', import.meta.url);
-  const pool = createPool<DigestJob, DigestAnswer[]>(script, 1);
+const md5 = (bytes: Uint8Array): DigestAnswer => ({ digest: createHash('md5').update(bytes).digest('base64') });
+
+/** Files of these sizes, each of its own bytes, and what Node says of them. */
+function writeFiles(prefix: string, sizes: readonly number[]): { files: ListedFile[]; answers: DigestAnswer[] } {
+  const written = sizes.map((bytes, i) => {
+    const content = Buffer.alloc(bytes, `${prefix}${i} of ${bytes}`);
+    writeFileSync(join(dir, `ks/${prefix}${i}`), content);
+    return { file: listed(`ks/${prefix}${i}`), answer: md5(content) };
+  });
+  return { files: written.map(({ file }) => file), answers: written.map(({ answer }) => answer) };
+}
+
+const MIB = 1 << 20;
+const SIZES = [3 * MIB, 0, 55, 56, 64, 65, MIB - 1, MIB, MIB + 1, 2048, 2049, 1, 65536, 65537, 100_000, 2 * MIB + 63];
+
+describe('many files in lanes', () => {
+  test('large, small and empty ones have their own digests, in the order asked', async () => {
+    const { files, answers } = writeFiles('f', [...SIZES, ...SIZES.toReversed()]);
+    expect(await digestFiles({ algorithm: 'md5', roots, files })).toEqual(answers);
+  });
+
+  test('jobs that overlap get their own answers, and none waits for the other', async () => {
+    const long = writeFiles('long', [40 * MIB]);
+    const short = writeFiles('short', SIZES);
+    const order: string[] = [];
+    const run = async (name: string, files: ListedFile[]): Promise<DigestAnswer[]> => {
+      const answers = await digestFiles({ algorithm: 'md5', roots, files });
+      order.push(name);
+      return answers;
+    };
+    const answers = await Promise.all([run('long', long.files), run('short', short.files)]);
+    expect(answers).toEqual([long.answers, short.answers]);
+    expect(order).toEqual(['short', 'long']);
+  });
+
+  const MEANWHILE: [string, (file: string) => void, DigestAnswer][] = [
+    ['becomes longer', (file) => appendFileSync(file, 'more'), CHANGED],
+    ['becomes shorter', (file) => truncateSync(file, 9 * MIB), CHANGED],
+    ['becomes empty', (file) => truncateSync(file), CHANGED],
+    ['gets another time', (file) => utimesSync(file, 1, 1), CHANGED],
+    ['loses its name', (file) => rmSync(file), { digest: 'j04z89w+QU/5Tl+2kFy6jA==' }],
+  ];
+  test.each(MEANWHILE)('one that %s while it is read', async (_, change, expected) => {
+    writeFileSync(join(dir, 'ks/big'), Buffer.alloc(20 * MIB));
+    const { files, answers } = writeFiles('f', SIZES);
+    const answering = digestFiles({ algorithm: 'md5', roots, files: [listed('ks/big'), ...files] });
+    await new Promise(setImmediate); // the first turn of the lanes is over, and the big file is not
+    change(join(dir, 'ks/big'));
+    expect(await answering).toEqual([expected, ...answers]);
+  });
+
+  test('one that vanishes before its lane is free', async () => {
+    const { files, answers } = writeFiles('f', [...Array<number>(8).fill(2 * MIB), 100]);
+    const answering = digestFiles({ algorithm: 'md5', roots, files });
+    await new Promise(setImmediate);
+    rmSync(join(dir, 'ks/f8'));
+    expect(await answering).toEqual([...answers.slice(0, 8), { result: 'vanished', message: 'no longer there' }]);
+  });
+
+  (process.arch === 'x64' ? test : test.skip)('a processor without vectors answers the same', () => {
+    const { files, answers } = writeFiles('f', SIZES);
+    const script = `
+      import { computesInLanes, digestFiles } from ${JSON.stringify(new URL('../../dist/files/digest-files.js', import.meta.url))};
+      const answers = await digestFiles(${JSON.stringify({ algorithm: 'md5', roots, files })});
+      process.stdout.write(JSON.stringify([computesInLanes('md5'), answers]));`;
+    const output = execFileSync(process.execPath, ['--no-enable-sse4-1', '--input-type=module', '-e', script]);
+    expect(JSON.parse(output.toString())).toEqual([false, answers]);
+  });
+});
+
+test('threads answer as the function does', async () => {
+  const built = new URL('../../dist/files/digest-pool.js', import.meta.url).href;
+  const { createDigestPool }: typeof import('../../src/files/digest-pool.js') = await import(built);
+  const pool = createDigestPool(2);
   try {
-    expect(await pool.run({ algorithm: 'xxhash32', roots, files: [listed('ks/a.db')] })).toEqual([FOUND]);
+    const files = [listed('ks/a.db')];
+    const answers = await Promise.all(WAYS.map(({ algorithm }) => pool.run({ algorithm, roots, files })));
+    expect(answers).toEqual(WAYS.map(({ found }) => [found]));
   } finally {
     await pool.close();
   }
+});
+
+test.each([
+  ['the busiest that is not full', [4, 2, 0], 4, 1],
+  ['a further one when the others are full', [4, 5, 0], 4, 2],
+  ['the least busy when all are full', [6, 4, 5], 4, 1],
+  ['an idle one when each does one thing at a time', [1, 0, 1], 1, 1],
+])('a job goes to %s', (_, loads, full, expected) => {
+  const threads = loads.map((load) => ({ load }));
+  expect(threads.indexOf(pick(threads, full))).toBe(expected);
 });

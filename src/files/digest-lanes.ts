@@ -1,0 +1,105 @@
+// Keeps the lanes of a thread busy: as one file ends the next takes its lane, whichever job it is of. Opens and closes no file.
+
+import { readSync } from 'node:fs';
+import { createMd5Lanes, LANE_BYTES, type Md5Lane, type Md5Lanes } from './md5-lanes.js';
+
+/** A file that waits for a lane. Nothing here may throw. */
+export interface LaneTask {
+  /** Called when there is a lane for it. Nothing: there is no file to be read after all. */
+  open(): OpenFile | undefined;
+  /** Called once for what `open` returned: what was read of it, which ends early in a file that has become shorter. */
+  end(fd: number, read: { digest: string; bytes: number } | { error: unknown }): void;
+}
+
+export interface OpenFile {
+  fd: number;
+  /** How far to read, from the first byte. */
+  bytes: number;
+}
+
+export interface LaneQueue {
+  add(task: LaneTask): void;
+}
+
+/** Between turns the thread listens: for further jobs, whose files may take lanes that would be idle. A few milliseconds. */
+const TURN_BLOCKS = (8 << 20) / 64;
+
+/** MD5 of files, up to eight at once. Takes `hasVectors()`. */
+export function createLaneQueue(): LaneQueue {
+  const md5 = createMd5Lanes();
+  const waiting: LaneTask[] = [];
+  const seats = md5.lanes.map((lane): Seat => ({ lane }));
+  const busy: Md5Lane[] = [];
+  let isRunning = false;
+
+  function turn(): void {
+    for (let blocks = 0; blocks < TURN_BLOCKS; blocks += busy.length * md5.advance(busy)) {
+      busy.length = 0;
+      for (const seat of seats) if (hasBlocks(md5, seat, waiting)) busy.push(seat.lane);
+      if (busy.length === 0) {
+        isRunning = false;
+        return;
+      }
+    }
+    setImmediate(turn);
+  }
+
+  return {
+    add(task) {
+      waiting.push(task);
+      if (isRunning) return;
+      isRunning = true;
+      setImmediate(turn);
+    },
+  };
+}
+
+interface Seat {
+  lane: Md5Lane;
+  reading?: Reading;
+}
+
+interface Reading {
+  task: LaneTask;
+  file: OpenFile;
+  bytesRead: number;
+  isRead: boolean;
+}
+
+/** Sees to it that the lane has a block to hash. False when there is no file left for it. */
+function hasBlocks(md5: Md5Lanes, seat: Seat, waiting: LaneTask[]): boolean {
+  const { lane } = seat;
+  while (lane.blocks() === 0) {
+    const { reading } = seat;
+    if (!reading) {
+      const task = waiting.shift();
+      if (!task) return false;
+      const file = task.open();
+      if (!file) continue;
+      lane.begin();
+      seat.reading = { task, file, bytesRead: 0, isRead: false };
+    } else if (reading.isRead) {
+      seat.reading = undefined;
+      reading.task.end(reading.file.fd, { digest: lane.digest(), bytes: reading.bytesRead });
+    } else {
+      readMore(md5, seat, reading);
+    }
+  }
+  return true;
+}
+
+function readMore({ memory }: Md5Lanes, seat: Seat, reading: Reading): void {
+  const { lane } = seat;
+  const { file, bytesRead } = reading;
+  try {
+    const wanted = Math.min(LANE_BYTES, file.bytes - bytesRead);
+    const got = wanted === 0 ? 0 : readSync(file.fd, memory, lane.room(), wanted, bytesRead);
+    lane.filled(got);
+    reading.bytesRead += got;
+    reading.isRead = got === 0 || reading.bytesRead === file.bytes;
+    if (reading.isRead) lane.finish();
+  } catch (error) {
+    seat.reading = undefined;
+    reading.task.end(file.fd, { error });
+  }
+}
