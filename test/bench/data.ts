@@ -1,0 +1,151 @@
+// The trees that are copied, made from scratch, and the proof that a copy equals its source. Starts no program.
+
+import { randomFillSync } from 'node:crypto';
+import {
+  closeSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const GIB = 1024 * MIB;
+
+/** A tree to be made: its files, in groups that share a directory. */
+export interface Shape {
+  files: number;
+  /** What it takes on a disk of 4 KiB pages. */
+  bytes: number;
+  directories: Iterable<Directory>;
+}
+
+interface Directory {
+  path: string;
+  files: { name: string; bytes: number }[];
+}
+
+function shape(directories: Directory[]): Shape {
+  const files = directories.flatMap((directory) => directory.files);
+  const bytes = files.reduce((sum, file) => sum + 4 * KIB * Math.ceil(file.bytes / (4 * KIB)), 0);
+  return { files: files.length, bytes, directories };
+}
+
+/** A few big files, side by side. */
+export const bigFiles = (count: number, bytes: number): Shape =>
+  shape([{ path: '', files: range(count, (i) => ({ name: `big-${i}.db`, bytes })) }]);
+
+/** Equal files, so many to a directory. */
+export const manyFiles = (count: number, bytes: number, perDirectory = 500): Shape =>
+  shape(
+    range(Math.ceil(count / perDirectory), (d) => ({
+      path: `dir-${String(d).padStart(5, '0')}`,
+      files: range(Math.min(perDirectory, count - d * perDirectory), (i) => ({ name: `file-${i}`, bytes })),
+    })),
+  );
+
+/** Keyspaces of tables of SSTables under size-tiered compaction: one big generation, some middling, many small. */
+export function cassandraTree(options: { tables: number; generations: number; biggest: number }): Shape {
+  const dataBytes = (g: number) =>
+    g === 0 ? options.biggest : g < 5 ? options.biggest / 12 : (options.biggest / 768) * (1 + (g % 6));
+  const components = (g: number) => [
+    { name: `nb-${g}-big-Data.db`, bytes: Math.floor(dataBytes(g)) },
+    { name: `nb-${g}-big-Index.db`, bytes: Math.floor(dataBytes(g) / 100) + 64 },
+    { name: `nb-${g}-big-Filter.db`, bytes: Math.floor(dataBytes(g) / 800) + 24 },
+    { name: `nb-${g}-big-CompressionInfo.db`, bytes: Math.floor(dataBytes(g) / 2000) + 47 },
+    { name: `nb-${g}-big-Statistics.db`, bytes: 5400 },
+    { name: `nb-${g}-big-Summary.db`, bytes: 92 },
+    { name: `nb-${g}-big-Digest.crc32`, bytes: 10 },
+    { name: `nb-${g}-big-TOC.txt`, bytes: 92 },
+  ];
+  return shape(
+    range(options.tables, (t) => ({
+      path: `keyspace_${t % 3}/table_${t}-${String(t).padStart(32, 'a1b2')}`,
+      files: range(options.generations, components).flat(),
+    })),
+  );
+}
+
+const range = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+
+/** What is written may not look like work in progress: a second look at files touched just now would be timed too. */
+const AGE_SECONDS = 86_400;
+
+/** Makes what `shape` says below `root`. Contents are noise, and every 4 KiB of a file says where it belongs. */
+export async function makeTree(root: string, { directories }: Shape): Promise<void> {
+  const block = randomFillSync(Buffer.alloc(MIB));
+  const mtime = Date.now() / 1000 - AGE_SECONDS;
+  let made = 0;
+  for (const { path, files } of directories) {
+    mkdirSync(join(root, path), { recursive: true });
+    for (const { name, bytes } of files) writeFile(join(root, path, name), { bytes, block, id: made++, mtime });
+    await breathe(); // a signal gets a hearing
+  }
+}
+
+function writeFile(path: string, file: { bytes: number; block: Buffer; id: number; mtime: number }): void {
+  const fd = openSync(path, 'wx', 0o644);
+  try {
+    for (let at = 0; at < file.bytes; at += MIB) {
+      const length = Math.min(MIB, file.bytes - at);
+      for (let page = 0; page < length; page += 4 * KIB)
+        file.block.writeDoubleLE(file.id * 2 ** 24 + (at + page) / 4096, page);
+      for (let done = 0; done < length; ) done += writeSync(fd, file.block, done, length - done);
+    }
+    futimesSync(fd, file.mtime, file.mtime);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Throws at the first difference: names, kinds, sizes, every byte; modes and times of files too when they were to be kept. */
+export async function checkCopy(source: string, copy: string, keeps: 'all' | 'contents'): Promise<void> {
+  const names = readdirSync(source).sort();
+  const found = readdirSync(copy).sort();
+  if (names.join('\0') !== found.join('\0')) throw new Error(`not the same names in ${copy}`);
+  for (const name of names) {
+    const [from, to] = [join(source, name), join(copy, name)];
+    const [a, b] = [lstatSync(from), lstatSync(to)];
+    if (a.isDirectory() !== b.isDirectory()) throw new Error(`not the same kind: ${to}`);
+    if (a.isDirectory()) await checkCopy(from, to, keeps);
+    else checkFile({ path: from, stats: a }, { path: to, stats: b }, keeps);
+  }
+  await breathe();
+}
+
+type Seen = { path: string; stats: Stats };
+const [left, right] = [Buffer.alloc(MIB), Buffer.alloc(MIB)];
+
+function checkFile(a: Seen, b: Seen, keeps: 'all' | 'contents'): void {
+  if (a.stats.size !== b.stats.size) throw new Error(`not the same size: ${b.path}`);
+  if (keeps === 'all' && a.stats.mode !== b.stats.mode) throw new Error(`not the same mode: ${b.path}`);
+  if (keeps === 'all' && Math.floor(a.stats.mtimeMs) !== Math.floor(b.stats.mtimeMs))
+    throw new Error(`not the same time: ${b.path}`);
+  const fds = [openSync(a.path, 'r'), openSync(b.path, 'r')] as const;
+  try {
+    for (let at = 0; at < a.stats.size; ) {
+      const length = readSync(fds[0], left, 0, MIB, at);
+      readFully(fds[1], right, length, at);
+      if (length === 0 || left.compare(right, 0, length, 0, length) !== 0)
+        throw new Error(`not the same bytes at ${at}: ${b.path}`);
+      at += length;
+    }
+  } finally {
+    for (const fd of fds) closeSync(fd);
+  }
+}
+
+function readFully(fd: number, buffer: Buffer, length: number, position: number): void {
+  for (let done = 0; done < length; ) {
+    const read = readSync(fd, buffer, done, length - done, position + done);
+    if (read === 0) throw new Error('a file ended early');
+    done += read;
+  }
+}

@@ -1,0 +1,111 @@
+// A long way on loopback: TCP passed on with a delay each way, through a window like that of a real connection. Limits no bandwidth:
+// a connection gets window ÷ round trip, and ten of them ten times as much.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface FarProxy {
+  port: number;
+  stop(): Promise<void>;
+}
+
+export interface Distance {
+  /** Each way: half a round trip. */
+  delayMs: number;
+  /** The most one direction of a connection may have under way unacknowledged. */
+  windowBytes?: number;
+}
+
+/** What Linux lets a sender hold unless told otherwise (the last value of net.ipv4.tcp_wmem). */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+/** Ten segments: how every connection starts (RFC 6928), to double with each round trip. */
+const FIRST_WINDOW_BYTES = 10 * 1448;
+
+/** Forwards to `port` of loopback. */
+export async function startFarProxy(
+  port: number,
+  { delayMs, windowBytes = WINDOW_BYTES }: Distance,
+): Promise<FarProxy> {
+  const sockets = new Set<Socket>();
+  const later = delayLine(delayMs);
+  const keep = (socket: Socket) => {
+    sockets.add(socket.setNoDelay(true));
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket)); // 'close' takes the other end along
+  };
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => {
+    keep(near);
+    // A handshake takes a round trip, and what follows it another half: this is when the far end sees a connection.
+    later(() =>
+      later(() =>
+        later(() => {
+          const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+          keep(far);
+          for (const [from, to] of [[near, far] as const, [far, near] as const]) carry(from, to, later, windowBytes);
+        }),
+      ),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+type Later = (deed: () => void) => void;
+
+/** One direction. A byte counts as under way from when it is read until its acknowledgement would be back. */
+function carry(from: Socket, to: Socket, later: Later, windowBytes: number): void {
+  let window = FIRST_WINDOW_BYTES;
+  let underWay = 0;
+  let waiting: Buffer | undefined;
+  const acknowledge = (bytes: number) => {
+    underWay -= bytes;
+    window = Math.min(window + bytes, windowBytes);
+    send();
+  };
+  const send = () => {
+    if (!waiting || underWay >= window) return;
+    const piece = waiting.subarray(0, window - underWay);
+    waiting = piece.length < waiting.length ? waiting.subarray(piece.length) : undefined;
+    underWay += piece.length;
+    later(() => to.write(piece, () => later(() => acknowledge(piece.length))));
+    if (!waiting) from.resume();
+  };
+  from.on('data', (chunk: Buffer) => {
+    waiting = chunk;
+    from.pause(); // until the window has taken all of it; `send` resumes
+    send();
+  });
+  from.on('end', () => later(() => to.end()));
+  from.on('close', () => later(() => to.destroySoon()));
+  from.resume();
+}
+
+/** Does each deed so much later, in order; one timer for all. */
+function delayLine(delayMs: number): Later {
+  let queue: { dueMs: number; deed: () => void }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const work = () => {
+    timer = undefined;
+    const now = performance.now();
+    let done = 0;
+    for (; done < queue.length && queue[done]!.dueMs <= now; done++) queue[done]!.deed();
+    queue = queue.slice(done);
+    arm();
+  };
+  const arm = () => {
+    const next = queue[0];
+    if (next && !timer) timer = setTimeout(work, Math.max(0, next.dueMs - performance.now()));
+  };
+  return (deed) => {
+    queue.push({ dueMs: performance.now() + delayMs, deed });
+    arm();
+  };
+}

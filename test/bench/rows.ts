@@ -1,0 +1,119 @@
+// The rows of the table: what is done, with which data, beside whom, and what is aimed at. How it is measured is elsewhere.
+
+import type { Bench } from './bench.js';
+import { copies } from './copies.js';
+import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles } from './data.js';
+import { entries } from './entries.js';
+import { lm, lmOverTls } from './peers/lm.js';
+import { nginxAndCurl } from './peers/nginx.js';
+import { rcloneWebdav } from './peers/rclone.js';
+import { rsyncDaemon, rsyncOverSsh } from './peers/rsync.js';
+import { md5sum, xxh32sum, xxh64sum } from './peers/sums.js';
+import { startUps } from './start-ups.js';
+import type { Line } from './table.js';
+import { checksummingRsync, sums, verifications } from './verifications.js';
+
+export interface Row {
+  /** For `--only`. */
+  name: string;
+  /** Each line as far as it can be told before: what stands in the table when the row cannot be measured. */
+  lines: Line[];
+  /** Returns the same lines with their numbers. */
+  measure(bench: Bench): Promise<Line[]>;
+}
+
+/** Ordered so that rows with the same tree are neighbours: it is made once for them. */
+export function makeRows(isQuick: boolean): Row[] {
+  const size = <T>(full: T, quick: T): T => (isQuick ? quick : full);
+  const big = bigFiles(4, size(GIB, 16 * MIB));
+  const small = manyFiles(size(200_000, 2000), 2 * KIB);
+  const tree = cassandraTree({ tables: size(24, 3), generations: size(40, 6), biggest: size(48 * MIB, MIB) });
+  const one = bigFiles(1, size(GIB, 16 * MIB));
+  const work = (text: string) => (isQuick ? `${text} (quick: less)` : text);
+  return [
+    copies({
+      name: 'plain',
+      work: work('4 × 1 GiB, plain HTTP'),
+      shape: big,
+      ours: lm,
+      peers: [
+        { peer: rsyncDaemon(), target: 0.6 },
+        { peer: rcloneWebdav, target: 0.85 },
+        { peer: nginxAndCurl, target: 1.1 },
+      ],
+    }),
+    copies({
+      name: 'tls',
+      work: work('4 × 1 GiB, TLS'),
+      shape: big,
+      ours: lmOverTls,
+      peers: [{ peer: rsyncOverSsh, target: 0.6 }],
+    }),
+    verifications({
+      name: 'verify-xxhash32',
+      work: work('verify 4 GiB, xxhash32'),
+      shape: big,
+      algorithm: 'xxhash32',
+      peers: [{ peer: checksummingRsync, target: 0.9 }, { peer: sums(xxh32sum) }],
+    }),
+    verifications({
+      name: 'verify-md5',
+      work: work('verify 4 GiB, md5'),
+      shape: big,
+      algorithm: 'md5',
+      peers: [{ peer: sums(md5sum), target: 0.45 }],
+    }),
+    verifications({
+      name: 'verify-xxhash64',
+      work: work('verify 4 GiB, xxhash64'),
+      shape: big,
+      algorithm: 'xxhash64',
+      peers: [{ peer: sums(xxh64sum) }],
+    }),
+    verifications({
+      name: 'verify-crc32c',
+      work: work('verify 4 GiB, crc32c'),
+      shape: big,
+      algorithm: 'crc32c',
+      peers: [],
+    }),
+    copies({
+      name: 'small',
+      work: work('200,000 × 2 KiB, first copy'),
+      shape: small,
+      ours: lm,
+      peers: [{ peer: rsyncDaemon(), target: 1 }],
+    }),
+    copies({
+      name: 'unchanged',
+      work: work('200,000 × 2 KiB, nothing changed'),
+      shape: small,
+      ours: lm,
+      isRepeat: true,
+      peers: [{ peer: rsyncDaemon(['--delete']), target: 0.9 }],
+    }),
+    copies({
+      name: 'cassandra',
+      work: work('24 tables × 40 SSTables, 1.7 GiB'),
+      shape: tree,
+      ours: lm,
+      peers: [{ peer: rsyncDaemon() }],
+    }),
+    copies({
+      name: 'far',
+      work: work('1 GiB over a 40 ms round trip'),
+      shape: one,
+      ours: lm,
+      distance: { delayMs: 20 },
+      peers: [{ peer: rsyncDaemon(), target: 0.25 }],
+    }),
+    entries({
+      name: 'entries',
+      counts: size([100_000, 300_000, 1_000_000], [1000, 3000, 10_000]),
+      residentBytes: 300e6,
+      // Half again as slow per entry at ten times the number would be a curve, less may be a cache that got too small.
+      growth: 1.5,
+    }),
+    startUps({ name: 'startup', target: 2 }),
+  ];
+}
