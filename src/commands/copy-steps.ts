@@ -7,7 +7,7 @@ import type { Emit } from '../events.js';
 import { type DirType, type Listing, parentOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { checkDigests } from '../pull/check.js';
-import { allowRemovals } from '../pull/clean.js';
+import { allowRemovals, refuseEmptiedRoots } from '../pull/clean.js';
 import type { CopySteps } from '../pull/copy.js';
 import { createDigestBoth } from '../pull/digest-both.js';
 import type { Disk } from '../pull/disk.js';
@@ -84,7 +84,10 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
       return surveyed;
     },
     admit: createAdmission({ ...admission, home: context.home, object, remember: keep }),
-    allowRemovals: (plan) => allowRemovals(plan, maxDelete, object),
+    allowRemovals(plan) {
+      if (source.kind === 'sidecar') refuseEmptiedRoots(plan, object);
+      allowRemovals(plan, maxDelete, object);
+    },
     async reserveSpace(plan) {
       for (const text of await fidelityOf(roots)) emit({ type: 'warning', text });
       await checkSpace(needsOf(plan, roots, context));

@@ -1,6 +1,6 @@
 // Files of equal size whose times are no proof, told apart by their digests before the plan is closed. Transfers nothing.
 
-import type { PlanCounts } from './diff.js';
+import type { PlanCounts } from './counts.js';
 import type { DigestBoth, PairOfFiles } from './digest-both.js';
 import type { PlanWriter } from './plan.js';
 import { readSlice, type Slice, type Spool } from './spool.js';

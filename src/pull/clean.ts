@@ -8,6 +8,17 @@ import type { TransferContext } from './transfer.js';
 /** A count of entries, or a share (0 to 1) of what the destination holds, by entries or by bytes, whichever is larger. */
 export type DeleteLimit = { kind: 'share'; share: number } | { kind: 'count'; entries: number };
 
+/** A Sidecar tells nothing by which a disk that is not mounted could be noticed: a root that lost everything at once is one. */
+export function refuseEmptiedRoots({ counts }: Plan, object: (error: LmError) => void): void {
+  for (const [key, { source, local }] of counts.roots)
+    if (source === 0 && local > 0)
+      object(
+        new LmError('refused', `the source lists nothing for ${key}, where ${local} entries are here`, {
+          hint: 'is its disk mounted? if that directory is empty there by right, empty it here by hand',
+        }),
+      );
+}
+
 /** Objects with the plan and the flag that would allow it. A source that lists nothing never empties a destination. */
 export function allowRemovals(
   { counts, firstRemovals }: Plan,

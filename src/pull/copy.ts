@@ -4,7 +4,7 @@ import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
 import type { CopyReport, Iteration, State } from '../report.js';
 import { discardStaleParts } from './clean.js';
-import { matchRatio, meets } from './diff.js';
+import { matchRatio, meets } from './counts.js';
 import type { Plan } from './plan.js';
 import type { Survey } from './survey.js';
 import { carryOut, download, type TransferContext } from './transfer.js';

@@ -1,7 +1,7 @@
 // Two sorted listings → what to remove, make, fetch and mend. Pure judgement: no disk, no network, no clock.
 
 import { LmError, printable } from '../errors.js';
-import type { Reason, Share } from '../events.js';
+import type { Reason } from '../events.js';
 import {
   type Block,
   type DirType,
@@ -15,6 +15,7 @@ import {
   type Row,
 } from '../files/entry.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
+import { count, noCounts, type PlanCounts, type RootCounts, rootCounts, takeRoom } from './counts.js';
 import { type Merged, mergeBlocks, type Pair } from './merge.js';
 
 export interface DiffPolicy {
@@ -45,42 +46,6 @@ export interface PlanSink {
   /** Unfinished bytes of an earlier run. */
   part(dir: EntryKey, row: Row): void;
 }
-
-/** The plan in numbers. Shares count each entry once; bytes are those of regular files. */
-export interface PlanCounts {
-  /** Of the source, without what is excluded or cannot be copied. */
-  total: Share;
-  /** Files whose bytes are already here; of a share of `total`. */
-  matching: Share;
-  download: Share;
-  /** Entries whose metadata alone differ, directories included. */
-  fix: number;
-  remove: Share;
-  /** Everything of the destination that counts, `remove` included: what the deletion limit is a share of. */
-  local: Share;
-  /** What the downloads will take up, by root. */
-  room: Map<RootKey, Room>;
-  /** Source entries per root, and sockets, pipes and devices, which are never copied. */
-  rootEntries: Map<RootKey, number>;
-  special: number;
-  firstSpecial: EntryKey[];
-  /** Foreign directories that stay because of something excluded, or mounted, in them. */
-  shielded: number;
-}
-
-/** Space on disk: `bytes` in whole blocks more than now, once all is done; until then replacements stand beside what they replace. */
-export interface Room {
-  bytes: number;
-  inodes: number;
-  /** The largest files to be replaced, the largest first. */
-  replaced: number[];
-}
-
-const BLOCK_BYTES = 4096;
-const inBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
-
-/** As many as could be under way at once. */
-const LARGEST_KEPT = 32;
 
 export async function diff(
   source: AsyncIterable<Block>,
@@ -113,19 +78,7 @@ interface Frame {
 const FIRST_FEW = 10;
 
 class Differ {
-  readonly counts: PlanCounts = {
-    total: { entries: 0, bytes: 0 },
-    matching: { entries: 0, bytes: 0 },
-    download: { entries: 0, bytes: 0 },
-    fix: 0,
-    remove: { entries: 0, bytes: 0 },
-    local: { entries: 0, bytes: 0 },
-    room: new Map(),
-    rootEntries: new Map(),
-    special: 0,
-    firstSpecial: [],
-    shielded: 0,
-  };
+  readonly counts = noCounts();
   readonly #policy: DiffPolicy;
   readonly #sink: PlanSink;
   /** From the root down. */
@@ -192,11 +145,13 @@ class Differ {
     }
     if (local && isPartName(local[0])) return this.#sink.part(frame.key, local);
     if (local && kindOf(local[3]) === 'other' && !source) return this.#shield();
-    if (local) count(this.counts.local, local);
+    if (local) {
+      count(this.counts.local, local);
+      this.#rootCounts().local++;
+    }
     if (!source) return local && this.#foreign(frame, local, 'foreign');
     count(this.counts.total, source);
-    const root = this.#path[0]!.key;
-    this.counts.rootEntries.set(root, (this.counts.rootEntries.get(root) ?? 0) + 1);
+    this.#rootCounts().source++;
     if (local && kindOf(local[3]) === kindOf(source[3])) return this.#compare(frame, source, local);
     this.#bring(frame, source, local);
   }
@@ -207,7 +162,7 @@ class Differ {
     frame.unsettled = true;
     const reason = local ? 'kind' : 'new';
     count(this.counts.download, source);
-    this.#takeRoom(source, undefined);
+    takeRoom(this.counts, this.#root(), source, undefined);
     if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
     this.#sink.mkdir(frame.key, source, reason);
     this.#announce(frame.key, source, undefined, true, reason);
@@ -241,7 +196,7 @@ class Differ {
     if (reason) {
       frame.unsettled = true;
       count(this.counts.download, source);
-      this.#takeRoom(source, local);
+      takeRoom(this.counts, this.#root(), source, local);
       return this.#sink.fetch(frame.key, source, reason);
     }
     count(this.counts.matching, source);
@@ -253,6 +208,14 @@ class Differ {
   #isDoubted(key: EntryKey): boolean {
     const { compare, digested, isSuspect } = this.#policy;
     return compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`)) || isSuspect?.(key) === true;
+  }
+
+  #root(): RootKey {
+    return this.#path[0]!.key;
+  }
+
+  #rootCounts(): RootCounts {
+    return rootCounts(this.counts, this.#root());
   }
 
   #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {
@@ -270,21 +233,6 @@ class Differ {
 
   #sameTime(source: Row, local: Row): boolean {
     return sameTime(source[2], local[2], this.#policy.unit);
-  }
-
-  #takeRoom(source: Row, replaced: Row | undefined): void {
-    const root = this.#path[0]!.key;
-    const room = this.counts.room.get(root) ?? { bytes: 0, inodes: 0, replaced: [] };
-    this.counts.room.set(root, room);
-    const bytes = inBlocks(Number(source[1]));
-    if (!replaced) {
-      room.bytes += bytes;
-      room.inodes++;
-      return;
-    }
-    room.bytes += bytes - inBlocks(Number(replaced[1]));
-    if (bytes <= (room.replaced[LARGEST_KEPT - 1] ?? 0)) return;
-    room.replaced = [...room.replaced, bytes].sort((a, b) => b - a).slice(0, LARGEST_KEPT);
   }
 
   #foreign(frame: Frame, local: Row, reason: Reason): void {
@@ -320,21 +268,3 @@ const rootFrame = (key: EntryKey): Frame => ({
   foreignDevice: false,
   reason: 'foreign',
 });
-
-function count(share: Share, row: Row): void {
-  share.entries++;
-  share.bytes += Number(row[1]);
-}
-
-/** Bytes that match over bytes in all; 0 of 0 is 1. */
-export const matchRatio = ({ matching, total }: PlanCounts): number =>
-  total.bytes === 0 ? 1 : matching.bytes / total.bytes;
-
-/**
- * Whether the destination is as near to the source as was asked. Below 1 only bytes count; at 1 every entry must be
- * there, with its mode, its owner and its link text.
- */
-export function meets(counts: PlanCounts, successThreshold: number): boolean {
-  if (successThreshold < 1) return matchRatio(counts) >= successThreshold;
-  return counts.download.entries === 0 && counts.fix === 0;
-}

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { localError } from '../errors.js';
 import type { Action, Emit, Reason } from '../events.js';
 import { type EntryKey, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
-import type { PlanCounts, PlanSink } from './diff.js';
+import type { PlanCounts } from './counts.js';
+import type { PlanSink } from './diff.js';
 import { partNameOf } from './disk.js';
 import { type Slice, type SliceLimits, Spool } from './spool.js';
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Block, compareKeys, type Row } from '../../src/files/entry.js';
-import { type DiffPolicy, diff, matchRatio, meets, type PlanCounts } from '../../src/pull/diff.js';
+import { matchRatio, meets, type PlanCounts } from '../../src/pull/counts.js';
+import { type DiffPolicy, diff } from '../../src/pull/diff.js';
 
 /** A tree as a literal: a number is a file of that size, a string a link, an object a directory; or a whole row's facts. */
 type Node = number | string | { [name: string]: Node } | Facts;
