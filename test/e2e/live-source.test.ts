@@ -49,7 +49,7 @@ test.each([
   const agent = await source.serve([from, '--limit-rate', '16MiB/s']);
   const proxy = await startProxy(agent.url, {});
   defer(() => proxy.stop());
-  const copy = destination.start(['copy', proxy.url, to, '--json', '--threshold', '0.5', '--max-iterations', '3']);
+  const copy = destination.start(['copy', proxy.url, to, '--json', '--threshold', '0.95']);
   await copy.says(/"DOWNLOADING"/);
   while (proxy.passed() < 2 * MIB) await new Promise((resolve) => setTimeout(resolve, 10));
   change(`${from}/big`);
