@@ -1,5 +1,7 @@
 // The one error class. Thrown only when a run cannot go on; a file that failed is an outcome, never an exception.
 
+import { constants } from 'node:os';
+
 /** Why a run cannot go on; `exit-codes.ts` gives each its number. */
 export type ErrorCode =
   | 'usage' // flags, environment, settings file
@@ -36,9 +38,13 @@ export class LmError extends Error {
 
 /** The `code` of a system error (`ENOENT`), or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
+  const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === 'UNKNOWN' && errno !== undefined) return NAMES.get(-errno) ?? code;
   return typeof code === 'string' ? code : undefined;
 }
+
+/** libuv has no name for some that a disk may well answer with: EDQUOT, ESTALE. */
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** A failed system call on this host as an error the operator can act on: `cannot write /data/x: no space left (ENOSPC)`. */
 export function localError(doing: string, path: string, cause: unknown): LmError {
@@ -53,8 +59,9 @@ export function localError(doing: string, path: string, cause: unknown): LmError
 
 /** A failed system call that nobody had a better name for, as `local`; undefined for anything else. */
 export function systemFailure(error: unknown): LmError | undefined {
-  const { code, syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
-  if (typeof code !== 'string' || typeof syscall !== 'string') return undefined;
+  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  const code = errnoOf(error);
+  if (code === undefined || typeof syscall !== 'string') return undefined;
   if (typeof path === 'string') return localError(syscall, path, error);
   return OF_THIS_HOST.has(code)
     ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint: HINTS[code] })

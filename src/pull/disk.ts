@@ -3,6 +3,7 @@
 
 import {
   chmodSync,
+  chownSync,
   closeSync,
   constants,
   fchmodSync,
@@ -17,8 +18,10 @@ import {
   openSync,
   renameSync,
   rmdirSync,
+  type Stats,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
@@ -184,12 +187,21 @@ export class Disk {
   mend(dir: EntryKey, row: Row): Obstacle | undefined {
     const [name, , mtimeNs, mode, , uid, gid] = row;
     return this.#do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
-      const at = handle.at(name);
-      if (kindOf(Number(lstatSync(at).mode)) !== kindOf(mode)) throw occupied();
-      if (this.#options.owners && uid !== null && gid !== null) lchownSync(at, uid, gid);
-      if (uid !== null && kindOf(mode) !== 'link') chmodSync(at, mode & 0o7777);
-      else if (uid === null && kindOf(mode) === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
-      lutimesSync(at, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+      const owner = this.#options.owners && uid !== null && gid !== null ? { uid, gid } : undefined;
+      const time = utimesSeconds(mtimeNs);
+      if (kindOf(mode) === 'link') {
+        const at = handle.at(name);
+        if (!lstatSync(at).isSymbolicLink()) throw occupied();
+        if (owner) lchownSync(at, owner.uid, owner.gid);
+        return lutimesSync(at, time, time);
+      }
+      pinned(handle.at(name), (at, stat) => {
+        if (kindOf(stat.mode) !== kindOf(mode)) throw occupied();
+        if (owner) chownSync(at, owner.uid, owner.gid);
+        if (uid !== null) chmodSync(at, mode & 0o7777);
+        else if (kindOf(mode) === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
+        utimesSync(at, time, time);
+      });
     });
   }
 
@@ -221,7 +233,24 @@ export class Disk {
     const name = dir.slice(dir.lastIndexOf('/') + 1);
     const isRoot = this.#roots.some((root) => root.key === dir);
     const at = isRoot ? this.#path(dir) : this.#dirs.open(parentOf(dir)).at(name);
-    chmodSync(at, (lstatSync(at).mode & 0o7777) | 0o700);
+    pinned(at, (path, stat) => {
+      if (kindOf(stat.mode) !== 'directory') throw occupied();
+      chmodSync(path, (stat.mode & 0o7777) | 0o700);
+    });
+  }
+}
+
+/** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
+const O_PATH = 0o10000000;
+
+/** `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. */
+function pinned(at: string, deed: (path: string, stat: Stats) => void): void {
+  if (process.platform !== 'linux') return deed(at, lstatSync(at));
+  const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
+  try {
+    deed(`/proc/self/fd/${fd}`, fstatSync(fd));
+  } finally {
+    closeSync(fd);
   }
 }
 
