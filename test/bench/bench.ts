@@ -49,7 +49,7 @@ export function openBench(options: BenchOptions): Bench {
       await remove(source);
       bench.needRoom(shape, 1);
       options.tell(`making ${shape.files} files, ${Math.ceil(shape.bytes / MIB)} MiB`);
-      await makeTree(source, shape);
+      await makeTree(source, shape, options.signal);
       made = shape;
       return source;
     },

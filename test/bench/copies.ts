@@ -73,7 +73,7 @@ function contender({ bench, peer, side, source, isRepeat }: Side): Contender {
       isThere = true;
     },
     run: () => side.copy(destination()),
-    check: () => checkCopy(source, destination(), peer.keeps),
+    check: () => checkCopy(source, destination(), peer.keeps, bench.signal),
     async tidy() {
       if (!isRepeat) await bench.remove(dirname(destination()));
     },

@@ -79,15 +79,26 @@ const range = <T>(count: number, make: (index: number) => T): T[] => Array.from(
 const AGE_SECONDS = 86_400;
 
 /** Makes what `shape` says below `root`. Contents are noise, and every 4 KiB of a file says where it belongs. */
-export async function makeTree(root: string, { directories }: Shape): Promise<void> {
+export async function makeTree(root: string, { directories }: Shape, signal: AbortSignal): Promise<void> {
   const block = randomFillSync(Buffer.alloc(MIB));
   const mtime = Date.now() / 1000 - AGE_SECONDS;
   let made = 0;
   for (const { path, files } of directories) {
     mkdirSync(join(root, path), { recursive: true });
-    for (const { name, bytes } of files) writeFile(join(root, path, name), { bytes, block, id: made++, mtime });
-    await breathe(); // a signal gets a hearing
+    for (const { name, bytes } of files) {
+      writeFile(join(root, path, name), { bytes, block, id: made++, mtime });
+      if (bytes > BREATH_BYTES) await hearSignals(signal);
+    }
+    await hearSignals(signal);
   }
+}
+
+/** Reading and writing is synchronous, and quick that way; nothing else gets a turn meanwhile. */
+const BREATH_BYTES = 16 * MIB;
+
+async function hearSignals(signal: AbortSignal): Promise<void> {
+  await breathe();
+  signal.throwIfAborted();
 }
 
 function writeFile(path: string, file: { bytes: number; block: Buffer; id: number; mtime: number }): void {
@@ -105,8 +116,11 @@ function writeFile(path: string, file: { bytes: number; block: Buffer; id: numbe
   }
 }
 
-/** Throws at the first difference: names, kinds, sizes, every byte; modes and times of files too when they were to be kept. */
-export async function checkCopy(source: string, copy: string, keeps: 'all' | 'contents'): Promise<void> {
+/** What a copy keeps beside names and contents: modes and times of files too, or nothing. */
+export type Keeps = 'all' | 'contents';
+
+/** Throws at the first difference: names, kinds, sizes, every byte, and what else it `keeps`. */
+export async function checkCopy(source: string, copy: string, keeps: Keeps, signal: AbortSignal): Promise<void> {
   const names = readdirSync(source).sort();
   const found = readdirSync(copy).sort();
   if (names.join('\0') !== found.join('\0')) throw new Error(`not the same names in ${copy}`);
@@ -114,16 +128,17 @@ export async function checkCopy(source: string, copy: string, keeps: 'all' | 'co
     const [from, to] = [join(source, name), join(copy, name)];
     const [a, b] = [lstatSync(from), lstatSync(to)];
     if (a.isDirectory() !== b.isDirectory()) throw new Error(`not the same kind: ${to}`);
-    if (a.isDirectory()) await checkCopy(from, to, keeps);
+    if (a.isDirectory()) await checkCopy(from, to, keeps, signal);
     else checkFile({ path: from, stats: a }, { path: to, stats: b }, keeps);
+    if (a.size > BREATH_BYTES) await hearSignals(signal);
   }
-  await breathe();
+  await hearSignals(signal);
 }
 
 type Seen = { path: string; stats: Stats };
 const [left, right] = [Buffer.alloc(MIB), Buffer.alloc(MIB)];
 
-function checkFile(a: Seen, b: Seen, keeps: 'all' | 'contents'): void {
+function checkFile(a: Seen, b: Seen, keeps: Keeps): void {
   if (a.stats.size !== b.stats.size) throw new Error(`not the same size: ${b.path}`);
   if (keeps === 'all' && a.stats.mode !== b.stats.mode) throw new Error(`not the same mode: ${b.path}`);
   if (keeps === 'all' && Math.floor(a.stats.mtimeMs) !== Math.floor(b.stats.mtimeMs))

@@ -10,18 +10,20 @@ import type { Line } from './table.js';
 
 export interface Entries {
   name: string;
-  /** How many files, ascending. */
-  counts: number[];
+  counts: Counts;
   /** The most each side may hold at the last count. */
   residentBytes: number;
-  /** How much longer an entry may take at the last count than at the first. */
+  /** How much longer a further entry may take in the last step than in the first. */
   growth: number;
 }
+
+/** How many files, ascending. */
+type Counts = readonly [number, number, number];
 
 const FILE_BYTES = 40;
 
 export function entries(row: Entries): Row {
-  const [first, final] = [row.counts[0]!, row.counts.at(-1)!];
+  const final = row.counts[2];
   const line = (work: string, unit: Line['unit'], target?: number): Line => ({
     row: row.name,
     work,
@@ -33,7 +35,7 @@ export function entries(row: Entries): Row {
     line(`client's memory, ${final} files`, 'bytes', row.residentBytes),
     line(`agent's memory, ${final} files`, 'bytes', row.residentBytes),
     ...row.counts.map((count) => line(`list and compare ${count} files`, 'seconds')),
-    line(`an entry's time at ${final} against ${first}`, 'times', row.growth),
+    line('a further entry: last step against first', 'times', row.growth),
   ];
   return {
     name: row.name,
@@ -41,17 +43,17 @@ export function entries(row: Entries): Row {
     async measure(bench) {
       const seen: Seen[] = [];
       for (const count of row.counts) seen.push(await measureCount(bench, count));
-      const last = seen.at(-1)!;
-      const perEntry = (index: number) => median(seen.at(index)!.seconds) / row.counts.at(index)!;
-      const numbers = [
-        last.clientBytes,
-        last.agentBytes,
-        ...seen.map(({ seconds }) => seconds),
-        [perEntry(-1) / perEntry(0)],
-      ];
+      const { clientBytes, agentBytes } = seen[2]!;
+      const times = seen.map(({ seconds }) => seconds);
+      const numbers = [clientBytes, agentBytes, ...times, [growth(row.counts, times.map(median))]];
       return lines.map((line, index) => ({ ...line, ours: numbers[index]! }));
     },
   };
+}
+
+/** How much longer each further entry takes in the last step than in the first. Steps, because what a start costs is in no step. */
+export function growth([few, more, most]: Counts, [first = 0, second = 0, third = 0]: readonly number[]): number {
+  return (third - second) / (most - more) / ((second - first) / (more - few));
 }
 
 interface Seen {
@@ -71,7 +73,7 @@ async function measureCount(bench: Bench, count: number): Promise<Seen> {
   try {
     const first = await side.run(copy, { watchMemory: true });
     bench.tell(`${count} files: first copy ${first.seconds.toFixed(2)} s`);
-    await checkCopy(source, copy, 'all');
+    await checkCopy(source, copy, 'all', bench.signal);
     const seconds: number[] = [];
     let clientBytes = first.peakBytes;
     for (let round = 0; round <= bench.rounds; round++) {

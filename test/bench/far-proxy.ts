@@ -2,7 +2,7 @@
 // a connection gets window ÷ round trip, and ten of them ten times as much.
 
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, Socket } from 'node:net';
 
 export interface FarProxy {
   port: number;
@@ -34,15 +34,15 @@ export async function startFarProxy(
   };
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => {
     keep(near);
-    // A handshake takes a round trip, and what follows it another half: this is when the far end sees a connection.
+    // A handshake takes a round trip before the near end may send, and half of one more until the far end sees a connection.
     later(() =>
-      later(() =>
-        later(() => {
-          const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-          keep(far);
-          for (const [from, to] of [[near, far] as const, [far, near] as const]) carry(from, to, later, windowBytes);
-        }),
-      ),
+      later(() => {
+        const far = new Socket({ allowHalfOpen: true });
+        keep(far);
+        carry(near, far, later, windowBytes);
+        carry(far, near, later, windowBytes);
+        later(() => far.connect(port, '127.0.0.1'));
+      }),
     );
   });
   server.listen(0, '127.0.0.1');

@@ -39,7 +39,7 @@ async function main(argv: string[]): Promise<number> {
   for (const note of notes) tell(note);
   const rows = makeRows(options.quick).filter(({ name }) => options.only.length === 0 || options.only.includes(name));
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)));
   const bench = openBench({ ...options, signal: stop.signal, tell });
   try {
     const lines = (await measureAll(rows, bench)).map(judge);

@@ -66,12 +66,15 @@ export function createProcesses(signal: AbortSignal): Processes {
     stopAll,
     async serve(command, args, port, options = {}) {
       const { child, said } = start(command, args, options.env);
-      const ended = once(child, 'close').then(() => {
-        signal.throwIfAborted();
-        throw new Error(`${command} ended before it listened: ${last(said.stderr || said.stdout)}`);
+      let ended = false;
+      child.on('close', () => {
+        ended = true;
       });
-      ended.catch(() => {}); // it ends some day, and that is no failure once it has listened
-      await Promise.race([listening(port, signal), ended]);
+      while (!(await accepts(port))) {
+        signal.throwIfAborted();
+        if (ended) throw new Error(`${command} did not listen: ${last(said.stderr || said.stdout)}`);
+        await pause(LOOK_MS);
+      }
       return { pid: child.pid!, stop: () => stop(child) };
     },
   };
@@ -127,18 +130,17 @@ function collect(child: ChildProcess): { stdout: string; stderr: string } {
 const SAID_CHARACTERS = 64 * 1024;
 const last = (text: string) => text.trim().split('\n').slice(-3).join(' / ');
 
-async function listening(port: number, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    signal.throwIfAborted();
-    const socket = connect(port, '127.0.0.1');
-    try {
-      await once(socket, 'connect');
-      return;
-    } catch {
-      await pause(20);
-    } finally {
-      socket.destroy();
-    }
+const LOOK_MS = 20;
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
 

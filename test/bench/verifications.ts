@@ -45,7 +45,7 @@ const lmVerify = (algorithm: string): Digester => ({
   async open(bench, source, copy) {
     const opened = await lm.open(bench, source);
     await opened.copy(copy);
-    await checkCopy(source, copy, 'all');
+    await checkCopy(source, copy, 'all', bench.signal);
     return { digest: () => opened.verify(copy, algorithm), stop: () => opened.stop() };
   },
 });

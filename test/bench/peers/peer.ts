@@ -1,6 +1,7 @@
 // What a way of copying is, to the benchmark. Knows none of them.
 
 import type { Bench } from '../bench.js';
+import type { Keeps } from '../data.js';
 import { type Distance, startFarProxy } from '../far-proxy.js';
 import { findProgram } from '../processes.js';
 
@@ -8,8 +9,7 @@ export interface Peer {
   name: string;
   /** Programs that must be on the machine. */
   needs: readonly string[];
-  /** What a copy keeps beside names and contents: nothing, or modes and times too. */
-  keeps: 'all' | 'contents';
+  keeps: Keeps;
   /** Serves `source`, so far away if at all. */
   open(bench: Bench, source: string, distance?: Distance): Promise<Opened>;
 }
