@@ -2,7 +2,6 @@
 // it admits, before the first write; compares no files.
 
 import { chmodSync, chownSync, readdirSync } from 'node:fs';
-import { geteuid } from 'node:process';
 import { LmError, localError } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
@@ -26,6 +25,8 @@ export interface AdmissionOptions {
   only: EntryKey | undefined;
   adopt: boolean;
   newSource: boolean;
+  /** Give the roots this run has made to whom they belong at the source. */
+  owners: boolean;
   /** Records nothing. */
   dryRun: boolean;
   home: string | undefined;
@@ -64,7 +65,7 @@ export function createAdmission(options: AdmissionOptions): (survey: Survey) => 
     recordAdoption(instance.dir, { ...adoption, roots: destination });
     recordIdentities(instance.dir, { source: mergeSources(known?.source, source), destination });
     options.remember();
-    for (const root of created) openAsAtSource(root, survey);
+    for (const root of created) openAsAtSource(root, survey, options.owners);
     admitted = true;
   };
 }
@@ -117,11 +118,11 @@ function holdsSomething(path: string): boolean {
 }
 
 /** A root that lm made was its owner's alone so far. */
-function openAsAtSource({ key, path }: Root, { header }: Survey): void {
+function openAsAtSource({ key, path }: Root, { header }: Survey, owners: boolean): void {
   const root = header.roots.find((one) => one.key === key);
   if (root?.uid == null) return; // a Sidecar does not tell
   try {
-    if (geteuid!() === 0 && root.gid !== null) chownSync(path, root.uid, root.gid);
+    if (owners && root.gid !== null) chownSync(path, root.uid, root.gid);
     chmodSync(path, (root.mode & 0o7777) | 0o700);
   } catch (error) {
     throw localError('set the owner and mode of', path, error);

@@ -57,7 +57,18 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
       ...(error.hint && { hint: error.hint }),
     });
   };
-  const admission = { instance, stateDir, roots, created: absent, url: source.url, only, adopt, newSource, dryRun };
+  const admission = {
+    instance,
+    stateDir,
+    roots,
+    created: absent,
+    url: source.url,
+    only,
+    adopt,
+    newSource,
+    dryRun,
+    owners: geteuid!() === 0,
+  };
   const keep = (): void => {
     context.begin();
     remember(instance.dir, toRemember(settings));

@@ -12,7 +12,7 @@ export interface DirHandle {
 }
 
 /** Linux resolves /proc/self/fd/N to the open directory itself; elsewhere the real path is checked instead. */
-const HAS_PROC_FD = platform === 'linux';
+export const HAS_PROC_FD = platform === 'linux';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 

@@ -26,7 +26,7 @@ import {
 } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
 import { nameHash } from '../files/digest.js';
-import { DirCache, type DirHandle } from '../files/dirfd.js';
+import { DirCache, type DirHandle, HAS_PROC_FD } from '../files/dirfd.js';
 import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
@@ -245,7 +245,7 @@ const O_PATH = 0o10000000;
 
 /** `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. */
 function pinned(at: string, deed: (path: string, stat: Stats) => void): void {
-  if (process.platform !== 'linux') return deed(at, lstatSync(at));
+  if (!HAS_PROC_FD) return deed(at, lstatSync(at));
   const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
   try {
     deed(`/proc/self/fd/${fd}`, fstatSync(fd));
