@@ -52,3 +52,12 @@ test('a window fills once in a round trip, growing from ten segments', async () 
   expect(performance.now() - began).toBeGreaterThanOrEqual(10 * 40);
   expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
 });
+
+test('what the window has not taken yet when its sender is gone still arrives', async () => {
+  const bytes = Buffer.alloc(50 * 1024, 'x'); // read at once, while the first window takes 14 KiB
+  const socket = await far((peer) => peer.end(bytes), { delayMs: 20 });
+  socket.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk);
+  expect(Buffer.concat(chunks)).toHaveLength(bytes.length);
+});

@@ -65,6 +65,7 @@ function carry(from: Socket, to: Socket, later: Later, windowBytes: number): voi
   let window = FIRST_WINDOW_BYTES;
   let underWay = 0;
   let waiting: Buffer | undefined;
+  let farewell: (() => void) | undefined;
   const acknowledge = (bytes: number) => {
     underWay -= bytes;
     window = Math.min(window + bytes, windowBytes);
@@ -76,15 +77,22 @@ function carry(from: Socket, to: Socket, later: Later, windowBytes: number): voi
     waiting = piece.length < waiting.length ? waiting.subarray(piece.length) : undefined;
     underWay += piece.length;
     later(() => to.write(piece, () => later(() => acknowledge(piece.length))));
-    if (!waiting) from.resume();
+    if (waiting) return;
+    if (farewell) later(farewell);
+    else if (from.isPaused()) from.resume();
+  };
+  /** A socket that is paused may still say that it has ended, while the window has yet to take its last bytes. */
+  const endBy = (deed: () => void) => {
+    farewell = deed;
+    if (!waiting) later(deed);
   };
   from.on('data', (chunk: Buffer) => {
     waiting = chunk;
-    from.pause(); // until the window has taken all of it; `send` resumes
     send();
+    if (waiting) from.pause(); // until the window has taken all of it
   });
-  from.on('end', () => later(() => to.end()));
-  from.on('close', () => later(() => to.destroySoon()));
+  from.on('end', () => endBy(() => to.end()));
+  from.on('close', () => endBy(() => to.destroySoon()));
   from.resume();
 }
 
@@ -97,7 +105,7 @@ function delayLine(delayMs: number): Later {
     const now = performance.now();
     let done = 0;
     for (; done < queue.length && queue[done]!.dueMs <= now; done++) queue[done]!.deed();
-    queue = queue.slice(done);
+    if (done > 0) queue = queue.slice(done);
     arm();
   };
   const arm = () => {

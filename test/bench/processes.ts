@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Ran {
@@ -56,7 +56,7 @@ export function createProcesses(signal: AbortSignal): Processes {
     const [code, killedBy] = await once(child, 'close');
     signal.throwIfAborted();
     if (!(options.codes ?? [0]).includes(code))
-      throw new Error(`${command} ${args[0]} ended with ${code ?? killedBy}: ${last(said.stderr || said.stdout)}`);
+      throw new Error(`${named(command, args)} ended with ${code ?? killedBy}: ${last(said.stderr || said.stdout)}`);
     return { seconds, stdout: said.stdout, peakBytes: memory?.() ?? 0 };
   };
   const stopAll = async () => void (await Promise.all([...alive].map(stop)));
@@ -128,6 +128,8 @@ function collect(child: ChildProcess): { stdout: string; stderr: string } {
 }
 
 const SAID_CHARACTERS = 64 * 1024;
+const named = (command: string, args: string[]) =>
+  [command, ...args.slice(0, 2)].map((word) => basename(word)).join(' ');
 const last = (text: string) => text.trim().split('\n').slice(-3).join(' / ');
 
 const LOOK_MS = 20;

@@ -72,9 +72,12 @@ function cells(line: Judged): string[] {
     line.peer === undefined ? '' : quantity(line.theirs ?? [], line.unit),
     line.ratio?.toFixed(2) ?? '',
     target(line),
-    line.problem === undefined ? line.verdict : `${line.verdict}: ${line.problem}`,
+    line.problem === undefined ? line.verdict : `${line.verdict}: ${shortened(line.problem)}`,
   ];
 }
+
+/** What a program said as it fell is long; all of it has been told before, and is in the JSON. */
+const shortened = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 59)}…`);
 
 function quantity(values: readonly number[], unit: Line['unit']): string {
   if (values.length === 0) return '-';

@@ -57,14 +57,19 @@ export const rsyncOverSsh: Peer = {
   async open(bench, source) {
     const keys = await makeKeys(bench);
     const port = await freePort();
-    const removeRunDir = makeRunDir();
     writeFileSync(bench.path('ssh', 'sshd_config'), sshdConfig(bench));
     writeFileSync(bench.path('ssh', 'known_hosts'), `[127.0.0.1]:${port} ${keys.hostPublic}\n`);
-    const sshd = await bench.processes.serve(
-      findProgram('sshd')!,
-      ['-D', '-e', '-f', bench.path('ssh', 'sshd_config'), '-o', `ListenAddress=127.0.0.1:${port}`],
-      port,
-    );
+    const removeRunDir = makeRunDir();
+    const sshd = await bench.processes
+      .serve(
+        findProgram('sshd')!,
+        ['-D', '-e', '-f', bench.path('ssh', 'sshd_config'), '-o', `ListenAddress=127.0.0.1:${port}`],
+        port,
+      )
+      .catch((error) => {
+        removeRunDir();
+        throw error;
+      });
     const shell = [
       `ssh -F none -p ${port} -i ${keys.user} -c ${CIPHER} -o BatchMode=yes -o IdentitiesOnly=yes`,
       `-o UserKnownHostsFile=${bench.path('ssh', 'known_hosts')} -o GlobalKnownHostsFile=none`,
