@@ -37,7 +37,9 @@ export class Connection {
   #socket: Socket | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
   #closes = false;
-  #gathered = 0;
+  /** What was read and not pushed yet: from here to there in the buffer. The socket reads on behind it. */
+  #from = 0;
+  #to = 0;
   #flush: NodeJS.Immediate | undefined;
 
   /** `buffer` may be shared by the plain connections of a thread: what it holds is used up before the next read. */
@@ -85,7 +87,8 @@ export class Connection {
     this.#flush = undefined;
     this.#socket?.destroy();
     this.#socket = undefined;
-    this.#gathered = 0;
+    this.#from = 0;
+    this.#to = 0;
     this.#reader = createResponseReader(); // what was under way will not be finished
   }
 
@@ -105,7 +108,7 @@ export class Connection {
   #open(): Socket {
     const { host, port, tls } = this.#origin;
     const onread: OnReadOpts = tls
-      ? { buffer: () => this.#buffer.subarray(this.#gathered), callback: (bytes) => this.#gather(bytes) }
+      ? { buffer: () => this.#free(), callback: (bytes) => this.#gather(bytes) }
       : { buffer: this.#buffer, callback: (bytes) => this.#push(this.#buffer.subarray(0, bytes)) };
     const servername = isIP(host) ? '' : host; // an address is no server name (RFC 6066, 3)
     const plain = { host, port, noDelay: true, onread };
@@ -119,10 +122,19 @@ export class Connection {
     return socket;
   }
 
+  /** Where the socket reads to next. It asks right after each read, and keeps the place until then. */
+  #free(): Uint8Array {
+    if (this.#to > GATHER_BYTES - 32 * 1024) {
+      this.#from = 0;
+      this.#to = 0;
+    }
+    return this.#buffer.subarray(this.#to);
+  }
+
   /** Collects decrypted records until the buffer is nearly full or nothing more has come in this turn of the loop. */
   #gather(bytes: number): boolean {
-    this.#gathered += bytes;
-    if (this.#gathered > GATHER_BYTES - 32 * 1024) return this.#flushGathered();
+    this.#to += bytes;
+    if (this.#to > GATHER_BYTES - 32 * 1024) return this.#flushGathered();
     this.#flush ??= setImmediate(() => this.#flushGathered());
     return true;
   }
@@ -130,9 +142,9 @@ export class Connection {
   #flushGathered(): boolean {
     if (this.#flush) clearImmediate(this.#flush);
     this.#flush = undefined;
-    const bytes = this.#gathered;
-    this.#gathered = 0;
-    return bytes === 0 || this.#push(this.#buffer.subarray(0, bytes));
+    const chunk = this.#buffer.subarray(this.#from, this.#to);
+    this.#from = this.#to;
+    return chunk.length === 0 || this.#push(chunk);
   }
 
   /** Returns whether the socket may go on reading at once. */
@@ -154,7 +166,7 @@ export class Connection {
   /** A socket that was given up says that it is closed a little later, when another may have taken its place. */
   #fail(socket: Socket | undefined, error: unknown): void {
     if (socket !== this.#socket) return;
-    if (this.#gathered > 0) this.#flushGathered(); // which may end the response, or fail
+    if (this.#to > this.#from) this.#flushGathered(); // which may end the response, or fail
     if (socket === this.#socket) this.#end(error);
   }
 
