@@ -12,7 +12,8 @@ import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import type { Renderer } from '../render/renderer.js';
 
-const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
+/** From the bundle, which lies flat in `dist`. */
+const BIN = fileURLToPath(new URL('../bin/lm.js', import.meta.url));
 
 /** One side of the migration: a directory that holds its settings, its state and its data. */
 export interface Host {

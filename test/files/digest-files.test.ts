@@ -167,7 +167,7 @@ describe('many files in lanes', () => {
   (process.arch === 'x64' ? test : test.skip)('a processor without vectors answers the same', () => {
     const { files, answers } = writeFiles('f', SIZES);
     const script = `
-      import { computesInLanes, digestFiles } from ${JSON.stringify(new URL('../../dist/files/digest-files.js', import.meta.url))};
+      import { computesInLanes, digestFiles } from ${JSON.stringify(new URL('../../dist/modules/files/digest-files.js', import.meta.url))};
       const answers = await digestFiles(${JSON.stringify({ algorithm: 'md5', roots, files })});
       process.stdout.write(JSON.stringify([computesInLanes('md5'), answers]));`;
     const output = execFileSync(process.execPath, ['--no-enable-sse4-1', '--input-type=module', '-e', script]);
@@ -176,7 +176,7 @@ describe('many files in lanes', () => {
 });
 
 test('threads answer as the function does', async () => {
-  const built = new URL('../../dist/files/digest-pool.js', import.meta.url).href;
+  const built = new URL('../../dist/modules/files/digest-pool.js', import.meta.url).href;
   const { createDigestPool }: typeof import('../../src/files/digest-pool.js') = await import(built);
   const pool = createDigestPool(2);
   try {

@@ -129,7 +129,7 @@ const canUnshare = geteuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).sta
 
 (canUnshare ? test : test.skip)('a bind mount does not hide the source root', () => {
   const script = `
-    import { checkRootPaths } from '${new URL('../../dist/pull/guard-roots.js', import.meta.url)}';
+    import { checkRootPaths } from '${new URL('../../dist/modules/pull/guard-roots.js', import.meta.url)}';
     const source = { machine: 'm', ownMachine: 'm', roots: [{ path: '${base}/source' }] };
     const roots = [{ key: 'data/0', path: '${base}/a/b/data' }];
     await checkRootPaths(roots, { stateDir: '${base}/state', homes: [], source }).catch((error) => console.log(error.message));`;

@@ -102,7 +102,7 @@ describe('another process', () => {
 /** Holds a lock with the built program's code, until killed unless `stay` says otherwise. */
 function holdInChild(path: string, dir: string, stay = 'setInterval(() => {}, 1000)'): ChildProcess {
   const script = `
-    const { acquireLock } = await import(${JSON.stringify(new URL('../../dist/state/lock.js', import.meta.url))});
+    const { acquireLock } = await import(${JSON.stringify(new URL('../../dist/modules/state/lock.js', import.meta.url))});
     await acquireLock([{ path: ${JSON.stringify(path)} }], { dir: ${JSON.stringify(dir)}, command: 'lm hold' });
     process.stdout.write('held'); ${stay}`;
   return spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
