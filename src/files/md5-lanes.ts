@@ -34,10 +34,7 @@ const PADDING_BYTES = 2 * BLOCK_BYTES;
 
 /** Rounds to whole blocks, and keeps neighbours off the same set of the cache. */
 const LANE_STRIDE = BLOCK_BYTES + LANE_BYTES + PADDING_BYTES;
-const FIRST_LANE = 2 * BLOCK_BYTES;
-
-/** A state for the lanes of a kernel that have no message. */
-const NOBODY = BLOCK_BYTES;
+const FIRST_LANE = TABLE.end;
 
 const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 const PAGES = Math.ceil((FIRST_LANE + MOST_LANES * LANE_STRIDE) / 65536);
@@ -52,25 +49,21 @@ export function createMd5Lanes(): Md5Lanes {
   const view = new DataView(kernels.memory);
   const lanes = Array.from({ length: MOST_LANES }, (_, i) => new Lane(memory, view, FIRST_LANE + i * LANE_STRIDE));
 
-  const list = (place: number, state: number, block: number): void => {
-    view.setUint32(TABLE.states + 4 * place, state, true);
-    view.setUint32(TABLE.blocks + 4 * place, block, true);
-  };
   return {
     lanes,
     memory,
     advance(some) {
       const busy = some as readonly Lane[];
-      let blocks = Number.POSITIVE_INFINITY;
-      for (let place = 0; place < busy.length; place++) {
-        const lane = busy[place]!;
-        blocks = Math.min(blocks, lane.blocks());
-        list(place, lane.state, lane.next);
-      }
       const name = KERNEL_NAMES.find((kernel) => busy.length <= KERNELS[kernel])!;
-      for (let place = busy.length; place < KERNELS[name]; place++) list(place, NOBODY, busy[0]!.next);
+      let blocks = Number.POSITIVE_INFINITY;
+      for (let place = 0; place < KERNELS[name]; place++) {
+        const lane = busy[place] ?? busy[0]!; // computed twice, and written with the same result
+        blocks = Math.min(blocks, lane.blocks());
+        view.setUint32(TABLE.states + 4 * place, lane.state, true);
+        view.setUint32(TABLE.blocks + 4 * place, lane.next, true);
+      }
       kernels.functions[name](blocks);
-      for (let place = 0; place < busy.length; place++) busy[place]!.next += blocks * BLOCK_BYTES;
+      for (const lane of busy) lane.next += blocks * BLOCK_BYTES;
       return blocks;
     },
   };
