@@ -17,7 +17,7 @@ const BLOCK_BYTES = 64;
 
 /**
  * MD5 waits for its own last step all the time. Four words side by side take no longer than one, and a second four fill
- * the time the first spend waiting; a third four find no registers.
+ * the time the first spend waiting; a third four would gain next to nothing.
  */
 export const MD5: LaneHash = {
   blockBytes: BLOCK_BYTES,
