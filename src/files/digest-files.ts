@@ -6,9 +6,12 @@ import { type DigestAlgorithm, digestFd, ready } from './digest.js';
 import { createLaneQueue, type LaneQueue } from './digest-lanes.js';
 import { DirCache } from './dirfd.js';
 import { type EntryKey, parentOf } from './entry.js';
+import type { LaneHash } from './hash-lanes.js';
+import { MD5 } from './md5.js';
 import type { Roots } from './roots.js';
 import { sameTime } from './times.js';
 import { hasVectors } from './wasm.js';
+import { XXH32 } from './xxh32.js';
 
 /** A regular file as a listing told it; the fields are those of a Row. `ino` '0': the time is known to the millisecond. */
 export interface ListedFile {
@@ -30,13 +33,15 @@ export type FileTrouble = 'changed' | 'vanished' | 'failed';
 export type DigestAnswer = { digest: string } | { result: FileTrouble; message: string };
 
 /** Whether a thread that has several files of the algorithm at once is done with them sooner than with one after another. */
-export const computesInLanes = (algorithm: DigestAlgorithm): boolean => algorithm === 'md5' && hasVectors();
+export const computesInLanes = (algorithm: DigestAlgorithm): boolean => algorithm in LANE_HASHES && hasVectors();
 
-/** One answer a file, in the order asked. The MD5s of overlapping jobs are computed together; else a job blocks its thread. */
+const LANE_HASHES: Partial<Record<DigestAlgorithm, LaneHash>> = { md5: MD5, xxhash32: XXH32 };
+
+/** One answer a file, in the order asked. Overlapping jobs share the lanes; without lanes a job blocks its thread. */
 export async function digestFiles({ algorithm, roots, files }: DigestJob): Promise<DigestAnswer[]> {
   const dirs = new DirCache(roots);
   try {
-    if (computesInLanes(algorithm)) return await Promise.all(files.map((file) => digestInLane(dirs, file)));
+    if (computesInLanes(algorithm)) return await Promise.all(files.map((file) => digestInLane(dirs, file, algorithm)));
     await ready(algorithm);
     return files.map((file) => digestOne(dirs, file, algorithm));
   } finally {
@@ -44,12 +49,12 @@ export async function digestFiles({ algorithm, roots, files }: DigestJob): Promi
   }
 }
 
-let queue: LaneQueue | undefined;
+const queues: Partial<Record<DigestAlgorithm, LaneQueue>> = {};
 
 /** One for all jobs of this thread. */
-function laneQueue(): LaneQueue {
-  queue ??= createLaneQueue();
-  return queue;
+function laneQueue(algorithm: DigestAlgorithm): LaneQueue {
+  queues[algorithm] ??= createLaneQueue(LANE_HASHES[algorithm]!);
+  return queues[algorithm];
 }
 
 /** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
@@ -60,9 +65,9 @@ function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm)
   return typeof fd === 'number' ? answerAndClose(fd, file, () => digestFd(fd, algorithm)) : fd;
 }
 
-const digestInLane = (dirs: DirCache, file: ListedFile): Promise<DigestAnswer> =>
+const digestInLane = (dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm): Promise<DigestAnswer> =>
   new Promise((resolve) => {
-    laneQueue().add({
+    laneQueue(algorithm).add({
       open() {
         const fd = openListed(dirs, file);
         if (typeof fd === 'number') return { fd, bytes: Number(file.size) };

@@ -1,7 +1,7 @@
 // Keeps the lanes of a thread busy: as one file ends the next takes its lane, whichever job it is of. Opens and closes no file.
 
 import { readSync } from 'node:fs';
-import { createMd5Lanes, LANE_BYTES, type Md5Lane, type Md5Lanes } from './md5-lanes.js';
+import { createHashLanes, type HashLanes, LANE_BYTES, type Lane, type LaneHash } from './hash-lanes.js';
 
 /** A file that waits for a lane. Nothing here may throw. */
 export interface LaneTask {
@@ -22,20 +22,20 @@ export interface LaneQueue {
 }
 
 /** Between turns the thread listens: for further jobs, whose files may take lanes that would be idle. A few milliseconds. */
-const TURN_BLOCKS = (8 << 20) / 64;
+const TURN_BYTES = 8 << 20;
 
-/** MD5 of files, up to eight at once. Takes `hasVectors()`. */
-export function createLaneQueue(): LaneQueue {
-  const md5 = createMd5Lanes();
+/** Digests of files, up to eight at once. Takes `hasVectors()`. */
+export function createLaneQueue(hash: LaneHash): LaneQueue {
+  const hashes = createHashLanes(hash);
   const waiting: LaneTask[] = [];
-  const seats = md5.lanes.map((lane): Seat => ({ lane }));
-  const busy: Md5Lane[] = [];
+  const seats = hashes.lanes.map((lane): Seat => ({ lane }));
+  const busy: Lane[] = [];
   let isRunning = false;
 
   function turn(): void {
-    for (let blocks = 0; blocks < TURN_BLOCKS; blocks += busy.length * md5.advance(busy)) {
+    for (let bytes = 0; bytes < TURN_BYTES; bytes += hashes.advance(busy)) {
       busy.length = 0;
-      for (const seat of seats) if (hasBlocks(md5, seat, waiting)) busy.push(seat.lane);
+      for (const seat of seats) if (hasBlocks(hashes, seat, waiting)) busy.push(seat.lane);
       if (busy.length === 0) {
         isRunning = false;
         return;
@@ -55,7 +55,7 @@ export function createLaneQueue(): LaneQueue {
 }
 
 interface Seat {
-  lane: Md5Lane;
+  lane: Lane;
   reading?: Reading;
 }
 
@@ -67,7 +67,7 @@ interface Reading {
 }
 
 /** Sees to it that the lane has a block to hash. False when there is no file left for it. */
-function hasBlocks(md5: Md5Lanes, seat: Seat, waiting: LaneTask[]): boolean {
+function hasBlocks(hashes: HashLanes, seat: Seat, waiting: LaneTask[]): boolean {
   const { lane } = seat;
   while (lane.blocks() === 0) {
     const { reading } = seat;
@@ -82,13 +82,13 @@ function hasBlocks(md5: Md5Lanes, seat: Seat, waiting: LaneTask[]): boolean {
       seat.reading = undefined;
       reading.task.end(reading.file.fd, { digest: lane.digest(), bytes: reading.bytesRead });
     } else {
-      readMore(md5, seat, reading);
+      readMore(hashes, seat, reading);
     }
   }
   return true;
 }
 
-function readMore({ memory }: Md5Lanes, seat: Seat, reading: Reading): void {
+function readMore({ memory }: HashLanes, seat: Seat, reading: Reading): void {
   const { lane } = seat;
   const { file, bytesRead } = reading;
   try {

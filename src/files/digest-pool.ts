@@ -1,5 +1,6 @@
 // Hands digest jobs to threads so that the lanes of each are full before the next is begun. Computes nothing.
 
+import type { DigestAlgorithm } from './digest.js';
 import { computesInLanes, type DigestAnswer, type DigestJob } from './digest-files.js';
 import { createPool, type Pool } from './threads.js';
 
@@ -12,12 +13,18 @@ export interface DigestPool {
 
 interface Thread {
   pool: Pool<DigestJob, DigestAnswer[]>;
-  /** Files it can read at once, of all its jobs. */
+  /** Files it has, or could have at once, of all its jobs. */
   load: number;
 }
 
-/** Files that fill a vector: four take a core no longer than one. Another four are faster still, but not than on another core. */
-const FULL = 4;
+/** Files a thread can have at once, of those that count. */
+const MOST = 4;
+
+/**
+ * When a further thread is better than a further file in this one. MD5: four files take a core no longer than one, and fewer
+ * would be twice the work. Whatever is limited by reading, or takes one file after another: as soon as there is a thread.
+ */
+const fullOf = (algorithm: DigestAlgorithm): number => (algorithm === 'md5' && computesInLanes(algorithm) ? MOST : 1);
 
 /** `size` threads at most, each started when it is first needed. */
 export function createDigestPool(size: number): DigestPool {
@@ -25,9 +32,8 @@ export function createDigestPool(size: number): DigestPool {
   const threads = Array.from({ length: size }, (): Thread => ({ pool: createPool(script, 1), load: 0 }));
   return {
     async run(job) {
-      const inLanes = computesInLanes(job.algorithm);
-      const thread = pick(threads, inLanes ? FULL : 1);
-      const load = inLanes ? Math.min(job.files.length, FULL) : 1;
+      const thread = pick(threads, fullOf(job.algorithm));
+      const load = Math.min(job.files.length, MOST);
       thread.load += load;
       try {
         return await thread.pool.run(job);

@@ -25,6 +25,9 @@ const CREATE: Record<DigestAlgorithm, () => Promise<IHasher>> = {
 const hashers: Partial<Record<DigestAlgorithm, IHasher>> = {};
 let buffer: Buffer | undefined;
 
+/** Longer reads are no faster, and what they read has left the core's own cache when it is hashed. */
+const READ_BYTES = 256 << 10;
+
 /** Loads an algorithm into this thread. `digestFd` needs its own; `nameHash` needs xxhash64. */
 export async function ready(algorithm: DigestAlgorithm = 'xxhash64'): Promise<void> {
   hashers[algorithm] ??= await CREATE[algorithm]();
@@ -36,7 +39,7 @@ export async function ready(algorithm: DigestAlgorithm = 'xxhash64'): Promise<vo
  */
 export function digestFd(fd: number, algorithm: DigestAlgorithm): { digest: string; bytes: number } {
   const hasher = loaded(algorithm).init();
-  buffer ??= Buffer.allocUnsafe(BLOCK_BYTES);
+  buffer ??= Buffer.allocUnsafe(READ_BYTES);
   let bytes = 0;
   for (;;) {
     const got = readSync(fd, buffer, 0, buffer.length, bytes);

@@ -26,6 +26,7 @@ export interface Words {
   type: ValueType;
   const(word: number): Code;
   add(a: Code, b: Code): Code;
+  mul(a: Code, b: Code): Code;
   and(a: Code, b: Code): Code;
   /** a & ~b */
   andNot(a: Code, b: Code): Code;
@@ -46,9 +47,10 @@ const binary =
 
 export const i32 = {
   type: I32,
-  const: (word: number): Code => [0x41, signed(word)],
+  const: (word: number): Code => [0x41, signed(word | 0)],
   add: binary(0x6a),
   sub: binary(0x6b),
+  mul: binary(0x6c),
   and: binary(0x71),
   andNot: (a: Code, b: Code): Code => i32.and(a, i32.not(b)),
   or: binary(0x72),
@@ -66,6 +68,7 @@ export const i32x4 = {
   type: V128,
   const: (word: number): Code => [simd(12), [0, 1, 2, 3].map(() => littleEndian(word))],
   add: binary(simd(174)),
+  mul: binary(simd(181)),
   and: binary(simd(78)),
   andNot: binary(simd(79)),
   or: binary(simd(80)),

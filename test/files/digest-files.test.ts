@@ -38,10 +38,11 @@ const listed = (name: string): ListedFile => {
   return { key: `data/0/${name}`, size: `${stat.size}`, mtimeNs: `${stat.mtimeNs}`, ino: `${stat.ino}` };
 };
 
-/** Of 'hello\n' and of nothing: MD5 is computed in lanes, the other one file after another. */
+/** Of 'hello\n' and of nothing: the first two are computed in lanes, the last one file after another. */
 const WAYS = [
   { algorithm: 'xxhash32', found: { digest: '946b5bf9' }, empty: { digest: '2cc5d05' } },
   { algorithm: 'md5', found: { digest: 'sZRqySSS0jR8YjW00mERhA==' }, empty: { digest: '1B2M2Y8AsgTpgAmY7PhCfg==' } },
+  { algorithm: 'xxhash64', found: { digest: 'e4c191d091bd8853' }, empty: { digest: 'ef46db3751d8e999' } },
 ] as const;
 
 describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty }) => {

@@ -1,5 +1,6 @@
-// MD5 of several messages side by side, as WebAssembly: the source of the kernels. Knows no files and holds no state.
+// MD5 of several messages side by side: the source of the kernels, and what comes before and after them.
 
+import { type LaneHash, TABLE } from './hash-lanes.js';
 import {
   type Code,
   type FunctionSource,
@@ -12,29 +13,40 @@ import {
   type Words,
 } from './wasm.js';
 
-export const BLOCK_BYTES = 64;
-export const INITIAL_STATE = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476];
-
-/** Lanes of the widest kernel. */
-export const MOST_LANES = 8;
-
-/** Where the kernels find, lane by lane, the addresses of its state (4 words) and of its next block. They move neither. */
-export const TABLE = { states: 0, blocks: 4 * MOST_LANES, end: 8 * MOST_LANES };
+const BLOCK_BYTES = 64;
 
 /**
- * A kernel takes the number of blocks, 1 at least, and hashes as many of each of the first lanes in the table.
  * MD5 waits for its own last step all the time. Four words side by side take no longer than one, and a second four fill
- * the time the first spend waiting; a third four find no registers.
+ * the time the first spend waiting; a third four would gain next to nothing.
  */
-export const KERNELS = { md5x1: 1, md5x4: 4, md5x8: 8 } as const;
-export type KernelName = keyof typeof KERNELS;
+export const MD5: LaneHash = {
+  blockBytes: BLOCK_BYTES,
+  initialState: [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476],
+  kernels: [
+    { lanes: 1, source: kernel('md5x1', [i32]) },
+    { lanes: 4, source: kernel('md5x4', [i32x4]) },
+    { lanes: 8, source: kernel('md5x8', [i32x4, i32x4]) },
+  ],
+  /** 0x80, zeros, and the length in bits where a block ends. */
+  pad(view, next, end, messageBytes) {
+    const padded = (Math.floor((end - next + 8) / BLOCK_BYTES) + 1) * BLOCK_BYTES;
+    const length = next + padded - 8;
+    new Uint8Array(view.buffer, end, length - end).fill(0)[0] = 0x80;
+    view.setUint32(length, messageBytes * 8, true);
+    view.setUint32(length + 4, messageBytes / 2 ** 29, true);
+    return length + 8;
+  },
+  digest: (view, state) => Buffer.from(view.buffer as ArrayBuffer, state, 16).toString('base64'),
+};
 
-export function kernelSource(name: KernelName): FunctionSource<KernelName> {
+const LANES_OF_CHAIN = 4;
+
+function kernel(name: string, widths: readonly Words[]): FunctionSource {
   return {
     name,
     params: 1,
     body([blocks], local) {
-      const chains = CHAINS[name].map((words, i) => chain(words, i * LANES_OF_CHAIN, local));
+      const chains = widths.map((words, i) => chain(words, i * LANES_OF_CHAIN, local));
       return [
         chains.map((one) => one.begin),
         repeat(
@@ -51,9 +63,6 @@ export function kernelSource(name: KernelName): FunctionSource<KernelName> {
     },
   };
 }
-
-const CHAINS: Record<KernelName, Words[]> = { md5x1: [i32], md5x4: [i32x4], md5x8: [i32x4, i32x4] };
-const LANES_OF_CHAIN = 4;
 
 /** One computation, of one lane or of four that share vectors. */
 interface Chain {
