@@ -15,12 +15,14 @@ const left: { pid: number; ended: Promise<unknown> }[] = [];
 export async function leaveBehind(prepare: string, command: string, wrapper: string[] = []): Promise<number> {
   const [file, ...args] = [...wrapper, '/bin/sh', '-ec', `${prepare}; ${command} & echo $!`];
   const shell = spawn(file!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(shell, 'exit');
   const lines = createInterface({ input: shell.stdout });
   // The orphan keeps the pipe open, so that its end is the pipe's.
   const ended = once(lines, 'close');
   const pid = Number(await Promise.race([once(lines, 'line').then(([line]) => line), ended.then(() => Number.NaN)]));
   if (Number.isNaN(pid)) throw new Error(`could not be prepared: ${prepare}`);
   left.push({ pid, ended });
+  await exited; // until then it descends from the test
   return pid;
 }
 
