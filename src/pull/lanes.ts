@@ -6,8 +6,10 @@ import { sharedPace } from '../wire/rate.js';
 import { LANE_COUNTERS, type LaneJob, type LaneResult, type LaneSetup } from './lane-jobs.js';
 
 export interface Lanes {
-  /** Rejects with `local`, `protocol` or `interrupted`; what the network does is in the result. */
-  run(job: LaneJob): Promise<LaneResult>;
+  /** How many there are, each a thread. */
+  readonly count: number;
+  /** In the lane named, else in the least busy. Rejects with `local`, `protocol` or `interrupted`; what the network does is in the result. */
+  run(job: LaneJob, lane?: number): Promise<LaneResult>;
   /** Directories have been removed or made: no lane may keep one open. */
   forgetDirectories(): Promise<void>;
   /** Bytes received since the lanes were made. */
@@ -29,16 +31,32 @@ export function createLanes(
 ): Lanes {
   const counters = new SharedArrayBuffer(Object.keys(LANE_COUNTERS).length * BigInt64Array.BYTES_PER_ELEMENT);
   const totals = new BigInt64Array(counters);
-  const threads = Math.min(concurrency, Math.max(2, cpus().length));
+  const count = Math.min(concurrency, Math.max(2, cpus().length));
   const data: LaneSetup = { ...setup, counters, clock: sharedPace() };
-  const pool = createPool<LaneJob, LaneResult>(new URL('./lane.js', import.meta.url), threads, data);
+  const script = new URL('./lane.js', import.meta.url);
+  const lanes = Array.from({ length: count }, () => ({
+    pool: createPool<LaneJob, LaneResult>(script, 1, data),
+    jobs: 0,
+  }));
   const total = (counter: keyof typeof LANE_COUNTERS): number => Number(Atomics.load(totals, LANE_COUNTERS[counter]));
-  const stop = (): Promise<void> => pool.tellAll({ kind: 'stop' });
+  const tellAll = async (job: LaneJob): Promise<void> =>
+    void (await Promise.all(lanes.map(({ pool }) => pool.tellAll(job))));
+  const stop = (): Promise<void> => tellAll({ kind: 'stop' });
   signal.addEventListener('abort', () => void stop().catch(() => {}), { once: true }); // closing comes next
   let before = { bytesDone: 0, filesDone: 0 };
   return {
-    run: (job) => pool.run(job),
-    forgetDirectories: () => pool.tellAll({ kind: 'forget' }),
+    count,
+    async run(job, lane) {
+      const chosen =
+        lane === undefined ? lanes.reduce((best, one) => (one.jobs < best.jobs ? one : best)) : lanes[lane]!;
+      chosen.jobs++;
+      try {
+        return await chosen.pool.run(job);
+      } finally {
+        chosen.jobs--;
+      }
+    },
+    forgetDirectories: () => tellAll({ kind: 'forget' }),
     received: () => total('bytesReceived'),
     progress: () => ({
       bytesDone: total('bytesDone') - before.bytesDone,
@@ -50,7 +68,7 @@ export function createLanes(
     countFile: () => void Atomics.add(totals, LANE_COUNTERS.filesDone, 1n),
     async close() {
       await stop();
-      await pool.close();
+      await Promise.all(lanes.map(({ pool }) => pool.close()));
     },
   };
 }

@@ -13,7 +13,7 @@ import type { Lanes } from './lanes.js';
 import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
 import { NO_FAILURES, nextDelay } from './retry.js';
-import { readSlice, type Spool } from './spool.js';
+import { readSlice, type Slice, type Spool } from './spool.js';
 
 type BundleJob = Extract<LaneJob, { kind: 'bundle' }>;
 type RangeJob = Extract<LaneJob, { kind: 'range' }>;
@@ -67,20 +67,53 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
       if (!context.signal.aborted) await work().catch(context.abort);
     });
   };
-  for (const slice of bigFirst(plan.spools.big.slices)) {
-    if (context.signal.aborted) break;
+  const begin = (slice: Slice): BigFile => {
     const [[dir, [row]]] = readSlice(plan.spools.big.path, slice) as [[EntryKey, [Row]]];
     const file = beginBigFile(context.disk, context.journal, dir, row);
     iteration.bytesReused += file.bytesReused;
     if (file.pending === 0) endFile(file, iteration, context);
-    for (const range of file.ranges) await enqueue(() => moveRange(file, range, iteration, context));
-  }
-  for (const slice of plan.spools.bundle.slices) {
+    return file;
+  };
+  for (const unit of inTurn(bigFirst(plan.spools.big.slices), plan.spools.bundle.slices, context.lanes.count, begin)) {
     if (context.signal.aborted) break;
-    await enqueue(() => moveBundle({ kind: 'bundle', spool: plan.spools.bundle.path, slice }, iteration, context));
+    if ('file' in unit) await enqueue(() => moveRange(unit, iteration, context));
+    else
+      await enqueue(() => moveBundle({ kind: 'bundle', spool: plan.spools.bundle.path, ...unit }, iteration, context));
   }
   await queue.onIdle();
   context.signal.throwIfAborted();
+}
+
+type RangeUnit = { file: BigFile; range: Range; lane: number };
+type BundleUnit = { slice: Slice };
+
+/**
+ * Every lane has a big file of its own, and when there are none left, bundles: threads that write to one file wait for each
+ * other in the kernel (an eighth of all time with four files over two lanes).
+ */
+export function* inTurn(
+  files: readonly Slice[],
+  bundles: readonly Slice[],
+  lanes: number,
+  begin: (slice: Slice) => BigFile,
+): Generator<RangeUnit | BundleUnit> {
+  const [nextFile, nextBundle] = [files.values(), bundles.values()];
+  const own = Array.from({ length: lanes }, (): { file?: BigFile; ranges: Range[] } => ({ ranges: [] }));
+  for (let idle = 0; idle < lanes; ) {
+    idle = 0;
+    for (const [lane, has] of own.entries()) {
+      for (let next = has.ranges.length > 0 ? undefined : nextFile.next(); next && !next.done; ) {
+        has.file = begin(next.value);
+        has.ranges = [...has.file.ranges];
+        next = has.ranges.length > 0 ? undefined : nextFile.next();
+      }
+      const range = has.ranges.shift();
+      const slice = range ? undefined : nextBundle.next().value;
+      if (range) yield { file: has.file!, range, lane };
+      else if (slice) yield { slice };
+      else idle++;
+    }
+  }
 }
 
 async function moveBundle(job: BundleJob, iteration: Iteration, context: TransferContext): Promise<void> {
@@ -90,9 +123,13 @@ async function moveBundle(job: BundleJob, iteration: Iteration, context: Transfe
   for (const problem of result.problems) report(problem, iteration, context);
 }
 
-async function moveRange(file: BigFile, range: Range, iteration: Iteration, context: TransferContext): Promise<void> {
+async function moveRange(
+  { file, range, lane }: RangeUnit,
+  iteration: Iteration,
+  context: TransferContext,
+): Promise<void> {
   const { dir, row } = file;
-  if (!file.problem) file.problem = await fetchRange({ kind: 'range', dir, row, ...range }, context);
+  if (!file.problem) file.problem = await fetchRange({ kind: 'range', dir, row, ...range }, lane, context);
   if (!file.problem) context.journal.rangeDone(`${dir}/${row[0]}`, range);
   file.pending--;
   if (file.pending === 0) endFile(file, iteration, context);
@@ -133,13 +170,13 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
  * A range, tried again likewise. A cut one has proved none of its bytes, so each cut makes the next request shorter: a line
  * that never lasts for 64 MiB still gets there. Returns what voids the file.
  */
-async function fetchRange(job: RangeJob, context: TransferContext): Promise<FileProblem | undefined> {
+async function fetchRange(job: RangeJob, lane: number, context: TransferContext): Promise<FileProblem | undefined> {
   const end = job.offset + job.length;
   const patience = createPatience(`${job.dir}/${job.row[0]} at ${job.offset}`, context);
   let piece = job.length;
   for (let offset = job.offset; offset < end; ) {
     const length = Math.min(piece, end - offset);
-    const { problems, fault } = await context.lanes.run({ ...job, offset, length });
+    const { problems, fault } = await context.lanes.run({ ...job, offset, length }, lane);
     if (problems[0]) return problems[0]; // one changed range voids the file
     if (fault) {
       if (fault.kind !== 'status')
