@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { LmError, printable } from '../errors.js';
+import { type Mounts, pointsBelow, readMounts } from '../files/mounts.js';
 import type { Roots } from '../files/roots.js';
 import { bootId } from '../state/host.js';
 import type { Journal } from '../state/journal.js';
@@ -23,7 +24,7 @@ export function createSyncPoints(roots: Roots, journal: Journal): SyncPoints {
   let running: Promise<void> = Promise.resolve();
   const sync = async (rechecked: boolean): Promise<void> => {
     const beganMs = Date.now();
-    await syncFileSystems(roots.map(({ path }) => path));
+    await syncFileSystems(roots.flatMap(({ path }) => [path, ...pointsBelow(mounts(), path)]));
     journal.append({ type: 'sync-point', boot: bootId(), beganMs, ...(rechecked && { rechecked }) });
   };
   const now = (rechecked = false): Promise<void> => {
@@ -45,6 +46,15 @@ export function createSyncPoints(roots: Roots, journal: Journal): SyncPoints {
       await running.catch(() => {}); // whoever asked for it has heard
     },
   };
+}
+
+/** Where there is no such table, what is mounted below a root is not known. */
+function mounts(): Mounts {
+  try {
+    return readMounts('self');
+  } catch {
+    return [];
+  }
 }
 
 /** syncfs(2) by way of coreutils' `sync -f`: Node has no call for it, and an fsync per file would cost more than the copy. */

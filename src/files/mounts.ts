@@ -17,6 +17,10 @@ export function readMounts(pid: number | 'self'): Mounts {
   return parseMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
 }
 
+/** The mount points below a directory; a file system of its own each, which what is done to the directory's does not reach. */
+export const pointsBelow = (mounts: Mounts, directory: string): string[] =>
+  mounts.map(({ point }) => point).filter((point) => point.startsWith(`${directory}/`));
+
 export function parseMounts(text: string): Mounts {
   return text
     .split('\n')

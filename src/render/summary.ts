@@ -51,6 +51,8 @@ export function nextAfterCopy({ report, exitCode }: CopyEnded): string | undefin
       if (report.only !== undefined) return 'lm copy without --only, when all parts have been copied';
       return threshold < 1 ? 'stop the service on the source, then lm copy --threshold 1.0' : 'lm verify';
     case EXIT.belowThreshold:
+      if (report.status.some((pass) => pass.downloadFailures > 0))
+        return 'see to the files that failed, named above, then lm copy again; what was copied is kept';
       return threshold < 1
         ? 'lm copy again; what was copied is kept. A source that changes faster than it is copied takes a lower --threshold'
         : 'stop whatever still writes to the source, then lm copy again; what was copied is kept';

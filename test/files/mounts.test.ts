@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { parseMounts, readMounts, seenFrom } from '../../src/files/mounts.js';
+import { parseMounts, pointsBelow, readMounts, seenFrom } from '../../src/files/mounts.js';
 
 const OWN = parseMounts(`22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 23 22 8:17 / /disk rw - ext4 /dev/sdb1 rw
@@ -10,6 +10,12 @@ const OWN = parseMounts(`22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 test('mount points are read, spaces included', () => {
   expect(OWN[3]).toEqual({ device: '8:33', root: '/', point: '/with space' });
   expect(readMounts('self').some((mount) => mount.point === '/')).toBe(true);
+});
+
+test('mounts below a directory are told from itself and from its neighbours', () => {
+  expect(pointsBelow(OWN, '/disk')).toEqual(['/disk/again']);
+  expect(pointsBelow(OWN, '/dis')).toEqual([]);
+  expect(pointsBelow(OWN, '/with space')).toEqual([]);
 });
 
 test.each([

@@ -49,6 +49,7 @@ describe('what to run next', () => {
     [{ dryRun: true }, 6, undefined],
     [{ successThreshold: 0.95 }, 3, /^lm copy again.*--threshold/],
     [{ successThreshold: 1 }, 3, /^stop whatever still writes/],
+    [{ successThreshold: 1, status: [iteration({ downloadFailures: 1 })] }, 3, /^see to the files that failed/],
     [{}, 5, /^lm copy again/],
     [{}, 6, undefined], // the guard's own hint says it
     [{}, 130, /^lm copy again/],
