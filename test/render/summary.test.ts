@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { copySummary, exitName, nextAfterCopy, nextAfterVerify, verifySummary } from '../../src/render/summary.js';
+import type { CopyReport } from '../../src/report.js';
 import { copyReport, iteration, verifyReport } from './samples.js';
 
 test('a copy: what was reached, the counters, what to run next', () =>
@@ -40,7 +41,7 @@ test('a verification: the counters of the Sidecar', () => {
 });
 
 describe('what to run next', () => {
-  test.each([
+  test.each<[Partial<CopyReport>, number, RegExp | undefined]>([
     [{ successThreshold: 0.95 }, 0, /^stop the service on the source, then lm copy --threshold 1\.0$/],
     [{ successThreshold: 1 }, 0, /^lm verify$/],
     [{ only: 'data/0/ks' }, 0, /without --only/],
@@ -53,7 +54,7 @@ describe('what to run next', () => {
     [{}, 5, /^lm copy again/],
     [{}, 6, undefined], // the guard's own hint says it
     [{}, 130, /^lm copy again/],
-  ] as const)('copy %o, exit %d', (fields, exitCode, next) => {
+  ])('copy %o, exit %d', (fields, exitCode, next) => {
     const said = nextAfterCopy({ type: 'copy-ended', report: copyReport(fields), exitCode, message: '' });
     if (next === undefined) expect(said).toBeUndefined();
     else expect(said).toMatch(next);
