@@ -28,6 +28,9 @@ interface CarriedError {
   stack?: string;
 }
 
+/** Young objects of a job die with it; V8's own 48 MiB a thread cost 70 MiB of memory for 200,000 files, and save no time. */
+const YOUNG_MIB = 12;
+
 /** `size` threads at most, started when first needed; a thread may have several jobs under way. */
 export function createPool<Job, Result>(script: URL, size: number, workerData?: unknown): Pool<Job, Result> {
   const threads: Thread<Result>[] = [];
@@ -35,7 +38,8 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
   let closed = false;
 
   const start = (): Thread<Result> => {
-    const thread: Thread<Result> = { worker: new Worker(script, { workerData }), waiting: new Map() };
+    const worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
+    const thread: Thread<Result> = { worker, waiting: new Map() };
     thread.worker.on('message', (answer: Answer) => {
       const job = thread.waiting.get(answer.id);
       thread.waiting.delete(answer.id);
