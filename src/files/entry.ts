@@ -84,6 +84,18 @@ export interface ListingEnd {
   devices: Record<EntryKey, string>;
 }
 
+/** What a lister counts up from. */
+export const endOfNothing = (): ListingEnd => ({
+  entries: 0,
+  bytes: 0,
+  errors: 0,
+  firstErrors: [],
+  excluded: 0,
+  firstExcluded: [],
+  unnameable: [],
+  devices: {},
+});
+
 export interface Listing {
   header: ListingHeader;
   blocks: AsyncIterable<Block>;

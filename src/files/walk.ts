@@ -8,6 +8,7 @@ import {
   type Block,
   compareKeys,
   type EntryKey,
+  endOfNothing,
   isWithin,
   joinKey,
   kindOf,
@@ -50,16 +51,7 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
 
 class Walk {
   readonly dirs: DirCache;
-  readonly end: ListingEnd = {
-    entries: 0,
-    bytes: 0,
-    errors: 0,
-    firstErrors: [],
-    excluded: 0,
-    firstExcluded: [],
-    unnameable: [],
-    devices: {},
-  };
+  readonly end = endOfNothing();
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;

@@ -6,6 +6,7 @@ import {
   type Block,
   compareKeys,
   type EntryKey,
+  endOfNothing,
   isWithin,
   joinKey,
   kindOf,
@@ -54,7 +55,7 @@ export async function readSidecarListing(
   return {
     header,
     blocks: (async function* () {
-      const end = emptyEnd();
+      const end = endOfNothing();
       for await (const block of withEveryDirectory(sort.blocks(), listed)) {
         count(block, end);
         yield block;
@@ -132,17 +133,6 @@ function count({ dir, rows }: Block, end: ListingEnd): void {
 }
 
 const NOT_SERVED = 'a Sidecar cannot serve a name that needs percent-encoding';
-
-const emptyEnd = (): ListingEnd => ({
-  entries: 0,
-  bytes: 0,
-  errors: 0,
-  firstErrors: [],
-  excluded: 0,
-  firstExcluded: [],
-  unnameable: [],
-  devices: {},
-});
 
 const headerOf = (roots: EntryKey[]): ListingHeader => ({
   protocol: PROTOCOL_VERSION,
