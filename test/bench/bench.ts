@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MIB, makeTree, type Shape } from './data.js';
-import type { Tell } from './measure.js';
+import type { InReadyMemory, Tell } from './measure.js';
+import { touchMemory } from './memory.js';
 import { createProcesses, type Processes } from './processes.js';
 
 export interface BenchOptions {
@@ -26,6 +27,8 @@ export interface Bench extends Omit<BenchOptions, 'dir'> {
   source(shape: Shape): Promise<string>;
   /** Throws when so many trees of this shape would not fit beside what is there. */
   needRoom(shape: Shape, copies: number): void;
+  /** A turn that will write so much, in memory that is in the state it has before every other. */
+  inReadyMemory: InReadyMemory;
   close(): Promise<void>;
 }
 
@@ -61,6 +64,11 @@ export function openBench(options: BenchOptions): Bench {
       if (files > 0 && shape.files * copies > files)
         throw new Error(`takes ${shape.files * copies} files in ${options.dir}, which has room for ${files}`);
     },
+    async inReadyMemory(bytes, turn) {
+      if (!isTmpfs(dir)) return turn();
+      const letGo = await touchMemory(dir, Math.min(bytes + PROGRAM_BYTES, freeBytes(dir)), options.signal);
+      return turn().finally(letGo);
+    },
     async close() {
       await processes.stopAll();
       await remove(dir);
@@ -79,12 +87,16 @@ const mib = (bytes: number) => Math.ceil(bytes / MIB);
 const TMPFS = 0x01021994;
 /** What the programs themselves may want of the memory. */
 const SPARED_BYTES = 1024 * MIB;
+/** What they usually take: heaps, buffers, those of sockets. */
+const PROGRAM_BYTES = 256 * MIB;
+
+const isTmpfs = (dir: string): boolean => statfsSync(dir).type === TMPFS;
 
 /** A tmpfs promises more than the memory behind it may have. */
 function freeBytes(dir: string): number {
-  const { type, bavail, bsize } = statfsSync(dir);
+  const { bavail, bsize } = statfsSync(dir);
   const onDisk = bavail * bsize;
-  if (type !== TMPFS) return onDisk;
+  if (!isTmpfs(dir)) return onDisk;
   const availableKb = Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0);
   return Math.max(0, Math.min(onDisk, availableKb * 1024 - SPARED_BYTES));
 }

@@ -45,7 +45,9 @@ async function race(bench: Bench, row: Copies) {
     for (const peer of present) {
       const side = await peer.open(bench, source, row.distance);
       opened.push(side);
-      contenders.push(contender({ bench, peer, side, source, isRepeat: row.isRepeat ?? false }));
+      contenders.push(
+        contender({ bench, peer, side, source, isRepeat: row.isRepeat ?? false, bytes: row.shape.bytes }),
+      );
     }
     return await alternate(contenders, bench);
   } finally {
@@ -60,13 +62,16 @@ interface Side {
   side: Opened;
   source: string;
   isRepeat: boolean;
+  /** Of a whole copy. */
+  bytes: number;
 }
 
-function contender({ bench, peer, side, source, isRepeat }: Side): Contender {
+function contender({ bench, peer, side, source, isRepeat, bytes }: Side): Contender {
   const destination = () => bench.path('copies', peer.name.replace(/\W+/g, '-'), 'data');
   let isThere = false;
   return {
     name: peer.name,
+    writesBytes: isRepeat ? 0 : bytes,
     async prepare() {
       if (!isRepeat || isThere) return;
       await side.copy(destination());

@@ -22,7 +22,7 @@ export const GIB = 1024 * MIB;
 /** A tree to be made: its files, in groups that share a directory. */
 export interface Shape {
   files: number;
-  /** What it takes on a disk of 4 KiB pages. */
+  /** What it takes on a disk of 4 KiB pages, and a kibibyte a file for its inode and its name. */
   bytes: number;
   directories: Iterable<Directory>;
 }
@@ -34,7 +34,7 @@ interface Directory {
 
 function shape(directories: Directory[]): Shape {
   const files = directories.flatMap((directory) => directory.files);
-  const bytes = files.reduce((sum, file) => sum + 4 * KIB * Math.ceil(file.bytes / (4 * KIB)), 0);
+  const bytes = files.reduce((sum, file) => sum + KIB + 4 * KIB * Math.ceil(file.bytes / (4 * KIB)), 0);
   return { files: files.length, bytes, directories };
 }
 

@@ -42,7 +42,9 @@ async function main(argv: string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort(new Error(signal)));
   const bench = openBench({ ...options, signal: stop.signal, tell });
   try {
-    const lines = (await measureAll(rows, bench)).map(judge);
+    const took: Record<string, number> = {};
+    const lines = (await measureAll(rows, bench, took)).map(judge);
+    notes.push(durations(took));
     process.stdout.write(
       options.json ? `${JSON.stringify({ machine, options, notes, lines })}\n` : report(machine, lines),
     );
@@ -57,11 +59,12 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** One row that cannot be measured does not keep the others from it. */
-async function measureAll(rows: readonly Row[], bench: Bench): Promise<Line[]> {
+/** One row that cannot be measured does not keep the others from it. `took` gets the seconds of each. */
+async function measureAll(rows: readonly Row[], bench: Bench, took: Record<string, number>): Promise<Line[]> {
   const lines: Line[] = [];
   for (const row of rows) {
     const named = { ...bench, tell: (text: string) => bench.tell(`${row.name}: ${text}`) };
+    const began = performance.now();
     try {
       lines.push(...(await row.measure(named)));
     } catch (error) {
@@ -70,8 +73,16 @@ async function measureAll(rows: readonly Row[], bench: Bench): Promise<Line[]> {
       named.tell(`not measured: ${problem}`);
       lines.push(...row.lines.map((line) => ({ ...line, problem: line.problem ?? problem })));
     }
+    took[row.name] = (performance.now() - began) / 1000;
   }
   return lines;
+}
+
+/** The slowest row first: who wants a quicker run knows what to leave out. */
+function durations(took: Record<string, number>): string {
+  const rows = Object.entries(took).sort(([, a], [, b]) => b - a);
+  const all = rows.reduce((sum, [, seconds]) => sum + seconds, 0);
+  return `took ${(all / 60).toFixed(1)} minutes: ${rows.map(([name, s]) => `${name} ${s.toFixed(0)} s`).join(', ')}`;
 }
 
 /** Numbers of a quick run are no ground for a verdict, so only what did not run counts there. */

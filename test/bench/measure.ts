@@ -2,6 +2,8 @@
 
 export interface Contender {
   name: string;
+  /** What a turn writes, which memory is made ready for. */
+  writesBytes?: number;
   /** Before each turn, untimed. */
   prepare?(): Promise<void>;
   /** One turn; returns seconds. */
@@ -17,13 +19,16 @@ export type Times = { seconds: number[]; problem?: string };
 
 export type Tell = (text: string) => void;
 
+/** Has a turn taken that writes so many bytes. */
+export type InReadyMemory = <T>(bytes: number, turn: () => Promise<T>) => Promise<T>;
+
 /**
- * The first turn of everybody is discarded: memory that was never touched is slow, and so is a cold cache. Who fails is out, and
- * the others go on. Rejects only when `signal` is aborted.
+ * The first turn of everybody is discarded: caches are cold. Memory is made ready before each. Who fails is out, and the others go on.
+ * Rejects only when `signal` is aborted.
  */
 export async function alternate(
   contenders: readonly Contender[],
-  options: { rounds: number; signal: AbortSignal; tell: Tell },
+  options: { rounds: number; signal: AbortSignal; tell: Tell; inReadyMemory: InReadyMemory },
 ): Promise<Map<string, Times>> {
   const times = new Map<string, Times>(contenders.map(({ name }) => [name, { seconds: [] }]));
   for (let round = 0; round <= options.rounds; round++) {
@@ -32,7 +37,7 @@ export async function alternate(
       const own = times.get(contender.name)!;
       if (own.problem !== undefined) continue;
       try {
-        const seconds = await turn(contender, round === 0);
+        const seconds = await turn(contender, round === 0, options.inReadyMemory);
         if (round > 0) own.seconds.push(seconds);
         const when = round === 0 ? 'warm-up' : `round ${round} of ${options.rounds}`;
         options.tell(`${when}: ${contender.name} ${seconds.toFixed(3)} s`);
@@ -46,10 +51,10 @@ export async function alternate(
   return times;
 }
 
-async function turn(contender: Contender, isFirst: boolean): Promise<number> {
+async function turn(contender: Contender, isFirst: boolean, inReadyMemory: InReadyMemory): Promise<number> {
   try {
     await contender.prepare?.();
-    const seconds = await contender.run();
+    const seconds = await inReadyMemory(contender.writesBytes ?? 0, () => contender.run());
     if (isFirst) await contender.check?.();
     return seconds;
   } finally {

@@ -1,7 +1,7 @@
 // What becomes of measurements: rounds, medians, ratios, verdicts and how they are shown.
 import { describe, expect, test } from '@jest/globals';
 import { growth } from './entries.js';
-import { alternate, type Contender, median, spread } from './measure.js';
+import { alternate, type Contender, type InReadyMemory, median, spread } from './measure.js';
 import { missing } from './peers/peer.js';
 import { fillIn, formatTable, judge, type Line } from './table.js';
 
@@ -55,7 +55,12 @@ test('the table names who is missing beside who is there', () => {
 });
 
 describe('rounds', () => {
-  const options = { rounds: 2, signal: new AbortController().signal, tell: () => {} };
+  const ready: number[] = [];
+  const noted: InReadyMemory = (bytes, turn) => {
+    ready.push(bytes);
+    return turn();
+  };
+  const options = { rounds: 2, signal: new AbortController().signal, tell: () => {}, inReadyMemory: noted };
   const contender = (name: string, turns: string[], fields: Partial<Contender> = {}): Contender => ({
     name,
     run: async () => turns.push(name),
@@ -77,5 +82,11 @@ describe('rounds', () => {
     expect(turns).toEqual(['a', 'tidied', 'b', 'b', 'b']);
     expect(times.get('a')).toEqual({ seconds: [], problem: 'not the same bytes' });
     expect(times.get('b')?.seconds).toHaveLength(2);
+  });
+
+  test('memory is made ready for what each turn writes', async () => {
+    ready.length = 0;
+    await alternate([contender('a', [], { writesBytes: 7 }), contender('b', [])], { ...options, rounds: 1 });
+    expect(ready).toEqual([7, 0, 0, 7]);
   });
 });
