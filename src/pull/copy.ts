@@ -79,6 +79,7 @@ export async function copy(
       pass.bytesToDownload = plan.counts.download.bytes;
       pass.filesToDownload = plan.counts.download.entries;
       await download(plan, pass, context);
+      await carryOut('settle', plan.spools.settleMade, context);
       await carryOut('settle', plan.spools.settle, context);
       await endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', report, steps, emit, dryRun);
     } catch (error) {
