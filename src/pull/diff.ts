@@ -143,7 +143,7 @@ class Differ {
       this.#special(joinKey(frame.key, source[0]));
       source = undefined;
     }
-    if (local && isPartName(local[0])) return this.#sink.part(frame.key, local);
+    if (local && isPartName(local[0]) && kindOf(local[3]) !== 'directory') return this.#sink.part(frame.key, local);
     if (local && kindOf(local[3]) === 'other' && !source) return this.#shield();
     if (local) {
       count(this.counts.local, local);
