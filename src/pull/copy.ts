@@ -79,6 +79,7 @@ export async function copy(
       pass.bytesToDownload = plan.counts.download.bytes;
       pass.filesToDownload = plan.counts.download.entries;
       await download(plan, pass, context);
+      await carryOut('settle', plan.spools.settleMade, context);
       await carryOut('settle', plan.spools.settle, context);
       await endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', report, steps, emit, dryRun);
     } catch (error) {
@@ -91,14 +92,14 @@ export async function copy(
 
 /** Removes what the plan names, after a last look for a service that was started meanwhile. */
 async function clean(plan: Plan, pass: Iteration, steps: CopySteps, context: TransferContext): Promise<void> {
+  if (plan.counts.remove.entries > 0) await steps.check(pass.iteration);
+  discardStaleParts(plan, context); // first: a directory that is to go may hold some
   if (plan.counts.remove.entries > 0) {
-    await steps.check(pass.iteration);
     const removed = await carryOut('remove', plan.spools.remove, context);
     pass.filesRemoved = removed.entries;
     pass.bytesRemoved = removed.bytes;
     context.emit({ type: 'removed', iteration: pass.iteration, ...removed });
   }
-  discardStaleParts(plan, context);
   await context.lanes.forgetDirectories();
   context.disk.forgetDirectories();
 }

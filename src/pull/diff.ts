@@ -39,8 +39,8 @@ export interface PlanSink {
   fetch(dir: EntryKey, row: Row, reason: Reason): void;
   /** Contents match, or are believed to; mode, owner or time do not. `row` is the source's. */
   fix(dir: EntryKey, row: Row, reason: Reason): void;
-  /** A directory whose mode, owner or time will have to be set once all below it is done. */
-  settle(dir: EntryKey, row: Row): void;
+  /** A directory whose mode, owner or time will have to be set once all below it is done; `made`, when the plan makes it first. */
+  settle(dir: EntryKey, row: Row, made: boolean): void;
   /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
   check(dir: EntryKey, source: Row, local: Row, mend: Reason | undefined): void;
   /** Unfinished bytes of an earlier run. */
@@ -120,7 +120,7 @@ class Differ {
     const frame = this.#path.pop()!;
     if (frame.dir === '') return;
     if (frame.row) {
-      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row);
+      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row, frame.local === undefined);
     } else if (frame.shielded) this.counts.shielded++;
     else this.#remove(frame.dir, frame.local!, frame.reason);
   }
@@ -143,7 +143,7 @@ class Differ {
       this.#special(joinKey(frame.key, source[0]));
       source = undefined;
     }
-    if (local && isPartName(local[0])) return this.#sink.part(frame.key, local);
+    if (local && isPartName(local[0]) && kindOf(local[3]) !== 'directory') return this.#sink.part(frame.key, local);
     if (local && kindOf(local[3]) === 'other' && !source) return this.#shield();
     if (local) {
       count(this.counts.local, local);

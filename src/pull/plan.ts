@@ -41,6 +41,8 @@ export interface PlanSpools {
   /** One slice a file. */
   big: Spool;
   fix: Spool;
+  /** Directories the plan makes, and then those that were there: none of the former holds one of the latter. */
+  settleMade: Spool;
   settle: Spool;
 }
 
@@ -80,6 +82,7 @@ export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: Pl
     bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES, keyBytes: BUNDLE_KEY_BYTES }),
     big: spool('big', { entries: 1, bytes: Number.POSITIVE_INFINITY }),
     fix: spool('fix'),
+    settleMade: spool('settle-made'),
     settle: spool('settle'),
   };
   const checks: Checks = { right: spool('check', CHECK), toMend: spool('check-mend', CHECK) };
@@ -112,7 +115,7 @@ export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: Pl
       spools.fix.add(where, row);
       tell('fix', where, row, reason);
     },
-    settle: (where, row) => spools.settle.add(where, row),
+    settle: (where, row, made) => (made ? spools.settleMade : spools.settle).add(where, row),
     check(where, row, local, mend) {
       const spool = mend ? checks.toMend : checks.right;
       spool.add(where, row);

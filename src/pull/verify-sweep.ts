@@ -4,13 +4,21 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { localError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type EntryKey, type Exclusions, joinKey, kindOf, type ListingHeader, type Row } from '../files/entry.js';
+import {
+  type EntryKey,
+  type Exclusions,
+  isWithin,
+  joinKey,
+  kindOf,
+  type ListingHeader,
+  type Row,
+} from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import type { DifferenceReason, VerifyReport } from '../report.js';
 import { listBothSides } from './both-sides.js';
 import { type ComparePolicy, compareRows, type Finding } from './compare.js';
 import type { PairOfFiles } from './digest-both.js';
-import { mergeBlocks, type Pair } from './merge.js';
+import { type Merged, mergeBlocks, type Pair } from './merge.js';
 import type { Source } from './source.js';
 import { readSlice, Spool } from './spool.js';
 
@@ -47,8 +55,15 @@ export async function compareListings(options: SweepOptions, report: VerifyRepor
   admit(sides.header);
   const policy: ComparePolicy = { unit: source.kind === 'lm' ? 'us' : 'ms', owners: options.owners };
   const sweep: Sweep = { toDigest: openSpool(options.spool), files: 0, bytes: 0, unlisted: 0 };
-  for await (const { dir, pairs } of mergeBlocks(sides.source, sides.local))
-    for (const pair of pairs) judge(dir, pair, policy, sweep, report, emit);
+  const strays = createStrays((key) => {
+    report.filesNotFoundAtSource++;
+    emit({ type: 'difference', difference: { key, reason: 'not-found-at-source' } });
+  });
+  for await (const merged of mergeBlocks(sides.source, sides.local)) {
+    strays.see(merged);
+    for (const pair of merged.pairs) judge(merged.dir, pair, policy, strays, sweep, report, emit);
+  }
+  strays.end();
   sweep.toDigest.finish();
   const { errors, firstErrors } = sides.prove();
   sweep.unlisted = errors;
@@ -69,7 +84,15 @@ function openSpool(dir: string): Spool {
 /** Sockets, pipes and devices take no part, on either side. */
 const taking = (row: Row | undefined): Row | undefined => (row && kindOf(row[3]) === 'other' ? undefined : row);
 
-function judge(dir: EntryKey, pair: Pair, policy: ComparePolicy, sweep: Sweep, report: VerifyReport, emit: Emit): void {
+function judge(
+  dir: EntryKey,
+  pair: Pair,
+  policy: ComparePolicy,
+  strays: Strays,
+  sweep: Sweep,
+  report: VerifyReport,
+  emit: Emit,
+): void {
   const [source, local] = [taking(pair.source), taking(pair.local)];
   const tell = (finding: Finding): void =>
     emit({ type: 'difference', difference: { key: joinKey(dir, (source ?? local)![0]), ...finding } });
@@ -82,10 +105,42 @@ function judge(dir: EntryKey, pair: Pair, policy: ComparePolicy, sweep: Sweep, r
   } else if (source) {
     report.filesNotFoundAtDestination++;
     tell({ reason: 'not-found-at-destination' });
-  } else if (local) {
-    report.filesNotFoundAtSource++;
-    tell({ reason: 'not-found-at-source' });
-  }
+  } else if (local) strays.add(joinKey(dir, local[0]), kindOf(local[3]) === 'directory');
+}
+
+/** What only this side has. A directory a copy leaves where it is, because something excluded lies in it, is no difference. */
+interface Strays {
+  /** Before the pairs of `merged` are looked at. */
+  see(merged: Merged): void;
+  add(key: EntryKey, isDirectory: boolean): void;
+  end(): void;
+}
+
+function createStrays(tell: (key: EntryKey) => void): Strays {
+  const announced = new Map<EntryKey, { key: EntryKey; stays: boolean }>();
+  /** Those the sweep is in, from the root down. */
+  const path: { key: EntryKey; stays: boolean }[] = [];
+  const leaveUnless = (around: (key: EntryKey) => boolean): void => {
+    for (let last = path.at(-1); last && !around(last.key); last = path.at(-1)) {
+      path.pop();
+      if (!last.stays) tell(last.key);
+    }
+  };
+  return {
+    see({ dir, pairs, excluded, device }) {
+      leaveUnless((key) => isWithin(dir, key));
+      const stray = announced.get(dir);
+      if (stray && path.at(-1) !== stray) path.push(stray);
+      announced.delete(dir);
+      const special = pairs.some(({ local }) => local && kindOf(local[3]) === 'other');
+      if (excluded || device !== undefined || special) for (const each of path) each.stays = true;
+    },
+    add(key, isDirectory) {
+      if (isDirectory) announced.set(key, { key, stays: false });
+      else tell(key);
+    },
+    end: () => leaveUnless(() => false),
+  };
 }
 
 /** Contents that differ for sure: no digest could say otherwise. */

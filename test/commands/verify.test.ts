@@ -213,3 +213,15 @@ describe('--report', () => {
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining('cannot write') });
   });
 });
+
+test('a directory that a copy leaves because something excluded lies in it is no difference; one that it would remove is', async () => {
+  destination.write('data', { foreign: dir({ deeper: dir({ 'a.keep': '', e: dir({}) }), 'b.keep': '' }) });
+  destination.write('', { 'lm.yaml': 'live_migration: { files_to_exclude: ["glob:**/*.keep"] }\n' });
+  const found = await destination.lm(['verify', '--json']);
+  expect(found).toMatchObject({ code: 4 });
+  const differences = jsonLines(found.stdout).filter(({ type }) => type === 'difference');
+  expect(differences).toMatchObject([{ key: 'data/0/foreign/deeper/e', reason: 'not-found-at-source' }]);
+  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  expect(readdirSync(join(to, 'foreign', 'deeper'))).toEqual(['a.keep']);
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+});

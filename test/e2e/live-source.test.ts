@@ -1,12 +1,12 @@
 // A source that is written to, truncated, grown, renamed and deleted while it is copied.
 
-import { appendFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { startMutator } from '../support/mutate.js';
 import { startProxy } from '../support/proxy.js';
 import { sandbox } from '../support/sandbox.js';
-import { file, readTree } from '../support/tree.js';
+import { dir, file, readTree } from '../support/tree.js';
 
 const MIB = 1024 * 1024;
 
@@ -58,4 +58,17 @@ test.each([
   expect(code).toBe(0);
   expect(summary.report.status.some((pass: { filesChanged: number }) => pass.filesChanged > 0)).toBe(true);
   expect(await readTree(to)).toEqual(await readTree(from));
+});
+
+test('a new directory that the threshold does not wait for is left to the next copy', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', { big: file({ size: MIB }), d: dir({ a: 'a' }) });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  source.write('data', { new: dir({ deeper: dir({ b: 'b' }) }) });
+  rmSync(`${from}/d/a`); // whose directory has to be given its time again
+  expect(await destination.lm(['copy', '--threshold', '0.95'])).toMatchObject({ code: 0, stderr: '' });
+  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  expect(await readTree(to, { directoryTimes: true })).toEqual(await readTree(from, { directoryTimes: true }));
 });

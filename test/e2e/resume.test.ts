@@ -1,11 +1,11 @@
 // A copy that dies goes on where it was, inside big files too.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
-import { file, readTree } from '../support/tree.js';
+import { dir, file, readTree } from '../support/tree.js';
 
 const MIB = 1024 * 1024;
 
@@ -50,6 +50,20 @@ test('what arrived of a file that has changed since is not kept', async () => {
   expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBe(0);
   expect(await readTree(to)).toEqual(await readTree(from));
 }, 120_000);
+
+test('unfinished work goes, whatever has become of the directory it lies in', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', { a: 'a', changed: 'a file by now' });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  const part = '.lm-0123456789abcdef.lm-part';
+  expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  destination.write('data', { gone: dir({ [part]: 'x' }), [part]: dir({ in: 'i' }) });
+  rmSync(`${to}/changed`);
+  destination.write('data', { changed: dir({ [part]: 'x' }) });
+  expect(await destination.lm(['copy', '--max-delete', '100%'])).toMatchObject({ code: 0, stderr: '' });
+  expect(await readTree(to)).toEqual(await readTree(from));
+});
 
 test('a listing that breaks off is asked for again', async () => {
   const { source, destination, proxy } = sandbox();
