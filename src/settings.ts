@@ -76,6 +76,7 @@ export interface CopySettings extends FromSource {
   adopt: boolean;
   newSource: boolean;
   allowRunning: boolean;
+  allowLiveSource: boolean;
 }
 
 export interface VerifySettings extends FromSource {

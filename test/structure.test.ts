@@ -53,7 +53,13 @@ const FENCES: Record<string, readonly string[]> = {
   ],
   'node:process': [
     // What is asked of the kernel, never the arguments, the environment or the way out: those are main's.
-    ...['commands/admission.ts', 'commands/copy.ts', 'commands/copy-steps.ts', 'commands/verify.ts'], // geteuid, umask
+    ...[
+      'commands/admission.ts',
+      'commands/copy.ts',
+      'commands/copy-steps.ts',
+      'commands/surveyor.ts',
+      'commands/verify.ts',
+    ], // geteuid, umask
     ...['pull/guard-pre-check.ts', 'state/lock.ts', 'wire/rate.ts', 'files/dirfd.ts'], // kill, pid, hrtime, platform
   ],
 };

@@ -13,6 +13,7 @@ import { createFetches } from './fetch-reply.js';
 import { fileReply } from './file-reply.js';
 import { createGate } from './gate.js';
 import { createListings, type ListingSetup } from './listing-reply.js';
+import { openFilesReply } from './open-files-reply.js';
 import { openRequested } from './path-door.js';
 import { errorReply, guardReply, type Reply } from './reply.js';
 import { completionGuard, type StatusSetup, statusReply } from './status-reply.js';
@@ -37,7 +38,7 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-/** Each costs a thread; nobody who means well needs more at once. */
+/** Each costs a thread, or a look at every process; nobody who means well needs more at once. */
 const MOST_WALKS = 8;
 
 const METHODS: Record<Route['name'], readonly string[]> = {
@@ -46,6 +47,7 @@ const METHODS: Record<Route['name'], readonly string[]> = {
   status: ['GET', 'POST', 'DELETE'],
   fetch: ['POST'],
   digests: ['POST'],
+  'open-files': ['GET'],
   unknown: [],
 };
 
@@ -67,6 +69,8 @@ export function createAgent(setup: AgentSetup): Agent {
         return walkGate(() => (wantsLines(request) ? listings.native(route.only) : listings.sidecar()));
       case 'status':
         return statusReply(request.method, setup);
+      case 'open-files':
+        return walkGate(() => openFilesReply(roots, excludes));
       case 'file':
         return guarded(() => file(route, request));
       case 'fetch':

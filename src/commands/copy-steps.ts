@@ -1,29 +1,26 @@
 // The steps of a pass, each with the settings and records it needs. Says nothing of their order: that is pull/copy.ts's.
 
-import { cpus } from 'node:os';
 import { geteuid } from 'node:process';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type DirType, type Listing, parentOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import { checkDigests } from '../pull/check.js';
 import { allowRemovals, refuseEmptiedRoots } from '../pull/clean.js';
 import type { CopySteps } from '../pull/copy.js';
-import { createDigestBoth } from '../pull/digest-both.js';
 import type { Disk } from '../pull/disk.js';
 import { fidelityOf } from '../pull/guard-fidelity.js';
+import { createSourceGuard } from '../pull/guard-source.js';
 import { checkSpace, type SpaceNeed } from '../pull/guard-space.js';
-import { type PartJournal, resumable } from '../pull/parts.js';
+import type { PartJournal } from '../pull/parts.js';
 import type { Plan } from '../pull/plan.js';
-import { createRetrier } from '../pull/retry.js';
 import type { Source } from '../pull/source.js';
-import { type Survey, type SurveyOptions, survey } from '../pull/survey.js';
 import { toRemember } from '../settings/remembered.js';
+import type { CopySettings } from '../settings.js';
 import { remember } from '../state/remembered.js';
 import { createAdmission } from './admission.js';
 import type { Destination } from './destination.js';
 import type { ServiceWatch } from './service-watch.js';
-import { type Suspects, tellSuspects } from './suspects.js';
+import { createSurveyor } from './surveyor.js';
+import type { Suspects } from './suspects.js';
 import type { SyncPoints } from './sync-points.js';
 
 export interface StepContext {
@@ -47,7 +44,7 @@ export interface StepContext {
 export function createSteps(destination: Destination<'copy'>, context: StepContext): CopySteps {
   const { settings, roots, absent, instance } = destination;
   const { source, watch, emit, signal } = context;
-  const { dryRun, maxDelete, only, adopt, newSource, stateDir } = settings;
+  const { dryRun, maxDelete, only, adopt, newSource, allowLiveSource, stateDir } = settings;
   /** A dry run tells what a real one would refuse, and goes on. */
   const object = (error: LmError): void => {
     if (!dryRun) throw error;
@@ -73,8 +70,10 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     context.begin();
     remember(instance.dir, toRemember(settings));
   };
-  const listed = surveyOptions(destination, context);
-  let rechecked = false;
+  const sourceGuard = isFinal(settings)
+    ? createSourceGuard({ source, allowLiveSource, emit, signal, object })
+    : undefined;
+  const surveyor = createSurveyor(destination, context, sourceGuard);
   return {
     async check(iteration) {
       await watch.check(iteration);
@@ -84,16 +83,7 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
           hint: 'nothing more is copied from it; see lm status',
         });
     },
-    async survey() {
-      let differing = 0;
-      const compareDigests: SurveyOptions['compareDigests'] = async (writer, counts) => {
-        differing = await listed.compareDigests(writer, counts);
-      };
-      const surveyed = await surveyAgain({ ...listed, compareDigests }, context);
-      tellSuspects(context.suspects.found(), differing, emit);
-      rechecked = context.suspects.possible && only === undefined && surveyed.proof.errors === 0 && differing === 0;
-      return surveyed;
-    },
+    survey: () => surveyor.survey(),
     admit: createAdmission({ ...admission, home: context.home, object, remember: keep }),
     allowRemovals(plan) {
       if (source.kind === 'sidecar') refuseEmptiedRoots(plan, object);
@@ -101,71 +91,16 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     },
     async reserveSpace(plan) {
       for (const text of await fidelityOf(roots)) emit({ type: 'warning', text });
+      await sourceGuard?.warn();
       await checkSpace(needsOf(plan, roots, context));
     },
-    syncPoint: async () => context.syncPoints?.now(rechecked),
+    prove: async () => sourceGuard?.prove(),
+    syncPoint: async () => context.syncPoints?.now(surveyor.rechecked()),
   };
 }
 
-/** A memory-mapped write need not move a file's time (mmap(2)), so at 1.0 times are no proof for these. */
-const WRITTEN_IN_PLACE: readonly DirType[] = ['commitlog', 'cdc_raw'];
-
-/** A listing that breaks off costs little to begin again. */
-async function surveyAgain(options: SurveyOptions, { source, emit, signal }: StepContext): Promise<Survey> {
-  const retrier = createRetrier({ what: 'the listing', where: source.url, signal, emit });
-  for (;;) {
-    let begun = false;
-    const list = async (): Promise<Listing> => {
-      const listing = await source.list({ only: options.only }, signal);
-      begun = true;
-      return listing;
-    };
-    try {
-      return await survey(list, options);
-    } catch (error) {
-      if (!begun || !(error instanceof LmError) || error.code !== 'source') throw error;
-      await retrier.failed({ kind: 'transient', reason: error.message, cause: error });
-    }
-  }
-}
-
-type Listed = Omit<SurveyOptions, 'compareDigests'> & {
-  /** Returns how many differ. */
-  compareDigests(...checked: Parameters<SurveyOptions['compareDigests']>): Promise<number>;
-};
-
-function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): Listed {
-  const { source, spool, disk, parts, suspects, emit, signal } = context;
-  const { dryRun, verbose, exclusions, only, threshold, diff: compare } = settings;
-  return {
-    roots,
-    absent: dryRun ? absent.map(({ key }) => key) : [],
-    exclusions,
-    only,
-    policy: {
-      compare,
-      digested: threshold === 1 ? WRITTEN_IN_PLACE : [],
-      unit: source.kind === 'lm' ? 'us' : 'ms',
-      owners: geteuid!() === 0,
-      ...(suspects.possible && { isSuspect: suspects.isSuspect }),
-    },
-    spool,
-    emit,
-    signal,
-    ...((dryRun || verbose) && { itemize: emit }),
-    dryRun,
-    bytesLeft: (key, row) => (resumable(parts.known(key), row) ? disk.bytesOfPart(parentOf(key), row[0]) : undefined),
-    async compareDigests(writer, counts) {
-      const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
-      const digests = createDigestBoth(source, roots, algorithm, cpus().length);
-      try {
-        return await checkDigests(writer, counts, digests, signal);
-      } finally {
-        await digests.close();
-      }
-    },
-  };
-}
+/** A part of the keys proves nothing of the rest, so it need not be proved itself. */
+const isFinal = ({ threshold, only }: CopySettings): boolean => threshold === 1 && only === undefined;
 
 /** The cleaned tree as it will be, and beside it the largest replacements that could be under way at once. */
 function needsOf({ counts, bytesResumed }: Plan, roots: Roots, { concurrency }: StepContext): SpaceNeed[] {

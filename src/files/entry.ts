@@ -82,6 +82,21 @@ export interface ListingEnd {
   unnameable: string[];
   /** Device of every mount point met below the roots and of the roots themselves. */
   devices: Record<EntryKey, string>;
+  touched: Touched;
+}
+
+/**
+ * Files whose mtime or ctime was younger than YOUNG_MS when they were listed: what is written to them next may not show in
+ * their size and time. A Sidecar does not tell.
+ */
+export interface Touched {
+  files: number;
+  /** How long before the end of the walk the last of them was. */
+  agoMs: number;
+  /** Up to 10. */
+  first: EntryKey[];
+  /** Those whose mtime it was, up to 10,000: their contents have changed, not only their name, mode or owner. */
+  written: EntryKey[];
 }
 
 /** What a lister counts up from. */
@@ -94,6 +109,7 @@ export const endOfNothing = (): ListingEnd => ({
   firstExcluded: [],
   unnameable: [],
   devices: {},
+  touched: { files: 0, agoMs: 0, first: [], written: [] },
 });
 
 export interface Listing {

@@ -24,11 +24,14 @@ export interface OpenFiles {
 /** How long one stretch of synchronous calls may keep the event loop: asking /proc asynchronously costs ten times as much. */
 const SLICE_MS = 5;
 
+/** Whether a file does not matter, whoever holds it; gets its path as the process itself would call it. */
+type Ignore = (path: string) => boolean;
+
 /**
  * Every process is asked but this one and those it started. Kernel threads and zombies hold nothing. Processes that end meanwhile
  * are left out. Throws `local` when /proc cannot be read at all.
  */
-export async function findOpenFiles(directories: readonly string[]): Promise<OpenFiles> {
+export async function findOpenFiles(directories: readonly string[], ignore: Ignore = () => false): Promise<OpenFiles> {
   const proc = listProcesses();
   const self = Number(readlinkSync('/proc/self'));
   const found: OpenFiles = { holders: [], uninspected: [] };
@@ -39,7 +42,7 @@ export async function findOpenFiles(directories: readonly string[]): Promise<Ope
   for (const pid of proc) {
     if (pid === self) continue;
     try {
-      for (const holder of inspect(pid, prefixes)) {
+      for (const holder of inspect(pid, prefixes, ignore)) {
         if (holder && !isDescendant(pid, self)) found.holders.push(holder);
         if (performance.now() < sliceEnds) continue;
         await afterIo();
@@ -68,18 +71,19 @@ function listProcesses(): number[] {
 const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '');
 
 /** Yields nothing at every point where the event loop may be let go, and at most one holder at the end. */
-function* inspect(pid: number, namespaces: PrefixesByNamespace): Generator<Holder | undefined> {
+function* inspect(pid: number, namespaces: PrefixesByNamespace, ignore: Ignore): Generator<Holder | undefined> {
   const prefixes = namespaces.of(pid);
+  const matters = (path: string, prefix: string): boolean => isUnder(path, prefix) && !ignore(path);
   let held: { path: string; access: 'read' | 'write' } | undefined;
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     yield;
     const path = linkOf(`/proc/${pid}/fd/${fd}`);
-    if (path === undefined || !prefixes.some((prefix) => isUnder(path, prefix))) continue;
+    if (path === undefined || !prefixes.some((prefix) => matters(path, prefix))) continue;
     const access = isOpenForWriting(pid, fd) ? 'write' : 'read';
     if (!held || access === 'write') held = { path, access };
     if (access === 'write') break;
   }
-  if (held?.access !== 'write') held = mappedBy(pid, prefixes, held) ?? held;
+  if (held?.access !== 'write') held = mappedBy(pid, prefixes, matters, held) ?? held;
   if (held) yield { pid, command: statusOf(pid)?.command ?? '?', ...held };
 }
 
@@ -106,7 +110,12 @@ function isOpenForWriting(pid: number, fd: string): boolean {
 }
 
 /** A mapping outlives the descriptor it came from. Only a shared, writable one changes the file. */
-function mappedBy(pid: number, prefixes: string[], held: { access: 'read' | 'write' } | undefined) {
+function mappedBy(
+  pid: number,
+  prefixes: string[],
+  matters: (path: string, prefix: string) => boolean,
+  held: { access: 'read' | 'write' } | undefined,
+) {
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
   let found: { path: string; access: 'read' | 'write' } | undefined;
   for (const prefix of prefixes.map(asInMaps)) {
@@ -114,7 +123,7 @@ function mappedBy(pid: number, prefixes: string[], held: { access: 'read' | 'wri
     if (!maps.includes(` ${prefix}`)) continue;
     for (const line of maps.split('\n')) {
       const at = line.indexOf('/');
-      if (at < 0 || !isUnder(line.slice(at), prefix)) continue;
+      if (at < 0 || !matters(line.slice(at), prefix)) continue;
       const access = /^\S+ .w.s /.test(line) ? 'write' : 'read';
       if (access === 'write') return { path: line.slice(at), access } as const;
       if (!held) found ??= { path: line.slice(at), access };

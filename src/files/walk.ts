@@ -19,6 +19,7 @@ import {
 } from './entry.js';
 import type { Filter } from './filter.js';
 import { pathOf, type Roots } from './roots.js';
+import { Touches } from './touched.js';
 
 export interface WalkOptions {
   /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
@@ -46,12 +47,14 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
   } finally {
     walk.dirs.close();
   }
+  walk.end.touched = walk.touches.told();
   return walk.end;
 }
 
 class Walk {
   readonly dirs: DirCache;
   readonly end = endOfNothing();
+  readonly touches = new Touches();
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;
@@ -179,7 +182,10 @@ class Walk {
       const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, key) : undefined);
       if (!row) return undefined;
       this.end.entries++;
-      if (kindOf(row[3]) === 'file') this.end.bytes += Number(row[1]);
+      if (kindOf(row[3]) === 'file') {
+        this.end.bytes += Number(row[1]);
+        this.touches.see(key, stat);
+      }
       return { row, directory, dev: stat.dev };
     } catch (error) {
       this.#missed(key, error);

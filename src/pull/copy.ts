@@ -32,6 +32,8 @@ export interface CopySteps {
   allowRemovals(plan: Plan): void;
   /** Whether there is room. Throws `local`. */
   reserveSpace(plan: Plan): Promise<void>;
+  /** At 1.0: that what was found equal is what the source holds, and will go on holding. Throws `refused`. */
+  prove(): Promise<void>;
   /** All that was written so far is on disk. */
   syncPoint(iteration: number): Promise<void>;
 }
@@ -67,6 +69,7 @@ export async function copy(
       enter(pass, 'PREPARING', emit);
       if (complete && meets(plan.counts, successThreshold)) {
         if (!dryRun) await carryOut('settle', plan.spools.settle, context);
+        await steps.prove();
         return { report: await endPass(pass, 'SUCCESS', report, steps, emit, dryRun), end: 'success' };
       }
       const nothingLeft = plan.counts.download.entries + plan.counts.fix === 0;

@@ -26,7 +26,7 @@ export interface DiffPolicy {
   unit: TimeUnit;
   /** Whether this process may give files away, so that owners are compared and set. */
   owners: boolean;
-  /** Files whose bytes may have been lost in a crash: the same by size and time, they are told by their digests all the same. */
+  /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
   isSuspect?(key: EntryKey): boolean;
 }
 

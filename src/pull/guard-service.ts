@@ -33,7 +33,7 @@ export async function inspectService(guard: ServiceGuard): Promise<string[]> {
 export function judgeOpenFiles(open: OpenFiles, guard: Omit<ServiceGuard, 'roots'>): string[] {
   refuseHolders(open);
   if (open.uninspected.length === 0) return [];
-  const blind = `could not look into ${named(open)}`;
+  const blind = `could not look into ${namesOf(open.uninspected)}`;
   if (guard.cassandra && guard.ports.length === 0 && !guard.hasPreCheck)
     throw new LmError('refused', `cannot tell whether the destination service is stopped: ${blind}`, {
       hint: 'run as root, or name a port of the service with --guard-port or a command with --pre-check, or say --allow-running',
@@ -131,7 +131,8 @@ function refuseHolders({ holders }: OpenFiles): void {
   });
 }
 
-function named({ uninspected }: OpenFiles): string {
+/** `2 processes: sh (pid 7), java (pid 8)` */
+export function namesOf(uninspected: OpenFiles['uninspected']): string {
   const names = uninspected.slice(0, SHOWN).map(({ pid, command }) => `${printable(command)} (pid ${pid})`);
   const more = uninspected.length - names.length;
   const count = `${uninspected.length} ${uninspected.length === 1 ? 'process' : 'processes'}`;

@@ -6,16 +6,19 @@ import type { ListedFile } from '../files/digest-files.js';
 import { parentOf } from '../files/entry.js';
 import { linesOf } from '../wire/lines.js';
 import { LISTING_TYPE, readListing } from '../wire/listing.js';
-import { type FileDigest, readDigestLine } from '../wire/messages.js';
+import { type FileDigest, OpenFilesReport, parseAs, readDigestLine } from '../wire/messages.js';
 import { MAX_PARTS, MAX_REQUEST_BYTES, PARTS_CONTENT_TYPE, type PartsOfDir, writeParts } from '../wire/parts.js';
-import { DIGESTS, listTarget } from '../wire/routes.js';
+import { DIGESTS, listTarget, OPEN_FILES } from '../wire/routes.js';
 import { failureOfError } from './failure.js';
-import { type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
+import { type Ask, bodyOf, isOfType, notOurs, textOf } from './http-client.js';
 import { createRetrier, withRetry } from './retry.js';
 import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
 
 /** An agent says something at least every 5 s. */
 const SILENCE_MS = 30_000;
+
+/** Some ten thousand processes. */
+const MAX_REPORT_BYTES = 4 << 20;
 
 export function lmSource(parts: SourceParts): Source {
   const { client, firstStatus, maxConcurrentFileRequests } = parts;
@@ -35,6 +38,18 @@ export function lmSource(parts: SourceParts): Source {
     },
     async *digests(algorithm, files, signal) {
       for (const slice of slicesOf(files)) yield* digestsOf(parts, algorithm, files, slice, signal);
+    },
+    async openFiles(signal) {
+      const ask: Ask = { asked: 'its open files', target: OPEN_FILES, silenceMs: SILENCE_MS, signal };
+      return withRetry(
+        async () => {
+          const reply = await client.ask(ask);
+          if ('failure' in reply) return reply;
+          const text = await textOf(reply.value.body, MAX_REPORT_BYTES);
+          return { value: parseAs(OpenFilesReport, text, ask.asked) };
+        },
+        retrying(parts, ask.asked, signal),
+      );
     },
     close: () => client.close(),
   };

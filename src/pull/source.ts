@@ -5,7 +5,7 @@ import type { DigestAlgorithm } from '../files/digest.js';
 import type { FileTrouble, ListedFile } from '../files/digest-files.js';
 import type { EntryKey, Listing } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import { LiveMigrationStatus, parseAs } from '../wire/messages.js';
+import { LiveMigrationStatus, type OpenFilesReport, parseAs } from '../wire/messages.js';
 import { STATUS } from '../wire/routes.js';
 import { type Answer, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
@@ -34,6 +34,8 @@ export interface Source {
   list(options: { only?: EntryKey | undefined }, signal: AbortSignal): Promise<Listing>;
   /** One answer a file, in any order; files as the source's own listing has them, in its order. */
   digests(algorithm: DigestAlgorithm, files: readonly ListedFile[], signal: AbortSignal): AsyncIterable<SourceDigest>;
+  /** Who writes to its files. A Sidecar cannot tell. */
+  openFiles?(signal: AbortSignal): Promise<OpenFilesReport>;
   close(): Promise<void>;
 }
 

@@ -130,6 +130,11 @@ export const OPTIONS = {
     commands: ['copy'],
     help: 'copy though nothing proves that the service here is stopped',
   },
+  'allow-live-source': {
+    kind: toggle,
+    commands: ['copy'],
+    help: 'end a final pass well though something still writes to the source',
+  },
 
   algo: {
     kind: choice('xxhash32', 'md5', 'xxhash64', 'crc32c'),

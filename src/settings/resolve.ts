@@ -78,6 +78,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       adopt: pick(layers, 'adopt'),
       newSource: pick(layers, 'new-source'),
       allowRunning: pick(layers, 'allow-running'),
+      allowLiveSource: pick(layers, 'allow-live-source'),
     };
   },
   verify: (stated) => ({

@@ -65,6 +65,7 @@ const End = z.object({
   firstExcluded: z.array(z.string()),
   unnameable: z.array(z.string()),
   devices: z.record(z.string(), z.string()),
+  touched: z.object({ files: Count, agoMs: Count, first: z.array(z.string()), written: z.array(z.string()) }),
 });
 
 /**

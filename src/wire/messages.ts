@@ -26,6 +26,15 @@ export type LiveMigrationStatus = z.infer<typeof LiveMigrationStatus>;
 export const DigestResponse = z.object({ digest: z.string(), digestAlgorithm: z.string() });
 export type DigestResponse = z.infer<typeof DigestResponse>;
 
+const Process = z.object({ pid: count, command: z.string() });
+
+/** The answer to /open-files: who has files of the roots open for writing, or mapped so, and who could not be looked into. */
+export const OpenFilesReport = z.object({
+  writers: z.array(Process.extend({ path: z.string() })),
+  uninspected: z.array(Process),
+});
+export type OpenFilesReport = z.infer<typeof OpenFilesReport>;
+
 /** How one file of a /digests request ended; `index` counts the request's files from 0, in its order. */
 export type FileDigest =
   | { index: number; digest: string }

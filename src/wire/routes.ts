@@ -7,6 +7,7 @@ export const FILES = `${PREFIX}/files`;
 export const STATUS = `${PREFIX}/status`;
 export const FETCH = `${PREFIX}/fetch`;
 export const DIGESTS = `${PREFIX}/digests`;
+export const OPEN_FILES = `${PREFIX}/open-files`;
 
 /** Sent with every status: this end is `lm` and speaks this version of the native routes. */
 export const AGENT_HEADER = 'lm-agent';
@@ -19,6 +20,7 @@ export type Route =
   | { name: 'status' }
   | { name: 'fetch' }
   | { name: 'digests' }
+  | { name: 'open-files' }
   | { name: 'file'; type: string; index: string; path: FilePath; digestAlgorithm: string | undefined }
   | { name: 'unknown' };
 
@@ -58,6 +60,7 @@ export function parseTarget(target: string): Route {
   if (normal === STATUS) return { name: 'status' };
   if (normal === FETCH) return { name: 'fetch' };
   if (normal === DIGESTS) return { name: 'digests' };
+  if (normal === OPEN_FILES) return { name: 'open-files' };
   const match = FILE_ROUTE.exec(normal);
   if (!match) return { name: 'unknown' };
   const [, type, index, rest] = match;

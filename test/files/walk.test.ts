@@ -1,10 +1,10 @@
-import { mkdirSync, renameSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { ListingEnd } from '../../src/files/entry.js';
 import { excludeNothing } from '../../src/files/filter.js';
 import { walkBlocks } from '../../src/files/walk.js';
 import { sandbox } from '../support/sandbox.js';
-import { dir } from '../support/tree.js';
+import { dir, file } from '../support/tree.js';
 
 test('a root that is replaced while it is walked does not pass for a whole one', () => {
   const { source } = sandbox();
@@ -18,6 +18,43 @@ test('a root that is replaced while it is walked does not pass for a whole one',
   expect(endOf(walk)).toMatchObject({
     errors: 1,
     firstErrors: [{ key: 'data/0', message: 'no longer the same directory' }],
+  });
+});
+
+describe('what was touched a moment before it is listed', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  /** As a walk would tell it so many milliseconds after the tree was made. */
+  function touchedAfter(elapsedMs: number) {
+    const { source } = sandbox();
+    const old = 1_000_000_000_000_000_000n;
+    const path = source.write('data', {
+      d: dir({ written: 'w' }),
+      renamed: file({ content: 'r', mtimeNs: old }), // or given another mode, or another time
+      ahead: file({ content: 'a', mtimeNs: 4n * old }),
+    });
+    const madeMs = lstatSync(`${path}/renamed`).ctimeMs;
+    jest.spyOn(Date, 'now').mockReturnValue(Math.floor(madeMs) + elapsedMs);
+    const root = { key: 'data/0', type: 'data', index: 0, path } as const;
+    return endOf(walkBlocks([root], excludeNothing, { rowsPerBlock: 1000 })).touched;
+  }
+
+  test('is named, and apart from it what was written to', () => {
+    const { agoMs, ...touched } = touchedAfter(1_000);
+    expect(touched).toEqual({
+      files: 3,
+      first: ['data/0/ahead', 'data/0/renamed', 'data/0/d/written'],
+      written: ['data/0/d/written'],
+    });
+    expect(agoMs).toBeGreaterThan(900);
+    expect(agoMs).toBeLessThanOrEqual(1_000);
+  });
+
+  test.each([
+    ['two seconds later it is not', 2_100],
+    ['nor is what bears a time to come, as after a clock was set back', -5_000],
+  ])('%s', (_, elapsedMs) => {
+    expect(touchedAfter(elapsedMs)).toEqual({ files: 0, agoMs: 0, first: [], written: [] });
   });
 });
 

@@ -233,7 +233,7 @@ describe('TLS', () => {
 const HEAD = `{"type":"listing","protocol":1,"agentId":"a","machine":"m","roots":[{"key":"data/0","path":"/d","ino":"1","mode":16877,"uid":0,"gid":0}],"exclusions":{"filesToExclude":[],"dirsToExclude":[]}}\n`;
 const BLOCK = '["data/0",[["f","6","1","0","0","0",0]]]\n'.replace('"1","0","0","0",0', '"1",33188,"7",0,0');
 const END =
-  '{"type":"end","entries":1,"bytes":6,"errors":0,"firstErrors":[],"excluded":0,"firstExcluded":[],"unnameable":[],"devices":{}}\n';
+  '{"type":"end","entries":1,"bytes":6,"errors":0,"firstErrors":[],"excluded":0,"firstExcluded":[],"unnameable":[],"devices":{},"touched":{"files":0,"agoMs":0,"first":[],"written":[]}}\n';
 
 describe('an agent’s listing', () => {
   test('streams, with what was asked for in its target', async () => {

@@ -19,9 +19,9 @@ export interface Finished {
   code: number | null;
   signal: NodeJS.Signals | null;
   stdout: string;
-  /** Without the one line that depends on the machine and not on the test: `blind`. */
+  /** Without the lines that depend on the machine and not on the test: `blind`. */
   stderr: string;
-  /** The warning that some process could not be looked into, as pid 1 of some containers, even by root; else ''. */
+  /** The warnings that some process, on either side, could not be looked into, as pid 1 of some containers, even by root; else ''. */
   blind: string;
 }
 
@@ -98,11 +98,11 @@ function follow(child: ChildProcessWithoutNullStreams): Running {
   };
 }
 
-const BLIND = /^warning: could not look into .*\n/m;
+const BLIND = /^warning: could not look into .*\n/gm;
 
 const withoutBlind = (stderr: string): Pick<Finished, 'stderr' | 'blind'> => ({
-  stderr: stderr.replace(BLIND, ''),
-  blind: BLIND.exec(stderr)?.[0] ?? '',
+  stderr: stderr.replaceAll(BLIND, ''),
+  blind: (stderr.match(BLIND) ?? []).join(''),
 });
 
 export interface Agent {

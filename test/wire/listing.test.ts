@@ -21,6 +21,7 @@ const end = (entries: number, bytes: number): ListingEnd => ({
   firstExcluded: [],
   unnameable: [],
   devices: { 'data/0': '1' },
+  touched: { files: 1, agoMs: 300, first: ['data/0/b'], written: ['data/0/b'] },
 });
 
 const good: Block[] = [

@@ -18,6 +18,7 @@ describe('parseTarget', () => {
     ['/api/v1/live-migration/status', { name: 'status' }],
     ['/api/v1/live-migration/fetch', { name: 'fetch' }],
     ['/api/v1/live-migration/digests', { name: 'digests' }],
+    ['/api/v1/live-migration/open-files', { name: 'open-files' }],
     ['/api/v1//live-migration/./status', { name: 'status' }],
     ['/', { name: 'unknown' }],
     [`${FILES}/data`, { name: 'unknown' }],
