@@ -17,8 +17,18 @@ export type Roots = readonly Root[];
 export const inSidecarOrder = (roots: Roots): Root[] =>
   [...roots].sort((a, b) => DIR_TYPES.indexOf(a.type) - DIR_TYPES.indexOf(b.type) || a.index - b.index);
 
-/** Throws `protocol` for a key no honest listing holds: unknown root, `.`, `..`, an empty component, NUL, a lone surrogate. */
+/** In UTF-16 units. Linux opens no path of more than 4,096 bytes at once; what lies much deeper is no data directory. */
+export const LONGEST_KEY = 8192;
+
+/** In UTF-16 units. Most file systems take 255 bytes, ZFS up to 1,023. */
+const LONGEST_NAME = 1023;
+
+/**
+ * Throws `protocol` for a key no honest listing holds: unknown root, `.`, `..`, an empty component, NUL, a lone surrogate, or
+ * one that is too long: opening its directories one by one would take for ever.
+ */
 export function pathOf(roots: Roots, key: EntryKey): string {
+  if (key.length > LONGEST_KEY) throw unsafe(key);
   const root = rootFor(roots, key);
   const rest = key.slice(root.key.length + 1);
   if (rest === '') return root.path;
@@ -29,12 +39,20 @@ export function pathOf(roots: Roots, key: EntryKey): string {
 export function rootFor(roots: Roots, key: EntryKey): Root {
   const rootKey = rootOf(key);
   const root = roots.find((r) => r.key === rootKey);
-  if (!root) throw new LmError('protocol', `no root is configured for ${printable(key)}`);
+  if (!root) throw new LmError('protocol', `no root is configured for ${printable(key.slice(0, LONGEST_TOLD))}`);
   return root;
 }
 
 /** One path component from the wire. `within` is what the message names. */
 export function checkName(name: string, within: EntryKey): void {
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0') || !name.isWellFormed())
-    throw new LmError('protocol', `unsafe path from the source: ${printable(within)}`);
+  if (name === '' || name === '.' || name === '..' || name.length > LONGEST_NAME) throw unsafe(within);
+  if (name.includes('/') || name.includes('\0') || !name.isWellFormed()) throw unsafe(within);
 }
+
+const unsafe = (key: EntryKey): LmError => {
+  const told = key.length > LONGEST_TOLD ? `${key.slice(0, LONGEST_TOLD)}…` : key;
+  return new LmError('protocol', `unsafe path from the source: ${printable(told)}`);
+};
+
+/** Nobody reads more, and a path can be as long as the message it came in. */
+const LONGEST_TOLD = 300;

@@ -18,6 +18,9 @@ export async function* readFileList(chunks: AsyncIterable<Uint8Array>): AsyncGen
   reader.finish();
 }
 
+/** A Sidecar sends two. */
+const MOST_MEMBERS = 100;
+
 /** What may come next. A value is cut out by its brackets and quotes alone; JSON.parse then judges what was cut out. */
 type Expected =
   | 'document'
@@ -105,6 +108,7 @@ class FileListReader {
     const name = parse(text);
     if (typeof name !== 'string') throw broken('a member without a name');
     if (this.#members.has(name)) throw broken(`it has ${printable(name)} twice`);
+    if (this.#members.size === MOST_MEMBERS) throw broken(`it has more than ${MOST_MEMBERS} members`);
     this.#members.add(name);
     this.#member = name;
   }

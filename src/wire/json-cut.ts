@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { LmError } from '../errors.js';
+import { Gathered } from './gathered.js';
 
 /** Far more than a path of 4,096 bytes and three numbers; members we do not know are skipped, and may not be longer either. */
 const LONGEST_VALUE = 1 << 20;
@@ -19,8 +20,9 @@ export const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a
 
 /** Cuts one JSON value out of the bytes. A number or word ends before the byte that ends it. */
 export class ValueCutter {
-  readonly #pieces: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #earlier = new Gathered();
+  /** Of the chunk at hand. */
+  #last: Uint8Array | undefined;
   #depth = 0;
   #inString = false;
   #escaped = false;
@@ -28,12 +30,14 @@ export class ValueCutter {
   /** Where the value ends in this chunk, or undefined when it goes on in the next. */
   cut(chunk: Uint8Array, from: number): number | undefined {
     const end = this.#endIn(chunk, from);
-    this.#keep(end === undefined ? chunk.slice(from) : chunk.subarray(from, end));
+    this.#last = chunk.subarray(from, end);
+    if (this.#earlier.length + this.#last.length > LONGEST_VALUE) throw brokenListing('a value longer than 1 MiB');
+    if (end === undefined || this.#earlier.length > 0) this.#earlier.add(this.#last);
     return end;
   }
 
   text(): string {
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    const bytes = this.#earlier.length > 0 ? this.#earlier.take() : this.#last!;
     if (!isUtf8(bytes)) throw brokenListing('text that is not UTF-8');
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   }
@@ -63,12 +67,6 @@ export class ValueCutter {
     this.#inString = inString;
     this.#escaped = escaped;
     return undefined;
-  }
-
-  #keep(piece: Uint8Array): void {
-    this.#bytes += piece.length;
-    if (this.#bytes > LONGEST_VALUE) throw brokenListing('a value longer than 1 MiB');
-    if (piece.length > 0) this.#pieces.push(piece);
   }
 }
 

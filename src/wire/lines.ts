@@ -2,32 +2,29 @@
 
 import { isUtf8 } from 'node:buffer';
 import { LmError } from '../errors.js';
+import { Gathered } from './gathered.js';
 
 /** A listing block of 1,000 names of 255 bytes, each byte escaped, stays below this. */
 const LONGEST_LINE = 16 * 1024 * 1024;
 
 /** The lines without their newline; an unfinished last line is not yielded. Throws `protocol` for what is no text. */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  let rest: Uint8Array[] = [];
-  let restBytes = 0;
+  const rest = new Gathered();
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
-      rest.push(chunk.subarray(start, end));
-      yield textOf(rest);
-      rest = [];
-      restBytes = 0;
+      const line = chunk.subarray(start, end);
+      if (rest.length > 0) rest.add(line);
+      yield textOf(rest.length > 0 ? rest.take() : line);
       start = end + 1;
     }
     if (start === chunk.length) continue;
-    rest.push(chunk.slice(start));
-    restBytes += chunk.length - start;
-    if (restBytes > LONGEST_LINE) throw new LmError('protocol', 'the source sent a line longer than 16 MiB');
+    rest.add(chunk.subarray(start));
+    if (rest.length > LONGEST_LINE) throw new LmError('protocol', 'the source sent a line longer than 16 MiB');
   }
 }
 
-function textOf(pieces: Uint8Array[]): string {
-  const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+function textOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new LmError('protocol', 'the source sent text that is not UTF-8');
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

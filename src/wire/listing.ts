@@ -15,7 +15,7 @@ import {
   type ListingHeader,
   type Row,
 } from '../files/entry.js';
-import { checkName } from '../files/roots.js';
+import { checkName, LONGEST_KEY } from '../files/roots.js';
 import { linesOf } from './lines.js';
 
 export const LISTING_TYPE = 'application/x-ndjson';
@@ -34,24 +34,39 @@ export function blockLine({ dir, rows, excluded, device }: Block): string {
 }
 
 const Count = z.number().int().nonnegative();
-const Digits = z.string().regex(/^\d+$/);
-const Id = z.number().int().nonnegative().nullable();
+const Digits = z.string().regex(/^\d{1,20}$/);
+
+/** Of a user, group or mode. 2^32 - 1 would mean "leave it as it is" to the kernel. */
+const isUint32 = (value: unknown): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;
+const Uint32 = z.number().refine(isUint32);
+const Id = Uint32.nullable();
+
+/** What is kept, or told to people: bounded, and nothing in it that a terminal would obey. */
+const Word = z.string().max(LONGEST_KEY);
+const Told = z
+  .string()
+  .max(1 << 16)
+  .refine((text) => !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text), 'holds control characters');
+const FIRST_FEW = 10;
 
 const Header = z.object({
   type: z.literal('listing'),
   protocol: z.literal(PROTOCOL_VERSION),
-  agentId: z.string(),
-  machine: z.string(),
-  roots: z.array(
-    z.object({
-      key: z.string().regex(new RegExp(`^(${DIR_TYPES.join('|')})/(0|[1-9]\\d*)$`)),
-      path: z.string(),
-      ino: Digits,
-      mode: z.number().int(),
-      uid: Id,
-      gid: Id,
-    }),
-  ),
+  agentId: z.string().max(100),
+  machine: z.string().max(100),
+  roots: z
+    .array(
+      z.object({
+        key: z.string().regex(new RegExp(`^(${DIR_TYPES.join('|')})/(0|[1-9]\\d{0,8})$`)),
+        path: Word,
+        ino: Digits,
+        mode: Uint32,
+        uid: Id,
+        gid: Id,
+      }),
+    )
+    .refine((roots) => new Set(roots.map((root) => root.key)).size === roots.length, 'one comes twice'),
   exclusions: z.object({ filesToExclude: z.array(z.string()), dirsToExclude: z.array(z.string()) }),
 });
 
@@ -60,12 +75,17 @@ const End = z.object({
   entries: Count,
   bytes: Count,
   errors: Count,
-  firstErrors: z.array(z.object({ key: z.string(), message: z.string() })),
+  firstErrors: z.array(z.object({ key: Word, message: Word })).max(FIRST_FEW),
   excluded: Count,
-  firstExcluded: z.array(z.string()),
-  unnameable: z.array(z.string()),
-  devices: z.record(z.string(), z.string()),
-  touched: z.object({ files: Count, agoMs: Count, first: z.array(z.string()), written: z.array(z.string()) }),
+  firstExcluded: z.array(Word).max(FIRST_FEW),
+  unnameable: z.array(Told).max(FIRST_FEW),
+  devices: z.record(Word, Digits),
+  touched: z.object({
+    files: Count,
+    agoMs: Count,
+    first: z.array(Word).max(FIRST_FEW),
+    written: z.array(Word).max(10_000),
+  }),
 });
 
 /**
@@ -128,6 +148,7 @@ function parse<T>(shape: z.ZodType<T>, line: string): T {
 
 function blockOf([dir, rows, marks]: unknown[]): Block {
   if (typeof dir !== 'string' || !Array.isArray(rows)) throw broken('a line that is no block');
+  if (dir.length > LONGEST_KEY) throw broken(`a directory of ${dir.length} characters`);
   for (const row of rows) checkRow(row, dir);
   const { excluded, device } = (marks ?? {}) as { excluded?: unknown; device?: unknown };
   return {
@@ -139,21 +160,28 @@ function blockOf([dir, rows, marks]: unknown[]): Block {
 }
 
 const isDigits = (value: unknown): boolean => typeof value === 'string' && /^\d{1,20}$/.test(value);
-const isId = (value: unknown): boolean => value === null || (Number.isInteger(value) && (value as number) >= 0);
+const isId = (value: unknown): boolean => value === null || isUint32(value);
+
+/** Sums of bytes are exact up to 2^53. */
+const isSize = (value: unknown): boolean => isDigits(value) && Number.isSafeInteger(Number(value));
+
+/** The text of a symbolic link, as the kernel takes it and as it can travel. */
+const isTarget = (value: unknown): boolean =>
+  typeof value === 'string' && value !== '' && value.length < 4096 && !value.includes('\0') && value.isWellFormed();
 
 /** By hand, not by zod: it is called a million times. */
 function checkRow(row: unknown, dir: EntryKey): asserts row is Row {
   const ok =
     Array.isArray(row) &&
     typeof row[0] === 'string' &&
-    isDigits(row[1]) &&
+    isSize(row[1]) &&
     typeof row[2] === 'string' &&
     /^-?\d{1,20}$/.test(row[2]) &&
-    Number.isInteger(row[3]) &&
+    isUint32(row[3]) &&
     isDigits(row[4]) &&
     isId(row[5]) &&
     isId(row[6]) &&
-    (kindOf(row[3]) === 'link') === (typeof row[7] === 'string');
+    (kindOf(row[3]) === 'link' ? isTarget(row[7]) : row[7] === undefined);
   if (!ok) throw broken(`a malformed row in ${printable(dir)}`);
   checkName(row[0], joinKey(dir, row[0]));
 }

@@ -2,7 +2,7 @@
 
 import { LmError, printable } from '../errors.js';
 import type { EntryKey } from '../files/entry.js';
-import { checkName } from '../files/roots.js';
+import { checkName, LONGEST_KEY } from '../files/roots.js';
 
 /** A file as the listing had it, all strings as in `Row`: the source sends no byte of a file that differs in any of them. */
 export type Part = [name: string, size: string, mtimeNs: string, ino: string];
@@ -37,6 +37,7 @@ function toPartsOfDir(line: unknown): PartsOfDir {
   if (!Array.isArray(line) || line.length !== 2) throw malformed('a line is not [directory, files]');
   const [dir, parts] = line;
   if (typeof dir !== 'string' || !Array.isArray(parts)) throw malformed('a line is not [directory, files]');
+  if (dir.length > LONGEST_KEY) throw malformed(`a directory of ${dir.length} characters`);
   for (const part of parts) checkPart(dir, part);
   return [dir, parts];
 }
