@@ -5,11 +5,12 @@ import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
 import type { DigestAnswer, ListedFile } from '../files/digest-files.js';
 import { createDigestPool } from '../files/digest-pool.js';
 import { joinKey } from '../files/entry.js';
-import { type Filter, isKeyExcluded } from '../files/filter.js';
+import type { Filter } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { type FileDigest, writeDigestLine } from '../wire/messages.js';
 import { malformed, PARTS_CONTENT_TYPE, readParts } from '../wire/parts.js';
 import { keepAlive } from './keep-alive.js';
+import { isDirExcluded, isFileExcluded } from './listed-file.js';
 import type { OpenFile } from './path-door.js';
 import { errorReply, jsonReply, type Reply } from './reply.js';
 
@@ -36,13 +37,17 @@ export function createDigests(roots: Roots, excludes: Filter): Digests {
     const algorithm = DIGEST_ALGORITHMS.find((known) => known === head.digestAlgorithm);
     if (!algorithm) throw malformed(`digestAlgorithm is none of ${DIGEST_ALGORITHMS.join(', ')}`);
     for (const [dir] of dirs) pathOf(roots, dir); // refuses what no listing holds, before there is an answer
-    const files = dirs.flatMap(([dir, parts]) =>
-      parts.map(([name, size, mtimeNs, ino]): ListedFile => ({ key: joinKey(dir, name), size, mtimeNs, ino })),
-    );
+    const files = dirs.flatMap(([dir, parts]) => {
+      const hidden = isDirExcluded(excludes, dir);
+      return parts.map(([name, size, mtimeNs, ino]): AskedFile => {
+        const file = { key: joinKey(dir, name), size, mtimeNs, ino };
+        return { file, excluded: hidden || isFileExcluded(excludes, dir, name) };
+      });
+    });
     let bytesDone = 0;
     const progress = () => `${writeDigestLine({ type: 'progress', bytes: bytesDone })}\n`;
     const lines = async function* (): AsyncGenerator<Uint8Array> {
-      const run = (job: IndexedFile[]) => answersOf(job, (some) => digest(algorithm, some), excludes);
+      const run = (job: IndexedFile[]) => answersOf(job, (some) => digest(algorithm, some));
       for await (const [job, answers] of inFlight(jobsOf(files), size + 1, run)) {
         for (const { file } of job) bytesDone += Number(file.size);
         yield Buffer.from(answers.map((answer) => `${writeDigestLine(answer)}\n`).join(''));
@@ -66,22 +71,25 @@ export function createDigests(roots: Roots, excludes: Filter): Digests {
   return { many, one, close: () => pool.close() };
 }
 
-interface IndexedFile {
-  index: number;
+interface AskedFile {
   file: ListedFile;
+  excluded: boolean;
 }
 
+type IndexedFile = AskedFile & { index: number };
+
 /** Big files alone, small ones together, so that threads share the work evenly and answers come steadily. */
-function* jobsOf(files: ListedFile[]): Generator<IndexedFile[]> {
+function* jobsOf(files: AskedFile[]): Generator<IndexedFile[]> {
   let job: IndexedFile[] = [];
   let bytes = 0;
-  for (const [index, file] of files.entries()) {
+  for (const [index, asked] of files.entries()) {
+    const { file } = asked;
     if (job.length === FILES_PER_JOB || (job.length > 0 && bytes + Number(file.size) > BYTES_PER_JOB)) {
       yield job;
       job = [];
       bytes = 0;
     }
-    job.push({ index, file });
+    job.push({ index, ...asked });
     bytes += Number(file.size);
   }
   if (job.length > 0) yield job;
@@ -90,11 +98,10 @@ function* jobsOf(files: ListedFile[]): Generator<IndexedFile[]> {
 async function answersOf(
   job: IndexedFile[],
   digest: (files: ListedFile[]) => Promise<DigestAnswer[]>,
-  excludes: Filter,
 ): Promise<FileDigest[]> {
-  const open = job.filter(({ file }) => !isKeyExcluded(excludes, file.key));
+  const open = job.filter(({ excluded }) => !excluded);
   const answers = await digest(open.map(({ file }) => file));
-  const shut = job.filter((one) => !open.includes(one));
+  const shut = job.filter(({ excluded }) => excluded);
   return [
     ...open.map(({ index }, i): FileDigest => {
       const answer = answers[i]!;

@@ -71,9 +71,11 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
 
   async function serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const begunMs = performance.now();
-    const remote = message.socket.remoteAddress ?? '';
+    const { socket } = message;
+    const remote = socket.remoteAddress ?? '';
     const gone = new AbortController();
-    response.once('close', () => gone.abort(new Error('the client went away')));
+    const leave = (): void => gone.abort(new Error('the client went away'));
+    socket.setMaxListeners(0).once('close', leave); // of requests sent ahead, the responses that wait are not told
     const request = requestOf(message);
     const reply = await setup.answer(request);
     let bytes = 0;
@@ -84,6 +86,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     } catch {
       aborted = true; // told by the log; the connection is broken, which is all a client can be told
     } finally {
+      socket.off('close', leave);
       reply.done?.();
     }
     const elapsedMs = performance.now() - begunMs;
@@ -139,7 +142,9 @@ async function readBody(message: IncomingMessage, limit: number): Promise<Uint8A
   for await (const chunk of message.iterator({ destroyOnReturn: false })) {
     bytes += chunk.length;
     if (bytes <= limit) chunks.push(chunk);
-    if (bytes > MOST_DISCARDED_BYTES) break;
+    if (bytes <= MOST_DISCARDED_BYTES) continue;
+    message.destroy(); // it would fill the connection until the request times out
+    break;
   }
   return bytes <= limit ? Buffer.concat(chunks) : undefined;
 }

@@ -3,7 +3,7 @@
 import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { platform } from 'node:process';
 import { type EntryKey, parentOf, rootOf } from './entry.js';
-import { pathOf, type Roots } from './roots.js';
+import { checkName, pathOf, type Roots } from './roots.js';
 
 /** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
 export interface DirHandle {
@@ -32,12 +32,8 @@ export class DirCache {
   }
 
   open(key: EntryKey): DirHandle {
-    const known = this.#open.get(key);
-    if (known) {
-      this.#open.delete(key);
-      this.#open.set(key, known);
-      return known;
-    }
+    const known = this.#known(key);
+    if (known) return known;
     const handle = key === rootOf(key) ? this.#openRoot(key) : this.#openChild(key);
     this.#open.set(key, handle);
     if (this.#open.size > KEPT_OPEN) this.#closeOldest();
@@ -63,12 +59,35 @@ export class DirCache {
     return handleOf(openSync(path, DIRECTORY), path);
   }
 
+  #known(key: EntryKey): DirHandle | undefined {
+    const known = this.#open.get(key);
+    if (!known) return undefined;
+    this.#open.delete(key);
+    this.#open.set(key, known);
+    return known;
+  }
+
   #openChild(key: EntryKey): DirHandle {
-    const path = pathOf(this.#roots, key);
-    const parent = this.open(parentOf(key));
+    const above = parentOf(key);
+    const parent = this.#known(above) ?? this.#descendTo(above);
+    const name = key.slice(above.length + 1);
+    checkName(name, key);
+    const path = HAS_PROC_FD ? '' : pathOf(this.#roots, key);
     if (!HAS_PROC_FD && realpathSync(path) !== path)
       throw Object.assign(new Error(`${path} passes through a symbolic link`), { code: 'ELOOP' });
-    return handleOf(openSync(parent.at(key.slice(key.lastIndexOf('/') + 1)), DIRECTORY), path);
+    return handleOf(openSync(parent.at(name), DIRECTORY), path);
+  }
+
+  /** From the root down: a path that leads nowhere is found out at the first directory that is missing, however long it is. */
+  #descendTo(key: EntryKey): DirHandle {
+    let end = rootOf(key).length;
+    let handle = this.open(key.slice(0, end));
+    while (end < key.length) {
+      const slash = key.indexOf('/', end + 1);
+      end = slash < 0 ? key.length : slash;
+      handle = this.open(key.slice(0, end)); // its parent is the one opened last
+    }
+    return handle;
   }
 
   #closeOldest(): void {

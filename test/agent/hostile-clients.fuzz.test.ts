@@ -1,0 +1,367 @@
+// Whoever talks to the agent, and however: it goes on answering, reads nothing outside its roots and keeps its size.
+
+import { once } from 'node:events';
+import { lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { MAX_REQUEST_BYTES, type Part, writeParts } from '../../src/wire/parts.js';
+import { cuts, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
+import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
+
+const { dir, remove } = scratch();
+const data = join(dir, 'data');
+const CANARY = 'canary-7f3a9c51';
+/** Of the agent's resident memory at its peak, whatever has been asked of it. */
+const MOST_BYTES = 512 << 20;
+let agent: RunningAgent;
+let open: Socket[] = [];
+
+beforeAll(async () => {
+  mkdirSync(join(data, 'ks/t/snapshots'), { recursive: true });
+  mkdirSync(join(dir, 'data-beside'));
+  for (const path of ['secret', 'data-beside/secret', 'data/ks/t/snapshots/secret'])
+    writeFileSync(join(dir, path), CANARY.repeat(4));
+  writeFileSync(join(data, 'ks/t/a'), 'hello\n');
+  writeFileSync(join(data, 'ks/t/b'), 'x'.repeat(3000));
+  symlinkSync('../../../secret', join(data, 'ks/t/out'));
+  symlinkSync(dir, join(data, 'up'));
+  agent = await startAgent([data, '--state-dir', join(dir, 'state')]);
+});
+
+/** The law of every test here. */
+afterEach(async () => {
+  for (const socket of open) socket.destroy();
+  open = [];
+  const { status, text } = await agent.ask(`${P}/status`);
+  expect([status, JSON.parse(text).state]).toEqual([200, 'NOT_COMPLETED']);
+  expect((await agent.ask(`${P}/files/data/0/ks/t/a`)).text).toBe('hello\n');
+  expect(agent.stderr()).not.toMatch(/bug|Warning|Error/);
+  const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${agent.child.pid}/status`, 'utf8'))![1];
+  expect(Number(peak) * 1024).toBeLessThan(MOST_BYTES);
+});
+
+afterAll(async () => {
+  await agent?.stop();
+  remove();
+});
+
+interface Talk {
+  socket: Socket;
+  /** All that has come so far. */
+  said(): string;
+  closed: Promise<void>;
+}
+
+function talk(): Talk {
+  const socket = connect({ port: agent.port, host: '127.0.0.1', allowHalfOpen: true });
+  open.push(socket);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.on('error', () => {});
+  const closed = new Promise<void>((resolve) => {
+    socket.once('end', resolve).once('close', resolve);
+  });
+  return { socket, closed, said: () => Buffer.concat(chunks).toString('latin1') };
+}
+
+/** What the agent says to these bytes until it hangs up; within 10 s, or the test fails. `only`: and nothing follows them. */
+async function answerTo(pieces: Iterable<Uint8Array | string>, only = false): Promise<string> {
+  const { socket, said, closed } = talk();
+  for (const piece of pieces) socket.write(piece);
+  if (only) socket.end();
+  let late: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    late = setTimeout(() => reject(new Error(`no end of the answer within 10 s: ${said().slice(0, 300)}`)), 10_000);
+  });
+  await Promise.race([closed, tooLate]).finally(() => clearTimeout(late));
+  socket.destroy();
+  expect(said()).not.toContain(CANARY);
+  return said();
+}
+
+const RESPONSES = /^(?:HTTP\/1\.1 \d{3} [\s\S]*)?$/;
+
+const segment = fc.constantFrom(
+  ...['/', '//', '/./', '/../', '/..', '..', '.', '%2e%2e', '%2E%2E/', '%2f', '%5c', '\\', '%00', '%', '%zz', '%c0%ae'],
+  ...['%252e', 'data', 'data/0', 'data/1', 'ks', 't', 'a', 'out', 'up', 'secret', 'snapshots', '-beside', ';x=1', '#x'],
+  ...[
+    'etc/passwd',
+    '?',
+    '&',
+    'only=data/0',
+    'only=..',
+    'digestAlgorithm=md5',
+    'x'.repeat(300),
+    '\u00e9',
+    '*',
+    ':',
+    '@',
+  ],
+);
+const target = fc.oneof(
+  fc.array(segment, { maxLength: 10 }).map((pieces) => `${P}/files/data/0/${pieces.join('')}`),
+  fc.array(segment, { maxLength: 10 }).map((pieces) => `${P}/files/${pieces.join('')}`),
+  fc.array(segment, { maxLength: 6 }).map((pieces) => `/${pieces.join('')}`),
+  fc.constantFrom('*', 'http://x/', `http://127.0.0.1${P}/files/data/0/up/secret`, 'file:///etc/passwd', 'h:80', ''),
+);
+const method = fc.oneof(
+  { weight: 3, arbitrary: fc.constant('GET') },
+  fc.constantFrom('HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT', 'PATCH', 'PRI', 'get', 'G ET', ''),
+);
+const digits = fc.oneof(fc.nat(4000).map(String), fc.constantFrom('', '0', '-1', '9'.repeat(400), '1e3', '0x1', ' 1'));
+const range = fc
+  .array(fc.tuple(digits, digits), { maxLength: 3 })
+  .map((ranges) => `Range: bytes=${ranges.map((pair) => pair.join('-')).join(',')}`);
+const header = fc.oneof(
+  { weight: 2, arbitrary: range },
+  fc.constantFrom(
+    ...[
+      'Host: x',
+      'Host: a\r\nHost: b',
+      'Connection: close',
+      'Connection: keep-alive',
+      'Connection: Upgrade\r\nUpgrade: h2c',
+    ],
+    ...['Accept: application/x-ndjson', 'Expect: 100-continue', 'Expect: x', 'Content-Length: 5', 'Content-Length: -1'],
+    ...['Content-Length: 5\r\nContent-Length: 6', 'Transfer-Encoding: chunked', 'Transfer-Encoding: x, chunked'],
+    ...[
+      'If-Range: "x"',
+      'If-None-Match: *',
+      'Origin: http://x',
+      ' folded: x',
+      'no colon',
+      ': x',
+      'X: \u0000',
+      'X: \u00e9',
+    ],
+    ...[`X: ${'y'.repeat(20_000)}`, 'Authorization: Bearer x', 'Range: x\r\nRange: bytes=0-1'],
+  ),
+);
+const version = fc.oneof(
+  { weight: 5, arbitrary: fc.constant('HTTP/1.1') },
+  fc.constantFrom('HTTP/1.0', 'HTTP/2.0', 'HTTP/0.9', ''),
+);
+const request = fc
+  .tuple(
+    method,
+    target,
+    version,
+    fc.array(header, { maxLength: 4 }),
+    fc.constantFrom('', 'hello', '5\r\nhello\r\n0\r\n\r\n'),
+  )
+  .map(([method, target, version, headers, body]) =>
+    Buffer.from(`${[`${method} ${target} ${version}`, 'Host: x', ...headers].join('\r\n')}\r\n\r\n${body}`, 'latin1'),
+  );
+
+test(
+  'requests that are odd, malformed, damaged, cut up or sent ahead of one another',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 4 }), damage, cuts, async (requests, harm, cut) => {
+        expect(await answerTo(cut(harm(Buffer.concat(requests))), true)).toMatch(RESPONSES);
+      }),
+      fuzz(300),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+function partOf(path: string): Part {
+  const { size, mtimeNs, ino } = lstatSync(join(dir, path), { bigint: true });
+  return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
+}
+
+const post = (route: string, body: Uint8Array): Buffer =>
+  Buffer.concat([
+    Buffer.from(
+      `POST ${P}/${route} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+    ),
+    body,
+  ]);
+
+test(
+  'bodies of /fetch and /digests that lie, climb, follow links or are no sense',
+  async () => {
+    const known = fc.constantFrom(
+      ...[
+        'secret',
+        'data-beside/secret',
+        'data/ks/t/snapshots/secret',
+        'data/ks/t/a',
+        'data/ks/t/b',
+        'data/ks/t/out',
+        'data/up',
+      ],
+    );
+    const place = fc.constantFrom(
+      ...[
+        'data/0',
+        'data/0/ks/t',
+        'data/0/up',
+        'data/0/up/data-beside',
+        'data/0/ks/t/snapshots',
+        'data/0/..',
+        'data/0/ks/../..',
+      ],
+      ...[
+        'data/1',
+        'data',
+        '',
+        '/',
+        'data/0/',
+        'data/0//ks',
+        'data/0/ks/t/out',
+        'data/0/.',
+        'data/00',
+        'data/0/\u0000',
+      ],
+    );
+    const part = fc.oneof(
+      known.map(partOf),
+      fc.tuple(known.map(partOf), digits).map(([[name, , mtimeNs, ino], size]): Part => [name, size, mtimeNs, ino]),
+      fc.tuple(known.map(partOf), segment).map(([[, size, mtimeNs, ino], name]): Part => [name, size, mtimeNs, ino]),
+    );
+    const head = fc.oneof(
+      fc.constantFrom({ kind: 'bundle' }, { kind: 'bundle' }, { digestAlgorithm: 'md5' }, { digestAlgorithm: 'x' }),
+      fc.tuple(fc.integer(), fc.integer()).map(([offset, length]) => ({ kind: 'range', offset, length })),
+      fc.constant({ kind: 'range', offset: 0, length: 60 }),
+      fc.dictionary(fc.string(), fc.jsonValue()),
+    );
+    const body = fc
+      .tuple(head, fc.array(fc.tuple(place, fc.array(part, { maxLength: 3 })), { maxLength: 3 }))
+      .map(([head, dirs]) => writeParts(head, dirs));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('fetch', 'digests'), body, damage, cuts, async (route, sound, harm, cut) => {
+        const said = await answerTo(cut(post(route, harm(sound))));
+        expect(said).toMatch(/^HTTP\/1\.1 (200|400|413) /);
+        if (said.includes(' 400 ')) expect(said.length).toBeLessThan(4_000);
+      }),
+      fuzz(250),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+const nest = (of: string, bytes: number): Buffer => Buffer.alloc(bytes, of);
+const line = (text: string): string => `{"kind":"bundle"}\n${text}\n`;
+const tiny: Part = ['a', '1', '1', '1'];
+
+test.each<[string, Uint8Array]>([
+  ['brackets', nest('[', MAX_REQUEST_BYTES)],
+  ['braces', nest('{"a":', MAX_REQUEST_BYTES)],
+  ['lines', nest('\n', MAX_REQUEST_BYTES)],
+  ['directories of nothing', Buffer.from(`{"kind":"bundle"}\n${'["data/0/x",[]]\n'.repeat(250_000)}`)],
+  [
+    'a directory as deep as the request is long',
+    Buffer.from(line(`["data/0${'/a'.repeat(1 << 20)}",[["a","1","1","1"]]]`)),
+  ],
+  [
+    'many deep directories',
+    Buffer.from(`{"kind":"bundle"}\n${`["data/0${'/a'.repeat(2000)}",[["a","1","1","1"]]]\n`.repeat(900)}`),
+  ],
+  ['a name as long as the request', Buffer.from(line(`["data/0",[["${'\\u0007'.repeat(600_000)}","1","1","1"]]]`))],
+  ['a root as long as the request', Buffer.from(line(`["${'\\u0007'.repeat(600_000)}",[["a","1","1","1"]]]`))],
+  ['as many files as may be', writeParts({ kind: 'bundle' }, [[`data/0${'/a'.repeat(1000)}`, Array(8192).fill(tiny)]])],
+  ['more bytes than may be', Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20)],
+])('a huge body is answered soon: %s', async (_, body) => {
+  const asDigests = Buffer.from(
+    Buffer.from(body).toString('latin1').replace('"kind":"bundle"', '"digestAlgorithm":"md5"'),
+    'latin1',
+  );
+  for (const [route, bytes] of [
+    ['fetch', body],
+    ['digests', asDigests],
+  ] as const) {
+    const begunMs = performance.now();
+    const said = await answerTo([post(route, bytes)]);
+    expect(said).toMatch(/^HTTP\/1\.1 (200|400|413) /);
+    if (/^HTTP\/1\.1 4/.test(said)) expect(said.length).toBeLessThan(4_000);
+    expect(performance.now() - begunMs).toBeLessThan(5_000);
+  }
+});
+
+test('a head of 200 KB, and one of 5,000 fields', async () => {
+  expect(await answerTo([`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(200_000)}\r\n\r\n`])).toMatch(
+    /^HTTP\/1\.1 431 /,
+  );
+  const fields = Array.from({ length: 5_000 }, (_, i) => `X${i}: y\r\n`).join('');
+  expect(await answerTo([`GET ${P}/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n`])).toMatch(
+    /^HTTP\/1\.1 (200|431) /,
+  );
+});
+
+test('a thousand requests at once on one connection are all answered', async () => {
+  const one = `GET ${P}/status HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const said = await answerTo([one.repeat(999), one.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')]);
+  expect(said.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(1000);
+});
+
+test('requests sent ahead of one another give up their places when their connection breaks', async () => {
+  const big = join(data, 'ks/t/ahead');
+  writeFileSync(big, '');
+  truncateSync(big, 1 << 30);
+  const ask = (name: string): string => `GET ${P}/files/data/0/ks/t/${name} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  for (let i = 0; i < 3; i++) {
+    const { socket } = talk();
+    socket.write(ask('ahead') + ask('a').repeat(12));
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+  }
+  while ((await agent.ask(`${P}/files/data/0/ks/t/a`)).status === 503)
+    await new Promise((next) => setTimeout(next, 20));
+  rmSync(big);
+}, 20_000);
+
+test('clients that never read, never finish a head or a body, or hang up in the middle, keep nobody out', async () => {
+  const big = join(data, 'ks/t/big');
+  writeFileSync(big, '');
+  truncateSync(big, 1 << 30);
+  const [name, size, mtimeNs, ino] = partOf('data/ks/t/big');
+  const body = writeParts({ kind: 'range', offset: 0, length: 64 << 20 }, [
+    ['data/0/ks/t', [[name, size, mtimeNs, ino]]],
+  ]);
+  const slow = [
+    `GET ${P}/files/data/0/ks/t/big HTTP/1.1\r\nHost: x\r\n\r\n`,
+    post('fetch', body),
+    `GET ${P}/files HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n`,
+    `GET ${P}/status HTTP/1.1\r\nHost`,
+    `POST ${P}/status`,
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    '',
+  ];
+  for (let i = 0; i < 70; i++) {
+    const { socket } = talk();
+    socket.pause();
+    await new Promise((resolve) => socket.once('connect', resolve));
+    if (slow[i % slow.length]) socket.write(slow[i % slow.length]!);
+  }
+  const { status, text } = await agent.ask(`${P}/status`);
+  expect([status, JSON.parse(text).state]).toEqual([200, 'NOT_COMPLETED']);
+  for (const socket of open) socket.destroy();
+  while ((await agent.ask(`${P}/files/data/0/ks/t/a`)).status === 503)
+    await new Promise((next) => setTimeout(next, 20));
+  rmSync(big);
+}, 30_000);
+
+test('a body that never ends costs its sender the connection', async () => {
+  const { socket, closed } = talk();
+  socket.write(`POST ${P}/digests HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(1 << 20, 0x20), Buffer.from('\r\n')]);
+  let sent = 0;
+  const pour = (): void => {
+    while (sent++ < 512 && socket.writable && socket.write(chunk));
+    if (sent <= 512) socket.once('drain', pour);
+    else socket.end();
+  };
+  pour();
+  await closed;
+}, 30_000);
+
+test('connections that go before their request is whole', async () => {
+  const many = Array.from({ length: 100 }, () =>
+    answerTo([`GET ${P}/files/data/0/ks/t/a HTTP/1.1\r\nHost: x\r\n`], true),
+  );
+  await Promise.all(many);
+});
