@@ -1,6 +1,6 @@
 // Asks who is at the other end, and returns the source it turns out to be. Asks once; what it is asked afterwards is the source's.
 
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER } from '../wire/routes.js';
 import { type Answer, createHttpClient } from './http-client.js';
 import { lmSource } from './lm-source.js';
@@ -27,7 +27,7 @@ function isAgent(answer: Answer, origin: string): boolean {
   if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
   throw new LmError(
     'protocol',
-    `${origin} speaks version ${version} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
+    `${origin} speaks version ${printable(version)} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
     {
       hint: 'run the same version of lm on both hosts',
     },

@@ -1,7 +1,7 @@
 // One unit's bytes, from the source's answers to the disk: a bundle or range from an lm agent, or plain GETs from a Sidecar.
 // Runs in a lane. Retries nothing.
 
-import { errnoOf, LmError } from '../errors.js';
+import { errnoOf, LmError, printable } from '../errors.js';
 import type { BlockHasher } from '../files/digest.js';
 import { type EntryKey, joinKey, type Row } from '../files/entry.js';
 import {
@@ -41,6 +41,9 @@ export interface Slot {
 }
 
 const ERROR_BODY_BYTES = 4096;
+
+/** Of the body of an error, which is read to its end so that the connection can be used again. */
+const MOST_ERROR_BYTES = 1 << 20;
 
 /** A range of the single file, or every file whole. Resolves to what cut it short, if anything; throws `local` and `protocol`. */
 export async function fetchFrames(
@@ -177,8 +180,9 @@ async function exchange(
     await connection.request(request, {
       head(head) {
         answered = true;
-        if (head.status < 200 || head.status > 299) refusal = head;
-        else on.head(head);
+        if (head.status >= 200 && head.status <= 299) return on.head(head);
+        if (head.length > MOST_ERROR_BYTES) throw endlessError(head);
+        refusal = head;
       },
       body(chunk) {
         if (!refusal) return on.body(chunk);
@@ -212,5 +216,11 @@ function messageIn(body: string): string | undefined {
   }
 }
 
+const endlessError = ({ status, length }: ResponseHead): LmError =>
+  new LmError('protocol', `the source answered with HTTP ${status} and ${length} bytes about it`);
+
 const notFrames = (head: ResponseHead): LmError =>
-  new LmError('protocol', `the source answered a fetch with ${head.headers.get('content-type') ?? 'no content type'}`);
+  new LmError(
+    'protocol',
+    `the source answered a fetch with ${printable(head.headers.get('content-type') ?? 'no content type')}`,
+  );

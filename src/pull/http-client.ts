@@ -2,7 +2,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import { failureOfError, failureOfStatus, orWantsCertificate } from './failure.js';
 import type { Attempt } from './retry.js';
 
@@ -108,10 +108,10 @@ function messageIn(text: string): string | undefined {
 export function notOurs(answer: Answer, asked: string, origin: string): LmError {
   const type = answer.header('content-type') ?? 'no content type';
   const server = answer.header('server');
-  const who = server === undefined ? '' : ` by ${server}`;
+  const who = server === undefined ? '' : ` by ${printable(server)}`;
   return new LmError(
     'protocol',
-    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${type}`,
+    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${printable(type)}`,
     {
       hint: 'check the host and the port in the URL',
     },
