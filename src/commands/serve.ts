@@ -145,6 +145,9 @@ async function firstOf(signal: AbortSignal, expired: Promise<void>): Promise<voi
   await Promise.race([expired, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
 }
 
+/** Node fires a timer of more than 24.8 days at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A source that nobody asks any more closes itself; requests that were turned away do not keep it open. */
 function idleWatch(expireAfterMs: number | undefined) {
   let lastMs = performance.now();
@@ -157,7 +160,8 @@ function idleWatch(expireAfterMs: number | undefined) {
       for (;;) {
         const leftMs = lastMs + expireAfterMs - performance.now();
         if (leftMs <= 0 && server.active() === 0) return;
-        await new Promise((resolve) => setTimeout(resolve, Math.max(leftMs, 100)).unref());
+        const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(leftMs, 100));
+        await new Promise((resolve) => setTimeout(resolve, waitMs).unref());
       }
     },
   };

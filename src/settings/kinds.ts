@@ -52,7 +52,7 @@ export const pattern: Kind<string> = {
   metavar: 'PATTERN',
   takes: "a pattern that begins with 'glob:' or 'regex:'",
   parse: (given) => (/^(glob|regex):./s.test(given) ? given : undefined),
-  suggest: (given) => (/^\w+:/.test(given) ? undefined : `glob:${given}`),
+  suggest: (given) => (given === '' || /^\w+:/.test(given) ? undefined : `glob:${given}`),
 };
 
 export const choice = <const T extends string>(...values: T[]): Kind<T> => ({
@@ -122,7 +122,7 @@ export const typedDir: Kind<TypedDir> = {
     return type && dir ? { type, path: dir } : undefined;
   },
   show: ({ type, path }) => `${type}=${path}`,
-  suggest: (given) => (given.startsWith('/') ? `data=${given}` : undefined),
+  suggest: (given) => (given.startsWith('/') && absolute(given, '') ? `data=${given}` : undefined),
 };
 
 /** An agent or a Sidecar: scheme, host and port only. A secret in a URL would show in every process list. */

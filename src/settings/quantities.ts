@@ -22,24 +22,24 @@ const BYTES_PER_UNIT: Record<string, number | undefined> = {
   Gibit: 2 ** 30 / 8,
 };
 
-/** `200MiB/s`, `25MB/s`, `1Gbit/s` → bytes per second, at least 1; undefined for anything else. */
+/** `200MiB/s`, `25MB/s`, `1Gbit/s` → bytes per second, from 1 to 2^53; undefined for anything else. */
 export function parseRate(text: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)\/s$/.exec(text) ?? [];
   const perUnit = BYTES_PER_UNIT[unit ?? ''];
   if (amount === undefined || perUnit === undefined) return undefined;
   const bytesPerSecond = Math.floor(Number(amount) * perUnit);
-  return bytesPerSecond >= 1 ? bytesPerSecond : undefined;
+  return bytesPerSecond >= 1 && Number.isSafeInteger(bytesPerSecond) ? bytesPerSecond : undefined;
 }
 
 const MS_PER_UNIT: Record<string, number | undefined> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
 
-/** `30s`, `5m`, `1.5h` → milliseconds, more than 0; undefined for anything else. */
+/** `30s`, `5m`, `1.5h` → milliseconds, from 1 to 2^53; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   const [, amount, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(text) ?? [];
   const perUnit = MS_PER_UNIT[unit ?? ''];
   if (amount === undefined || perUnit === undefined) return undefined;
   const ms = Math.round(Number(amount) * perUnit);
-  return ms > 0 ? ms : undefined;
+  return ms > 0 && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 /** `0.95` or `95%` → 0.95; undefined outside 0 to 1. */

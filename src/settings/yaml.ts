@@ -16,16 +16,30 @@ export function readYaml(path: string): YamlFile | undefined {
   const text = readText(path);
   if (text === undefined) return undefined;
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const { document, value } = understood(path, () => {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    return { document, value: document.errors.length > 0 ? undefined : document.toJS() };
+  });
   const place = (offset: number): string => `${path}:${lines.linePos(offset).line}`;
   const [error] = document.errors;
   if (error)
     throw new LmError('usage', `${printable(place(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`);
   return {
     path,
-    value: document.toJS(),
+    value,
     placeOf: (keys) => place(offsetOf(document.contents, keys)),
   };
+}
+
+/** What is nested too deep, or made of aliases of aliases, is thrown by the parser instead of being told as an error. */
+function understood<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new LmError('usage', `${printable(path)}: not usable YAML: ${lowerFirst((cause as Error).message)}`, {
+      cause,
+    });
+  }
 }
 
 function offsetOf(root: Node | null, keys: readonly PropertyKey[]): number {
