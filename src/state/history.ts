@@ -165,12 +165,14 @@ function startRun(fold: Fold, record: JournalRecord & { type: 'run-started' }): 
 }
 
 function syncPoint({ facts, parts }: Fold, record: JournalRecord & { type: 'sync-point' }): void {
-  const { boot, beganMs } = record;
+  const { boot, beganMs, rechecked = false } = record;
   for (const { ranges } of parts.values())
     for (const range of ranges) range.onDisk ||= range.boot === boot && range.atMs <= beganMs;
   facts.lastSyncPoint = { boot, atMs: beganMs };
-  if (record.rechecked) facts.unsynced = facts.unsynced.filter((u) => u.boot === boot);
-  for (const open of facts.unsynced) if (open.boot === boot) open.fromMs = Math.max(open.fromMs, beganMs);
+  /** What a lost record began may be this very run, which goes on writing. */
+  const goesOn = (u: Unsynced): boolean => u.boot === boot || (rechecked && u.boot === '' && u.toMs === null);
+  if (rechecked) facts.unsynced = facts.unsynced.filter(goesOn);
+  for (const open of facts.unsynced) if (goesOn(open)) open.fromMs = Math.max(open.fromMs, beganMs);
 }
 
 /** What is written from here on may seem older than what its time of writing began with. */

@@ -113,6 +113,7 @@ describe('what may be lost after the machine went down', () => {
     ['not by one with differences', 'B', [copy('1'), verify('2', 'B'), verified('2', 'FAILED')], [early]],
     ['nothing a verification did', 'B', [verify('2'), verified('2')], []],
     ['all since a damaged line', 'A', [copy('1'), 'damaged'], [early, late]],
+    ['what the lost run went on to write', 'B', ['damaged', sync(25_000, 'A', true)], [late]],
   ])('%s', (_, boot, records, suspects) => {
     const history = fold(boot, ...records);
     expect([beforeCopy, early, late].filter((ctimeMs) => isSuspect(history, ctimeMs))).toEqual(suspects);
