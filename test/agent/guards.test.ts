@@ -351,6 +351,13 @@ describe('its end', () => {
     socket.destroy();
   });
 
+  test('does not come at once when --expire-after is longer than a timer can be', async () => {
+    const agent = await start('--expire-after', '60d');
+    expect((await agent.ask(F)).status).toBe(200);
+    expect(agent.stderr()).not.toContain('TimeoutOverflowWarning');
+    expect(await agent.stop()).toBe(0);
+  });
+
   test('comes by itself after --expire-after without a request, and not while one is under way', async () => {
     const agent = await start('--expire-after', '1s');
     const { socket, begun } = await stuck(agent);

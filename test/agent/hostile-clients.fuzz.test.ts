@@ -136,7 +136,12 @@ const header = fc.oneof(
       'X: \u0000',
       'X: \u00e9',
     ],
-    ...[`X: ${'y'.repeat(20_000)}`, 'Authorization: Bearer x', 'Range: x\r\nRange: bytes=0-1'],
+    ...[
+      `X: ${'y'.repeat(20_000)}`,
+      'Authorization: Bearer x',
+      'Range: x\r\nRange: bytes=0-1',
+      `Range: bytes=${'0-1,'.repeat(3_000)}0-1`,
+    ],
   ),
 );
 const version = fc.oneof(
