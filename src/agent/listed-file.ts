@@ -14,18 +14,22 @@ export type RefusedHead = Extract<FrameHead, { result: unknown }>;
 /** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/** Whatever has the name, which need not be a file any more. The caller closes the descriptor. */
+export const openFile = (dirs: DirCache, dir: EntryKey, name: string): number =>
+  openSync(dirs.open(dir).at(name), READ);
+
 /** The caller closes the descriptor. */
 export function openListed(dirs: DirCache, dir: EntryKey, part: Part): number | RefusedHead {
   let fd: number | undefined;
   try {
-    fd = openSync(dirs.open(dir).at(part[0]), READ);
+    fd = openFile(dirs, dir, part[0]);
     if (isAsListed(fd, part)) return fd;
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     return refusalOf(error);
   }
   closeSync(fd);
-  return refused('changed', 'changed since it was listed');
+  return changedHead();
 }
 
 /** Compared exactly: one host sees its own file twice. */
@@ -33,6 +37,8 @@ export function isAsListed(fd: number, [, size, mtimeNs, ino]: Part): boolean {
   const stat: BigIntStats = fstatSync(fd, { bigint: true });
   return stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
 }
+
+export const changedHead = (): RefusedHead => refused('changed', 'changed since it was listed');
 
 /** What is excluded is not there for anybody who asks. */
 export const excludedHead = (): RefusedHead => refused('vanished', 'excluded at the source');
@@ -46,7 +52,7 @@ export function isDirExcluded(excludes: Filter, dir: EntryKey): boolean {
 export const isFileExcluded = (excludes: Filter, dir: EntryKey, name: string): boolean =>
   excludes(joinKey(dir, name), 'file');
 
-const refused = (result: RefusedHead['result'], message: string): RefusedHead => ({ length: 0, result, message });
+const refused = (result: RefusedHead['result'], message: string): RefusedHead => ({ result, message });
 
 /** What is no system error is the request's fault, or ours, and is thrown on. */
 export function refusalOf(error: unknown): RefusedHead {
@@ -58,6 +64,8 @@ export function refusalOf(error: unknown): RefusedHead {
     case 'ENOTDIR':
     case 'ELOOP':
     case 'ENXIO': // a socket
+    case 'EISDIR': // a directory can be opened, but not read
+    case 'ESPIPE': // a pipe: reading at a position fails, and takes nothing out of it
       return refused('changed', 'no longer a file reached through directories alone');
     case undefined:
       throw error;

@@ -6,24 +6,29 @@ import { DirCache } from '../files/dirfd.js';
 import type { EntryKey } from '../files/entry.js';
 import type { Filter } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
-import {
-  type BundleRequest,
-  TRAILER_STATUS,
-  type TrailerStatus,
-  trailerBytes,
-  writeFrameHead,
-} from '../wire/frames.js';
+import { type BundleRequest, FRAME_HEAD_BYTES, putFrameHead, TRAILER_STATUS, trailerBytes } from '../wire/frames.js';
 import type { Part } from '../wire/parts.js';
-import { excludedHead, isAsListed, isDirExcluded, isFileExcluded, openListed, refusalOf } from './listed-file.js';
+import {
+  changedHead,
+  excludedHead,
+  isAsListed,
+  isDirExcluded,
+  isFileExcluded,
+  openFile,
+  type RefusedHead,
+  refusalOf,
+} from './listed-file.js';
 
 /** No head is longer; the messages of refusals are short and hold no names. */
 const MOST_HEAD_BYTES = 160;
 
 /** What the frames of a bundle need at most. */
-export const packedBytes = (request: BundleRequest): number =>
-  request.dirs
-    .flatMap(([, parts]) => parts)
-    .reduce((sum, [, size]) => sum + MOST_HEAD_BYTES + Number(size) + trailerBytes(Number(size)), 0);
+export function packedBytes(request: BundleRequest): number {
+  let sum = 0;
+  for (const [, parts] of request.dirs)
+    for (const [, size] of parts) sum += MOST_HEAD_BYTES + Number(size) + trailerBytes(Number(size));
+  return sum;
+}
 
 export interface Packer {
   roots: Roots;
@@ -38,11 +43,16 @@ export function pack(request: BundleRequest, buffer: Buffer, { roots, excludes, 
   try {
     for (const [dir, parts] of request.dirs) {
       const hidden = isDirExcluded(excludes, dir);
-      for (const part of parts)
-        end =
+      for (const part of parts) {
+        const length = Number(part[1]);
+        const start = end + FRAME_HEAD_BYTES;
+        const refused =
           hidden || isFileExcluded(excludes, dir, part[0])
-            ? put(buffer, end, writeFrameHead(excludedHead()))
-            : packFile(dirs, dir, part, buffer, end, hash);
+            ? excludedHead()
+            : readListed(dirs, dir, part, buffer, start, length);
+        end = putFrameHead(buffer, end, refused ?? { length });
+        if (!refused) end = putTrailer(buffer, start, length, hash);
+      }
     }
   } finally {
     dirs.close();
@@ -50,45 +60,44 @@ export function pack(request: BundleRequest, buffer: Buffer, { roots, excludes, 
   return end;
 }
 
-function packFile(dirs: DirCache, dir: EntryKey, part: Part, buffer: Buffer, at: number, hash: BlockHasher): number {
-  const fd = openListed(dirs, dir, part);
-  if (typeof fd !== 'number') return put(buffer, at, writeFrameHead(fd));
+/**
+ * Reads a whole file. One look at it, afterwards, is enough: a file that was written to since it was listed has another time from
+ * then on, whether that was before it was read or meanwhile. Looking before too would find nothing more.
+ */
+function readListed(
+  dirs: DirCache,
+  dir: EntryKey,
+  part: Part,
+  buffer: Buffer,
+  start: number,
+  length: number,
+): RefusedHead | undefined {
   try {
-    const length = Number(part[1]);
-    const start = put(buffer, at, writeFrameHead({ length }));
-    const status = readWhole(fd, part, buffer.subarray(start, start + length));
-    return putTrailer(buffer, start, length, status, hash);
-  } catch (error) {
-    return put(buffer, at, writeFrameHead(refusalOf(error)));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** A file that shrank is filled up with zeros: its length has been promised. */
-function readWhole(fd: number, part: Part, into: Buffer): TrailerStatus {
-  for (let at = 0; at < into.length; ) {
-    const got = readSync(fd, into, at, into.length - at, at);
-    if (got === 0) {
-      into.fill(0, at);
-      return TRAILER_STATUS.changed;
+    const fd = openFile(dirs, dir, part[0]);
+    try {
+      for (let at = 0; at < length; ) {
+        const got = readSync(fd, buffer, start + at, length - at, at);
+        if (got === 0) return changedHead(); // it has become shorter
+        at += got;
+      }
+      return isAsListed(fd, part) ? undefined : changedHead();
+    } finally {
+      closeSync(fd);
     }
-    at += got;
+  } catch (error) {
+    return refusalOf(error);
   }
-  return isAsListed(fd, part) ? TRAILER_STATUS.asPromised : TRAILER_STATUS.changed;
 }
 
-function putTrailer(buffer: Buffer, start: number, length: number, status: TrailerStatus, hash: BlockHasher): number {
-  buffer[start + length] = status;
-  let end = start + length + 1;
+/** What a bundle holds has been read to its end, so no trailer says anything but that all is well. */
+function putTrailer(buffer: Buffer, start: number, length: number, hash: BlockHasher): number {
+  let end = start + length;
+  buffer[end++] = TRAILER_STATUS.asPromised;
   for (let at = 0; at < length; at += BLOCK_BYTES) {
     hash.update(buffer.subarray(start + at, start + Math.min(length, at + BLOCK_BYTES)));
-    end = put(buffer, end, hash.digest());
+    const digest = hash.digest();
+    buffer.set(digest, end);
+    end += digest.length;
   }
   return end;
-}
-
-function put(buffer: Buffer, at: number, bytes: Uint8Array): number {
-  buffer.set(bytes, at);
-  return at + bytes.length;
 }

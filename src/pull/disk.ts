@@ -30,6 +30,7 @@ import { DirCache, type DirHandle, HAS_PROC_FD } from '../files/dirfd.js';
 import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
+import { Births, type Newborn, type Owner } from './births.js';
 
 export interface DiskOptions {
   /** Set owners; only a privileged process can. */
@@ -50,11 +51,20 @@ const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW;
 /** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
 
+/** A file on its way, under its part's name. */
+export interface OpenPart extends Newborn {
+  /** The part's own name. */
+  name: string;
+  /** Bytes. */
+  written: number;
+}
+
 /** One thread's hands. Every method throws `local`, naming the path, when the disk refuses. */
 export class Disk {
   readonly #roots: Roots;
   readonly #options: DiskOptions;
   readonly #dirs: DirCache;
+  readonly #births = new Births();
 
   constructor(roots: Roots, options: DiskOptions) {
     this.#roots = roots;
@@ -67,22 +77,34 @@ export class Disk {
     this.#dirs.close();
   }
 
-  /** A new part of a file of `dir`, readable by its owner alone until it is published; one left behind is replaced. */
-  createPart(dir: EntryKey, name: string, bytes?: number): number | Obstacle {
+  /** A new part of a big file, readable by its owner alone until it is published; one left behind is replaced. */
+  createPart(dir: EntryKey, name: string, bytes: number): OpenPart | Obstacle {
     const part = partNameOf(name);
     return this.#in(dir, 'write', joinKey(dir, name), (handle) => {
       const fd = anew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
-      if (bytes !== undefined) ftruncateSync(fd, bytes);
-      return fd;
+      ftruncateSync(fd, bytes);
+      return { fd, name: part, written: bytes, settled: false };
+    });
+  }
+
+  /** A new part of a file that will be written from its beginning. */
+  beginFile(dir: EntryKey, row: Row): OpenPart | Obstacle {
+    const name = partNameOf(row[0]);
+    const [mode, owner] = [this.#modeOf(row), this.#ownerOf(row)];
+    return this.#in(dir, 'write', joinKey(dir, row[0]), (handle) => {
+      const { fd, settled } = anew(handle.at(name), (at) => this.#births.open(handle, at, NEW_PART, mode, owner));
+      return { fd, settled, name, written: 0 };
     });
   }
 
   /** The part of an earlier run, or undefined when it is gone or not the one that is known by `ino`. */
-  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): number | undefined {
+  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): OpenPart | undefined {
     try {
-      const fd = openSync(this.#dirs.open(dir).at(partNameOf(name)), OLD_PART);
+      const part = partNameOf(name);
+      const fd = openSync(this.#dirs.open(dir).at(part), OLD_PART);
       const stat = fstatSync(fd, { bigint: true });
-      if (stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino)) return fd;
+      if (stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))
+        return { fd, name: part, written: bytes, settled: false };
       closeSync(fd);
       return undefined;
     } catch (error) {
@@ -114,22 +136,32 @@ export class Disk {
     }
   }
 
-  /** Gives the part its owner, mode and time, and then its final name. Closes `fd`. */
-  publish(fd: number, dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, bytes, mtimeNs, mode, , uid, gid] = row;
+  append(part: OpenPart, bytes: Uint8Array, key: EntryKey): void {
+    this.write(part.fd, bytes, part.written, key);
+    part.written += bytes.length;
+  }
+
+  /** Gives the part its owner, mode and time, and then its final name. Closes it. */
+  publish(part: OpenPart, dir: EntryKey, row: Row): Obstacle | undefined {
+    const [name, bytes, mtimeNs] = row;
+    const { fd } = part;
     const key = joinKey(dir, name);
     try {
-      if (fstatSync(fd).size !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
-      if (this.#options.owners && uid !== null && gid !== null) fchownSync(fd, uid, gid);
-      fchmodSync(fd, uid === null ? 0o666 & ~this.#options.umask : mode & 0o7777);
-      futimesSync(fd, utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+      if (part.written !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
+      if (!part.settled) {
+        const owner = this.#ownerOf(row);
+        if (owner) fchownSync(fd, owner.uid, owner.gid);
+        fchmodSync(fd, this.#modeOf(row));
+      }
+      const time = utimesSeconds(mtimeNs);
+      futimesSync(fd, time, time);
     } catch (error) {
       throw localError('write', this.#path(key), error);
     } finally {
       this.close(fd, key);
     }
-    const failed = this.#do(dir, 'publish', key, (handle) => renameSync(handle.at(partNameOf(name)), handle.at(name)));
-    if (failed !== undefined) this.discardPart(dir, name);
+    const failed = this.#do(dir, 'publish', key, (handle) => renameSync(handle.at(part.name), handle.at(name)));
+    if (failed !== undefined) this.discard(dir, part.name);
     return failed;
   }
 
@@ -151,12 +183,14 @@ export class Disk {
   }
 
   makeLink(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, , mtimeNs, , , uid, gid, target] = row;
+    const [name, , mtimeNs, , , , , target] = row;
     const part = partNameOf(name);
+    const owner = this.#ownerOf(row);
+    const time = utimesSeconds(mtimeNs);
     return this.#do(dir, 'write', joinKey(dir, name), (handle) => {
       anew(handle.at(part), (at) => symlinkSync(target!, at));
-      if (this.#options.owners && uid !== null && gid !== null) lchownSync(handle.at(part), uid, gid);
-      lutimesSync(handle.at(part), utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+      if (owner) lchownSync(handle.at(part), owner.uid, owner.gid);
+      lutimesSync(handle.at(part), time, time);
       renameSync(handle.at(part), handle.at(name));
     });
   }
@@ -185,9 +219,9 @@ export class Disk {
 
   /** Sets owner, mode and time of what stands under its final name. */
   mend(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, , mtimeNs, mode, , uid, gid] = row;
+    const [name, , mtimeNs, mode, , uid] = row;
+    const owner = this.#ownerOf(row);
     return this.#do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
-      const owner = this.#options.owners && uid !== null && gid !== null ? { uid, gid } : undefined;
       const time = utimesSeconds(mtimeNs);
       if (kindOf(mode) === 'link') {
         const at = handle.at(name);
@@ -203,6 +237,15 @@ export class Disk {
         utimesSync(at, time, time);
       });
     });
+  }
+
+  #modeOf([, , , mode, , uid]: Row): number {
+    return uid === null ? 0o666 & ~this.#options.umask : mode & 0o7777;
+  }
+
+  /** Undefined: it is not ours to set. */
+  #ownerOf([, , , , , uid, gid]: Row): Owner | undefined {
+    return this.#options.owners && uid !== null && gid !== null ? { uid, gid } : undefined;
   }
 
   #path(key: EntryKey): string {

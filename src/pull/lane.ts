@@ -7,7 +7,7 @@ import { joinKey, kindOf, type Row } from '../files/entry.js';
 import { serveJobs } from '../files/threads.js';
 import { createPacer } from '../wire/rate.js';
 import { Connection } from './connection.js';
-import { Disk } from './disk.js';
+import { Disk, type Obstacle, type OpenPart } from './disk.js';
 import { type FetchSink, fetchFile, fetchFrames, type Slot, type Wanted } from './fetch.js';
 import {
   type Deed,
@@ -70,8 +70,8 @@ async function bundle(entries: Wanted[], from: number | undefined): Promise<Lane
 /** Empty files and links need no byte from the source; a Sidecar refuses to send empty files (416). */
 function makeHere({ dir, row }: Wanted, result: LaneResult): void {
   if (kindOf(row[3]) === 'link') return note(result, { dir, row }, disk.makeLink(dir, row));
-  const fd = disk.createPart(dir, row[0]);
-  note(result, { dir, row }, typeof fd === 'number' ? disk.publish(fd, dir, row) : fd);
+  const part = disk.beginFile(dir, row);
+  note(result, { dir, row }, typeof part === 'string' ? part : disk.publish(part, dir, row));
 }
 
 function note(result: LaneResult, { dir, row }: Wanted, obstacle: string | undefined): void {
@@ -89,13 +89,11 @@ const add = (counter: keyof typeof LANE_COUNTERS, amount: number): void =>
 
 /** The files of a bundle, each published as soon as its last byte is there. */
 function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | undefined> {
-  let fd: number | undefined;
-  let obstacle: string | undefined;
+  let part: OpenPart | Obstacle | undefined;
   let begun: Wanted | undefined;
   let unproved = 0;
   const begin = (file: Wanted): void => {
-    const part = disk.createPart(file.dir, file.row[0]);
-    [fd, obstacle] = typeof part === 'number' ? [part, undefined] : [undefined, part];
+    part = disk.beginFile(file.dir, file.row);
     begun = file;
     unproved = 0;
   };
@@ -103,14 +101,14 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
     bytes(file, chunk, position) {
       stopIfAsked();
       if (position === 0) begin(file);
-      if (fd !== undefined) disk.write(fd, chunk, position, joinKey(file.dir, file.row[0]));
+      if (typeof part === 'object') disk.append(part, chunk, joinKey(file.dir, file.row[0]));
       unproved += chunk.length;
       arrived(chunk.length);
     },
     whole(file) {
-      const part = fd;
-      fd = begun = undefined;
-      note(result, file, part === undefined ? obstacle : disk.publish(part, file.dir, file.row));
+      const done = part;
+      part = begun = undefined;
+      note(result, file, typeof done === 'object' ? disk.publish(done, file.dir, file.row) : done);
       result.settled++;
     },
     problem(file, kind, message) {
@@ -119,11 +117,11 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
     },
     forget(file) {
       if (begun) add('bytesDone', -unproved);
-      const part = fd;
-      fd = begun = undefined;
-      if (part === undefined) return;
-      disk.close(part, joinKey(file.dir, file.row[0]));
-      disk.discardPart(file.dir, file.row[0]);
+      const lost = part;
+      part = begun = undefined;
+      if (typeof lost !== 'object') return;
+      disk.close(lost.fd, joinKey(file.dir, file.row[0]));
+      disk.discard(file.dir, lost.name);
     },
   };
   return withSlot(async (slot) => {
@@ -146,14 +144,14 @@ async function range(file: Wanted, offset: number, length: number): Promise<Lane
   let unproved = 0;
   const { dir, row } = file;
   const key = joinKey(dir, row[0]);
-  const fd = disk.reopenPart(dir, row[0], Number(row[1]));
-  if (fd === undefined)
+  const part = disk.reopenPart(dir, row[0], Number(row[1]));
+  if (!part)
     throw new LmError('local', `the unfinished part of ${key} is gone`, { hint: 'does something else write there?' });
   try {
     const sink: FetchSink = {
       bytes(_, chunk, position) {
         stopIfAsked();
-        disk.write(fd, chunk, offset + position, key);
+        disk.write(part.fd, chunk, offset + position, key);
         unproved += chunk.length;
         arrived(chunk.length);
       },
@@ -172,7 +170,7 @@ async function range(file: Wanted, offset: number, length: number): Promise<Lane
     return result;
   } finally {
     add('bytesDone', -unproved);
-    disk.close(fd, key);
+    disk.close(part.fd, key);
   }
 }
 

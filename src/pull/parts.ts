@@ -52,8 +52,8 @@ export function beginBigFile(disk: Disk, journal: PartJournal, dir: EntryKey, ro
   const kept = known && disk.reopenPart(dir, name, bytes, known.partIno);
   const part = kept ?? disk.createPart(dir, name, bytes);
   if (typeof part === 'string') return givenUp(dir, row, part);
-  if (kept === undefined) journal.started(joinKey(dir, name), row, disk.inodeOf(part));
-  disk.close(part, joinKey(dir, name));
+  if (kept === undefined) journal.started(joinKey(dir, name), row, disk.inodeOf(part.fd));
+  disk.close(part.fd, joinKey(dir, name));
   const ranges = missingRanges(bytes, kept === undefined ? [] : known!.done);
   const missing = ranges.reduce((sum, { length }) => sum + length, 0);
   return { dir, row, ranges, bytesReused: bytes - missing, pending: ranges.length };
@@ -96,12 +96,12 @@ export function endBigFile(disk: Disk, journal: PartJournal, file: BigFile): Fil
   const { dir, row } = file;
   const [name, size] = row;
   const key = joinKey(dir, name);
-  const fd = file.problem ? undefined : disk.reopenPart(dir, name, Number(size));
-  if (fd === undefined) disk.discardPart(dir, name);
-  const obstacle = fd === undefined ? undefined : disk.publish(fd, dir, row);
+  const part = file.problem ? undefined : disk.reopenPart(dir, name, Number(size));
+  if (part === undefined) disk.discardPart(dir, name);
+  const obstacle = part === undefined ? undefined : disk.publish(part, dir, row);
   journal.ended(key);
   if (obstacle !== undefined) return { key, result: 'failed', message: obstacle };
   return (
-    file.problem ?? (fd === undefined ? { key, result: 'failed', message: 'its unfinished part is gone' } : undefined)
+    file.problem ?? (part === undefined ? { key, result: 'failed', message: 'its unfinished part is gone' } : undefined)
   );
 }

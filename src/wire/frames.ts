@@ -53,10 +53,34 @@ export function readFetchRequest(body: Uint8Array): FetchRequest {
 /** Why a frame has no bytes. */
 export type Refusal = 'changed' | 'vanished' | 'failed';
 
-/** The JSON line a frame begins with. With a `result` nothing follows it: no bytes, no trailer. */
-export type FrameHead = { length: number } | { length: 0; result: Refusal; message: string };
+/**
+ * What a frame begins with: a byte for its kind and four for a length, little-endian. Of kind 0 so many bytes of the file follow,
+ * and a trailer; of any other so many bytes of UTF-8 that say why there are none. Five bytes, because a line of JSON for each of
+ * many small files took either end as long as the file itself.
+ */
+export type FrameHead = { length: number } | { result: Refusal; message: string };
 
-export const writeFrameHead = (head: FrameHead): Uint8Array => Buffer.from(`${JSON.stringify(head)}\n`);
+export const FRAME_HEAD_BYTES = 5;
+const BYTES_FOLLOW = 0;
+const REFUSALS: readonly (Refusal | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
+const MAX_MESSAGE_BYTES = 1024;
+
+/** Writes a head into `buffer` and returns where it ends. */
+export function putFrameHead(buffer: Buffer, at: number, head: FrameHead): number {
+  if ('length' in head) {
+    buffer[at] = BYTES_FOLLOW;
+    return buffer.writeUInt32LE(head.length, at + 1);
+  }
+  const end = at + FRAME_HEAD_BYTES + buffer.write(head.message, at + FRAME_HEAD_BYTES, MAX_MESSAGE_BYTES);
+  buffer[at] = REFUSALS.indexOf(head.result);
+  buffer.writeUInt32LE(end - at - FRAME_HEAD_BYTES, at + 1);
+  return end;
+}
+
+export function writeFrameHead(head: FrameHead): Uint8Array {
+  const buffer = Buffer.alloc(FRAME_HEAD_BYTES + MAX_MESSAGE_BYTES);
+  return buffer.subarray(0, putFrameHead(buffer, 0, head));
+}
 
 /** The first byte of a trailer. After anything but `asPromised` the bytes are worthless. */
 export const TRAILER_STATUS = { asPromised: 0, changed: 1, failed: 2 } as const;
@@ -76,8 +100,7 @@ export interface FrameSink {
   refused(index: number, result: Refusal, message: string): void;
   /** The next bytes of a part; `position` counts from the start of the part. `chunk` is valid during the call only. */
   bytes(index: number, chunk: Uint8Array, position: number): void;
-  /** `hashes` holds 8 bytes a block, as they came; valid during the call only. */
-  end(index: number, end: FrameEnd, hashes: Uint8Array): void;
+  end(index: number, end: FrameEnd): void;
 }
 
 export interface FrameReader {
@@ -87,46 +110,63 @@ export interface FrameReader {
   done(): boolean;
 }
 
-const MAX_HEAD_BYTES = 8192;
-
 /**
  * Reads the frames of the parts whose promised lengths are given, from chunks cut anywhere, without copying file bytes.
  * It hashes what arrives and compares with the trailers itself.
  */
 export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: BlockHasher): FrameReader {
   let index = 0;
-  let state: 'head' | 'bytes' | 'trailer' = 'head';
+  let state: 'head' | 'message' | 'bytes' | 'trailer' = 'head';
   let position = 0;
-  const small = Buffer.allocUnsafe(MAX_HEAD_BYTES); // collects a head, then a trailer, which is shorter
-  let smallBytes = 0;
-  let hashes: Uint8Array = new Uint8Array();
+  let refusal: Refusal | undefined;
+  const longest = trailerBytes(lengths.reduce((most, length) => Math.max(most, length), 0));
+  const hashes = new Uint8Array(longest - 1);
+  /** A head, a message or a trailer, of which `due` bytes make a whole one. */
+  const piece = Buffer.allocUnsafe(Math.max(longest, MAX_MESSAGE_BYTES));
+  let collected = 0;
+  let due = FRAME_HEAD_BYTES;
   hash.reset();
 
   function push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
       if (index === lengths.length) throw badFrames('bytes behind the last frame');
-      if (state === 'head') at = readHead(chunk, at);
-      else if (state === 'bytes') at = readBytes(chunk, at);
-      else at = readTrailer(chunk, at);
+      if (state === 'bytes') at = readBytes(chunk, at);
+      else {
+        while (collected < due && at < chunk.length) piece[collected++] = chunk[at++]!;
+        if (collected === due) endPiece();
+      }
     }
   }
 
-  function readHead(chunk: Uint8Array, from: number): number {
-    const newline = chunk.indexOf(NEWLINE, from);
-    const to = newline < 0 ? chunk.length : newline;
-    collect(chunk, from, to);
-    if (newline < 0) return to;
-    const head = parseHead(small.toString('utf8', 0, smallBytes));
-    smallBytes = 0;
-    if ('result' in head) {
-      sink.refused(index++, head.result, head.message);
-      return to + 1;
+  function endPiece(): void {
+    if (state === 'head') endHead(piece[0]!, piece.readUInt32LE(1));
+    else if (state === 'trailer') endTrailer(END_OF[piece[0]!]);
+    else endMessage(piece.toString('utf8', 0, due));
+  }
+
+  /** A piece of no bytes is over before it has begun. */
+  function expect(next: typeof state, bytes = 0): void {
+    state = next;
+    collected = 0;
+    due = bytes;
+    if (state !== 'bytes' && due === 0) endPiece();
+  }
+
+  function endHead(kind: number, length: number): void {
+    if (kind === BYTES_FOLLOW) {
+      if (length !== lengths[index]) throw badFrames(`${length} bytes where ${lengths[index]} were promised`);
+      position = 0;
+      return length === 0 ? expect('trailer', trailerBytes(0)) : expect('bytes');
     }
-    if (head.length !== lengths[index]) throw badFrames(`${head.length} bytes where ${lengths[index]} were promised`);
-    position = 0;
-    hashes = new Uint8Array(blocksOf(head.length) * BLOCK_DIGEST_BYTES);
-    state = head.length === 0 ? 'trailer' : 'bytes';
-    return to + 1;
+    refusal = REFUSALS[kind];
+    if (!refusal) throw badFrames(`a frame of the unknown kind ${kind}`);
+    if (length > MAX_MESSAGE_BYTES) throw badFrames(`a message of ${length} bytes`);
+    expect('message', length);
+  }
+
+  function endMessage(message: string): void {
+    expect('head', FRAME_HEAD_BYTES);
+    sink.refused(index++, refusal!, printable(message));
   }
 
   function readBytes(chunk: Uint8Array, from: number): number {
@@ -135,58 +175,27 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     sink.bytes(index, bytes, position);
     for (let at = 0; at < bytes.length; ) {
       const inBlock = Math.min(bytes.length - at, BLOCK_BYTES - (position % BLOCK_BYTES));
-      hash.update(bytes.subarray(at, at + inBlock));
+      hash.update(inBlock === bytes.length ? bytes : bytes.subarray(at, at + inBlock));
       at += inBlock;
       position += inBlock;
       if (position % BLOCK_BYTES === 0 || position === length)
         hashes.set(hash.digest(), (blocksOf(position) - 1) * BLOCK_DIGEST_BYTES);
     }
-    if (position === length) state = 'trailer';
+    if (position === length) expect('trailer', trailerBytes(length));
     return from + bytes.length;
   }
 
-  function readTrailer(chunk: Uint8Array, from: number): number {
-    const expected = trailerBytes(lengths[index]!);
-    const to = Math.min(chunk.length, from + expected - smallBytes);
-    collect(chunk, from, to);
-    if (smallBytes < expected) return to;
-    const sent = small.subarray(1, expected);
-    const end = END_OF[small[0]!];
-    if (!end) throw badFrames(`unknown trailer status ${small[0]}`);
-    const equal = Buffer.compare(sent, hashes) === 0;
-    smallBytes = 0;
-    state = 'head';
-    sink.end(index++, end === 'as-promised' && !equal ? 'damaged' : end, sent);
-    return to;
-  }
-
-  function collect(chunk: Uint8Array, from: number, to: number): void {
-    const bytes = smallBytes + to - from;
-    if (bytes > MAX_HEAD_BYTES) throw badFrames('a frame whose head does not end');
-    small.set(chunk.subarray(from, to), smallBytes);
-    smallBytes = bytes;
+  function endTrailer(end: FrameEnd | undefined): void {
+    if (!end) throw badFrames(`the unknown trailer status ${piece[0]}`);
+    let equal = true;
+    for (let at = 1; at < due; at++) if (piece[at] !== hashes[at - 1]) equal = false;
+    expect('head', FRAME_HEAD_BYTES);
+    sink.end(index++, end === 'as-promised' && !equal ? 'damaged' : end);
   }
 
   return { push, done: () => index === lengths.length };
 }
 
-const NEWLINE = 0x0a;
 const END_OF: readonly (FrameEnd | undefined)[] = ['as-promised', 'changed', 'failed'];
-const REFUSALS: readonly unknown[] = ['changed', 'vanished', 'failed'] satisfies Refusal[];
 
-function parseHead(line: string): FrameHead {
-  let head: unknown;
-  try {
-    head = JSON.parse(line);
-  } catch (cause) {
-    throw badFrames('a head that is not JSON', cause);
-  }
-  const { length, result, message } = (head ?? {}) as Record<string, unknown>;
-  if (result === undefined && Number.isSafeInteger(length)) return { length: length as number };
-  if (length === 0 && REFUSALS.includes(result) && typeof message === 'string')
-    return { length: 0, result: result as Refusal, message: printable(message) };
-  throw badFrames('a head without a length');
-}
-
-const badFrames = (what: string, cause?: unknown): LmError =>
-  new LmError('protocol', `the source's answer to a fetch holds ${what}`, { cause });
+const badFrames = (what: string): LmError => new LmError('protocol', `the source's answer to a fetch holds ${what}`);

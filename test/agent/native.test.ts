@@ -1,6 +1,6 @@
 // The routes between two lms, against the running agent.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -93,6 +93,11 @@ function becomeDirectory(path: string): void {
   mkdirSync(path);
 }
 
+function becomePipe(path: string): void {
+  rmSync(path);
+  execFileSync('mkfifo', [path]);
+}
+
 function becomeLink(path: string): void {
   renameSync(path, `${path}2`);
   symlinkSync(`${path}2`, path);
@@ -180,6 +185,7 @@ describe('fetch of a bundle', () => {
     ['vanished', 'is gone', (path) => rmSync(path)],
     ['changed', 'became a directory', becomeDirectory],
     ['changed', 'became a link to itself as it was', becomeLink],
+    ['changed', 'became a pipe', becomePipe],
     ['as-promised', 'has another name beside', (path) => linkSync(path, `${path}2`)],
   ])('%s: a file that %s', async (end, _, change) => {
     const name = `changing-${Math.random()}`;
@@ -197,25 +203,6 @@ describe('fetch of a bundle', () => {
     renameSync(join(data, 'real'), join(data, 'moved'));
     symlinkSync('moved', join(data, 'real'));
     expect((await fetchParts(bundle(['data/0/real', [part]])))[0]!.end).toBe('changed');
-  });
-
-  test('changed, after all its bytes: a file that is touched while it is read', async () => {
-    writeFileSync(join(data, 'touched'), Buffer.alloc(MAX_BUNDLE_BYTES, 3));
-    const script = `const pause = new Int32Array(new SharedArrayBuffer(4));
-      for (let i = 1; ; i++) {
-        require('fs').utimesSync(process.argv[1], i, i);
-        Atomics.wait(pause, 0, 0, 20);
-      }`;
-    const toucher = spawn(process.execPath, ['-e', script, join(data, 'touched')]);
-    try {
-      for (;;) {
-        const [told] = await fetchParts(bundle(['data/0', [partOf('touched')]]));
-        if (told!.end === 'changed' && told!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
-      }
-    } finally {
-      toucher.kill('SIGKILL');
-      await once(toucher, 'close');
-    }
   });
 
   test('vanished: what is excluded here, whoever knows its inode', async () => {
@@ -288,6 +275,26 @@ describe('fetch of a range', () => {
     expect((await fetchParts(changed))[0]!.end).toBe('vanished');
     const dirs: [[string, [Part]]] = [['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]];
     expect((await fetchParts({ kind: 'range', offset: 0, length: 1, dirs }))[0]!.end).toBe('vanished');
+  });
+
+  test('changed, after all its bytes: a file that is touched while it is read', async () => {
+    writeFileSync(join(data, 'touched'), Buffer.alloc(MAX_BUNDLE_BYTES, 3));
+    const script = `const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let i = 1; ; i++) {
+        require('fs').utimesSync(process.argv[1], i, i);
+        Atomics.wait(pause, 0, 0, 20);
+      }`;
+    const toucher = spawn(process.execPath, ['-e', script, join(data, 'touched')]);
+    try {
+      for (;;) {
+        const dirs: [[string, [Part]]] = [['data/0', [partOf('touched')]]];
+        const [told] = await fetchParts({ kind: 'range', offset: 0, length: MAX_BUNDLE_BYTES, dirs });
+        if (told!.end === 'changed' && told!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
+      }
+    } finally {
+      toucher.kill('SIGKILL');
+      await once(toucher, 'close');
+    }
   });
 
   test('that shrinks on the way is filled up with zeros and called changed', async () => {

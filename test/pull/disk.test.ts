@@ -1,8 +1,8 @@
-import { chmodSync, statSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { chmodSync, chownSync, existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
 import { ready } from '../../src/files/digest.js';
 import type { Row } from '../../src/files/entry.js';
-import { Disk } from '../../src/pull/disk.js';
+import { Disk, type OpenPart } from '../../src/pull/disk.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, link } from '../support/tree.js';
 
@@ -13,7 +13,7 @@ test('a part takes up what was written of it, not its size', async () => {
   const path = sandbox().destination.write('data', {});
   const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
   expect(disk.bytesOfPart('data/0', 'big')).toBeUndefined();
-  const fd = disk.createPart('data/0', 'big', 64 * MIB) as number;
+  const { fd } = disk.createPart('data/0', 'big', 64 * MIB) as OpenPart;
   disk.write(fd, Buffer.alloc(MIB, 1), 0, 'data/0/big');
   disk.close(fd, 'data/0/big');
   expect(disk.bytesOfPart('data/0', 'big')).toBeGreaterThanOrEqual(MIB);
@@ -44,4 +44,78 @@ test('attributes are set on what stands there, never on what a link in its place
     expect(statSync(`${path}/${name}`)).toMatchObject({ mode: 0o100000 | mode, mtimeMs: 1000 });
   expect(statSync(outside).mode & 0o777).toBe(0o700);
   disk.forgetDirectories();
+});
+
+describe('a file written whole', () => {
+  const isRoot = process.getuid?.() === 0;
+  const row = (name: string, mode: number, uid: number | null, gid: number | null): Row => [
+    name,
+    '3',
+    '1000000000',
+    0o100000 | mode,
+    '1',
+    uid,
+    gid,
+  ];
+
+  function madeIn(path: string, owners: boolean) {
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners, umask: process.umask() });
+    return (of: Row) => {
+      const part = disk.beginFile('data/0', of) as OpenPart;
+      const before = fstatSync(part.fd);
+      disk.append(part, Buffer.from('ab'), 'data/0/x');
+      disk.append(part, Buffer.from('c'), 'data/0/x');
+      expect(disk.publish(part, 'data/0', of)).toBeUndefined();
+      expect(readFileSync(`${path}/${of[0]}`, 'utf8')).toBe('abc');
+      const after = statSync(`${path}/${of[0]}`);
+      expect(after.mtimeMs).toBe(1000);
+      return { bornWith: before.mode & 0o7777, mode: after.mode & 0o7777, uid: after.uid, gid: after.gid };
+    };
+  }
+
+  test('has its mode whatever the files before it had, and is born with it once that is sure', async () => {
+    await ready();
+    const make = madeIn(sandbox().destination.write('data', {}), false);
+    const { uid, gid } = statSync('.');
+    expect(make(row('a', 0o644, uid, gid))).toMatchObject({ bornWith: 0o600, mode: 0o644 });
+    expect(make(row('b', 0o644, uid, gid))).toMatchObject({ bornWith: 0o644, mode: 0o644 });
+    expect(make(row('c', 0o400, uid, gid))).toMatchObject({ bornWith: 0o400, mode: 0o400 });
+    expect(make(row('d', 0o666, uid, gid))).toMatchObject({ mode: 0o666 }); // which a umask would have cut
+    expect(make(row('e', 0o4755, uid, gid))).toMatchObject({ bornWith: 0o600, mode: 0o4755 });
+    expect(make(row('f', 0, null, null))).toMatchObject({ mode: 0o666 & ~process.umask() });
+  });
+
+  (isRoot ? test : test.skip)('is nobody else’s to read until it has its owner', async () => {
+    await ready();
+    const path = sandbox().destination.write('data', {});
+    const make = madeIn(path, true);
+    for (const [name, uid, gid, bornWith] of [
+      ['a', 0, 0, 0o600],
+      ['b', 0, 0, 0o644],
+      ['c', 1234, 0, 0o600],
+      ['d', 0, 5678, 0o600],
+      ['e', 0, 0, 0o644],
+    ] as const)
+      expect(make(row(name, 0o644, uid, gid))).toEqual({ bornWith, mode: 0o644, uid, gid });
+    chownSync(path, 0, 5678);
+    chmodSync(path, 0o2755);
+    const inGroup = madeIn(path, true);
+    for (const [name, gid, bornWith] of [
+      ['f', 5678, 0o600],
+      ['g', 5678, 0o644],
+      ['h', 0, 0o600],
+    ] as const)
+      expect(inGroup(row(name, 0o644, 0, gid))).toEqual({ bornWith, mode: 0o644, uid: 0, gid });
+  });
+
+  test('is not published short', async () => {
+    await ready();
+    const path = sandbox().destination.write('data', {});
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+    const of = row('a', 0o644, null, null);
+    const part = disk.beginFile('data/0', of) as OpenPart;
+    disk.append(part, Buffer.from('ab'), 'data/0/a');
+    expect(() => disk.publish(part, 'data/0', of)).toThrow('not 3 bytes long');
+    expect(existsSync(`${path}/a`)).toBe(false);
+  });
 });

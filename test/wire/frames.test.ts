@@ -4,6 +4,7 @@ import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
 import {
   createFrameReader,
   type FetchRequest,
+  FRAME_HEAD_BYTES,
   MAX_BUNDLE_BYTES,
   MAX_RANGE_BYTES,
   readFetchRequest,
@@ -56,9 +57,10 @@ function read(stream: Uint8Array, lengths: number[], cuts: number[]) {
 
 describe('createFrameReader', () => {
   const parts = [Buffer.from('hello\n'), Buffer.alloc(0), Buffer.from('x')];
-  const refusal = Buffer.from('{"length":0,"result":"vanished","message":"no such file"}\n');
-  const stream = Buffer.concat([frame(parts[0]!), frame(parts[1]!), refusal, frame(parts[2]!, 1)]);
-  const lengths = [6, 0, 3, 1];
+  const refusal = writeFrameHead({ result: 'vanished', message: 'no such file' });
+  const mute = writeFrameHead({ result: 'failed', message: '' });
+  const stream = Buffer.concat([frame(parts[0]!), frame(parts[1]!), refusal, mute, frame(parts[2]!, 1)]);
+  const lengths = [6, 0, 3, 2, 1];
 
   test('tells the same wherever the stream is cut', () => {
     const whole = read(stream, lengths, []);
@@ -67,6 +69,7 @@ describe('createFrameReader', () => {
       'as-promised',
       'as-promised',
       'vanished: no such file',
+      'failed: ',
       'changed',
     ]);
     for (let cut = 0; cut <= stream.length; cut++) expect(read(stream, lengths, [cut])).toEqual(whole);
@@ -76,21 +79,37 @@ describe('createFrameReader', () => {
     for (let cut = 0; cut < stream.length; cut++) {
       const { told, done } = read(stream.subarray(0, cut), lengths, []);
       expect(done).toBe(false);
-      expect(told[3]!.end).toBeUndefined();
+      expect(told[4]!.end).toBeUndefined();
     }
+  });
+
+  test('anything else ends in a refusal or in nothing, and never in other bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.array(fc.nat(4), { maxLength: 4 }), (bytes, lengths) => {
+        try {
+          for (const { end } of read(bytes, lengths, []).told) expect(end).not.toBe('as-promised');
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'protocol' });
+        }
+      }),
+    );
+  });
+
+  test('a message is cut to what a reader takes', () => {
+    const told = read(writeFrameHead({ result: 'failed', message: 'é'.repeat(2000) }), [1], []).told;
+    expect(told[0]!.refused).toBe(`failed: ${'é'.repeat(512)}`);
   });
 
   test('finds a flipped byte in any block', () => {
     const bytes = Buffer.alloc(2 * BLOCK_BYTES + 3, 7);
     const good = frame(bytes);
-    const head = writeFrameHead({ length: bytes.length }).length;
     for (const at of [0, BLOCK_BYTES, 2 * BLOCK_BYTES + 2, bytes.length + 1, bytes.length + 24]) {
       const bad = Buffer.from(good);
-      bad[head + at]! ^= 1;
+      bad[FRAME_HEAD_BYTES + at]! ^= 1;
       expect(read(bad, [bytes.length], []).told[0]!.end).toBe('damaged');
     }
     expect(read(good, [bytes.length], []).told[0]!.end).toBe('as-promised');
-    expect(good.length).toBe(head + bytes.length + trailerBytes(bytes.length));
+    expect(good.length).toBe(FRAME_HEAD_BYTES + bytes.length + trailerBytes(bytes.length));
   });
 
   test('any cuts of blocks that span chunks', () => {
@@ -107,12 +126,10 @@ describe('createFrameReader', () => {
 
   test.each([
     ['another length', frame(Buffer.from('abc')), [4]],
-    ['bytes behind the last frame', Buffer.concat([frame(Buffer.from('a')), Buffer.from('{')]), [1]],
-    ['no JSON', Buffer.from('hello\n'), [1]],
-    ['no length', Buffer.from('{}\n'), [1]],
-    ['null', Buffer.from('null\n'), [1]],
-    ['a refusal of another name', Buffer.from('{"length":0,"result":"gone","message":""}\n'), [1]],
-    ['a head that never ends', Buffer.alloc(9000, 0x20), [1]],
+    ['bytes behind the last frame', Buffer.concat([frame(Buffer.from('a')), Buffer.from([0])]), [1]],
+    ['another kind', Buffer.from([4, 1, 0, 0, 0, 0x61]), [1]],
+    ['text', Buffer.from('hello\n'), [1]],
+    ['a message that is too long', Buffer.from([1, 1, 4, 0, 0]), [1]],
     ['an unknown status', frame(Buffer.from('a'), 9), [1]],
   ])('refuses %s', (_, stream, lengths) =>
     expect(() => read(stream, lengths, [])).toThrow(expect.objectContaining({ code: 'protocol' })),
