@@ -1,11 +1,12 @@
 // A bundle's files, read whole, as frames in one buffer. Runs in a worker thread, because it blocks while it reads.
 
 import { closeSync, readSync } from 'node:fs';
-import { BLOCK_BYTES, type BlockHasher } from '../files/digest.js';
+import { BLOCK_BYTES } from '../files/digest.js';
 import { DirCache } from '../files/dirfd.js';
 import type { EntryKey } from '../files/entry.js';
 import type { Filter } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
+import type { Xxh64 } from '../files/xxh64.js';
 import {
   type BundleRequest,
   TRAILER_STATUS,
@@ -28,7 +29,7 @@ export const packedBytes = (request: BundleRequest): number =>
 export interface Packer {
   roots: Roots;
   excludes: Filter;
-  hash: BlockHasher;
+  hash: Xxh64;
 }
 
 /** Writes the frames into `buffer`, which holds `packedBytes`, and returns their length. */
@@ -50,7 +51,7 @@ export function pack(request: BundleRequest, buffer: Buffer, { roots, excludes, 
   return end;
 }
 
-function packFile(dirs: DirCache, dir: EntryKey, part: Part, buffer: Buffer, at: number, hash: BlockHasher): number {
+function packFile(dirs: DirCache, dir: EntryKey, part: Part, buffer: Buffer, at: number, hash: Xxh64): number {
   const fd = openListed(dirs, dir, part);
   if (typeof fd !== 'number') return put(buffer, at, writeFrameHead(fd));
   try {
@@ -78,7 +79,7 @@ function readWhole(fd: number, part: Part, into: Buffer): TrailerStatus {
   return isAsListed(fd, part) ? TRAILER_STATUS.asPromised : TRAILER_STATUS.changed;
 }
 
-function putTrailer(buffer: Buffer, start: number, length: number, status: TrailerStatus, hash: BlockHasher): number {
+function putTrailer(buffer: Buffer, start: number, length: number, status: TrailerStatus, hash: Xxh64): number {
   buffer[start + length] = status;
   let end = start + length + 1;
   for (let at = 0; at < length; at += BLOCK_BYTES) {
