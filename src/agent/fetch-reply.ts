@@ -2,7 +2,6 @@
 
 import { closeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { createBlockHasher } from '../files/digest.js';
 import { DirCache } from '../files/dirfd.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
@@ -111,27 +110,21 @@ async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;
 }
 
-/** One is enough for all ranges: each block is hashed in one go. */
-const blockHasher = createBlockHasher();
-
 async function* rangeFrame(
   fd: number,
   head: Uint8Array,
   { offset, length }: RangeRequest,
   part: Part,
 ): AsyncGenerator<Uint8Array> {
-  const hasher = await blockHasher;
   const trailer: Uint8Array[] = [];
   let status: TrailerStatus = TRAILER_STATUS.asPromised;
   yield head;
-  const chunks = readAhead(fd, offset, offset + length, (trouble) => {
-    status = trouble === 'shrunk' ? TRAILER_STATUS.changed : TRAILER_STATUS.failed;
+  yield* readAhead(fd, offset, offset + length, {
+    onTrouble(trouble) {
+      status = trouble === 'shrunk' ? TRAILER_STATUS.changed : TRAILER_STATUS.failed;
+    },
+    onBlock: (digest) => trailer.push(digest), // ranges begin on a block
   });
-  for await (const chunk of chunks) {
-    hasher.update(chunk); // a chunk is a block, for ranges begin on one
-    trailer.push(hasher.digest());
-    yield chunk;
-  }
   if (status === TRAILER_STATUS.asPromised && !isAsListed(fd, part)) status = TRAILER_STATUS.changed;
   yield Buffer.concat([Buffer.from([status]), ...trailer]);
 }

@@ -1,10 +1,10 @@
 // Worker thread that packs bundles. The buffer it fills comes with the job and goes back with the answer.
 
 import { workerData } from 'node:worker_threads';
-import { createBlockHasher } from '../files/digest.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
 import { serveJobs, transferring } from '../files/threads.js';
+import { createXxh64 } from '../files/xxh64.js';
 import { readFetchRequest } from '../wire/frames.js';
 import { malformed } from '../wire/parts.js';
 import { type Packer, pack, packedBytes } from './pack.js';
@@ -27,7 +27,7 @@ export interface Packed {
 }
 
 const { roots, filters } = workerData as PackSetup;
-const packer: Packer = { roots, excludes: compileFilter(...filters), hash: await createBlockHasher() };
+const packer: Packer = { roots, excludes: compileFilter(...filters), hash: createXxh64() };
 
 serveJobs<PackJob, Packed>(({ body, buffer }) => {
   const request = readFetchRequest(body);

@@ -1,11 +1,12 @@
 // A bundle's files, read whole, as frames in one buffer. Runs in a worker thread, because it blocks while it reads.
 
 import { closeSync, readSync } from 'node:fs';
-import { BLOCK_BYTES, type BlockHasher } from '../files/digest.js';
+import { BLOCK_BYTES } from '../files/digest.js';
 import { DirCache } from '../files/dirfd.js';
 import type { EntryKey } from '../files/entry.js';
 import type { Filter } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
+import type { Xxh64 } from '../files/xxh64.js';
 import { type BundleRequest, FRAME_HEAD_BYTES, putFrameHead, TRAILER_STATUS, trailerBytes } from '../wire/frames.js';
 import type { Part } from '../wire/parts.js';
 import {
@@ -33,7 +34,7 @@ export function packedBytes(request: BundleRequest): number {
 export interface Packer {
   roots: Roots;
   excludes: Filter;
-  hash: BlockHasher;
+  hash: Xxh64;
 }
 
 /** Writes the frames into `buffer`, which holds `packedBytes`, and returns their length. */
@@ -90,7 +91,7 @@ function readListed(
 }
 
 /** What a bundle holds has been read to its end, so no trailer says anything but that all is well. */
-function putTrailer(buffer: Buffer, start: number, length: number, hash: BlockHasher): number {
+function putTrailer(buffer: Buffer, start: number, length: number, hash: Xxh64): number {
   let end = start + length;
   buffer[end++] = TRAILER_STATUS.asPromised;
   for (let at = 0; at < length; at += BLOCK_BYTES) {

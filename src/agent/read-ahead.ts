@@ -1,73 +1,104 @@
-// A slice of an open file as chunks of two reused buffers: one is being sent while the other is being filled.
+// A slice of an open file as chunks of one reused buffer, and the XXH64 of its blocks. Sends nothing.
 
-import { read } from 'node:fs';
+import { read, readSync } from 'node:fs';
 import { BLOCK_BYTES } from '../files/digest.js';
+import { createXxh64, type Xxh64 } from '../files/xxh64.js';
 
 /** What keeps a file from being sent as it was stat-ed. */
 export type Trouble = 'shrunk' | NodeJS.ErrnoException;
 
-/**
- * Chunks of 1 MiB from `start` up to `end`, the last one shorter. Each is valid until the next is asked for.
- * On trouble throws, or, with `onTrouble`, fills up with zeros to the promised length.
- */
+/** Read, hashed and handed to the kernel again while a core's own cache holds it. A block is a multiple of it. */
+const CHUNK_BYTES = 256 << 10;
+
+export interface SliceSink {
+  /** Hears why, and what is left comes as zeros, to the promised length. Without it, trouble is thrown. */
+  onTrouble?(trouble: Trouble): void;
+  /** Hears the XXH64 of each block, counted from `start`, before its last chunk is handed out; the last block may be shorter. */
+  onBlock?(digest: Uint8Array): void;
+  /** How much longer than from memory reading may take before it is left to other threads. */
+  patienceMs?: number;
+}
+
+/** Chunks from `start` up to `end`. Each is valid until the next is asked for. */
 export async function* readAhead(
   fd: number,
   start: number,
   end: number,
-  onTrouble?: (trouble: Trouble) => void,
+  sink: SliceSink = {},
 ): AsyncGenerator<Uint8Array> {
-  const fill = (buffer: Buffer, at: number) => fillFrom(fd, buffer, at, Math.min(BLOCK_BYTES, end - at), onTrouble);
-  let buffer = takeBuffer();
-  let other = end - start > BLOCK_BYTES ? takeBuffer() : undefined;
-  let ahead = fill(buffer, start);
+  const hasher = spare.pop() ?? createXxh64(2 * CHUNK_BYTES);
+  const read = createReader(fd, sink);
+  const halves = [hasher.buffer.subarray(0, CHUNK_BYTES), hasher.buffer.subarray(CHUNK_BYTES)] as const;
+  const fill = (at: number): Promise<Uint8Array> => {
+    const half = halves[((at - start) / CHUNK_BYTES) % 2]!;
+    return read(half.subarray(0, Math.min(CHUNK_BYTES, end - at)), at);
+  };
+  let ahead: Promise<Uint8Array> | undefined;
+  hasher.reset();
   try {
-    for (let at = start; at < end; at += BLOCK_BYTES) {
-      const chunk = await ahead;
-      if (other && at + BLOCK_BYTES < end) {
-        ahead = fill(other, at + BLOCK_BYTES);
-        ahead.catch(() => {}); // thrown where it is awaited
+    for (let at = start; at < end; at += CHUNK_BYTES) {
+      const chunk = await (ahead ?? fill(at));
+      const next = at + CHUNK_BYTES;
+      ahead = read.isSlow() && next < end ? fill(next) : undefined;
+      ahead?.catch(() => {}); // thrown where it is awaited
+      if (sink.onBlock) {
+        hasher.update(chunk);
+        if ((next - start) % BLOCK_BYTES === 0 || next >= end) sink.onBlock(hasher.digest());
       }
       yield chunk;
-      if (other) [buffer, other] = [other, buffer];
     }
-    spare.push(buffer, ...(other ? [other] : []));
+    if (spare.length < MOST_SPARE) spare.push(hasher);
   } finally {
-    await ahead.catch(() => {}); // the descriptor may be closed after this
+    await ahead?.catch(() => {}); // the descriptor may be closed after this
   }
 }
 
 /** Only buffers that have been sent whole come back; the kernel or TLS may still read those of a broken connection. */
-const spare: Buffer[] = [];
+const spare: Xxh64[] = [];
 const MOST_SPARE = 16;
 
-function takeBuffer(): Buffer {
-  spare.length = Math.min(spare.length, MOST_SPARE);
-  return spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-}
+/** A slow memory's speed: what takes longer was read from a disk, or the thread was held up meanwhile. */
+const MEMORY_BYTES_PER_MS = 512 << 10;
 
-async function fillFrom(
-  fd: number,
-  buffer: Buffer,
-  position: number,
-  bytes: number,
-  onTrouble?: (trouble: Trouble) => void,
-): Promise<Uint8Array> {
-  let filled = 0;
-  try {
-    while (filled < bytes) {
-      const got = await readSome(fd, buffer, filled, bytes - filled, position + filled);
-      if (got === 0) throw Object.assign(new Error('the file is shorter than it was'), { shrunk: true });
-      filled += got;
-    }
-  } catch (error) {
-    if (!onTrouble) throw error;
-    onTrouble((error as { shrunk?: true }).shrunk ? 'shrunk' : (error as NodeJS.ErrnoException));
-    buffer.fill(0, filled, bytes);
+/** So that being held up now and then does not count; a range of 64 MiB that comes from a disk costs no more than this. */
+const PATIENCE_MS = 10;
+
+/**
+ * Fills buffers, in order. What is in memory is read here and now: through another thread it would come by way of another
+ * core's cache. What has to come from a disk is read by Node's own threads from then on, so that it keeps nobody else waiting.
+ */
+function createReader(fd: number, { onTrouble, patienceMs = PATIENCE_MS }: SliceSink) {
+  let owedMs = 0;
+  const isSlow = (): boolean => owedMs > patienceMs;
+
+  function readHere(buffer: Uint8Array, position: number): number {
+    const beganMs = performance.now();
+    const got = readSync(fd, buffer, 0, buffer.length, position);
+    owedMs = Math.max(0, owedMs + performance.now() - beganMs - got / MEMORY_BYTES_PER_MS);
+    return got;
   }
-  return buffer.subarray(0, bytes);
+
+  async function fill(buffer: Uint8Array, position: number): Promise<Uint8Array> {
+    let filled = 0;
+    try {
+      while (filled < buffer.length) {
+        const rest = buffer.subarray(filled);
+        const got = isSlow() ? await readElsewhere(fd, rest, position + filled) : readHere(rest, position + filled);
+        if (got === 0) throw Object.assign(new Error('the file is shorter than it was'), { shrunk: true });
+        filled += got;
+      }
+    } catch (error) {
+      if (!onTrouble) throw error;
+      onTrouble((error as { shrunk?: true }).shrunk ? 'shrunk' : (error as NodeJS.ErrnoException));
+      buffer.fill(0, filled);
+    }
+    return buffer;
+  }
+
+  return Object.assign(fill, { isSlow });
 }
 
-const readSome = (fd: number, buffer: Buffer, offset: number, bytes: number, position: number): Promise<number> =>
+const readElsewhere = (fd: number, buffer: Uint8Array, position: number): Promise<number> =>
   new Promise((resolve, reject) =>
-    read(fd, buffer, offset, bytes, position, (error, got) => (error ? reject(error) : resolve(got))),
+    read(fd, buffer, 0, buffer.length, position, (error, got) => (error ? reject(error) : resolve(got))),
   );

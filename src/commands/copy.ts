@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { geteuid, umask } from 'node:process';
 import type { Emit } from '../events.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
-import { ready } from '../files/digest.js';
 import type { Io } from '../io.js';
 import { connectSource } from '../pull/connect-source.js';
 import { type CopyEnd, copy } from '../pull/copy.js';
@@ -93,7 +92,6 @@ async function copyFrom(
   const spool = join(instance.dir, 'spool');
   let source: Source | undefined;
   try {
-    await ready(); // part names are digests
     await watch.check(0);
     source = await connectSource({ ...address, roots, spool, emit, signal });
     const { url: where, kind } = source;

@@ -1,7 +1,8 @@
-// Bytes → digest: whole files in the Sidecar's text forms, and XXH64 of blocks. Never opens or closes a file.
+// Bytes → digest: whole files in the Sidecar's text forms, and the hash of a name. Never opens or closes a file.
 
 import { readSync } from 'node:fs';
-import { createCRC32, createMD5, createXXHash32, createXXHash64, type IHasher } from 'hash-wasm';
+import type { IHasher } from 'hash-wasm';
+import { createXxh64 } from './xxh64.js';
 
 /** The first two are the Sidecar's (DigestAlgorithmFactory); only an lm agent knows the others. */
 export const DIGEST_ALGORITHMS = ['xxhash32', 'md5', 'xxhash64', 'crc32c'] as const;
@@ -14,44 +15,68 @@ export const BLOCK_DIGEST_BYTES = 8;
 /** Castagnoli's polynomial, bits reversed: the CRC of Cassandra's `*-Digest.crc32` is another one. */
 const CRC32C = 0x82f63b78;
 
-const CREATE: Record<DigestAlgorithm, () => Promise<IHasher>> = {
-  xxhash32: () => createXXHash32(),
-  md5: () => createMD5(),
-  xxhash64: () => createXXHash64(),
-  crc32c: () => createCRC32(CRC32C),
-};
-
-/** A thread digests one file at a time, so one hasher an algorithm and one buffer are enough for all. */
-const hashers: Partial<Record<DigestAlgorithm, IHasher>> = {};
-let buffer: Buffer | undefined;
+/** Of one file after another. */
+interface FileHasher {
+  /** To read into. */
+  buffer: Buffer;
+  begin(): void;
+  update(bytes: Uint8Array): void;
+  /** What a Sidecar answers: MD5 in padded Base64, the others in lower-case hex without leading zeros. */
+  text(): string;
+}
 
 /** Longer reads are no faster, and what they read has left the core's own cache when it is hashed. */
 const READ_BYTES = 256 << 10;
 
-/** Loads an algorithm into this thread. `digestFd` needs its own; `nameHash` needs xxhash64. */
-export async function ready(algorithm: DigestAlgorithm = 'xxhash64'): Promise<void> {
+const CREATE: Record<DigestAlgorithm, () => Promise<FileHasher>> = {
+  xxhash32: () => hashWasm(({ createXXHash32 }) => createXXHash32()),
+  md5: () =>
+    hashWasm(
+      ({ createMD5 }) => createMD5(),
+      (hasher) => Buffer.from(hasher.digest('binary')).toString('base64'),
+    ),
+  xxhash64: async () => {
+    const { buffer, reset, update, digest } = createXxh64(READ_BYTES);
+    return { buffer, begin: reset, update, text: () => withoutLeadingZeros(hexOf(digest())) };
+  },
+  crc32c: () => hashWasm(({ createCRC32 }) => createCRC32(CRC32C)),
+};
+
+/** Loaded when it is needed: a copy, and each of its threads, does without these 250 KB. */
+async function hashWasm(
+  create: (module: typeof import('hash-wasm')) => Promise<IHasher>,
+  text = (hasher: IHasher): string => withoutLeadingZeros(hasher.digest()),
+): Promise<FileHasher> {
+  const hasher = await create(await import('hash-wasm'));
+  return {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    begin: () => void hasher.init(),
+    update: (bytes) => void hasher.update(bytes),
+    text: () => text(hasher),
+  };
+}
+
+/** A thread digests one file at a time, so one hasher an algorithm is enough for all. */
+const hashers: Partial<Record<DigestAlgorithm, FileHasher>> = {};
+
+/** Loads an algorithm into this thread, for `digestFd`. */
+export async function ready(algorithm: DigestAlgorithm): Promise<void> {
   hashers[algorithm] ??= await CREATE[algorithm]();
 }
 
-/**
- * Reads the file from its first byte, wherever the descriptor stands. Throws the raw system error of a failed read.
- * The text is what a Sidecar answers: MD5 in padded Base64, the others in lower-case hex without leading zeros.
- */
+/** Reads the file from its first byte, wherever the descriptor stands. Throws the raw system error of a failed read. */
 export function digestFd(fd: number, algorithm: DigestAlgorithm): { digest: string; bytes: number } {
-  const hasher = loaded(algorithm).init();
-  buffer ??= Buffer.allocUnsafe(READ_BYTES);
+  const hasher = hashers[algorithm];
+  if (!hasher) throw new Error(`digest algorithm ${algorithm} was used before it was ready`);
+  const { buffer } = hasher;
+  hasher.begin();
   let bytes = 0;
   for (;;) {
     const got = readSync(fd, buffer, 0, buffer.length, bytes);
-    if (got === 0) return { digest: textOf(hasher, algorithm), bytes };
-    hasher.update(got === buffer.length ? buffer : buffer.subarray(0, got));
+    if (got === 0) return { digest: hasher.text(), bytes };
+    hasher.update(buffer.subarray(0, got));
     bytes += got;
   }
-}
-
-function textOf(hasher: IHasher, algorithm: DigestAlgorithm): string {
-  if (algorithm !== 'md5') return withoutLeadingZeros(hasher.digest());
-  return Buffer.from(hasher.digest('binary')).toString('base64');
 }
 
 /** Equal digests of one algorithm, whether or not either side padded its hex. */
@@ -60,37 +85,14 @@ export const sameDigest = (algorithm: DigestAlgorithm, a: string, b: string): bo
 
 const withoutLeadingZeros = (hex: string): string => hex.replace(/^0+(?=.)/, '');
 
-/** XXH64 (seed 0) of one block after another, at about 0.4 µs a call besides the hashing itself. */
-export interface BlockHasher {
-  update(bytes: Uint8Array): void;
-  /** 8 bytes, little-endian, of what `update` took since the last digest or reset; the next block begins. */
-  digest(): Uint8Array;
-  /** Forgets an unfinished block. */
-  reset(): void;
-}
-
-export async function createBlockHasher(): Promise<BlockHasher> {
-  const hasher = (await createXXHash64()).init();
-  return {
-    update: (bytes) => {
-      hasher.update(bytes);
-    },
-    digest: () => {
-      const littleEndian = hasher.digest('binary').reverse();
-      hasher.init();
-      return littleEndian;
-    },
-    reset: () => {
-      hasher.init();
-    },
-  };
-}
-
 /** 16 hex digits of the XXH64 of a name's UTF-8: part names are made of it, and must not change between versions. */
-export const nameHash = (name: string): string => loaded('xxhash64').init().update(name).digest();
-
-function loaded(algorithm: DigestAlgorithm): IHasher {
-  const hasher = hashers[algorithm];
-  if (!hasher) throw new Error(`digest algorithm ${algorithm} was used before it was ready`);
-  return hasher;
+export function nameHash(name: string): string {
+  names ??= createXxh64();
+  names.update(Buffer.from(name));
+  return hexOf(names.digest());
 }
+
+let names: ReturnType<typeof createXxh64> | undefined;
+
+/** XXH64 is written as a number: its last byte first. */
+const hexOf = (littleEndian: Uint8Array): string => Buffer.from(littleEndian).reverse().toString('hex');

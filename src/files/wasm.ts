@@ -4,8 +4,9 @@
 export type Code = number | readonly Code[];
 
 /** A value type, by its byte in the binary format. */
-export type ValueType = 0x7f | 0x7b;
+export type ValueType = 0x7f | 0x7e | 0x7b;
 export const I32 = 0x7f;
+export const I64 = 0x7e;
 export const V128 = 0x7b;
 
 /** A local variable of a function. */
@@ -39,6 +40,7 @@ export interface Words {
 }
 
 const ALIGNED_4 = 2;
+const ALIGNED_8 = 3;
 const ALIGNED_16 = 4;
 
 const binary =
@@ -57,9 +59,25 @@ export const i32 = {
   xor: binary(0x73),
   not: (a: Code): Code => i32.xor(a, i32.const(-1)),
   rotl: (a: Local, bits: number): Code => [a.get, i32.const(bits), 0x77],
+  /** 1 or 0, of unsigned words. */
+  atMost: binary(0x4d),
   load: (address: Code, offset: number): Code => [address, 0x28, ALIGNED_4, unsigned(offset)],
   store: (address: Code, value: Code, offset: number): Code => [address, value, 0x36, ALIGNED_4, unsigned(offset)],
 } satisfies Words & Record<string, unknown>;
+
+export const i64 = {
+  const: (word: bigint): Code => [0x42, signed64(BigInt.asIntN(64, word))],
+  add: binary(0x7c),
+  mul: binary(0x7e),
+  xor: binary(0x85),
+  shr: (a: Code, bits: bigint): Code => [a, i64.const(bits), 0x88],
+  rotl: (a: Code, bits: bigint): Code => [a, i64.const(bits), 0x89],
+  load: (address: Code, offset: number): Code => [address, 0x29, ALIGNED_8, unsigned(offset)],
+  /** Four bytes, or one, with zeros above them. */
+  load32: (address: Code, offset: number): Code => [address, 0x35, ALIGNED_4, unsigned(offset)],
+  load8: (address: Code, offset: number): Code => [address, 0x31, 0, unsigned(offset)],
+  store: (address: Code, value: Code, offset: number): Code => [address, value, 0x37, ALIGNED_8, unsigned(offset)],
+};
 
 /** A vector instruction: all of them share a prefix. */
 const simd = (opcode: number): Code => [0xfd, unsigned(opcode)];
@@ -90,6 +108,23 @@ export const i32x4 = {
 
 /** Runs `body` once, and again as long as `again` is not 0 behind it. */
 export const repeat = (body: Code, again: Code): Code => [0x03, NO_RESULT, body, again, 0x0d, 0, END];
+
+/** Runs `body` as long as `condition` is not 0 before it. */
+export const during = (condition: Code, body: Code): Code => [
+  [0x02, NO_RESULT],
+  [0x03, NO_RESULT, condition, 0x45, 0x0d, 1, body, 0x0c, 0, END],
+  END,
+];
+
+/** A value of one type, whichever the condition. */
+export const choose = (type: ValueType, condition: Code, then: Code, otherwise: Code): Code => [
+  condition,
+  [0x04, type],
+  then,
+  0x05,
+  otherwise,
+  END,
+];
 
 const NO_RESULT = 0x40;
 const END = 0x0b;
@@ -181,4 +216,10 @@ function signed(n: number): number[] {
   const rest = n >> 7;
   const isLast = rest === (n << 25) >> 31;
   return isLast ? [n & 0x7f] : [(n & 0x7f) | 0x80, ...signed(rest)];
+}
+
+function signed64(n: bigint): number[] {
+  const low = Number(n & 0x7fn);
+  const isLast = n >= -64n && n < 64n;
+  return isLast ? [low] : [low | 0x80, ...signed64(n >> 7n)];
 }

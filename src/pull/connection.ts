@@ -26,8 +26,8 @@ export interface Request {
 /** No byte for so long means that the other side is gone. An agent sends something every 5 s at the least. */
 const IDLE_MS = 30_000;
 
-/** TLS hands over 16 KiB records; writing each by itself costs a system call apiece. */
-const GATHER_BYTES = 512 * 1024;
+/** The most a TLS record holds (RFC 8446, 5.1). */
+const RECORD_BYTES = 16 * 1024;
 
 export class Connection {
   readonly #origin: Origin;
@@ -42,10 +42,10 @@ export class Connection {
   #to = 0;
   #flush: NodeJS.Immediate | undefined;
 
-  /** `buffer` may be shared by the plain connections of a thread: what it holds is used up before the next read. */
+  /** `buffer` is what the socket reads into; over TLS it holds several records, which are at most 16 KiB. */
   constructor(origin: Origin, buffer: Uint8Array, pacer: Pacer) {
     this.#origin = origin;
-    this.#buffer = origin.tls ? new Uint8Array(GATHER_BYTES) : buffer;
+    this.#buffer = buffer;
     this.#pacer = pacer;
   }
 
@@ -124,7 +124,7 @@ export class Connection {
 
   /** Where the socket reads to next. It asks right after each read, and keeps the place until then. */
   #free(): Uint8Array {
-    if (this.#to > GATHER_BYTES - 32 * 1024) {
+    if (this.#isFull()) {
       this.#from = 0;
       this.#to = 0;
     }
@@ -134,9 +134,14 @@ export class Connection {
   /** Collects decrypted records until the buffer is nearly full or nothing more has come in this turn of the loop. */
   #gather(bytes: number): boolean {
     this.#to += bytes;
-    if (this.#to > GATHER_BYTES - 32 * 1024) return this.#flushGathered();
+    if (this.#isFull()) return this.#flushGathered();
     this.#flush ??= setImmediate(() => this.#flushGathered());
     return true;
+  }
+
+  /** TLS hands over records; writing each by itself would cost a system call apiece. */
+  #isFull(): boolean {
+    return this.#to > this.#buffer.length - 2 * RECORD_BYTES;
   }
 
   #flushGathered(): boolean {

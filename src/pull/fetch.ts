@@ -2,8 +2,8 @@
 // Runs in a lane. Retries nothing.
 
 import { errnoOf, LmError, printable } from '../errors.js';
-import type { BlockHasher } from '../files/digest.js';
 import { type EntryKey, joinKey, type Row } from '../files/entry.js';
+import type { Xxh64 } from '../files/xxh64.js';
 import {
   createFrameReader,
   FRAMES_CONTENT_TYPE,
@@ -34,10 +34,10 @@ export interface FetchSink {
   forget(file: Wanted): void;
 }
 
-/** A slot of a lane: a connection and the hasher of what comes over it. */
+/** A slot of a lane: a connection, and the hasher whose buffer it reads into. */
 export interface Slot {
   connection: Connection;
-  hasher: BlockHasher;
+  hasher: Xxh64;
 }
 
 const ERROR_BODY_BYTES = 4096;

@@ -2,9 +2,9 @@
 
 import { workerData } from 'node:worker_threads';
 import { LmError } from '../errors.js';
-import { createBlockHasher, ready } from '../files/digest.js';
 import { joinKey, kindOf, type Row } from '../files/entry.js';
 import { serveJobs } from '../files/threads.js';
+import { createXxh64 } from '../files/xxh64.js';
 import { createPacer } from '../wire/rate.js';
 import { Connection } from './connection.js';
 import { Disk, type Obstacle, type OpenPart } from './disk.js';
@@ -24,16 +24,14 @@ const disk = new Disk(setup.roots, setup.disk);
 const counters = new BigInt64Array(setup.counters);
 const pacer = createPacer(setup.limitRate, setup.clock);
 
-/** One buffer for all plain connections of this thread: a chunk is on disk before the next is read. */
-const buffer = Buffer.allocUnsafeSlow(pacer.chunkBytes);
+/** What is read at once is written and hashed while it is in the core's own cache. */
+const RECEIVE_BYTES = 256 << 10;
 
 const idle: Slot[] = [];
 const busy = new Set<Slot>();
-const loaded = ready('xxhash64');
 let stopped = false;
 
 serveJobs<LaneJob, LaneResult>(async (job) => {
-  await loaded;
   switch (job.kind) {
     case 'bundle':
       return bundle(readEntries(job.spool, job.slice), job.from);
@@ -185,10 +183,7 @@ function stopIfAsked(): void {
 
 async function withSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
   stopIfAsked();
-  const slot = idle.pop() ?? {
-    connection: new Connection(setup.origin, buffer, pacer),
-    hasher: await createBlockHasher(),
-  };
+  const slot = idle.pop() ?? openSlot();
   busy.add(slot);
   try {
     const result = await use(slot);
@@ -198,6 +193,11 @@ async function withSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
     busy.delete(slot);
     idle.push(slot);
   }
+}
+
+function openSlot(): Slot {
+  const hasher = createXxh64(setup.origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
+  return { connection: new Connection(setup.origin, hasher.buffer, pacer), hasher };
 }
 
 const DEEDS: Record<Deed, (dir: string, row: Row) => string | undefined> = {

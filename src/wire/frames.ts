@@ -1,7 +1,8 @@
 // A work unit and the frames that answer it, written and read. Knows no files, no sockets and no HTTP.
 
 import { LmError, printable } from '../errors.js';
-import { BLOCK_BYTES, BLOCK_DIGEST_BYTES, type BlockHasher } from '../files/digest.js';
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../files/digest.js';
+import type { Xxh64 } from '../files/xxh64.js';
 import { malformed, type Part, type PartsOfDir, readParts, writeParts } from './parts.js';
 
 export const FRAMES_CONTENT_TYPE = 'application/x-lm-frames';
@@ -114,7 +115,7 @@ export interface FrameReader {
  * Reads the frames of the parts whose promised lengths are given, from chunks cut anywhere, without copying file bytes.
  * It hashes what arrives and compares with the trailers itself.
  */
-export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: BlockHasher): FrameReader {
+export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: Xxh64): FrameReader {
   let index = 0;
   let state: 'head' | 'message' | 'bytes' | 'trailer' = 'head';
   let position = 0;

@@ -18,8 +18,9 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
+import { BLOCK_BYTES } from '../../src/files/digest.js';
 import type { Block } from '../../src/files/entry.js';
+import { createXxh64 } from '../../src/files/xxh64.js';
 import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { readListing } from '../../src/wire/listing.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
@@ -81,7 +82,7 @@ async function readFrames(body: Buffer, lengths: number[]): Promise<{ bytes: Buf
         told[i]!.end = end;
       },
     },
-    await createBlockHasher(),
+    createXxh64(),
   );
   reader.push(body);
   expect(reader.done()).toBe(true);

@@ -68,7 +68,7 @@ test('over TLS, an answer is read behind the one before it in the buffer, not in
   running.server = server;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: { ca: tls.cert } };
-  running.connection = new Connection(origin, Buffer.alloc(0), createPacer(undefined));
+  running.connection = new Connection(origin, Buffer.alloc(256 << 10), createPacer(undefined));
   const answers: string[] = [];
   for (let i = 0; i < 5; i++) answers.push(await get(running.connection));
   expect(answers).toEqual(['0', '1', '2', '3', '4']);

@@ -1,6 +1,5 @@
 import { chmodSync, chownSync, existsSync, fstatSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { ready } from '../../src/files/digest.js';
 import type { Row } from '../../src/files/entry.js';
 import { Disk, type OpenPart } from '../../src/pull/disk.js';
 import { sandbox } from '../support/sandbox.js';
@@ -9,7 +8,6 @@ import { file, link } from '../support/tree.js';
 const MIB = 1024 * 1024;
 
 test('a part takes up what was written of it, not its size', async () => {
-  await ready();
   const path = sandbox().destination.write('data', {});
   const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
   expect(disk.bytesOfPart('data/0', 'big')).toBeUndefined();
@@ -23,7 +21,6 @@ test('a part takes up what was written of it, not its size', async () => {
 });
 
 test('attributes are set on what stands there, never on what a link in its place leads to', async () => {
-  await ready();
   const { destination } = sandbox();
   const path = destination.write('data', {
     file: 'x',
@@ -74,7 +71,6 @@ describe('a file written whole', () => {
   }
 
   test('has its mode whatever the files before it had, and is born with it once that is sure', async () => {
-    await ready();
     const make = madeIn(sandbox().destination.write('data', {}), false);
     const { uid, gid } = statSync('.');
     expect(make(row('a', 0o644, uid, gid))).toMatchObject({ bornWith: 0o600, mode: 0o644 });
@@ -86,7 +82,6 @@ describe('a file written whole', () => {
   });
 
   (isRoot ? test : test.skip)('is nobody else’s to read until it has its owner', async () => {
-    await ready();
     const path = sandbox().destination.write('data', {});
     const make = madeIn(path, true);
     for (const [name, uid, gid, bornWith] of [
@@ -109,7 +104,6 @@ describe('a file written whole', () => {
   });
 
   test('is not published short', async () => {
-    await ready();
     const path = sandbox().destination.write('data', {});
     const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
     const of = row('a', 0o644, null, null);

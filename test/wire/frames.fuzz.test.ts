@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BLOCK_BYTES, createBlockHasher } from '../../src/files/digest.js';
+import { BLOCK_BYTES } from '../../src/files/digest.js';
+import { createXxh64 } from '../../src/files/xxh64.js';
 import {
   createFrameReader,
   type FetchRequest,
@@ -15,7 +16,7 @@ import {
 import { MAX_PARTS, type Part } from '../../src/wire/parts.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 
-const hash = await createBlockHasher();
+const hash = createXxh64();
 
 type Sent = { bytes: Uint8Array; status: number } | { refusal: FrameHead };
 
