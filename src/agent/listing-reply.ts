@@ -8,8 +8,8 @@ import type { EntryKey, Exclusions, ListedRoot } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import { inSidecarOrder, pathOf, type Roots } from '../files/roots.js';
 import { createPool } from '../files/threads.js';
-import { headerLine, LISTING_TYPE, PROTOCOL_VERSION, progressLine } from '../wire/listing.js';
-import { walkLines } from '../wire/walk-lines.js';
+import { headerLine, LISTING_TYPE, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
+import { createWalker, type WalkChunk } from '../wire/walk-lines.js';
 import { keepAlive } from './keep-alive.js';
 import { readAhead } from './read-ahead.js';
 import type { Reply } from './reply.js';
@@ -35,19 +35,23 @@ export interface Listings {
 export function createListings(setup: ListingSetup): Listings {
   const { roots, exclusions, identity } = setup;
   const filters: FilterSpec[] = [{ exclusions, roots: roots.map(({ key, path }) => ({ key, path })) }];
+  const walker = createWalker();
   const pool = createPool<SidecarListingJob, SidecarListing>(new URL('./sidecar-thread.js', import.meta.url), 1);
 
   function native(only: EntryKey | undefined): Reply {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
     const header = headerLine({ protocol: PROTOCOL_VERSION, ...identity, roots: setup.listRoots(), exclusions });
     let found = 0;
-    const lines = walkLines({ roots, filters, ...(only !== undefined && { only }) }, (entries) => {
-      found = entries;
-    });
+    const chunks = walker.walk({ roots, filters, ...(only !== undefined && { only }) });
     return {
       status: 200,
       headers: { 'content-type': LISTING_TYPE },
-      body: keepAlive(beginningWith(header, lines), () => progressLine(found)),
+      body: keepAlive(
+        linesIn(header, chunks, (entries) => {
+          found = entries;
+        }),
+        () => progressLine(found),
+      ),
     };
   }
 
@@ -73,12 +77,26 @@ export function createListings(setup: ListingSetup): Listings {
     }
   }
 
-  return { native, sidecar, close: () => pool.close() };
+  return {
+    native,
+    sidecar,
+    close: async () => {
+      await Promise.all([walker.close(), pool.close()]);
+    },
+  };
 }
 
-async function* beginningWith(header: string, lines: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** `told` hears how many entries the walk has found, before each chunk. */
+async function* linesIn(
+  header: string,
+  chunks: AsyncIterable<WalkChunk>,
+  told: (entries: number) => void,
+): AsyncGenerator<Uint8Array> {
   yield Buffer.from(header);
-  yield* lines;
+  for await (const { bytes, entries } of chunks) {
+    told(entries);
+    yield bytes;
+  }
 }
 
 function openSpool(dir: string): number {

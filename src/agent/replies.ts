@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LmError, printable } from '../errors.js';
 import { compileFilter } from '../files/filter.js';
-import { LISTING_TYPE } from '../wire/listing.js';
+import { LISTING_TYPE } from '../wire/listing-lines.js';
 import { MAX_REQUEST_BYTES } from '../wire/parts.js';
 import { parseTarget, type Route } from '../wire/routes.js';
 import type { Authorize } from './auth.js';

@@ -16,6 +16,7 @@ import type { Source } from '../pull/source.js';
 import { toRemember } from '../settings/remembered.js';
 import type { CopySettings } from '../settings.js';
 import { remember } from '../state/remembered.js';
+import type { Walker } from '../wire/walk-lines.js';
 import { createAdmission } from './admission.js';
 import type { Destination } from './destination.js';
 import type { ServiceWatch } from './service-watch.js';
@@ -30,6 +31,7 @@ export interface StepContext {
   disk: Disk;
   parts: PartJournal;
   suspects: Suspects;
+  walker: Walker;
   watch: ServiceWatch;
   /** Undefined for a dry run. */
   syncPoints: SyncPoints | undefined;
@@ -74,10 +76,12 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     ? createSourceGuard({ source, allowLiveSource, emit, signal, object })
     : undefined;
   const surveyor = createSurveyor(destination, context, sourceGuard);
+  let isFirst = true;
   return {
     async check(iteration) {
-      await watch.check(iteration);
-      const { state } = await source.status(signal);
+      if (!isFirst) await watch.check(iteration); // the first was asked just before the source was connected
+      const { state } = isFirst ? source.firstStatus : await source.status(signal);
+      isFirst = false;
       if (state === 'COMPLETED')
         throw new LmError('refused', `${source.url} says that this migration is complete`, {
           hint: 'nothing more is copied from it; see lm status',

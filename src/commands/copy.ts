@@ -20,6 +20,7 @@ import { refuseIfComplete } from '../state/completion.js';
 import { readJournal } from '../state/journal.js';
 import { acquireLock } from '../state/lock.js';
 import { partJournal } from '../state/part-journal.js';
+import { createWalker } from '../wire/walk-lines.js';
 import { concurrencyAt } from './concurrency.js';
 import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
@@ -90,6 +91,7 @@ async function copyFrom(
   const options: DiskOptions = { owners: geteuid!() === 0, umask: umask() };
   const disk = new Disk(roots, options);
   const spool = join(instance.dir, 'spool');
+  const walker = createWalker(); // its thread is ready when the guards have passed
   let source: Source | undefined;
   try {
     await watch.check(0);
@@ -109,6 +111,7 @@ async function copyFrom(
       disk,
       parts,
       suspects,
+      walker,
       watch,
       syncPoints,
       begin,
@@ -145,6 +148,7 @@ async function copyFrom(
     disk.forgetDirectories();
     rmSync(spool, { recursive: true, force: true });
     await source?.close();
+    await walker.close();
   }
 }
 

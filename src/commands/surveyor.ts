@@ -96,7 +96,7 @@ type Options = Omit<SurveyOptions, 'compareDigests'> & {
 };
 
 function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): Options {
-  const { source, spool, disk, parts, emit, signal } = context;
+  const { source, spool, disk, parts, walker, emit, signal } = context;
   const { dryRun, verbose, exclusions, only, threshold, diff: compare } = settings;
   const policy = {
     compare,
@@ -111,6 +111,7 @@ function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context
     only,
     policy,
     spool,
+    walker,
     emit,
     signal,
     ...((dryRun || verbose) && { itemize: emit }),

@@ -41,6 +41,58 @@ export interface Block {
   device?: string;
 }
 
+/** What a block amounts to, for whoever need not look at its rows. */
+export interface BlockSum extends Omit<Block, 'rows'> {
+  entries: number;
+  /** Of its regular files. */
+  bytes: number;
+  directories: Row[];
+  /** The first and the last name; undefined when there is none. */
+  first: string | undefined;
+  last: string | undefined;
+  /** Files, directories and links under names of their own: nothing that needs a second look. */
+  isOrdinary: boolean;
+}
+
+export function sumOf({ rows, ...block }: Block): BlockSum {
+  const directories: Row[] = [];
+  let bytes = 0;
+  let isOrdinary = true;
+  for (const row of rows) {
+    const kind = kindOf(row[3]);
+    if (kind === 'file') bytes += Number(row[1]);
+    else if (kind === 'directory') directories.push(row);
+    if (kind === 'other' || isPartName(row[0])) isOrdinary = false;
+  }
+  return {
+    ...block,
+    entries: rows.length,
+    bytes,
+    directories,
+    first: rows[0]?.[0],
+    last: rows.at(-1)?.[0],
+    isOrdinary,
+  };
+}
+
+/** A block that a walk on this host has found, and its line, byte for byte as another host with the same entries writes it. */
+export interface WalkedBlock {
+  sum: BlockSum;
+  line: Uint8Array;
+  block(): Block;
+}
+
+/** A block of a listing, taken apart and checked when somebody asks; each must be asked for, or found the same, in turn. */
+export interface ListedBlock {
+  /** Undefined for what takes no part in the migration. */
+  block(): Block | undefined;
+  /**
+   * Whether its entries are those of `walked` in all that a copy keeps: names, kinds, sizes, modes, link texts, times to the
+   * microsecond, and `owners` if wanted. May say no to what is the same.
+   */
+  isSameAs?(walked: WalkedBlock, owners: boolean): boolean;
+}
+
 /** The head of a listing: whose it is, and what was asked of it. */
 export interface ListingHeader {
   protocol: number;
@@ -114,7 +166,7 @@ export const endOfNothing = (): ListingEnd => ({
 
 export interface Listing {
   header: ListingHeader;
-  blocks: AsyncIterable<Block>;
+  blocks: AsyncIterable<ListedBlock>;
   /** The proof; throws until `blocks` has been read to its end. */
   end(): ListingEnd;
 }

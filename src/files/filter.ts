@@ -12,10 +12,14 @@ export interface FilterSpec {
 }
 
 /** True for an entry that is excluded by a pattern of its own; whoever walks does not enter an excluded directory. */
-export type Filter = (key: EntryKey, kind: 'file' | 'directory') => boolean;
+export interface Filter {
+  (key: EntryKey, kind: 'file' | 'directory'): boolean;
+  /** False when nothing of the kind is excluded in the root, whatever its key. */
+  hasPatterns(root: RootKey, kind: 'file' | 'directory'): boolean;
+}
 
 /** The filter without patterns; compare with it to skip asking at all. */
-export const excludeNothing: Filter = () => false;
+export const excludeNothing: Filter = Object.assign(() => false, { hasPatterns: () => false });
 
 /** The names patterns may use, and the root type each stands for (LiveMigrationPlaceholderUtil). `DATA_FILE_DIR_0` names one root. */
 const PLACEHOLDERS = new Map([
@@ -71,7 +75,7 @@ function overAreas(areas: Area[]): Filter {
   const first = areas[0];
   if (!first) return excludeNothing;
   let last = first;
-  return (key, kind) => {
+  const excludes = (key: EntryKey, kind: 'file' | 'directory'): boolean => {
     if (!isWithin(key, last.key)) {
       const found = areas.find((area) => isWithin(key, area.key));
       if (!found) return false;
@@ -80,6 +84,9 @@ function overAreas(areas: Area[]): Filter {
     for (const test of last[kind]) if (test(key)) return true;
     return false;
   };
+  const hasPatterns: Filter['hasPatterns'] = (root, kind) =>
+    areas.some((area) => area.key === root && area[kind].length > 0);
+  return Object.assign(excludes, { hasPatterns });
 }
 
 /**

@@ -25,6 +25,16 @@ function floorTo(ns: string, unit: TimeUnit): string {
   return ns.length > drop ? ns.slice(0, -drop) : '0';
 }
 
+/** A time cut in two: the whole microseconds, which a copy keeps, and the nanoseconds beyond them, 0 to 999. */
+export function splitMicroseconds(ns: string): [us: string, rest: number] {
+  if (ns.length > 3 && !ns.startsWith('-')) return [ns.slice(0, -3), Number(ns.slice(-3))];
+  const us = floorDivide(BigInt(ns), 1000n);
+  return [`${us}`, Number(BigInt(ns) - us * 1000n)];
+}
+
+export const joinMicroseconds = (us: string, rest: number): string =>
+  us === '0' || us.startsWith('-') ? `${BigInt(us) * 1000n + BigInt(rest)}` : us + `${rest}`.padStart(3, '0');
+
 const floorDivide = (a: bigint, b: bigint): bigint => (a >= 0n ? a / b : (a - b + 1n) / b);
 
 /**

@@ -58,6 +58,8 @@ class Walk {
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;
+  /** Whether it is worth asking what is excluded in the root being walked. */
+  #asks = { file: false, directory: false };
   /** Device and inode of the root being walked, and of the mount points met in it. */
   readonly #tops = new Map<EntryKey, string>();
 
@@ -71,6 +73,10 @@ class Walk {
   *root(root: EntryKey): Generator<Block> {
     const { dev, ino } = this.#statRoot(root);
     this.end.devices[root] = `${dev}`;
+    this.#asks = {
+      file: this.#excludes.hasPatterns(root, 'file'),
+      directory: this.#excludes.hasPatterns(root, 'directory'),
+    };
     this.#tops.clear();
     this.#tops.set(root, idOf(dev, ino));
     const ahead: { key: EntryKey; dev: bigint; mounted: boolean }[] = [{ key: root, dev, mounted: false }];
@@ -125,8 +131,9 @@ class Walk {
   *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Rows> {
     let block: Rows = { rows: [], children: [], excluded: 0 };
     let yielded = false;
-    for (const name of this.#namesIn(key)) {
-      const entry = this.#look(key, name, mountTop, block);
+    const { handle, names } = this.#openInOrder(key) ?? { names: [] };
+    for (const name of names) {
+      const entry = this.#look(key, name, handle!.at(name), mountTop, block);
       if (!entry) continue;
       block.rows.push(entry.row);
       if (entry.directory) block.children.push({ name, dev: entry.dev, ino: BigInt(entry.row[4]) });
@@ -138,19 +145,18 @@ class Walk {
     if (!yielded || block.rows.length > 0 || block.excluded > 0) yield block;
   }
 
-  #namesIn(key: EntryKey): string[] {
+  /** In order. No other directory is opened before the last of them has been looked at, so this one stays open. */
+  #openInOrder(key: EntryKey): { handle: DirHandle; names: string[] } | undefined {
     const { only } = this.#options;
-    if (only !== undefined && key !== only && isWithin(only, key)) {
-      const [next] = only.slice(key.length + 1).split('/');
-      return [next!];
-    }
     try {
       const handle = this.dirs.open(key);
+      if (only !== undefined && key !== only && isWithin(only, key))
+        return { handle, names: only.slice(key.length + 1).split('/', 1) };
       const names = readdirSync(handle.at(''));
-      return (names.some((name) => name.includes('\ufffd')) ? this.#nameable(handle, key) : names).sort(compareKeys);
+      return { handle, names: inOrder(names.some(isMangled) ? this.#nameable(handle, key) : names) };
     } catch (error) {
       this.#missed(key, error);
-      return [];
+      return undefined;
     }
   }
 
@@ -167,28 +173,27 @@ class Walk {
     return names;
   }
 
-  #look(dir: EntryKey, name: string, mountTop: boolean, block: Rows): Found | undefined {
-    const key = joinKey(dir, name);
+  #look(dir: EntryKey, name: string, at: string, mountTop: boolean, block: Rows): Found | undefined {
     try {
-      const at = this.dirs.open(dir).at(name);
-      const stat = lstatSync(at, { bigint: true });
+      const stat = lstatSync(at, BIGINT);
       const directory = stat.isDirectory();
       if (mountTop && name === 'lost+found' && directory && stat.uid === 0n) return undefined;
-      if (this.#excludes(key, directory ? 'directory' : 'file')) {
-        this.#leaveOut(key);
+      const kind = directory ? 'directory' : 'file';
+      if (this.#asks[kind] && this.#excludes(joinKey(dir, name), kind)) {
+        this.#leaveOut(joinKey(dir, name));
         block.excluded++;
         return undefined;
       }
-      const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, key) : undefined);
+      const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, joinKey(dir, name)) : undefined);
       if (!row) return undefined;
       this.end.entries++;
       if (kindOf(row[3]) === 'file') {
         this.end.bytes += Number(row[1]);
-        this.touches.see(key, stat);
+        this.touches.see(joinKey(dir, name), stat);
       }
       return { row, directory, dev: stat.dev };
     } catch (error) {
-      this.#missed(key, error);
+      this.#missed(joinKey(dir, name), error);
       return undefined;
     }
   }
@@ -218,6 +223,14 @@ class Walk {
     if (this.end.firstErrors.length < FIRST_FEW) this.end.firstErrors.push({ key, message });
   }
 }
+
+const BIGINT = { bigint: true } as const;
+
+const isMangled = (name: string): boolean => name.includes('\ufffd');
+
+/** JavaScript's own order of strings is that of their bytes, and much quicker, where no name goes beyond U+FFFF. */
+const inOrder = (names: string[]): string[] => names.sort(names.some(hasSurrogates) ? compareKeys : undefined);
+const hasSurrogates = (name: string): boolean => /[\ud800-\udfff]/.test(name);
 
 const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
 

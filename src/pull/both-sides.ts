@@ -2,20 +2,19 @@
 
 import { LmError, localError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import {
-  type Block,
-  type EntryKey,
-  type Exclusions,
-  type Listing,
-  type ListingEnd,
-  type ListingHeader,
-  type RootKey,
-  rootOf,
+import type {
+  EntryKey,
+  Exclusions,
+  ListedBlock,
+  Listing,
+  ListingEnd,
+  ListingHeader,
+  RootKey,
+  WalkedBlock,
 } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { headerLine, PROTOCOL_VERSION, readListing } from '../wire/listing.js';
-import { type WalkJob, walkLines } from '../wire/walk-lines.js';
+import { type Walker, walkHere } from '../wire/walk-lines.js';
 import { withoutExcluded } from './exclude.js';
 
 export interface BothSidesOptions {
@@ -25,6 +24,7 @@ export interface BothSidesOptions {
   /** This side's. */
   exclusions: Exclusions;
   only: EntryKey | undefined;
+  walker: Walker;
   emit: Emit;
   signal: AbortSignal;
 }
@@ -32,8 +32,9 @@ export interface BothSidesOptions {
 export interface BothSides {
   /** The source's. */
   header: ListingHeader;
-  source: AsyncIterable<Block>;
-  local: AsyncIterable<Block>;
+  source: AsyncIterable<ListedBlock>;
+  /** As the walk finds it; what either side excludes is left out and counted. */
+  local: AsyncIterable<WalkedBlock>;
   /**
    * The source's proof, once both have been read to their ends. Throws `refused` for names that cannot be copied and `local`
    * for what could not be read here: what is not known here must not be taken for absent.
@@ -43,12 +44,12 @@ export interface BothSides {
 
 /** Throws `refused` when the two sides cannot be the two ends of one migration, `source`, `protocol` or `local` when listing fails. */
 export async function listBothSides(list: () => Promise<Listing>, options: BothSidesOptions): Promise<BothSides> {
-  const { roots, exclusions, only, absent, emit, signal } = options;
+  const { roots, exclusions, only, absent, walker, emit, signal } = options;
   const began = performance.now();
   const source = await list();
   matchRoots(source.header, roots, only);
   const own: FilterSpec = { exclusions, roots: [...roots] };
-  const local = await listHere({ roots, filters: [own, filterOf(source.header)], only, absent });
+  const local = walkHere(walker, { roots, filters: [own, filterOf(source.header)], only, absent });
   return {
     header: source.header,
     source: stoppable(withoutExcluded(source.blocks, compileFilter(own)), signal),
@@ -66,25 +67,6 @@ export async function listBothSides(list: () => Promise<Listing>, options: BothS
       throw localError('read', pathOf(roots, unread.key), Object.assign(new Error(), { code: unread.message }));
     },
   };
-}
-
-/** This host's entries, as the walk finds them; what either side excludes is left out and counted. */
-async function listHere(walk: WalkJob): Promise<Listing> {
-  const { roots, only } = walk;
-  const header: ListingHeader = {
-    protocol: PROTOCOL_VERSION,
-    agentId: '',
-    machine: '',
-    roots: roots
-      .filter(({ key }) => only === undefined || key === rootOf(only))
-      .map(({ key, path }) => ({ key, path, ino: '0', mode: 0, uid: null, gid: null })),
-    exclusions: { filesToExclude: [], dirsToExclude: [] },
-  };
-  const lines = async function* (): AsyncGenerator<Uint8Array> {
-    yield Buffer.from(headerLine(header));
-    yield* walkLines(walk);
-  };
-  return readListing(lines());
 }
 
 /** The source's patterns speak of the source's directories. */

@@ -3,7 +3,7 @@
 import { LmError, printable } from '../errors.js';
 import type { Reason } from '../events.js';
 import {
-  type Block,
+  type BlockSum,
   type DirType,
   type EntryKey,
   isPartName,
@@ -11,12 +11,14 @@ import {
   joinKey,
   type Kind,
   kindOf,
+  type ListedBlock,
   type RootKey,
   type Row,
+  type WalkedBlock,
 } from '../files/entry.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
 import { count, noCounts, type PlanCounts, type RootCounts, rootCounts, takeRoom } from './counts.js';
-import { type Merged, mergeBlocks, type Pair } from './merge.js';
+import { type IsSame, type Merged, mergeUnlike, type Pair } from './merge.js';
 
 export interface DiffPolicy {
   /** What makes a file of equal size the same file. */
@@ -48,15 +50,24 @@ export interface PlanSink {
 }
 
 export async function diff(
-  source: AsyncIterable<Block>,
-  local: AsyncIterable<Block>,
+  source: AsyncIterable<ListedBlock>,
+  local: AsyncIterable<WalkedBlock>,
   policy: DiffPolicy,
   sink: PlanSink,
 ): Promise<PlanCounts> {
   const differ = new Differ(policy, sink);
-  for await (const merged of mergeBlocks(source, local)) differ.see(merged);
+  for await (const piece of mergeUnlike(source, local, sameUnder(policy)))
+    if ('pairs' in piece) differ.see(piece);
+    else differ.seeSame(piece);
   differ.leaveAll();
   return differ.counts;
+}
+
+/** What is the same needs no judgement, but where the same attributes are no proof. */
+function sameUnder({ compare, digested, isSuspect, owners }: DiffPolicy): IsSame {
+  if (compare === 'checksum' || isSuspect) return () => false;
+  return (source, local) =>
+    !digested.some((type) => local.sum.dir.startsWith(`${type}/`)) && source.isSameAs?.(local, owners) === true;
 }
 
 /** A directory on the way down to the one being looked at. */
@@ -92,20 +103,39 @@ class Differ {
   }
 
   see({ dir, pairs, excluded, device }: Merged): void {
-    const frame = this.#enter(dir);
-    if (device !== undefined) {
-      frame.foreignDevice = true;
-      if (!frame.row) this.#shield();
-    }
-    if (excluded) this.#shield();
+    const frame = this.#enter(dir, excluded, device);
     for (const pair of pairs) this.#judge(frame, pair);
+  }
+
+  /** The same on both sides; only what lies in its directories may still differ. */
+  seeSame({ dir, excluded, device, entries, bytes, directories }: BlockSum): void {
+    this.#enter(dir, excluded !== undefined, device);
+    if (entries === 0) return;
+    for (const share of [this.counts.total, this.counts.local, this.counts.matching]) {
+      share.entries += entries;
+      share.bytes += bytes;
+    }
+    const root = this.#rootCounts();
+    root.source += entries;
+    root.local += entries;
+    for (const row of directories) this.#announce(dir, row, row, false, 'mtime');
   }
 
   leaveAll(): void {
     while (this.#path.length > 0) this.#leave();
   }
 
-  #enter(dir: EntryKey): Frame {
+  #enter(dir: EntryKey, excluded: boolean, device: string | undefined): Frame {
+    const frame = this.#frameOf(dir);
+    if (device !== undefined) {
+      frame.foreignDevice = true;
+      if (!frame.row) this.#shield();
+    }
+    if (excluded) this.#shield();
+    return frame;
+  }
+
+  #frameOf(dir: EntryKey): Frame {
     while (this.#path.length > 0 && !isWithin(dir, this.#path.at(-1)!.key)) this.#leave();
     const top = this.#path.at(-1);
     if (top?.key === dir) return top;

@@ -1,6 +1,14 @@
 // Two listings in order → their entries side by side, in one sweep. Judges nothing.
 
-import { type Block, compareKeys, type EntryKey, type Row } from '../files/entry.js';
+import {
+  type Block,
+  type BlockSum,
+  compareKeys,
+  type EntryKey,
+  type ListedBlock,
+  type Row,
+  type WalkedBlock,
+} from '../files/entry.js';
 
 /** An entry as each side has it; at least one of the two. */
 export interface Pair {
@@ -18,16 +26,39 @@ export interface Merged {
   device?: string;
 }
 
-export async function* mergeBlocks(source: AsyncIterable<Block>, local: AsyncIterable<Block>): AsyncGenerator<Merged> {
+/** Whether a block of the source need not be paired, being the same as that of this host: see `ListedBlock.isSameAs`. */
+export type IsSame = (source: ListedBlock, local: WalkedBlock) => boolean;
+
+export async function* mergeBlocks(
+  source: AsyncIterable<ListedBlock>,
+  local: AsyncIterable<WalkedBlock>,
+): AsyncGenerator<Merged> {
+  for await (const piece of mergeUnlike(source, local, () => false)) if ('pairs' in piece) yield piece;
+}
+
+/** A block that is the same on both sides comes as what it amounts to. */
+export async function* mergeUnlike(
+  source: AsyncIterable<ListedBlock>,
+  local: AsyncIterable<WalkedBlock>,
+  isSame: IsSame,
+): AsyncGenerator<Merged | BlockSum> {
   const s = new Cursor(source);
   const l = new Cursor(local);
   try {
     await s.advance();
     await l.advance();
-    while (s.block || l.block) {
-      yield mergeNext(s, l);
-      if (s.spent()) await s.advance();
-      if (l.spent()) await l.advance();
+    while (s.item || l.item) {
+      if (s.isFresh && l.isFresh && isSame(s.item!, l.item!)) {
+        yield l.item!.sum;
+        await s.advance();
+        await l.advance();
+        continue;
+      }
+      await s.open();
+      await l.open();
+      if (s.block || l.block) yield mergeNext(s, l);
+      if (s.isSpent) await s.advance();
+      if (l.isSpent) await l.advance();
     }
   } finally {
     await s.close(); // whichever has not come to its end, because the other failed
@@ -35,7 +66,7 @@ export async function* mergeBlocks(source: AsyncIterable<Block>, local: AsyncIte
   }
 }
 
-function mergeNext(s: Cursor, l: Cursor): Merged {
+function mergeNext(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>): Merged {
   const order = !l.block ? -1 : !s.block ? 1 : compareKeys(s.block.dir, l.block.dir);
   const { dir, excluded, device } = (order < 0 ? s.block : l.block)!;
   const pairs: Pair[] = [];
@@ -46,8 +77,8 @@ function mergeNext(s: Cursor, l: Cursor): Merged {
 }
 
 /** Two blocks of one directory, until one of them is spent: the other's next rows may still meet rows of a block to come. */
-function pairUp(s: Cursor, l: Cursor, pairs: Pair[]): void {
-  while (!s.spent() && !l.spent()) {
+function pairUp(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, pairs: Pair[]): void {
+  while (!s.isSpent && !l.isSpent) {
     const a = s.row();
     const b = l.row();
     const order = compareKeys(a[0], b[0]);
@@ -57,34 +88,49 @@ function pairUp(s: Cursor, l: Cursor, pairs: Pair[]): void {
   }
 }
 
-class Cursor {
+class Cursor<Item extends ListedBlock> {
   at = 0;
+  item: Item | undefined;
+  /** Of the item, once it has been opened. */
   block: Block | undefined;
-  readonly #blocks: AsyncIterator<Block>;
+  readonly #items: AsyncIterator<Item>;
 
-  constructor(blocks: AsyncIterable<Block>) {
-    this.#blocks = blocks[Symbol.asyncIterator]();
+  constructor(items: AsyncIterable<Item>) {
+    this.#items = items[Symbol.asyncIterator]();
   }
 
   async close(): Promise<void> {
-    await this.#blocks.return?.();
+    await this.#items.return?.();
   }
 
   async advance(): Promise<void> {
-    const next = await this.#blocks.next();
-    this.block = next.done ? undefined : next.value;
+    const next = await this.#items.next();
+    this.item = next.done ? undefined : next.value;
+    this.block = undefined;
     this.at = 0;
+  }
+
+  /** What takes no part is passed over. */
+  async open(): Promise<void> {
+    while (this.item && !this.block) {
+      this.block = this.item.block();
+      if (!this.block) await this.advance();
+    }
   }
 
   row(): Row {
     return this.block!.rows[this.at]!;
   }
 
-  spent(): boolean {
+  get isFresh(): boolean {
+    return this.item !== undefined && this.block === undefined;
+  }
+
+  get isSpent(): boolean {
     return this.block !== undefined && this.at >= this.block.rows.length;
   }
 
   *rest(): Generator<Row> {
-    while (!this.spent()) yield this.block!.rows[this.at++]!;
+    while (!this.isSpent) yield this.block!.rows[this.at++]!;
   }
 }

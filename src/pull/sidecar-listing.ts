@@ -22,7 +22,7 @@ import {
 import { pathOf, type Roots } from '../files/roots.js';
 import { fromMilliseconds } from '../files/times.js';
 import { readFileList } from '../wire/file-list.js';
-import { PROTOCOL_VERSION } from '../wire/listing.js';
+import { PROTOCOL_VERSION } from '../wire/listing-lines.js';
 import type { InstanceFileInfo } from '../wire/messages.js';
 import { isRawKey, keyOfFileUrl } from '../wire/routes.js';
 import { createSpoolSort, type SpoolSort } from './spool-sort.js';
@@ -58,7 +58,7 @@ export async function readSidecarListing(
       const end = endOfNothing();
       for await (const block of withEveryDirectory(sort.blocks(), listed)) {
         count(block, end);
-        yield block;
+        yield { block: () => block };
       }
       proof = end;
     })(),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { LmError, localError, printable } from '../errors.js';
 import { type Block, compareKeys, type EntryKey, joinKey, type Row } from '../files/entry.js';
 import { linesOf } from '../wire/lines.js';
-import { blockLine, ROWS_PER_BLOCK } from '../wire/listing.js';
+import { ROWS_PER_BLOCK } from '../wire/listing-lines.js';
 
 /** About 30 MB of rows. */
 const ROWS_PER_RUN = 100_000;
@@ -62,7 +62,7 @@ function writeRun(spool: string, run: Unsorted): number {
   try {
     const fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
-    for (const block of sorted(run)) writeAll(fd, Buffer.from(blockLine(block)));
+    for (const { dir, rows } of sorted(run)) writeAll(fd, Buffer.from(`${JSON.stringify([dir, rows])}\n`));
     return fd;
   } catch (error) {
     throw localError('spool the listing in', path, error);

@@ -1,7 +1,7 @@
 // What cassandra.yaml says of directories and ports. Only what stands there: Cassandra's own defaults hang on how it was
 // installed, and a guess would copy the wrong tree.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { LmError, printable } from '../errors.js';
 import type { TypedDir } from './kinds.js';
 import { readYaml } from './yaml.js';

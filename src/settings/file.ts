@@ -1,7 +1,7 @@
 // lm.yaml → a layer and the migration map. Checks shapes and keys; what a word means is for its kind to say.
 
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LmError, printable } from '../errors.js';
 import { DIR_TYPES } from '../files/entry.js';
 import { type Found, type Layer, read } from './layers.js';

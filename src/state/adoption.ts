@@ -2,7 +2,7 @@
 // the first write, ended by `lm reset`. Never grants itself: the guards decide when to record.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import type { DestinationRoot } from './identity.js';
 

@@ -3,7 +3,7 @@
 
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf, LmError, localError } from '../errors.js';
 import { createFileAtomically, parseRecord, readRecord, recordText, removeFile } from './atomic-file.js';
 

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { localError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';

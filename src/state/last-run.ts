@@ -1,7 +1,7 @@
 // What the last copy and the last verification came to, whole, for `lm status`. For people: nothing is decided by it.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CopyReport, VerifyReport } from '../report.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 

@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { hostname, platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { readFileIfAny, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
 

@@ -2,7 +2,7 @@
 // remembering is not decided here.
 
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
 /** By option name, in the words an operator would have typed; `settings/remembered.ts` makes and reads it. */

@@ -9,13 +9,18 @@ const LONGEST_LINE = 16 * 1024 * 1024;
 
 /** The lines without their newline; an unfinished last line is not yielded. Throws `protocol` for what is no text. */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  for await (const line of byteLinesOf(chunks)) yield textOf(line);
+}
+
+/** The same as bytes: of a chunk where a line lies in one, else their own. */
+export async function* byteLinesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const rest = new Gathered();
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       const line = chunk.subarray(start, end);
       if (rest.length > 0) rest.add(line);
-      yield textOf(rest.length > 0 ? rest.take() : line);
+      yield rest.length > 0 ? rest.take().slice() : line;
       start = end + 1;
     }
     if (start === chunk.length) continue;
@@ -24,7 +29,8 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-function textOf(bytes: Uint8Array): string {
+/** Throws `protocol` for what is not UTF-8. */
+export function textOf(bytes: Uint8Array): string {
   if (!isUtf8(bytes)) throw new LmError('protocol', 'the source sent text that is not UTF-8');
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }

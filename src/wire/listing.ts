@@ -1,44 +1,28 @@
-// The listing as lines of JSON, written and read: the form it has on the wire, between threads and in the spool.
-// The reader proves what it can (order, parents, names, counts) and never says a listing is whole when it is not.
+// A source's listing, read from its lines. The reader proves what it can (order, parents, names, counts), of a line found equal to
+// one of this host's by what that one proves, and never says a listing is whole when it is not.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { LmError, printable } from '../errors.js';
 import {
   type Block,
+  type BlockSum,
   compareKeys,
   DIR_TYPES,
   type EntryKey,
   joinKey,
-  kindOf,
+  type ListedBlock,
   type Listing,
   type ListingEnd,
-  type ListingHeader,
-  type Row,
+  sumOf,
+  type WalkedBlock,
 } from '../files/entry.js';
-import { checkName, LONGEST_KEY } from '../files/roots.js';
-import { linesOf } from './lines.js';
-
-export const LISTING_TYPE = 'application/x-ndjson';
-export const PROTOCOL_VERSION = 1;
-export const ROWS_PER_BLOCK = 1000;
-
-export const headerLine = (header: ListingHeader): string => `${JSON.stringify({ type: 'listing', ...header })}\n`;
-
-export const progressLine = (entries: number): string => `${JSON.stringify({ type: 'progress', entries })}\n`;
-
-export const endLine = (end: ListingEnd): string => `${JSON.stringify({ type: 'end', ...end })}\n`;
-
-export function blockLine({ dir, rows, excluded, device }: Block): string {
-  const marks = excluded || device ? [{ excluded, device }] : [];
-  return `${JSON.stringify([dir, rows, ...marks])}\n`;
-}
+import { LONGEST_KEY } from '../files/roots.js';
+import { byteLinesOf, textOf } from './lines.js';
+import { blockOf, broken, isUint32, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
 
 const Count = z.number().int().nonnegative();
 const Digits = z.string().regex(/^\d{1,20}$/);
 
-/** Of a user, group or mode. 2^32 - 1 would mean "leave it as it is" to the kernel. */
-const isUint32 = (value: unknown): boolean =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;
 const Uint32 = z.number().refine(isUint32);
 const Id = Uint32.nullable();
 
@@ -93,20 +77,17 @@ const End = z.object({
  * and `source` for one that stops early.
  */
 export async function readListing(chunks: AsyncIterable<Uint8Array>): Promise<Listing> {
-  const lines = linesOf(chunks);
+  const lines = byteLinesOf(chunks);
   const first = await lines.next();
   if (first.done) throw cutShort();
   const { type: _, ...header } = parse(Header, first.value);
   let proof: ListingEnd | undefined;
-  const read = async function* (): AsyncGenerator<Block> {
+  const read = async function* (): AsyncGenerator<ListedBlock> {
     const order = new OrderCheck(header.roots.map((root) => root.key));
     for await (const line of lines) {
-      const value = parseJson(line);
-      if (Array.isArray(value)) {
-        const block = blockOf(value);
-        order.see(block);
-        yield block;
-      } else if ((value as { type?: unknown } | null)?.type === 'end') {
+      if (line[0] === BRACKET) {
+        yield new ListedLine(line, order);
+      } else if ((parseJson(line) as { type?: unknown } | null)?.type === 'end') {
         const { type: _end, ...end } = parse(End, line);
         order.finish(end);
         proof = end;
@@ -128,63 +109,49 @@ export async function readListing(chunks: AsyncIterable<Uint8Array>): Promise<Li
 const cutShort = (): LmError =>
   new LmError('source', 'the listing stopped before its end', { hint: 'run the same command again' });
 
-const broken = (what: string): LmError =>
-  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
+const BRACKET = '['.charCodeAt(0);
 
-function parseJson(line: string): unknown {
+function parseJson(line: Uint8Array): unknown {
+  const text = textOf(line);
   try {
-    return JSON.parse(line);
+    return JSON.parse(text);
   } catch {
-    throw broken(`not JSON: ${printable(line.slice(0, 60))}`);
+    throw broken(`not JSON: ${printable(text.slice(0, 60))}`);
   }
 }
 
-function parse<T>(shape: z.ZodType<T>, line: string): T {
+function parse<T>(shape: z.ZodType<T>, line: Uint8Array): T {
   const result = shape.safeParse(parseJson(line));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   throw broken(`${issue.path.join('.')}: ${issue.message}`);
 }
 
-function blockOf([dir, rows, marks]: unknown[]): Block {
-  if (typeof dir !== 'string' || !Array.isArray(rows)) throw broken('a line that is no block');
-  if (dir.length > LONGEST_KEY) throw broken(`a directory of ${dir.length} characters`);
-  for (const row of rows) checkRow(row, dir);
-  const { excluded, device } = (marks ?? {}) as { excluded?: unknown; device?: unknown };
-  return {
-    dir,
-    rows,
-    ...(typeof excluded === 'number' && { excluded }),
-    ...(typeof device === 'string' && { device }),
-  };
+/** A line nobody asks for is missing from the order, and so from what the end must prove. */
+class ListedLine implements ListedBlock {
+  readonly #line: Uint8Array;
+  readonly #order: OrderCheck;
+
+  constructor(line: Uint8Array, order: OrderCheck) {
+    this.#line = line;
+    this.#order = order;
+  }
+
+  block(): Block {
+    const block = blockOf(parseJson(this.#line) as unknown[]);
+    this.#order.see(block);
+    return block;
+  }
+
+  /** The same text says the same, and a walk has safe names in ascending order: what it amounts to is all there is to prove. */
+  isSameAs({ line, sum }: WalkedBlock, owners: boolean): boolean {
+    if (!sum.isOrdinary || !saysTheSame(this.#line, line, owners)) return false;
+    this.#order.take(sum);
+    return true;
+  }
 }
 
-const isDigits = (value: unknown): boolean => typeof value === 'string' && /^\d{1,20}$/.test(value);
-const isId = (value: unknown): boolean => value === null || isUint32(value);
-
-/** Sums of bytes are exact up to 2^53. */
-const isSize = (value: unknown): boolean => isDigits(value) && Number.isSafeInteger(Number(value));
-
-/** The text of a symbolic link, as the kernel takes it and as it can travel. */
-const isTarget = (value: unknown): boolean =>
-  typeof value === 'string' && value !== '' && value.length < 4096 && !value.includes('\0') && value.isWellFormed();
-
-/** By hand, not by zod: it is called a million times. */
-function checkRow(row: unknown, dir: EntryKey): asserts row is Row {
-  const ok =
-    Array.isArray(row) &&
-    typeof row[0] === 'string' &&
-    isSize(row[1]) &&
-    typeof row[2] === 'string' &&
-    /^-?\d{1,20}$/.test(row[2]) &&
-    isUint32(row[3]) &&
-    isDigits(row[4]) &&
-    isId(row[5]) &&
-    isId(row[6]) &&
-    (kindOf(row[3]) === 'link' ? isTarget(row[7]) : row[7] === undefined);
-  if (!ok) throw broken(`a malformed row in ${printable(dir)}`);
-  checkName(row[0], joinKey(dir, row[0]));
-}
+const outOfOrder = (dir: EntryKey, name: string): LmError => broken(`${printable(joinKey(dir, name))} is out of order`);
 
 /** Directories come in depth-first order, each announced by a row of its parent, none left out; names ascend. */
 class OrderCheck {
@@ -200,23 +167,27 @@ class OrderCheck {
     this.#pending = [[...roots].sort((a, b) => compareKeys(b, a))];
   }
 
-  see({ dir, rows }: Block): void {
+  see(block: Block): void {
+    const { dir, rows } = block;
+    for (let i = 1; i < rows.length; i++)
+      if (compareKeys(rows[i - 1]![0], rows[i]![0]) >= 0) throw outOfOrder(dir, rows[i]![0]);
+    this.take(sumOf(block));
+  }
+
+  /** Of a block whose own names are known to ascend. */
+  take({ dir, first, last, entries, bytes, directories }: BlockSum): void {
     if (dir !== this.#dir) {
       const expected = this.#next();
       if (dir !== expected) throw broken(`${printable(dir)} where ${printable(expected ?? 'the end')} was due`);
       this.#dir = dir;
       this.#lastName = undefined;
     }
-    for (const row of rows) {
-      const name = row[0];
-      if (this.#lastName !== undefined && compareKeys(this.#lastName, name) >= 0)
-        throw broken(`${printable(joinKey(dir, name))} is out of order`);
-      this.#lastName = name;
-      const kind = kindOf(row[3]);
-      if (kind === 'directory') this.#children.push(joinKey(dir, name));
-      if (kind === 'file') this.#bytes += Number(row[1]);
-    }
-    this.#entries += rows.length;
+    if (first !== undefined && this.#lastName !== undefined && compareKeys(this.#lastName, first) >= 0)
+      throw outOfOrder(dir, first);
+    this.#lastName = last ?? this.#lastName;
+    for (const [name] of directories) this.#children.push(joinKey(dir, name));
+    this.#bytes += bytes;
+    this.#entries += entries;
   }
 
   finish(end: ListingEnd): void {

@@ -1,6 +1,6 @@
 // The Sidecar's documents and the native streams' lines: zod shapes and the nouns they become. Nothing unchecked passes inward.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { LmError } from '../errors.js';
 import type { Refusal } from './frames.js';
 

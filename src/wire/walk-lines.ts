@@ -1,9 +1,11 @@
-// A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client reads of itself.
+// A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client compares it with.
 
-import type { EntryKey, RootKey } from '../files/entry.js';
+import type { BlockSum, EntryKey, ListingEnd, RootKey, WalkedBlock } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
-import { createPool } from '../files/threads.js';
+import { createPool, type Pool } from '../files/threads.js';
+import { textOf } from './lines.js';
+import { blockOf } from './listing-lines.js';
 
 export interface WalkJob {
   roots: Roots;
@@ -13,34 +15,95 @@ export interface WalkJob {
   absent?: readonly RootKey[];
 }
 
-export type WalkRequest = { walk: WalkJob } | { next: true };
+export type WalkRequest = { walk: WalkJob } | { next: true } | { ready: true };
 
 export interface WalkChunk {
+  /** Block lines, and at the end the end line. */
   bytes: Uint8Array;
-  last: boolean;
+  /** One a block line. */
+  sums: BlockSum[];
   /** Rows so far, of this chunk and those before it. */
   entries: number;
+  end?: ListingEnd;
 }
 
 /**
- * Block lines and the end line, in chunks of about 256 KiB; the thread is at most one chunk ahead of its reader.
- * `told` hears how many entries the walk has found, before each chunk.
+ * Walks one at a time or several at once. A thread that has done its walk waits for the next, because starting one takes longer than
+ * many a walk.
  */
-export async function* walkLines(job: WalkJob, told?: (entries: number) => void): AsyncGenerator<Uint8Array> {
-  const thread = createPool<WalkRequest, WalkChunk>(new URL('./walk-thread.js', import.meta.url), 1);
-  try {
-    let ahead = thread.run({ walk: job });
-    for (;;) {
-      const { bytes, last, entries } = await ahead;
-      told?.(entries);
-      if (!last) {
-        ahead = thread.run({ next: true });
-        ahead.catch(() => {}); // whoever stops reading early closes the thread, which rejects it
-      }
-      yield bytes;
-      if (last) return;
-    }
-  } finally {
-    await thread.close();
-  }
+export interface Walker {
+  /** In chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. */
+  walk(job: WalkJob): AsyncGenerator<WalkChunk>;
+  close(): Promise<void>;
 }
+
+type Thread = Pool<WalkRequest, WalkChunk>;
+
+/** Starts a thread at once: it is ready when the first walk is asked for. */
+export function createWalker(): Walker {
+  let spare: Thread | undefined = startThread();
+  let closed = false;
+  return {
+    async *walk(job) {
+      const thread = spare ?? startThread();
+      spare = undefined;
+      let ended = false;
+      try {
+        let ahead = thread.run({ walk: job });
+        while (!ended) {
+          const chunk = await ahead;
+          ended = chunk.end !== undefined;
+          if (!ended) {
+            ahead = thread.run({ next: true });
+            ahead.catch(() => {}); // whoever stops reading early closes the thread, which rejects it
+          }
+          yield chunk;
+        }
+      } finally {
+        if (ended && !spare && !closed) spare = thread;
+        else await thread.close();
+      }
+    },
+    async close() {
+      closed = true;
+      await spare?.close();
+    },
+  };
+}
+
+function startThread(): Thread {
+  const thread: Thread = createPool(new URL('./walk-thread.js', import.meta.url), 1);
+  thread.run({ ready: true }).catch(() => {}); // its first walk will say what is wrong with it
+  return thread;
+}
+
+export interface Walk {
+  blocks: AsyncIterable<WalkedBlock>;
+  /** Throws until `blocks` has been read to its end. */
+  end(): ListingEnd;
+}
+
+/** This host's own listing, block by block. */
+export function walkHere(walker: Walker, job: WalkJob): Walk {
+  let proof: ListingEnd | undefined;
+  const read = async function* (): AsyncGenerator<WalkedBlock> {
+    for await (const { bytes, sums, end } of walker.walk(job)) {
+      let at = 0;
+      for (const sum of sums) {
+        const line = bytes.subarray(at, bytes.indexOf(NEWLINE, at));
+        at += line.length + 1;
+        yield { sum, line, block: () => blockOf(JSON.parse(textOf(line)) as unknown[]) };
+      }
+      proof = end;
+    }
+  };
+  return {
+    blocks: read(),
+    end() {
+      if (!proof) throw new Error('the walk has not come to its end');
+      return proof;
+    },
+  };
+}
+
+const NEWLINE = 10;

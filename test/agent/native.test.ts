@@ -118,7 +118,7 @@ describe('listing', () => {
       })(),
     );
     const blocks: Block[] = [];
-    for await (const block of listing.blocks) blocks.push(block);
+    for await (const listed of listing.blocks) blocks.push(listed.block()!);
     return { header: listing.header, blocks, end: listing.end() };
   }
 

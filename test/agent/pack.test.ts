@@ -1,6 +1,7 @@
 import { existsSync, lstatSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { pack, packedBytes } from '../../src/agent/pack.js';
+import { excludeNothing } from '../../src/files/filter.js';
 import { createXxh64 } from '../../src/files/xxh64.js';
 import { type BundleRequest, createFrameReader } from '../../src/wire/frames.js';
 
@@ -18,7 +19,7 @@ const SHORT = '/sys/kernel/uevent_seqnum';
     const hash = createXxh64();
     const buffer = Buffer.alloc(packedBytes(request), 0xff);
     const roots = [{ key: 'data/0', type: 'data' as const, index: 0, path: '/sys/kernel' }];
-    const bytes = pack(request, buffer, { roots, excludes: () => false, hash });
+    const bytes = pack(request, buffer, { roots, excludes: excludeNothing, hash });
     let end: string | undefined;
     const sink = {
       refused: (_: number, result: string) => {

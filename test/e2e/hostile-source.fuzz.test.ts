@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { type Block, endOfNothing, type ListingHeader, type Row } from '../../src/files/entry.js';
 import { createXxh64 } from '../../src/files/xxh64.js';
 import { FRAMES_CONTENT_TYPE, readFetchRequest, writeFrameHead } from '../../src/wire/frames.js';
-import { blockLine, endLine, headerLine, LISTING_TYPE } from '../../src/wire/listing.js';
+import { blockLine, endLine, headerLine, LISTING_TYPE } from '../../src/wire/listing-lines.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 import type { Finished } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { fromMilliseconds, milliseconds, sameTime, utimesSeconds } from '../../src/files/times.js';
+import {
+  fromMilliseconds,
+  joinMicroseconds,
+  milliseconds,
+  sameTime,
+  splitMicroseconds,
+  utimesSeconds,
+} from '../../src/files/times.js';
 
 describe('times', () => {
   test.each([
@@ -18,6 +25,20 @@ describe('times', () => {
     ['4294967296000000000', '4294967296000005000', 'us', false],
     ['4294967295000000000', '4294967295000001000', 'us', false],
   ] as const)('%s and %s to the %s: %s', (a, b, unit, equal) => expect(sameTime(a, b, unit)).toBe(equal));
+
+  test.each([
+    ['1731000001456789123', ['1731000001456789', 123]],
+    ['1731000001456789003', ['1731000001456789', 3]],
+    ['1000', ['1', 0]],
+    ['999', ['0', 999]],
+    ['0', ['0', 0]],
+    ['-1', ['-1', 999]],
+    ['-1000', ['-1', 0]],
+    ['-1001', ['-2', 999]],
+  ] as const)('%s is cut, floored, and put together again', (ns, [us, rest]) => {
+    expect(splitMicroseconds(ns)).toEqual([us, rest]);
+    expect(joinMicroseconds(us, rest)).toBe(ns);
+  });
 
   test('milliseconds are floored, also before 1970', () => {
     expect(milliseconds('1731000001456999999')).toBe(1731000001456);

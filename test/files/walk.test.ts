@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import type { ListingEnd } from '../../src/files/entry.js';
+import type { Block, ListingEnd } from '../../src/files/entry.js';
 import { excludeNothing } from '../../src/files/filter.js';
 import { walkBlocks } from '../../src/files/walk.js';
 import { sandbox } from '../support/sandbox.js';
@@ -56,6 +56,14 @@ describe('what was touched a moment before it is listed', () => {
   ])('%s', (_, elapsedMs) => {
     expect(touchedAfter(elapsedMs)).toEqual({ files: 0, agoMs: 0, first: [], written: [] });
   });
+});
+
+test('names come in the order of their bytes, whatever JavaScript makes of them', () => {
+  const { source } = sandbox();
+  const path = source.write('data', { '\u{1f600}': 'x', '\uffee': 'x', 'a!': 'x', a: dir({}), é: 'x' });
+  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { rowsPerBlock: 1000 });
+  const { rows } = walk.next().value as Block;
+  expect(rows.map(([name]) => name)).toEqual(['a', 'a!', 'é', '\uffee', '\u{1f600}']);
 });
 
 function endOf(walk: Generator<unknown, ListingEnd>): ListingEnd {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, compareKeys, type Row } from '../../src/files/entry.js';
+import { type Block, compareKeys, type ListedBlock, type Row, sumOf, type WalkedBlock } from '../../src/files/entry.js';
 import { matchRatio, meets, type PlanCounts } from '../../src/pull/counts.js';
 import { type DiffPolicy, diff } from '../../src/pull/diff.js';
+import { blockLine, saysTheSame } from '../../src/wire/listing-lines.js';
 
 /** A tree as a literal: a number is a file of that size, a string a link, an object a directory; or a whole row's facts. */
 type Node = number | string | { [name: string]: Node } | Facts;
@@ -57,13 +58,19 @@ function* blocksOf(dir: string, node: { [name: string]: Node }): Generator<Block
     if ((row[3] & 0o170000) === 0o40000) yield* blocksOf(`${dir}/${row[0]}`, node[row[0]] as { [name: string]: Node });
 }
 
-async function* listing(tree: { [name: string]: Node }): AsyncGenerator<Block> {
-  yield* blocksOf('data/0', tree);
+async function* listing(tree: { [name: string]: Node }, compares = true): AsyncGenerator<WalkedBlock & ListedBlock> {
+  for (const block of blocksOf('data/0', tree)) {
+    const sum = sumOf(block);
+    const line = Buffer.from(blockLine(block));
+    const isSameAs: ListedBlock['isSameAs'] = (walked, owners) =>
+      walked.sum.isOrdinary && saysTheSame(line, walked.line, owners);
+    yield { block: () => block, sum, line, ...(compares && { isSameAs }) };
+  }
 }
 
 const POLICY: DiffPolicy = { compare: 'mtime', digested: [], unit: 'us', owners: true };
 
-async function plan(source: object, local: object, policy: Partial<DiffPolicy> = {}) {
+async function plan(source: object, local: object, policy: Partial<DiffPolicy> = {}, compares = true) {
   const said: string[] = [];
   const say =
     (verb: string) =>
@@ -72,7 +79,7 @@ async function plan(source: object, local: object, policy: Partial<DiffPolicy> =
         [verb, `${dir}/${row[0]}`.slice('data/0/'.length), ...(typeof reason === 'string' ? [reason] : [])].join(' '),
       );
   const counts = await diff(
-    listing(source as { [name: string]: Node }),
+    listing(source as { [name: string]: Node }, compares),
     listing(local as { [name: string]: Node }),
     { ...POLICY, ...policy },
     {
@@ -245,6 +252,16 @@ describe('laws', () => {
         const { said, counts } = await plan(t, t);
         expect(said).toEqual([]);
         expect(counts.matching).toEqual(counts.total);
+      }),
+    );
+  });
+
+  test('what is found the same as a whole is planned as if it had been paired', async () => {
+    await fc.assert(
+      fc.asyncProperty(tree, tree, fc.boolean(), async (source, local, alike) => {
+        const here = alike ? { ...source, b: 1 } : local;
+        for (const policy of [{}, { compare: 'checksum' }, { digested: ['data'] }] as const)
+          expect(await plan(source, here, policy)).toEqual(await plan(source, here, policy, false));
       }),
     );
   });

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, compareKeys, type Listing, parentOf, type Row } from '../../src/files/entry.js';
+import { type Block, compareKeys, type ListedBlock, type Listing, parentOf, type Row } from '../../src/files/entry.js';
 import type { Root } from '../../src/files/roots.js';
 import { readSidecarListing } from '../../src/pull/sidecar-listing.js';
 import { createSpoolSort } from '../../src/pull/spool-sort.js';
-import { blockLine, endLine, headerLine, readListing } from '../../src/wire/listing.js';
+import { readListing } from '../../src/wire/listing.js';
+import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
 
 const spool = mkdtempSync(join(tmpdir(), 'lm-spool-'));
 afterAll(() => rmSync(spool, { recursive: true }));
@@ -36,9 +37,9 @@ async function* pieces(bytes: Uint8Array, size = 7): AsyncGenerator<Uint8Array> 
 const read = (text: string, only?: string, pieceBytes = 7): Promise<Listing> =>
   readSidecarListing(pieces(Buffer.from(text), pieceBytes), { roots: ROOTS, spool, only });
 
-async function blocksOf(listing: Pick<Listing, 'blocks'>): Promise<Block[]> {
+async function blocksOf(listing: { blocks: AsyncIterable<Block | ListedBlock> }): Promise<Block[]> {
   const blocks: Block[] = [];
-  for await (const block of listing.blocks) blocks.push(block);
+  for await (const one of listing.blocks) blocks.push('block' in one ? one.block()! : one);
   return blocks;
 }
 

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { type Block, compareKeys, joinKey, kindOf, type ListingHeader, type Row } from '../../src/files/entry.js';
 import { readFileList } from '../../src/wire/file-list.js';
 import { linesOf } from '../../src/wire/lines.js';
-import { blockLine, endLine, headerLine, progressLine, readListing } from '../../src/wire/listing.js';
+import { readListing } from '../../src/wire/listing.js';
+import { blockLine, endLine, headerLine, progressLine } from '../../src/wire/listing-lines.js';
 import { type InstanceFileInfo, readDigestLine } from '../../src/wire/messages.js';
 import { parseTarget } from '../../src/wire/routes.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs, stream } from '../support/fuzz.js';
@@ -122,7 +123,7 @@ async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; re
   const blocks: Block[] = [];
   try {
     const listing = await readListing(stream(pieces));
-    for await (const block of listing.blocks) blocks.push(structuredClone(block));
+    for await (const listed of listing.blocks) blocks.push(listed.block());
     expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.rows.length, 0));
     return { blocks };
   } catch (error) {

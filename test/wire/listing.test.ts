@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Block, ListingEnd, ListingHeader, Row } from '../../src/files/entry.js';
-import { blockLine, endLine, headerLine, progressLine, readListing } from '../../src/wire/listing.js';
+import {
+  type Block,
+  type ListingEnd,
+  type ListingHeader,
+  type Row,
+  sumOf,
+  type WalkedBlock,
+} from '../../src/files/entry.js';
+import { readListing } from '../../src/wire/listing.js';
+import { blockLine, endLine, headerLine, progressLine } from '../../src/wire/listing-lines.js';
 
 const header: ListingHeader = {
   protocol: 1,
@@ -39,7 +47,7 @@ async function* chunks(text: string | Buffer, size = 1 << 20): AsyncGenerator<Ui
 async function readAll(text: string | Buffer, size?: number): Promise<{ blocks: Block[]; end: ListingEnd }> {
   const listing = await readListing(chunks(text, size));
   const blocks: Block[] = [];
-  for await (const block of listing.blocks) blocks.push(block);
+  for await (const listed of listing.blocks) blocks.push(listed.block()!);
   return { blocks, end: listing.end() };
 }
 
@@ -62,6 +70,7 @@ describe('the listing reader', () => {
   });
 
   const text = (...blocks: Block[]): string => headerLine(header) + blocks.map(blockLine).join('');
+  const one = (rest: string): string => `${headerLine(header)}["data/0",${rest}]\n`;
   test.each([
     ['names out of order', text({ dir: 'data/0', rows: [file('b'), file('a')] }), /out of order/],
     ['a name twice', text({ dir: 'data/0', rows: [file('a'), file('a')] }), /out of order/],
@@ -91,8 +100,22 @@ describe('the listing reader', () => {
     ['a slash in a name', text({ dir: 'data/0', rows: [file('a/b')] }), /unsafe path/],
     ['an empty name', text({ dir: 'data/0', rows: [file('')] }), /unsafe path/],
     ['NUL in a name', text({ dir: 'data/0', rows: [file('a\0b')] }), /unsafe path/],
-    ['half a surrogate pair', headerLine(header) + '["data/0",[["\\ud800","1","5",33188,"7",0,0]]]\n', /unsafe path/],
-    ['a size that is a number', headerLine(header) + '["data/0",[["a",1,"5",33188,"7",0,0]]]\n', /malformed row/],
+    [
+      'half a surrogate pair',
+      `${headerLine(header)}["data/0",[["\\ud800","1","5",33188]],[[0,0,1]],["7"],[0]]\n`,
+      /unsafe path/,
+    ],
+    ['a size that is a number', one('[["a",1,"5",33188]],[[0,0,1]],["7"],[0]'), /malformed row/],
+    ['a row without an owner', one('[["a","1","5",33188]],[],["7"],[0]'), /malformed row/],
+    [
+      'an owner of more rows than there are',
+      one('[["a","1","5",33188]],[[0,0,4000000000]],["7"],[0]'),
+      /malformed row/,
+    ],
+    ['an owner of no row', one('[["a","1","5",33188]],[[0,0,1],[0,0,0]],["7"],[0]'), /malformed row/],
+    ['a row without an inode', one('[["a","1","5",33188]],[[0,0,1]],[],[0]'), /malformed row/],
+    ['a whole microsecond of nanoseconds', one('[["a","1","5",33188]],[[0,0,1]],["7"],[1000]'), /malformed row/],
+    ['a row that is none', one('[0],[[0,0,1]],["7"],[0]'), /no block/],
     ['a negative size', text({ dir: 'data/0', rows: [file('a', '-1')] }), /malformed row/],
     ['a link without text', text({ dir: 'data/0', rows: [link('a', '').slice(0, 7) as Row] }), /malformed row/],
     [
@@ -110,5 +133,75 @@ describe('the listing reader', () => {
     ],
   ])('refuses %s', async (_, listing, message) => {
     await expect(readAll(listing)).rejects.toMatchObject({ code: 'protocol', message: expect.stringMatching(message) });
+  });
+});
+
+describe('a line that is compared instead of read', () => {
+  const walked = (block: Block): WalkedBlock => ({
+    sum: sumOf(block),
+    line: Buffer.from(blockLine(block).trimEnd()),
+    block: () => block,
+  });
+  const of = (row: Row, change: Partial<Record<number, Row[number]>>): Row => Object.assign([...row], change) as Row;
+  const root = (...rows: Row[]): Block => ({ dir: 'data/0', rows });
+
+  async function areSame(theirs: Block, ours: Block, owners = true): Promise<boolean> {
+    const listing = await readListing(chunks(headerLine(header) + blockLine(theirs)));
+    for await (const listed of listing.blocks) return listed.isSameAs!(walked(ours), owners);
+    throw new Error('no block');
+  }
+
+  const a = file('a', '3');
+  test.each([
+    ['the same row', a, a, true],
+    ['another inode', a, of(a, { 4: '8' }), true],
+    ['a time that differs below the microsecond', of(a, { 2: '5000' }), of(a, { 2: '5999' }), true],
+    ['a time that differs by a microsecond', of(a, { 2: '5999' }), of(a, { 2: '6000' }), false],
+    ['a time on the other side of 1970', of(a, { 2: '-1' }), of(a, { 2: '1' }), false],
+    ['another name', a, file('b', '3'), false],
+    ['another size', a, file('a', '4'), false],
+    ['another mode', a, of(a, { 3: 0o100600 }), false],
+    ['another owner', a, of(a, { 5: 1 }), false],
+    ['another group', a, of(a, { 6: 1 }), false],
+    ['another link text', link('a', 'x'), link('a', 'y'), false],
+    ['a socket, which is for somebody to judge', of(a, { 3: 0o140755 }), of(a, { 3: 0o140755 }), false],
+    ['unfinished work', file('.lm-0123456789abcdef.lm-part'), file('.lm-0123456789abcdef.lm-part'), false],
+  ])('%s', async (_, theirs, ours, expected) => {
+    expect(await areSame(root(theirs, file('z')), root(ours, file('z')))).toBe(expected);
+  });
+
+  test('owners only where they matter, and never one row more or less', async () => {
+    expect(await areSame(root(a), root(of(a, { 5: 1 })), false)).toBe(true);
+    expect(await areSame(root(a), root(a, file('b')), false)).toBe(false);
+    expect(await areSame(root(a, file('b')), root(a), false)).toBe(false);
+    expect(await areSame(root(a), { ...root(a), dir: 'data/1' })).toBe(false);
+  });
+
+  async function readComparing(text: string): Promise<ListingEnd> {
+    const listing = await readListing(chunks(text));
+    const mine = [...good];
+    for await (const listed of listing.blocks) {
+      const block = mine.shift();
+      if (!block || !listed.isSameAs!(walked(block), true)) listed.block();
+    }
+    return listing.end();
+  }
+
+  test('proves order, parents and counts all the same', async () => {
+    expect(await readComparing(goodText)).toEqual(end(5, 4));
+    const lines = good.map(blockLine);
+    const parent = good[0]!;
+    const text = (...blocks: string[]): string => headerLine(header) + blocks.join('');
+    await expect(readComparing(text(...lines) + endLine(end(5, 5)))).rejects.toThrow(/and 5 bytes/);
+    await expect(readComparing(text(lines[0]!, lines[1]!) + endLine(end(5, 4)))).rejects.toThrow(/never listed/);
+    await expect(readComparing(text(lines[0]!, lines[0]!))).rejects.toThrow(/out of order/);
+    await expect(readComparing(text(blockLine({ ...parent, rows: [] }), lines[1]!))).rejects.toThrow(/was due/);
+  });
+
+  test('a line nobody looked at is missed at the end', async () => {
+    const listing = await readListing(chunks(headerLine(header) + blockLine(root(a)) + endLine(end(1, 3))));
+    await expect(async () => {
+      for await (const _ of listing.blocks);
+    }).rejects.toThrow(/never listed/);
   });
 });
