@@ -8,6 +8,8 @@ export interface Pool<Job, Result> {
   run(job: Job, transfer?: ArrayBuffer[]): Promise<Result>;
   /** Hands the job to every thread that has been started. */
   tellAll(job: Job): Promise<void>;
+  /** Ends the threads that have nothing to do: what they hold goes back to the system. The next job starts others. */
+  rest(): Promise<void>;
   /** Ends the threads at once; jobs under way are rejected. */
   close(): Promise<void>;
 }
@@ -79,6 +81,11 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
     },
     async tellAll(job) {
       await Promise.all(threads.map((thread) => post(thread, job)));
+    },
+    async rest() {
+      const idle = threads.filter((thread) => thread.waiting.size === 0);
+      for (const thread of idle) threads.splice(threads.indexOf(thread), 1);
+      await Promise.all(idle.map((thread) => thread.worker.terminate()));
     },
     async close() {
       closed = true;

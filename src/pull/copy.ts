@@ -84,6 +84,7 @@ export async function copy(
       await download(plan, pass, context);
       await carryOut('settle', plan.spools.settleMade, context);
       await carryOut('settle', plan.spools.settle, context);
+      await context.lanes.rest(); // the next listing needs the memory, and as a rule finds nothing for them to do
       await endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', report, steps, emit, dryRun);
     } catch (error) {
       pass.state = signal.aborted ? 'CANCELLED' : 'FAILED';

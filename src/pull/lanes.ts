@@ -12,6 +12,8 @@ export interface Lanes {
   run(job: LaneJob, lane?: number): Promise<LaneResult>;
   /** Directories have been removed or made: no lane may keep one open. */
   forgetDirectories(): Promise<void>;
+  /** Ends the threads until there is a next job; none may be under way. */
+  rest(): Promise<void>;
   /** Bytes received since the lanes were made. */
   received(): number;
   /** Since `startCounting`: bytes of units under way or done, and files published. */
@@ -57,6 +59,7 @@ export function createLanes(
       }
     },
     forgetDirectories: () => tellAll({ kind: 'forget' }),
+    rest: async () => void (await Promise.all(lanes.map(({ pool }) => pool.rest()))),
     received: () => total('bytesReceived'),
     progress: () => ({
       bytesDone: total('bytesDone') - before.bytesDone,

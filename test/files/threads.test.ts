@@ -21,3 +21,12 @@ test('a thread that crashes takes no other one out of the pool', async () => {
   const thread = await healthy; // by now the crashed one has said that it has gone, too
   expect(await pool.run(0)).toBe(thread);
 });
+
+test('a pool that rested ends only idle threads, and starts others when there is work again', async () => {
+  pool = createPool(SCRIPT, 2);
+  const busy = pool.run(200);
+  const rested = await pool.run(0);
+  await pool.rest();
+  expect(await pool.run(0)).not.toBe(rested);
+  expect(await busy).not.toBe(rested);
+});
