@@ -17,6 +17,8 @@ import { homesOnThisHost } from './destination.js';
 export interface AdmissionOptions {
   instance: Instance;
   stateDir: string;
+  /** Its real path. */
+  backupDir: string | undefined;
   roots: Roots;
   /** Roots this run has made, or would have made. */
   created: Roots;
@@ -43,7 +45,9 @@ export function createAdmission(options: AdmissionOptions): (survey: Survey) => 
   return async (survey) => {
     const { header, proof } = survey;
     const around = { machine: header.machine, ownMachine: machineId(instance.dir), roots: header.roots };
-    await checkRootPaths(roots, { stateDir: options.stateDir, homes: homesOnThisHost(options.home), source: around });
+    const { stateDir, backupDir, home } = options;
+    const homes = homesOnThisHost(home);
+    await checkRootPaths(roots, { stateDir, homes, source: around, ...(backupDir !== undefined && { backupDir }) });
     const source = sourceIdentity(options.url, header, header.agentId === '' ? undefined : proof, options.only);
     const known = readIdentities(instance.dir);
     if (dryRun && created.length > 0) return;
@@ -100,7 +104,7 @@ function adoptionOf(
             `it holds ${local.entries} entries, ${local.bytes} bytes; ${remove.entries} entries, ${remove.bytes} bytes would be removed`,
             `${download.entries} entries, ${download.bytes} bytes would be written, some over what is there`,
           ],
-          hint: 'if all of it may be replaced by what the source has: --adopt',
+          hint: 'if all of it may be replaced by what the source has: --adopt (--backup-dir DIR keeps it as well)',
         },
       ),
     );

@@ -30,6 +30,7 @@ import { DirCache, type DirHandle, HAS_PROC_FD } from '../files/dirfd.js';
 import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
+import { Backup } from './backup.js';
 
 export interface DiskOptions {
   /** Set owners; only a privileged process can. */
@@ -55,16 +56,28 @@ export class Disk {
   readonly #roots: Roots;
   readonly #options: DiskOptions;
   readonly #dirs: DirCache;
+  readonly #kept: (bytes: number) => void;
+  #backup: Backup | undefined;
 
-  constructor(roots: Roots, options: DiskOptions) {
+  /** `kept` hears of every entry that went into a backup. */
+  constructor(roots: Roots, options: DiskOptions, kept: (bytes: number) => void = () => {}) {
     this.#roots = roots;
     this.#options = options;
     this.#dirs = new DirCache(roots);
+    this.#kept = kept;
   }
 
   /** Directories may have been removed and made again by another thread. */
   forgetDirectories(): void {
     this.#dirs.close();
+    this.#backup?.close();
+  }
+
+  /** From here on nothing is removed or replaced without being kept in `into`, a directory that is not there yet. */
+  backUpInto(into: string): void {
+    if (this.#backup?.into === into) return;
+    this.#backup?.close();
+    this.#backup = new Backup(this.#roots, into);
   }
 
   /** A new part of a file of `dir`, readable by its owner alone until it is published; one left behind is replaced. */
@@ -128,7 +141,10 @@ export class Disk {
     } finally {
       this.close(fd, key);
     }
-    const failed = this.#do(dir, 'publish', key, (handle) => renameSync(handle.at(partNameOf(name)), handle.at(name)));
+    const failed = this.#do(dir, 'publish', key, (handle) => {
+      this.#keep(handle, dir, name);
+      renameSync(handle.at(partNameOf(name)), handle.at(name));
+    });
     if (failed !== undefined) this.discardPart(dir, name);
     return failed;
   }
@@ -157,6 +173,7 @@ export class Disk {
       anew(handle.at(part), (at) => symlinkSync(target!, at));
       if (this.#options.owners && uid !== null && gid !== null) lchownSync(handle.at(part), uid, gid);
       lutimesSync(handle.at(part), utimesSeconds(mtimeNs), utimesSeconds(mtimeNs));
+      this.#keep(handle, dir, name);
       renameSync(handle.at(part), handle.at(name));
     });
   }
@@ -177,10 +194,22 @@ export class Disk {
     const [name, , , mode] = row;
     const key = joinKey(dir, name);
     return this.#do(dir, 'remove', key, (handle) => {
-      if (kindOf(mode) !== 'directory') return unlinkIfThere(handle.at(name));
+      if (kindOf(mode) !== 'directory') {
+        this.#keep(handle, dir, name);
+        return unlinkIfThere(handle.at(name));
+      }
       this.#dirs.forget(key);
+      this.#backup?.keepDirectory(dir, row, this.#options.owners);
       rmdirSync(handle.at(name));
+      if (this.#backup) this.#kept(0);
     });
+  }
+
+  /** What stands under a name that is about to be given away; a directory does not give way to anything. */
+  #keep(handle: DirHandle, dir: EntryKey, name: string): void {
+    if (!this.#backup) return;
+    const stat = lstatSync(handle.at(name), { throwIfNoEntry: false });
+    if (stat && !stat.isDirectory() && this.#backup.keep(handle.at(name), dir, name)) this.#kept(stat.size);
   }
 
   /** Sets owner, mode and time of what stands under its final name. */

@@ -13,15 +13,18 @@ import {
   type Deed,
   LANE_COUNTERS,
   type LaneFault,
-  type LaneJob,
+  type LaneOrder,
   type LaneResult,
   type LaneSetup,
 } from './lane-jobs.js';
 import { readSlice, type Slice } from './spool.js';
 
 const setup = workerData as LaneSetup;
-const disk = new Disk(setup.roots, setup.disk);
 const counters = new BigInt64Array(setup.counters);
+const disk = new Disk(setup.roots, setup.disk, (bytes) => {
+  add('entriesKept', 1);
+  add('bytesKept', bytes);
+});
 const pacer = createPacer(setup.limitRate, setup.clock);
 
 /** One buffer for all plain connections of this thread: a chunk is on disk before the next is read. */
@@ -32,8 +35,9 @@ const busy = new Set<Slot>();
 const loaded = ready('xxhash64');
 let stopped = false;
 
-serveJobs<LaneJob, LaneResult>(async (job) => {
+serveJobs<LaneOrder, LaneResult>(async (job) => {
   await loaded;
+  if (job.backup !== undefined) disk.backUpInto(job.backup);
   switch (job.kind) {
     case 'bundle':
       return bundle(readEntries(job.spool, job.slice), job.from);
