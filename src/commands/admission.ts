@@ -5,6 +5,7 @@ import { chmodSync, chownSync, readdirSync } from 'node:fs';
 import { LmError, localError } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
+import { removalLines } from '../pull/clean.js';
 import { checkRootPaths } from '../pull/guard-roots.js';
 import type { Survey } from '../pull/survey.js';
 import { type Adoption, notAdopted, readAdoption, recordAdoption } from '../state/adoption.js';
@@ -93,7 +94,7 @@ function adoptionOf(
   if (known && notAdopted(known, destinationRoots(roots)).length === 0) return known;
   const held = roots.filter(({ path }) => holdsSomething(path));
   if (held.length > 0 && !adopt) {
-    const { local, remove, download } = plan.counts;
+    const { download, remove } = plan.counts;
     object(
       new LmError(
         'refused',
@@ -101,8 +102,8 @@ function adoptionOf(
         {
           details: [
             ...held.map(({ key, path }) => `${key} is ${path}`),
-            `it holds ${local.entries} entries, ${local.bytes} bytes; ${remove.entries} entries, ${remove.bytes} bytes would be removed`,
             `${download.entries} entries, ${download.bytes} bytes would be written, some over what is there`,
+            ...(remove.entries > 0 ? removalLines(plan) : []),
           ],
           hint: 'if all of it may be replaced by what the source has: --adopt (--backup-dir DIR keeps it as well)',
         },
