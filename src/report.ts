@@ -48,6 +48,8 @@ export interface CopyReport {
   dryRun: boolean;
   /** The key prefix the run was confined to; such a run never stands for the final pass. */
   only?: EntryKey;
+  /** What was removed or replaced, and where it is kept; later passes have directories beside the first one's. */
+  backup?: { dir: string; entries: number; bytes: number };
 }
 
 export type VerificationState = 'NOT_STARTED' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'CANCELLED';

@@ -67,6 +67,8 @@ export interface CopySettings extends FromSource {
   dryRun: boolean;
   diff: ValueOf<'diff'>;
   maxDelete: ValueOf<'max-delete'>;
+  /** Absolute. */
+  backupDir: string | undefined;
   only: EntryKey | undefined;
   /** Bytes per second, of the whole copy. */
   limitRate: number | undefined;

@@ -5,6 +5,7 @@ import { chmodSync, chownSync, readdirSync } from 'node:fs';
 import { LmError, localError } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
+import { removalLines } from '../pull/clean.js';
 import { checkRootPaths } from '../pull/guard-roots.js';
 import type { Survey } from '../pull/survey.js';
 import { type Adoption, notAdopted, readAdoption, recordAdoption } from '../state/adoption.js';
@@ -17,6 +18,8 @@ import { homesOnThisHost } from './destination.js';
 export interface AdmissionOptions {
   instance: Instance;
   stateDir: string;
+  /** Its real path. */
+  backupDir: string | undefined;
   roots: Roots;
   /** Roots this run has made, or would have made. */
   created: Roots;
@@ -43,7 +46,9 @@ export function createAdmission(options: AdmissionOptions): (survey: Survey) => 
   return async (survey) => {
     const { header, proof } = survey;
     const around = { machine: header.machine, ownMachine: machineId(instance.dir), roots: header.roots };
-    await checkRootPaths(roots, { stateDir: options.stateDir, homes: homesOnThisHost(options.home), source: around });
+    const { stateDir, backupDir, home } = options;
+    const homes = homesOnThisHost(home);
+    await checkRootPaths(roots, { stateDir, homes, source: around, ...(backupDir !== undefined && { backupDir }) });
     const source = sourceIdentity(options.url, header, header.agentId === '' ? undefined : proof, options.only);
     const known = readIdentities(instance.dir);
     if (dryRun && created.length > 0) return;
@@ -89,7 +94,7 @@ function adoptionOf(
   if (known && notAdopted(known, destinationRoots(roots)).length === 0) return known;
   const held = roots.filter(({ path }) => holdsSomething(path));
   if (held.length > 0 && !adopt) {
-    const { local, remove, download } = plan.counts;
+    const { download, remove } = plan.counts;
     object(
       new LmError(
         'refused',
@@ -97,10 +102,10 @@ function adoptionOf(
         {
           details: [
             ...held.map(({ key, path }) => `${key} is ${path}`),
-            `it holds ${local.entries} entries, ${local.bytes} bytes; ${remove.entries} entries, ${remove.bytes} bytes would be removed`,
             `${download.entries} entries, ${download.bytes} bytes would be written, some over what is there`,
+            ...(remove.entries > 0 ? removalLines(plan) : []),
           ],
-          hint: 'if all of it may be replaced by what the source has: --adopt',
+          hint: 'if all of it may be replaced by what the source has: --adopt (--backup-dir DIR keeps it as well)',
         },
       ),
     );

@@ -10,6 +10,7 @@ import type { Disk } from '../pull/disk.js';
 import { fidelityOf } from '../pull/guard-fidelity.js';
 import { createSourceGuard } from '../pull/guard-source.js';
 import { checkSpace, type SpaceNeed } from '../pull/guard-space.js';
+import type { Lanes } from '../pull/lanes.js';
 import type { PartJournal } from '../pull/parts.js';
 import type { Plan } from '../pull/plan.js';
 import type { Source } from '../pull/source.js';
@@ -18,6 +19,7 @@ import type { CopySettings } from '../settings.js';
 import { remember } from '../state/remembered.js';
 import type { Walker } from '../wire/walk-lines.js';
 import { createAdmission } from './admission.js';
+import type { Backups } from './backups.js';
 import type { Destination } from './destination.js';
 import type { ServiceWatch } from './service-watch.js';
 import { createSurveyor } from './surveyor.js';
@@ -29,6 +31,8 @@ export interface StepContext {
   /** A directory for the plan. */
   spool: string;
   disk: Disk;
+  lanes: Lanes;
+  backups: Backups | undefined;
   parts: PartJournal;
   suspects: Suspects;
   walker: Walker;
@@ -59,6 +63,7 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
   const admission = {
     instance,
     stateDir,
+    backupDir: context.backups?.path,
     roots,
     created: absent,
     url: source.url,
@@ -89,6 +94,7 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     },
     survey: () => surveyor.survey(),
     admit: createAdmission({ ...admission, home: context.home, object, remember: keep }),
+    backUp: async (iteration) => context.backups?.begin(iteration, context),
     allowRemovals(plan) {
       if (source.kind === 'sidecar') refuseEmptiedRoots(plan, object);
       allowRemovals(plan, maxDelete, object);

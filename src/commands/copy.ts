@@ -4,13 +4,14 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { geteuid, umask } from 'node:process';
+import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { connectSource } from '../pull/connect-source.js';
 import { type CopyEnd, copy } from '../pull/copy.js';
 import { Disk, type DiskOptions } from '../pull/disk.js';
-import { createLanes } from '../pull/lanes.js';
+import { createLanes, type Lanes } from '../pull/lanes.js';
 import type { Source } from '../pull/source.js';
 import { formatShare } from '../render/quantities.js';
 import { createRenderer } from '../render/renderer.js';
@@ -21,6 +22,7 @@ import { readJournal } from '../state/journal.js';
 import { acquireLock } from '../state/lock.js';
 import { partJournal } from '../state/part-journal.js';
 import { createWalker } from '../wire/walk-lines.js';
+import { type Backups, openBackups } from './backups.js';
 import { concurrencyAt } from './concurrency.js';
 import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
@@ -36,11 +38,13 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   try {
     for (const text of settings.notes) renderer.emit({ type: 'warning', text });
     refuseIfComplete(instance.dir);
+    const run = randomUUID();
+    const backups = await openBackups(destination, run);
     if (!settings.dryRun) await createRoots(destination.absent);
     const lock = await acquireLock(present(destination), { dir: instance.dir, command: 'lm copy' });
     try {
       refuseIfComplete(instance.dir); // it may have been marked while the lock was waited for
-      return await copyUnderLock(destination, renderer.emit, io);
+      return await copyUnderLock(destination, { run, backups, emit: renderer.emit }, io);
     } finally {
       await lock.release();
     }
@@ -53,16 +57,25 @@ export async function run(stated: Stated, io: Io): Promise<number> {
 const present = ({ roots, absent, settings }: Destination<'copy'>) =>
   settings.dryRun ? roots.filter((root) => !absent.includes(root)) : roots;
 
-async function copyUnderLock(destination: Destination<'copy'>, tell: Emit, io: Io): Promise<number> {
+interface Run {
+  run: string;
+  backups: Backups | undefined;
+  emit: Emit;
+}
+
+async function copyUnderLock(
+  destination: Destination<'copy'>,
+  { run, backups, emit: tell }: Run,
+  io: Io,
+): Promise<number> {
   const { settings, instance } = destination;
-  const run = randomUUID();
   const record = openCopyRecord(instance, run, settings.url.origin, settings.dryRun);
   const emit: Emit = (event) => {
     record.listen(event);
     tell(event);
   };
   try {
-    const { report, end } = await copyFrom(destination, { run, record, emit }, io);
+    const { report, end } = await copyFrom(destination, { run, backups, emit, record }, io);
     const { exitCode, message } = verdict(end, report);
     record.end(exitCode, message, report);
     emit({ type: 'copy-ended', report, exitCode, message });
@@ -78,7 +91,7 @@ async function copyUnderLock(destination: Destination<'copy'>, tell: Emit, io: I
 /** The engine between a source and this destination, stopped by a signal, by a guard, or by its own failure alike. */
 async function copyFrom(
   destination: Destination<'copy'>,
-  { run, record, emit }: { run: string; record: CopyRecord; emit: Emit },
+  { run, backups, emit, record }: Run & { record: CopyRecord },
   io: Io,
 ): Promise<{ report: CopyReport; end: CopyEnd }> {
   const { settings, roots, instance } = destination;
@@ -89,7 +102,8 @@ async function copyFrom(
   const watch = createServiceWatch(settings, roots, { env: io.env, emit, signal });
   const address = addressOf(settings);
   const options: DiskOptions = { owners: geteuid!() === 0, umask: umask() };
-  const disk = new Disk(roots, options);
+  let lanes: Lanes | undefined;
+  const disk = new Disk(roots, options, (bytes) => lanes?.countKept(bytes));
   const spool = join(instance.dir, 'spool');
   const walker = createWalker(); // its thread is ready when the guards have passed
   let source: Source | undefined;
@@ -99,7 +113,7 @@ async function copyFrom(
     const { url: where, kind } = source;
     const concurrency = concurrencyAt(source, settings.concurrency, emit);
     const setup = { roots, disk: options, kind, origin: originOf(address), limitRate: settings.limitRate };
-    const lanes = createLanes(setup, concurrency, signal);
+    lanes = createLanes(setup, concurrency, signal);
     const syncPoints = journal && createSyncPoints(roots, journal);
     const history = readJournal(instance.dir);
     const parts = partJournal(journal ?? { append() {} }, history.parts);
@@ -109,6 +123,8 @@ async function copyFrom(
       source,
       spool,
       disk,
+      lanes,
+      backups,
       parts,
       suspects,
       walker,
@@ -123,7 +139,9 @@ async function copyFrom(
     try {
       watch.start(abort);
       syncPoints?.start(lanes.received, abort);
-      return await copy(
+      if (backups && !dryRun)
+        emit({ type: 'settings', text: `what is removed or replaced is kept in ${printable(backups.into)}` });
+      const copied = await copy(
         {
           run,
           source: where,
@@ -136,6 +154,8 @@ async function copyFrom(
         steps,
         { lanes, disk, journal: parts, concurrency, where, emit, signal, abort },
       );
+      if (backups && !dryRun) copied.report.backup = { dir: backups.into, ...lanes.kept() };
+      return copied;
     } finally {
       watch.stop();
       await lanes.close();

@@ -97,12 +97,13 @@ type Options = Omit<SurveyOptions, 'compareDigests'> & {
 
 function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): Options {
   const { source, spool, disk, parts, walker, emit, signal } = context;
-  const { dryRun, verbose, exclusions, only, threshold, diff: compare } = settings;
+  const { dryRun, verbose, exclusions, only, threshold, backupDir, diff: compare } = settings;
   const policy = {
     compare,
     digested: threshold === 1 ? WRITTEN_IN_PLACE : [],
     unit: source.kind === 'lm' ? 'us' : 'ms',
     owners: geteuid!() === 0,
+    keepsReplaced: backupDir !== undefined,
   } as const;
   return {
     roots,
@@ -121,7 +122,7 @@ function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context
       const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
       const digests = createDigestBoth(source, roots, algorithm, cpus().length);
       try {
-        return await checkDigests(writer, counts, digests, signal);
+        return await checkDigests(writer, counts, digests, policy, signal);
       } finally {
         await digests.close();
       }

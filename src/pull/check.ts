@@ -1,6 +1,8 @@
 // Files of equal size whose times are no proof, told apart by their digests before the plan is closed. Transfers nothing.
 
-import type { PlanCounts } from './counts.js';
+import { rootOf } from '../files/entry.js';
+import { type PlanCounts, takeRoom } from './counts.js';
+import type { DiffPolicy } from './diff.js';
 import type { DigestBoth, PairOfFiles } from './digest-both.js';
 import type { PlanWriter } from './plan.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
@@ -10,6 +12,7 @@ export async function checkDigests(
   writer: PlanWriter,
   counts: PlanCounts,
   digests: DigestBoth,
+  { keepsReplaced }: Pick<DiffPolicy, 'keepsReplaced'>,
   signal: AbortSignal,
 ): Promise<number> {
   let differing = 0;
@@ -18,13 +21,14 @@ export async function checkDigests(
     for (const slice of spool.slices) {
       const pairs = pairsOf(spool, slice);
       const compared = await digests.compare(pairs, signal);
-      for (const [i, { dir, source }] of pairs.entries()) {
+      for (const [i, { dir, source, local }] of pairs.entries()) {
         const bytes = Number(source[1]);
         const share = compared[i]!.equal ? counts.matching : counts.download;
         share.entries++;
         share.bytes += bytes;
         if (!compared[i]!.equal) {
           differing++;
+          takeRoom(counts, rootOf(dir), source, keepsReplaced ? undefined : local);
           writer.fetch(dir, source, 'digest');
         } else if (spool === toMend) {
           counts.fix++;

@@ -19,18 +19,19 @@ export function refuseEmptiedRoots({ counts }: Plan, object: (error: LmError) =>
       );
 }
 
-/** Objects with the plan and the flag that would allow it. A source that lists nothing never empties a destination. */
-export function allowRemovals(
-  { counts, firstRemovals }: Plan,
-  limit: DeleteLimit,
-  object: (error: LmError) => void,
-): void {
-  const { remove, local, total } = counts;
-  if (remove.entries === 0) return;
-  const details = [
+/** What a refusal has to show: how much would go, and what first. */
+export function removalLines({ counts: { remove, local }, firstRemovals }: Plan): string[] {
+  return [
     `it would remove ${remove.entries} of ${local.entries} entries (${remove.bytes} of ${local.bytes} bytes), first:`,
     ...firstRemovals.map((key) => `  ${printable(key)}`),
   ];
+}
+
+/** Objects with the plan and the flag that would allow it. A source that lists nothing never empties a destination. */
+export function allowRemovals(plan: Plan, limit: DeleteLimit, object: (error: LmError) => void): void {
+  const { remove, local, total } = plan.counts;
+  if (remove.entries === 0) return;
+  const details = removalLines(plan);
   if (total.entries === 0)
     return object(
       new LmError('refused', 'the source lists nothing at all, so nothing is removed here', {

@@ -30,6 +30,8 @@ export interface CopySteps {
   admit(survey: Survey): Promise<void>;
   /** Whether so much may be removed. Throws `refused`. */
   allowRemovals(plan: Plan): void;
+  /** From here on, what this pass removes or replaces is kept, if that was asked for. Throws `refused` when it could not be. */
+  backUp(iteration: number): Promise<void>;
   /** Whether there is room. Throws `local`. */
   reserveSpace(plan: Plan): Promise<void>;
   /** At 1.0: that what was found equal is what the source holds, and will go on holding. Throws `refused`. */
@@ -65,6 +67,7 @@ export async function copy(
       tellPlan(pass, plan, dryRun, emit);
       await steps.admit(survey);
       if (complete) steps.allowRemovals(plan);
+      if (!dryRun) await steps.backUp(iteration);
       if (!dryRun && complete) await clean(plan, pass, steps, context);
       enter(pass, 'PREPARING', emit);
       if (complete && meets(plan.counts, successThreshold)) {

@@ -26,6 +26,8 @@ export interface DiffPolicy {
   /** Types whose files of equal size are compared by digest whatever `compare` says. */
   digested: readonly DirType[];
   unit: TimeUnit;
+  /** What is replaced is kept elsewhere on the same file system, and takes up its room there. */
+  keepsReplaced: boolean;
   /** Whether this process may give files away, so that owners are compared and set. */
   owners: boolean;
   /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
@@ -226,7 +228,7 @@ class Differ {
     if (reason) {
       frame.unsettled = true;
       count(this.counts.download, source);
-      takeRoom(this.counts, this.#root(), source, local);
+      takeRoom(this.counts, this.#root(), source, this.#policy.keepsReplaced ? undefined : local);
       return this.#sink.fetch(frame.key, source, reason);
     }
     count(this.counts.matching, source);

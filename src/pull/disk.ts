@@ -30,6 +30,7 @@ import { DirCache, type DirHandle, HAS_PROC_FD } from '../files/dirfd.js';
 import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
+import { Backup } from './backup.js';
 import { Births, type Newborn, type Owner } from './births.js';
 
 export interface DiskOptions {
@@ -65,16 +66,28 @@ export class Disk {
   readonly #options: DiskOptions;
   readonly #dirs: DirCache;
   readonly #births = new Births();
+  readonly #kept: (bytes: number) => void;
+  #backup: Backup | undefined;
 
-  constructor(roots: Roots, options: DiskOptions) {
+  /** `kept` hears of every entry that went into a backup. */
+  constructor(roots: Roots, options: DiskOptions, kept: (bytes: number) => void = () => {}) {
     this.#roots = roots;
     this.#options = options;
     this.#dirs = new DirCache(roots);
+    this.#kept = kept;
   }
 
   /** Directories may have been removed and made again by another thread. */
   forgetDirectories(): void {
     this.#dirs.close();
+    this.#backup?.close();
+  }
+
+  /** From here on nothing is removed or replaced without being kept in `into`, a directory that is not there yet. */
+  backUpInto(into: string): void {
+    if (this.#backup?.into === into) return;
+    this.#backup?.close();
+    this.#backup = new Backup(this.#roots, into);
   }
 
   /** A new part of a big file, readable by its owner alone until it is published; one left behind is replaced. */
@@ -160,7 +173,10 @@ export class Disk {
     } finally {
       this.close(fd, key);
     }
-    const failed = this.#do(dir, 'publish', key, (handle) => renameSync(handle.at(part.name), handle.at(name)));
+    const failed = this.#do(dir, 'publish', key, (handle) => {
+      this.#keep(handle, dir, name);
+      renameSync(handle.at(part.name), handle.at(name));
+    });
     if (failed !== undefined) this.discard(dir, part.name);
     return failed;
   }
@@ -191,6 +207,7 @@ export class Disk {
       anew(handle.at(part), (at) => symlinkSync(target!, at));
       if (owner) lchownSync(handle.at(part), owner.uid, owner.gid);
       lutimesSync(handle.at(part), time, time);
+      this.#keep(handle, dir, name);
       renameSync(handle.at(part), handle.at(name));
     });
   }
@@ -211,10 +228,22 @@ export class Disk {
     const [name, , , mode] = row;
     const key = joinKey(dir, name);
     return this.#do(dir, 'remove', key, (handle) => {
-      if (kindOf(mode) !== 'directory') return unlinkIfThere(handle.at(name));
+      if (kindOf(mode) !== 'directory') {
+        this.#keep(handle, dir, name);
+        return unlinkIfThere(handle.at(name));
+      }
       this.#dirs.forget(key);
+      this.#backup?.keepDirectory(dir, row, this.#options.owners);
       rmdirSync(handle.at(name));
+      if (this.#backup) this.#kept(0);
     });
+  }
+
+  /** What stands under a name that is about to be given away; a directory does not give way to anything. */
+  #keep(handle: DirHandle, dir: EntryKey, name: string): void {
+    if (!this.#backup) return;
+    const stat = lstatSync(handle.at(name), { throwIfNoEntry: false });
+    if (stat && !stat.isDirectory() && this.#backup.keep(handle.at(name), dir, name)) this.#kept(stat.size);
   }
 
   /** Sets owner, mode and time of what stands under its final name. */

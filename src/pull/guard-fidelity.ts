@@ -49,7 +49,7 @@ export function lossesOf(found: Fidelity): string[] {
 export const PROBE_US = 1_234_567_891_234_567n;
 
 async function probe(directory: string): Promise<Fidelity> {
-  const path = `${directory}/${partName()}`;
+  const path = `${directory}/${probeName()}`;
   try {
     await orLocal('write', path, writeFile(path, '', { mode: 0o600, flag: 'wx' }));
     return {
@@ -64,7 +64,8 @@ async function probe(directory: string): Promise<Fidelity> {
   }
 }
 
-const partName = (): string => `.lm-${randomBytes(8).toString('hex')}.lm-part`;
+/** A part's, so that what a crash leaves of it is removed like one. */
+export const probeName = (): string => `.lm-${randomBytes(8).toString('hex')}.lm-part`;
 
 async function orLocal<T>(doing: string, path: string, call: Promise<T>): Promise<T> {
   try {
@@ -101,7 +102,7 @@ async function keepsCase(path: string): Promise<boolean> {
 }
 
 async function keepsLinks(directory: string): Promise<boolean> {
-  const path = `${directory}/${partName()}`;
+  const path = `${directory}/${probeName()}`;
   try {
     await symlink('target', path);
     return (await readlink(path)) === 'target';

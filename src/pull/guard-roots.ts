@@ -60,10 +60,13 @@ export async function checkRootPaths(
     for (const other of [...others, ...places.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain }))]) {
       const relation = relate(root.chain, other.chain);
       if (relation)
-        throw refusal(`${what} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`, OWN_DIRECTORY);
+        throw refusal(
+          `${what} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`,
+          other.name === BACKUP ? BESIDE : OWN_DIRECTORY,
+        );
     }
   }
-  if (around.backupDir !== undefined) await checkBackupDevice(places, around.backupDir);
+  if (around.backupDir !== undefined) await checkBackupDir(places, others, around.backupDir);
 }
 
 /**
@@ -82,6 +85,8 @@ export function homesIn(passwd: string, home: string | undefined): string[] {
   return [...new Set(homes)];
 }
 
+const BACKUP = 'backup directory';
+const BESIDE = 'choose a directory beside the roots, on their file system';
 const OWN_DIRECTORY = 'choose a directory of its own for each root';
 
 const refusal = (message: string, hint?: string): LmError =>
@@ -146,7 +151,7 @@ function relate(a: Chain, b: Chain): 'is' | 'is inside' | 'holds' | undefined {
 
 async function otherPlaces(around: Surroundings): Promise<{ name: string; chain: Chain }[]> {
   const places = [{ name: 'state directory', chain: await chainOf(around.stateDir) }];
-  if (around.backupDir !== undefined) places.push({ name: 'backup directory', chain: await chainOf(around.backupDir) });
+  if (around.backupDir !== undefined) places.push({ name: BACKUP, chain: await chainOf(around.backupDir) });
   const { source } = around;
   if (!source || source.machine === '' || source.machine !== source.ownMachine) return places;
   for (const { path, ino } of source.roots) {
@@ -157,17 +162,27 @@ async function otherPlaces(around: Surroundings): Promise<{ name: string; chain:
   return places;
 }
 
-/** What is moved into the backup directory is renamed, which no file system border allows. */
-async function checkBackupDevice(
+/** What goes there would be listed by the source, or taken for records. And it keeps its inode, which no file system border allows. */
+async function checkBackupDir(
   roots: { key: RootKey; path: string; chain: Chain }[],
+  others: { name: string; chain: Chain }[],
   backupDir: string,
 ): Promise<void> {
-  const deviceOf = (chain: Chain) => chain.find((place) => place.device !== undefined)!.device;
-  const device = deviceOf(await chainOf(backupDir));
+  const chain = await chainOf(backupDir);
+  for (const other of others.filter(({ name }) => name !== BACKUP)) {
+    const relation = relate(chain, other.chain);
+    if (relation === 'is' || relation === 'is inside')
+      throw refusal(
+        `backup directory ${printable(backupDir)} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`,
+        BESIDE,
+      );
+  }
+  const deviceOf = (places: Chain) => places.find((place) => place.device !== undefined)!.device;
+  const device = deviceOf(chain);
   for (const root of roots)
     if (deviceOf(root.chain) !== device)
       throw refusal(
         `backup directory ${printable(backupDir)} is on another file system than ${root.key} (${printable(root.path)})`,
-        'choose a directory beside the roots, on their file system',
+        BESIDE,
       );
 }

@@ -21,7 +21,7 @@ export interface LaneSetup {
 }
 
 /** Running totals, added to by every lane and read by the main thread for its progress events; no messages needed. */
-export const LANE_COUNTERS = { bytesReceived: 0, bytesDone: 1, filesDone: 2 } as const;
+export const LANE_COUNTERS = { bytesReceived: 0, bytesDone: 1, filesDone: 2, entriesKept: 3, bytesKept: 4 } as const;
 
 /** Disk work that needs no bytes: the slices of the plan's spools of the same names. */
 export type Deed = 'remove' | 'mkdir' | 'fix' | 'settle';
@@ -36,6 +36,9 @@ export type LaneJob =
   | { kind: 'forget' }
   /** Ends downloads under way at the next chunk; their jobs are rejected. */
   | { kind: 'stop' };
+
+/** A job as it is handed over. `backup`: the directory that keeps what it removes or replaces. */
+export type LaneOrder = LaneJob & { backup?: string };
 
 export type FileResult = 'vanished' | 'changed' | 'failed';
 

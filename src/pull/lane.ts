@@ -13,15 +13,18 @@ import {
   type Deed,
   LANE_COUNTERS,
   type LaneFault,
-  type LaneJob,
+  type LaneOrder,
   type LaneResult,
   type LaneSetup,
 } from './lane-jobs.js';
 import { readSlice, type Slice } from './spool.js';
 
 const setup = workerData as LaneSetup;
-const disk = new Disk(setup.roots, setup.disk);
 const counters = new BigInt64Array(setup.counters);
+const disk = new Disk(setup.roots, setup.disk, (bytes) => {
+  add('entriesKept', 1);
+  add('bytesKept', bytes);
+});
 const pacer = createPacer(setup.limitRate, setup.clock);
 
 /** What is read at once is written and hashed while it is in the core's own cache. */
@@ -31,7 +34,8 @@ const idle: Slot[] = [];
 const busy = new Set<Slot>();
 let stopped = false;
 
-serveJobs<LaneJob, LaneResult>(async (job) => {
+serveJobs<LaneOrder, LaneResult>(async (job) => {
+  if (job.backup !== undefined) disk.backUpInto(job.backup);
   switch (job.kind) {
     case 'bundle':
       return bundle(readEntries(job.spool, job.slice), job.from);

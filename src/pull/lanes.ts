@@ -1,9 +1,10 @@
 // The lanes as the main thread sees them: worker threads behind one function, and their running totals.
 
 import { cpus } from 'node:os';
+import type { Share } from '../events.js';
 import { createPool } from '../files/threads.js';
 import { sharedPace } from '../wire/rate.js';
-import { LANE_COUNTERS, type LaneJob, type LaneResult, type LaneSetup } from './lane-jobs.js';
+import { LANE_COUNTERS, type LaneJob, type LaneOrder, type LaneResult, type LaneSetup } from './lane-jobs.js';
 
 export interface Lanes {
   /** How many there are, each a thread. */
@@ -14,6 +15,12 @@ export interface Lanes {
   forgetDirectories(): Promise<void>;
   /** Ends the threads until there is a next job; none may be under way. */
   rest(): Promise<void>;
+  /** Whatever is removed or replaced from now on is kept in `into`. */
+  backUpInto(into: string): void;
+  /** What was kept so far. */
+  kept(): Share;
+  /** An entry the main thread has kept. */
+  countKept(bytes: number): void;
   /** Bytes received since the lanes were made. */
   received(): number;
   /** Since `startCounting`: bytes of units under way or done, and files published. */
@@ -37,7 +44,7 @@ export function createLanes(
   const data: LaneSetup = { ...setup, counters, clock: sharedPace() };
   const script = new URL('./lane.js', import.meta.url);
   const lanes = Array.from({ length: count }, () => ({
-    pool: createPool<LaneJob, LaneResult>(script, 1, data),
+    pool: createPool<LaneOrder, LaneResult>(script, 1, data),
     jobs: 0,
   }));
   const total = (counter: keyof typeof LANE_COUNTERS): number => Number(Atomics.load(totals, LANE_COUNTERS[counter]));
@@ -46,6 +53,7 @@ export function createLanes(
   const stop = (): Promise<void> => tellAll({ kind: 'stop' });
   signal.addEventListener('abort', () => void stop().catch(() => {}), { once: true }); // closing comes next
   let before = { bytesDone: 0, filesDone: 0 };
+  let backup: Pick<LaneOrder, 'backup'> = {};
   return {
     count,
     async run(job, lane) {
@@ -53,13 +61,21 @@ export function createLanes(
         lane === undefined ? lanes.reduce((best, one) => (one.jobs < best.jobs ? one : best)) : lanes[lane]!;
       chosen.jobs++;
       try {
-        return await chosen.pool.run(job);
+        return await chosen.pool.run({ ...job, ...backup });
       } finally {
         chosen.jobs--;
       }
     },
     forgetDirectories: () => tellAll({ kind: 'forget' }),
     rest: async () => void (await Promise.all(lanes.map(({ pool }) => pool.rest()))),
+    backUpInto(into) {
+      backup = { backup: into };
+    },
+    kept: () => ({ entries: total('entriesKept'), bytes: total('bytesKept') }),
+    countKept(bytes) {
+      Atomics.add(totals, LANE_COUNTERS.entriesKept, 1n);
+      Atomics.add(totals, LANE_COUNTERS.bytesKept, BigInt(bytes));
+    },
     received: () => total('bytesReceived'),
     progress: () => ({
       bytesDone: total('bytesDone') - before.bytesDone,

@@ -1,5 +1,6 @@
 // What a run came to, as a block to be read at 3 a.m.: what was reached, the counters, what to run next. Decides nothing.
 
+import { printable } from '../errors.js';
 import type { Event } from '../events.js';
 import { EXIT, EXIT_MEANING, type ExitName } from '../exit-codes.js';
 import type { CopyReport, Iteration } from '../report.js';
@@ -96,12 +97,18 @@ function passRows(report: CopyReport, last: Iteration): [string, string][] {
         `(${formatBytes(sum('bytesReceived'))} received${reused > 0 ? `, ${formatBytes(reused)} kept from before` : ''})`,
     ],
     ['removed', `${formatEntries(sum('filesRemoved'))}, ${formatBytes(sum('bytesRemoved'))}`],
+    ...keptRow(report),
     [
       'failed',
       `${sum('downloadFailures')} (${sum('filesChanged')} changed and ${sum('filesVanished')} vanished besides)`,
     ],
   ];
 }
+
+const keptRow = ({ backup }: CopyReport): [string, string][] =>
+  backup
+    ? [['kept', `${formatEntries(backup.entries)}, ${formatBytes(backup.bytes)} in ${printable(backup.dir)}`]]
+    : [];
 
 type NumberField = Exclude<keyof Iteration, 'state'>;
 

@@ -114,6 +114,11 @@ export const OPTIONS = {
     default: '50%',
     help: 'refuse to remove more than this share, or number, of what the destination holds',
   },
+  'backup-dir': {
+    kind: path('DIR'),
+    commands: ['copy'],
+    help: 'keep there what is removed or replaced; outside the roots, on their file system',
+  },
   only: { kind: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
   'limit-rate': { kind: rate, commands: ['serve', 'copy'], help: 'bytes a second at most, such as 200MiB/s' },
   'pre-check': { kind: text('CMD'), commands: ['copy'], help: 'a command that must succeed before every pass' },

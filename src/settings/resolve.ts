@@ -71,6 +71,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       dryRun: pick(layers, 'dry-run'),
       diff: pick(layers, 'diff'),
       maxDelete: pick(layers, 'max-delete'),
+      backupDir: pick(layers, 'backup-dir'),
       only: pick(layers, 'only'),
       limitRate: pick(layers, 'limit-rate'),
       preCheck: pick(layers, 'pre-check'),

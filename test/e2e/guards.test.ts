@@ -4,10 +4,14 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { isPartName } from '../../src/files/entry.js';
+import { holdOpen, release } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
-import { dir, file, readTree, type Tree } from '../support/tree.js';
+import { dir, file, readTree, type Tree, writeTree } from '../support/tree.js';
+
+const MIB = 1024 * 1024;
 
 const TEN: Tree = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`f${i}`, `content ${i}`]));
 
@@ -17,7 +21,8 @@ async function copied(tree: Tree = TEN) {
   const from = box.source.write('data', tree);
   const to = box.destination.write('data', {});
   const agent = await box.source.serve([from]);
-  expect(await box.destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  // Below 1.0, so that nobody waits until what was written just now can be believed.
+  expect(await box.destination.lm(['copy', agent.url, to, '--threshold', '0.99'])).toMatchObject({ code: 0 });
   const before = await readTree(to);
   const untouched = async () => expect(await readTree(to)).toEqual(before);
   return { ...box, from, to, agent, untouched };
@@ -106,6 +111,7 @@ describe('adoption', () => {
     const agent = await source.serve([from]);
     const refused = await destination.lm(['copy', agent.url, to]);
     expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('--adopt') });
+    expect(refused.stderr).toMatch(/it would remove 1 of 2 entries \(4 of 7 bytes\), first:\n {4}data\/0\/mine\n/);
     expect(await readTree(to)).toEqual(before);
     expect(await destination.lm(['copy', agent.url, to, '--adopt', '--max-delete', '100%'])).toMatchObject({ code: 0 });
     expect(await readTree(to)).toEqual(await readTree(from));
@@ -137,12 +143,32 @@ describe('--max-delete', () => {
     else await untouched();
   });
 
-  test('a refusal shows what would have gone and the flag to use', async () => {
-    const { from, destination } = await copied();
+  test('a refusal shows how much would have gone, what first, and the flag that allows exactly that', async () => {
+    const { from, to, destination, untouched } = await copied();
     sixGo(from);
     const { stdout, stderr } = await destination.lm(['copy']);
-    expect(stdout + stderr).toMatch(/plan: 0 to copy \(0 B\), 6 to remove/);
-    expect(stderr).toMatch(/--max-delete/);
+    expect(stdout).toMatch(/^plan: 0 to copy \(0 B\), 6 to remove \(54 B\), 4 unchanged$/m);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'lm copy: cleaning would remove more than --max-delete 50% allows',
+      '  it would remove 6 of 10 entries (54 of 90 bytes), first:',
+      ...[0, 1, 2, 3, 4, 5].map((i) => `    data/0/f${i}`),
+      'hint: if that is right: --max-delete 60%',
+    ]);
+    await untouched();
+    expect(await destination.lm(['copy', '--max-delete', '60%'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
+  });
+
+  test('it holds for what the same copy has brought: its source may have lost it since', async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', TEN);
+    const agent = await source.serve([from]);
+    const to = destination.write('data', {});
+    const lose = `[ $LM_ITERATION != 1 ] || (cd '${from}' && rm f0 f1 f2 f3 f4 f5)`;
+    const { code, stderr } = await destination.lm(['copy', agent.url, to, '--pre-check', lose]);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/it would remove 6 of 10 entries/);
+    expect(Object.keys(await readTree(to))).toHaveLength(10);
   });
 });
 
@@ -236,7 +262,68 @@ describe('the service of the destination', () => {
     for (const name of ['LM_SOURCE', 'LM_ROOTS', 'LM_ITERATION', 'LM_THRESHOLD']) expect(env).toContain(`${name}=`);
     expect(await destination.lm(['copy', '--pre-check', 'false'])).toMatchObject({ code: 6 });
   });
+
+  test('--pre-check is asked once more before anything is removed', async () => {
+    const { destination, from, untouched } = await copied();
+    rmSync(`${from}/f0`);
+    const once = `mkdir '${destination.path('asked')}'`; // fails the second time
+    const { code, stderr } = await destination.lm(['copy', '--pre-check', once]);
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/^lm copy: the pre-check ended with exit code 1: mkdir/m);
+    await untouched();
+  });
+
+  describe('that starts while files are copied stops the copy at once, and nothing is removed any more', () => {
+    afterEach(release);
+
+    /** A copy that takes a minute, in its middle; then what `starts` does, and how the copy ended. */
+    async function interrupted<T>(starts: (to: string, port: number) => Promise<T>) {
+      const { from, to, destination } = await copied();
+      writeTree(from, { big: file({ size: 60 * MIB }) });
+      const port = await freePort();
+      const copy = destination.start(['copy', '--limit-rate', '1MiB/s', '--guard-port', `${port}`, '--json']);
+      await copy.says(/"progress".*"bytesDone":[1-9]/);
+      rmSync(`${from}/f0`); // the next pass would remove it here
+      const beganMs = performance.now();
+      const started = await starts(to, port);
+      const { code, stderr } = await copy.done;
+      expect(performance.now() - beganMs).toBeLessThan(15_000);
+      expect(Object.keys(await readTree(to)).filter((name) => !isPartName(name))).toEqual(Object.keys(TEN));
+      return { code, stderr, to, started };
+    }
+
+    test('by its port', async () => {
+      const server = createServer();
+      const listens = async (_: string, port: number) => {
+        await once(server.listen(port, '127.0.0.1'), 'listening');
+        return port;
+      };
+      const { code, stderr, started: port } = await interrupted(listens);
+      server.close();
+      expect(code).toBe(6);
+      expect(stderr).toMatch(
+        new RegExp(`^lm copy: the destination service seems to run: something listens on 127.0.0.1:${port}$`, 'm'),
+      );
+    }, 60_000);
+
+    test('by a file it opens', async () => {
+      const { code, stderr, to, started: pid } = await interrupted((to) => holdOpen(`${to}/f1`));
+      expect(code).toBe(6);
+      expect(stderr).toMatch(
+        new RegExp(`^lm copy: the destination is in use: \\w+ \\(pid ${pid}\\) has ${to}/f1 open$`, 'm'),
+      );
+    }, 60_000);
+  });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 describe('completion', () => {
   test('the destination is not complete without a verification after the last copy', async () => {

@@ -68,7 +68,7 @@ async function* listing(tree: { [name: string]: Node }, compares = true): AsyncG
   }
 }
 
-const POLICY: DiffPolicy = { compare: 'mtime', digested: [], unit: 'us', owners: true };
+const POLICY: DiffPolicy = { compare: 'mtime', digested: [], unit: 'us', owners: true, keepsReplaced: false };
 
 async function plan(source: object, local: object, policy: Partial<DiffPolicy> = {}, compares = true) {
   const said: string[] = [];
@@ -237,6 +237,18 @@ describe('the counts', () => {
   );
 
   test('0 of 0 is 1', async () => expect(matchRatio((await plan({}, {})).counts)).toBe(1));
+});
+
+test.each([
+  [
+    'gives its room back, but stands beside the new file for a while',
+    false,
+    { bytes: 4096, inodes: 1, replaced: [8192] },
+  ],
+  ['takes up its room for good when it is kept', true, { bytes: 3 * 4096, inodes: 2, replaced: [] }],
+])('what is replaced %s', async (_, keepsReplaced, room) => {
+  const { counts } = await plan({ a: 5000, b: 1 }, { a: 6000 }, { keepsReplaced });
+  expect(counts.room.get('data/0')).toEqual(room);
 });
 
 describe('laws', () => {

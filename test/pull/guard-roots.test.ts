@@ -110,6 +110,16 @@ describe('a destination root may not endanger anything else', () => {
     await expect(check(['a/b'], { backupDir: join(base, backup) })).rejects.toEqual(refused('the backup directory'));
   });
 
+  test.each([
+    ['state', 'is the state directory'],
+    ['state/backup', 'is inside the state directory'],
+    ['source/data', 'is the source root'],
+    ['source/data/x', 'is inside the source root'],
+  ])('the backup directory cannot be %s', async (backup, message) => {
+    const around = { ...sourceAt('source/data'), stateDir: join(base, 'state'), backupDir: join(base, backup) };
+    await expect(check(['a/b'], around)).rejects.toEqual(refused(message));
+  });
+
   test('what merely looks alike is no danger', async () => {
     mkdirSync(join(base, 'a/bb'));
     await check(['a/b', 'a/bb', 'a/new'], { ...sourceAt('source/data'), backupDir: join(base, 'backup') });

@@ -123,7 +123,7 @@ async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; re
   const blocks: Block[] = [];
   try {
     const listing = await readListing(stream(pieces));
-    for await (const listed of listing.blocks) blocks.push(listed.block());
+    for await (const listed of listing.blocks) blocks.push(listed.block()!);
     expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.rows.length, 0));
     return { blocks };
   } catch (error) {
