@@ -42,7 +42,7 @@ const FENCES: Record<string, readonly string[]> = {
   commander: ['cli.ts', 'help.ts'],
   undici: ['pull/http-client.ts'],
   'p-queue': ['pull/transfer.ts', 'pull/verify.ts'],
-  'hash-wasm': ['files/digest.ts'],
+  'hash-wasm': ['files/hash-wasm.ts'],
   micromatch: ['files/java-glob.ts'],
   chalk: ['render/text.ts'],
   'cli-progress': ['render/text.ts'],

@@ -1,7 +1,7 @@
 // Bytes → digest: whole files in the Sidecar's text forms, and the hash of a name. Never opens or closes a file.
 
 import { readSync } from 'node:fs';
-import type { IHasher } from 'hash-wasm';
+import type { IHasher } from './hash-wasm.js';
 import { createXxh64 } from './xxh64.js';
 
 /** The first two are the Sidecar's (DigestAlgorithmFactory); only an lm agent knows the others. */
@@ -44,10 +44,10 @@ const CREATE: Record<DigestAlgorithm, () => Promise<FileHasher>> = {
 
 /** Loaded when it is needed: a copy, and each of its threads, does without these 250 KB. */
 async function hashWasm(
-  create: (module: typeof import('hash-wasm')) => Promise<IHasher>,
+  create: (module: typeof import('./hash-wasm.js')) => Promise<IHasher>,
   text = (hasher: IHasher): string => withoutLeadingZeros(hasher.digest()),
 ): Promise<FileHasher> {
-  const hasher = await create(await import('hash-wasm'));
+  const hasher = await create(await import('./hash-wasm.js'));
   return {
     buffer: Buffer.allocUnsafeSlow(READ_BYTES),
     begin: () => void hasher.init(),

@@ -51,7 +51,6 @@ const sent: fc.Arbitrary<Sent> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       refusal: fc.record({
-        length: fc.constant(0 as const),
         result: fc.constantFrom('changed' as const, 'vanished' as const, 'failed' as const),
         message,
       }),

@@ -63,32 +63,52 @@ const trees = fc.tuple(fc.array(node, { maxLength: 5 }), fc.array(node, { maxLen
 type Lie = { at: number; what: string; with: string };
 const lie: fc.Arbitrary<Lie> = fc.record({
   at: fc.nat(),
-  what: fc.constantFrom('name', 'size', 'mtime', 'ino', 'mode', 'uid', 'target', 'dir', 'twice', 'drop', 'swap', 'end'),
+  what: fc.constantFrom(
+    'name',
+    'size',
+    'mtime',
+    'ino',
+    'nanos',
+    'mode',
+    'uid',
+    'run',
+    'target',
+    'dir',
+    'twice',
+    'drop',
+    'swap',
+    'end',
+  ),
   with: fc.constantFrom(...EVIL_NAMES, ...EVIL_NUMBERS),
 });
 
+/** A block's line taken apart; see `blockLine`. */
+type Line = [dir: string, contents: unknown[][], owners: unknown[][], inodes: unknown[], nanos: unknown[]];
+
 function told(blocks: Block[], lies: Lie[]): string {
-  const told = structuredClone(blocks);
-  let [entries, bytes] = [0, 0];
-  for (const { rows } of told)
-    for (const row of rows) {
-      entries++;
-      if (kindOf(row[3]) === 'file') bytes += Number(row[1]);
-    }
+  const rows = blocks.flatMap((block) => block.rows);
+  const bytes = rows.reduce((sum, row) => sum + (kindOf(row[3]) === 'file' ? Number(row[1]) : 0), 0);
+  let entries = rows.length;
+  const lines = blocks.map((block): Line => JSON.parse(blockLine(block)));
   for (const { at, what, with: text } of lies) {
-    const block = told[at % (told.length || 1)];
-    const row = block?.rows[at % (block.rows.length || 1)] as unknown[] | undefined;
-    const field = { name: 0, size: 1, mtime: 2, ino: 4, target: 7 }[what];
-    if (row && field !== undefined) row[field] = text;
-    else if (row && what === 'mode') row[3] = [0, -1, 1.5, 1e300, '33188', null, 0o170000, 2 ** 32 + 0o100644][at % 8];
-    else if (row && what === 'uid') row[5] = [-1, 1.5, 2 ** 32, 1e300, '0', {}][at % 6];
-    else if (block && what === 'dir') block.dir = `${block.dir}/${text}`;
-    else if (block && what === 'twice') told.splice(at % told.length, 0, block);
-    else if (block && what === 'drop') told.splice(at % told.length, 1);
-    else if (block && what === 'swap') told.push(...told.splice(at % told.length, 1));
+    const line = lines[at % (lines.length || 1)];
+    const i = line && line[1].length > 0 ? at % line[1].length : undefined;
+    const field = { name: 0, size: 1, mtime: 2, target: 4 }[what];
+    if (line && i !== undefined && field !== undefined) line[1][i]![field] = text;
+    else if (line && i !== undefined && what === 'ino') line[3][i] = text;
+    else if (line && i !== undefined && what === 'nanos') line[4][i] = [-1, 1000, 1.5, '1', null][at % 5];
+    else if (line && i !== undefined && what === 'mode')
+      line[1][i]![3] = [0, -1, 1.5, 1e300, '33188', null, 0o170000, 2 ** 32 + 0o100644][at % 8];
+    else if (line && i !== undefined && what === 'uid') line[2][0]![0] = [-1, 1.5, 2 ** 32, 1e300, '0', {}][at % 6];
+    else if (line && i !== undefined && what === 'run') line[2][0]![2] = [0, -1, 1.5, 2 ** 31, '1', null][at % 6];
+    else if (line && what === 'dir') line[0] = `${line[0]}/${text}`;
+    else if (line && what === 'twice') lines.splice(at % lines.length, 0, line);
+    else if (line && what === 'drop') lines.splice(at % lines.length, 1);
+    else if (line && what === 'swap') lines.push(...lines.splice(at % lines.length, 1));
     else if (what === 'end') entries += (at % 3) - 1;
   }
-  return headerLine(header) + told.map(blockLine).join('') + progressLine(1) + endLine({ ...NOTHING, entries, bytes });
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  return headerLine(header) + text + progressLine(1) + endLine({ ...NOTHING, entries, bytes });
 }
 
 /** The listing's promises, checked a second way. */
