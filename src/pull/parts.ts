@@ -1,11 +1,22 @@
 // Files too big for a bundle, on their way: made, sized, resumed, published or given up by the main thread alone. Moves no bytes.
 
+import { BLOCK_BYTES } from '../files/digest.js';
 import { type EntryKey, joinKey, type Row } from '../files/entry.js';
 import type { Disk, Obstacle } from './disk.js';
 import type { FileProblem } from './lane-jobs.js';
 
-/** The most one range unit carries: what a cut connection or a killed process may cost. A multiple of 1 MiB. */
-export const RANGE_BYTES = 64 * 1024 * 1024;
+/** The most one range unit carries: what a cut connection or a killed process may cost. */
+export const RANGE_BYTES = 64 * BLOCK_BYTES;
+
+/** Shorter units would cost a distant source more in round trips than they gain. */
+const LEAST_RANGE_BYTES = 8 * BLOCK_BYTES;
+
+/** The length of units of which every connection gets equally many, with so many bytes still to come: none idles at the end. */
+export function rangeBytesFor(bytesLeft: number, connections: number): number {
+  const rounds = Math.ceil(bytesLeft / (connections * RANGE_BYTES));
+  const blocks = Math.ceil(bytesLeft / (rounds * connections * BLOCK_BYTES));
+  return Math.max(LEAST_RANGE_BYTES, blocks * BLOCK_BYTES);
+}
 
 export interface Range {
   offset: number;
@@ -44,8 +55,13 @@ export interface BigFile {
   problem?: FileProblem;
 }
 
-/** Makes the part, or takes up the one that is there. */
-export function beginBigFile(disk: Disk, journal: PartJournal, dir: EntryKey, row: Row): BigFile {
+/** Makes the part, or takes up the one that is there; what is missing of it is fetched in units of `rangeBytes`. */
+export function beginBigFile(
+  disk: Disk,
+  journal: PartJournal,
+  { dir, row }: Pick<BigFile, 'dir' | 'row'>,
+  rangeBytes: number,
+): BigFile {
   const [name, size] = row;
   const bytes = Number(size);
   const known = resumable(journal.known(joinKey(dir, name)), row);
@@ -54,7 +70,7 @@ export function beginBigFile(disk: Disk, journal: PartJournal, dir: EntryKey, ro
   if (typeof part === 'string') return givenUp(dir, row, part);
   if (kept === undefined) journal.started(joinKey(dir, name), row, disk.inodeOf(part.fd));
   disk.close(part.fd, joinKey(dir, name));
-  const ranges = missingRanges(bytes, kept === undefined ? [] : known!.done);
+  const ranges = missingRanges(bytes, kept === undefined ? [] : known!.done, rangeBytes);
   const missing = ranges.reduce((sum, { length }) => sum + length, 0);
   return { dir, row, ranges, bytesReused: bytes - missing, pending: ranges.length };
 }
@@ -72,13 +88,13 @@ const givenUp = (dir: EntryKey, row: Row, message: Obstacle): BigFile => ({
   problem: { key: joinKey(dir, row[0]), result: 'failed', message },
 });
 
-/** What `done` leaves of the file, in pieces of RANGE_BYTES whose offsets are multiples of it where nothing was done. */
-export function missingRanges(bytes: number, done: KnownPart['done']): Range[] {
+/** What `done` leaves of the file, in pieces of `rangeBytes` whose offsets are multiples of it where nothing was done. */
+export function missingRanges(bytes: number, done: KnownPart['done'], rangeBytes: number): Range[] {
   const ranges: Range[] = [];
   let at = 0;
   const upTo = (end: number): void => {
     while (at < end) {
-      const length = Math.min(end - at, RANGE_BYTES - (at % RANGE_BYTES));
+      const length = Math.min(end - at, rangeBytes - (at % rangeBytes));
       ranges.push({ offset: at, length });
       at += length;
     }

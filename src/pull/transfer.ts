@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
+import { BLOCK_BYTES } from '../files/digest.js';
 import type { EntryKey, Row } from '../files/entry.js';
 import type { Iteration } from '../report.js';
 import type { Disk } from './disk.js';
 import { failureOfFault } from './failure.js';
 import type { Deed, FileProblem, LaneFault, LaneJob, LaneResult } from './lane-jobs.js';
 import type { Lanes } from './lanes.js';
-import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range } from './parts.js';
+import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range, rangeBytesFor } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
 import { NO_FAILURES, nextDelay } from './retry.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
@@ -67,9 +68,12 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
       if (!context.signal.aborted) await work().catch(context.abort);
     });
   };
+  let bytesLeft = plan.spools.big.slices.reduce((sum, { bytes }) => sum + bytes, 0);
   const begin = (slice: Slice): BigFile => {
     const [[dir, [row]]] = readSlice(plan.spools.big.path, slice) as [[EntryKey, [Row]]];
-    const file = beginBigFile(context.disk, context.journal, dir, row);
+    const rangeBytes = rangeBytesFor(bytesLeft, context.concurrency);
+    const file = beginBigFile(context.disk, context.journal, { dir, row }, rangeBytes);
+    bytesLeft -= slice.bytes;
     iteration.bytesReused += file.bytesReused;
     if (file.pending === 0) endFile(file, iteration, context);
     return file;
@@ -179,8 +183,7 @@ async function fetchRange(job: RangeJob, lane: number, context: TransferContext)
     const { problems, fault } = await context.lanes.run({ ...job, offset, length }, lane);
     if (problems[0]) return problems[0]; // one changed range voids the file
     if (fault) {
-      if (fault.kind !== 'status')
-        piece = Math.max(SHORTEST_PIECE, Math.floor(length / 4 / SHORTEST_PIECE) * SHORTEST_PIECE);
+      if (fault.kind !== 'status') piece = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
       await patience.spend(fault);
     } else {
       offset += length;
@@ -189,9 +192,6 @@ async function fetchRange(job: RangeJob, lane: number, context: TransferContext)
   }
   return undefined;
 }
-
-/** Ranges begin at multiples of it. */
-const SHORTEST_PIECE = 1024 * 1024;
 
 /** How much of the retry policy one unit has used up. */
 function createPatience(what: string, { emit, signal, where }: TransferContext) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { missingRanges, RANGE_BYTES } from '../../src/pull/parts.js';
+import { missingRanges, RANGE_BYTES, rangeBytesFor } from '../../src/pull/parts.js';
 
 const MiB = 1024 * 1024;
 
@@ -42,6 +42,7 @@ describe('the ranges still to be fetched', () => {
     const inMiB = missingRanges(
       bytes,
       done.map(([o, l]) => [o! * MiB, l! * MiB] as const),
+      RANGE_BYTES,
     );
     expect(inMiB.map(({ offset, length }) => [offset / MiB, length / MiB])).toEqual(expected);
   });
@@ -52,7 +53,7 @@ describe('the ranges still to be fetched', () => {
       fc.property(fc.integer({ min: 1, max: 500 * MiB }), fc.array(range, { maxLength: 5 }), (bytes, ranges) => {
         const done = ranges.map(([o, l]) => [o * MiB, l * MiB] as const);
         let missing = 0;
-        for (const { offset, length } of missingRanges(bytes, done)) {
+        for (const { offset, length } of missingRanges(bytes, done, RANGE_BYTES)) {
           expect(length).toBeLessThanOrEqual(RANGE_BYTES);
           expect(offset % MiB).toBe(0);
           expect(offset + length).toBeLessThanOrEqual(bytes);
@@ -67,4 +68,27 @@ describe('the ranges still to be fetched', () => {
       { numRuns: 300 },
     );
   });
+});
+
+test.each([
+  [1, 10, 8],
+  [100 * MiB, 10, 10],
+  [640 * MiB, 10, 64],
+  [641 * MiB, 10, 33],
+  [1024 * MiB, 10, 52],
+  [4096 * MiB, 10, 59],
+  [1024 * MiB, 1, 64],
+])('%d bytes over %d connections go in units of %d MiB', (bytes, connections, expected) => {
+  expect(rangeBytesFor(bytes, connections) / MiB).toBe(expected);
+});
+
+test('units are never longer than a range may be, and leave no connection without its share', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 2 ** 45 }), fc.integer({ min: 1, max: 64 }), (bytes, connections) => {
+      const unit = rangeBytesFor(bytes, connections);
+      expect(unit <= RANGE_BYTES && unit % MiB === 0).toBe(true);
+      const rounds = Math.ceil(Math.ceil(bytes / unit) / connections);
+      expect(rounds).toBe(Math.ceil(bytes / (connections * RANGE_BYTES)));
+    }),
+  );
 });
