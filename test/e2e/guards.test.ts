@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { isPartName } from '../../src/files/entry.js';
 import { holdOpen, release } from '../support/holders.js';
@@ -274,7 +274,11 @@ describe('the service of the destination', () => {
   });
 
   describe('that starts while files are copied stops the copy at once, and nothing is removed any more', () => {
-    afterEach(release);
+    const servers: Server[] = [];
+    afterEach(() => {
+      for (const server of servers.splice(0)) server.close();
+      return release();
+    });
 
     /** A copy that takes a minute, in its middle; then what `starts` does, and how the copy ended. */
     async function interrupted<T>(starts: (to: string, port: number) => Promise<T>) {
@@ -294,12 +298,12 @@ describe('the service of the destination', () => {
 
     test('by its port', async () => {
       const server = createServer();
+      servers.push(server);
       const listens = async (_: string, port: number) => {
         await once(server.listen(port, '127.0.0.1'), 'listening');
         return port;
       };
       const { code, stderr, started: port } = await interrupted(listens);
-      server.close();
       expect(code).toBe(6);
       expect(stderr).toMatch(
         new RegExp(`^lm copy: the destination service seems to run: something listens on 127.0.0.1:${port}$`, 'm'),
