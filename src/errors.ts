@@ -39,11 +39,11 @@ export class LmError extends Error {
 /** The `code` of a system error (`ENOENT`), or undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
-  if (code === 'UNKNOWN' && errno !== undefined) return NAMES.get(-errno) ?? code;
+  if (errno !== undefined && /^unknown/i.test(code ?? '')) return NAMES.get(-errno) ?? code;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** libuv has no name for some that a disk may well answer with: EDQUOT, ESTALE. */
+/** libuv has no name for some that a disk may well answer with: EDQUOT, ESTALE. Node then says UNKNOWN, or, of other calls, `Unknown system error -122`. */
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** A failed system call on this host as an error the operator can act on: `cannot write /data/x: no space left (ENOSPC)`. */

@@ -62,7 +62,9 @@ async function syncFileSystems(paths: string[]): Promise<void> {
   try {
     await promisify(execFile)('sync', ['-f', '--', ...paths]);
   } catch (cause) {
-    throw new LmError('local', `cannot sync ${paths.map(printable).join(', ')}: ${(cause as Error).message.trim()}`, {
+    const said = (cause as { stderr?: string }).stderr || (cause as Error).message;
+    const reason = printable(said.trim().split('\n')[0]!);
+    throw new LmError('local', `cannot sync ${paths.map(printable).join(', ')}: ${reason}`, {
       cause,
       hint: 'the disk may be failing: look at the kernel log before going on',
     });

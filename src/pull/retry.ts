@@ -88,7 +88,9 @@ function afterFault(fault: Fault, state: RetryState, nowMs: number, policy: Retr
 
 function unreachable(fault: Fault, failed: number): LmError {
   const tries = failed === 1 ? '1 try' : `${failed} tries`;
-  return new LmError('source', `the source cannot be reached: ${fault.reason} (after ${tries})`, {
+  const answered = fault.kind === 'transient' && fault.status !== undefined;
+  const what = answered ? 'the source keeps answering with errors' : 'the source cannot be reached';
+  return new LmError('source', `${what}: ${fault.reason} (after ${tries})`, {
     cause: fault.kind === 'transient' ? fault.cause : undefined,
     hint: 'run the same command again; what was copied is kept',
   });

@@ -66,6 +66,7 @@ export function createResponseReader(): ResponseReader {
       if (remaining === 0) finish(to);
       return at + 1;
     }
+    refuseOtherTongues(headBytes.toString('latin1', 0, Math.min(headLength, 40)));
     return chunk.length;
   }
 
@@ -88,13 +89,19 @@ export function createResponseReader(): ResponseReader {
 const endsHead = (bytes: Uint8Array, length: number): boolean =>
   length >= 4 && bytes[length - 2] === CR && bytes[length - 3] === LF && bytes[length - 4] === CR;
 
+/** Whoever speaks no HTTP/1.1 would be waited for until its head ends, which it need not ever. */
+function refuseOtherTongues(begun: string): void {
+  if (!begun.startsWith(VERSION.slice(0, begun.length))) throw notAStatusLine(begun.split('\r\n')[0]!);
+}
+
+const VERSION = 'HTTP/1.1 ';
 const STATUS_LINE = /^HTTP\/1\.1 ([2-5]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 
 function parseHead(text: string): ResponseHead {
   const [first, ...lines] = text.split('\r\n');
   const status = STATUS_LINE.exec(first!);
-  if (!status) throw refused(`"${printable(first!.slice(0, 40))}" for a status line`);
+  if (!status) throw notAStatusLine(first!);
   const headers = new Map<string, string>();
   for (const line of lines) {
     const field = FIELD_LINE.exec(line);
@@ -114,6 +121,8 @@ function parseHead(text: string): ResponseHead {
     closes: /\bclose\b/i.test(headers.get('connection') ?? ''),
   };
 }
+
+const notAStatusLine = (text: string): LmError => refused(`"${printable(text.slice(0, 40))}" for a status line`);
 
 const refused = (what: string): LmError =>
   new LmError('protocol', `the source answered with ${what}`, {

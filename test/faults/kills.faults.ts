@@ -28,7 +28,19 @@ const CALLS = [
   { doing: 'writing its journal', calls: 'write', most: 8, journal: true },
 ] as const;
 
-const COPY = ['--max-iterations', '2', '--concurrency', '4', '--max-delete', '100%', '--adopt', '--json'];
+/** Just below 1.0, where a copy would rightly ask for a source that stands still. */
+const COPY = [
+  '--threshold',
+  '0.99999',
+  '--max-iterations',
+  '2',
+  '--concurrency',
+  '4',
+  '--max-delete',
+  '100%',
+  '--adopt',
+  '--json',
+];
 
 /** Each in its turn, so that the short form has all of them too. */
 const STRIKES: ((all: World, round: number) => Promise<boolean>)[] = [

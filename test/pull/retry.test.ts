@@ -144,6 +144,11 @@ describe('the policy', () => {
     });
   });
 
+  test('errors that are answers are told as such', () => {
+    const { error } = follow(times(9, { kind: 'transient', reason: 'files: HTTP 500', status: 500 }));
+    expect(error!.message).toBe('the source keeps answering with errors: files: HTTP 500 (after 5 tries)');
+  });
+
   test('30 seconds together, counted from the first failure', () => {
     expect(follow(times(9, FAULT), 10_000)).toMatchObject({ waits: [500, 1000, 2000], error: { code: 'source' } });
     expect(follow(times(9, FAULT), 100_000)).toMatchObject({ waits: [500], error: { code: 'source' } });

@@ -64,6 +64,8 @@ describe('the response reader', () => {
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n', /status line/],
     ['an interim response', 'HTTP/1.1 100 Continue\r\n\r\n', /status line/],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n', /SSH-2.0/],
+    ['another protocol that is in no hurry', 'SSH-2.0-OpenSSH_9.2\r\n', /SSH-2.0/],
+    ['HTTP/2', '\0\0\x12\x04\0\0\0\0\0', /status line/],
     ['a folded header', 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n', /header field/],
     ['a space before the colon', 'HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n', /header field/],
     ['bytes behind the end', `${OK}x`, /nobody asked/],
