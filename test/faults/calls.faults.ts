@@ -4,7 +4,6 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ready } from '../../src/files/digest.js';
 import { isPartName } from '../../src/files/entry.js';
 import { partNameOf } from '../../src/pull/disk.js';
 import { readJournal } from '../../src/state/journal.js';
@@ -120,7 +119,6 @@ describeIf(HAS_STRACE, 'a system call fails', 'strace', () => {
   let agent: Agent;
 
   beforeAll(async () => {
-    await ready();
     writeTree(from, TREE);
     agent = await startAgent([from], { cwd: host, env: { HOME: host, LM_STATE_DIR: join(host, 'state') } });
   });
