@@ -10,8 +10,8 @@ import { readJournal } from '../../src/state/journal.js';
 import { type Agent, startAgent } from '../support/lm.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, link, readTree, type Tree, writeTree } from '../support/tree.js';
-import { chance, describeIf, HAS_STRACE, IS_ROOT, LONG, roomyDirectory, tally } from './form.js';
-import { inAnyDirectory, injected, sabotaged } from './strace.js';
+import { CAN_INJECT, chance, describeIf, IS_ROOT, LONG, roomyDirectory, tally } from './form.js';
+import { inAnyDirectory, injected, onAnyDescriptor, sabotaged } from './strace.js';
 
 const MIB = 1024 * 1024;
 const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'EACCES', 'EMFILE', 'EROFS'] as const;
@@ -91,7 +91,7 @@ const CASES: Case[] = [
   {
     doing: 'mending',
     calls: 'chmod',
-    on: () => inAnyDirectory('').map((path) => path.slice(0, -1)),
+    on: onAnyDescriptor,
     names: /data\/(mended|dir)/,
   },
   { doing: 'syncing the destination', calls: 'syncfs', on: root, names: /data/, as: 'sync: error' },
@@ -112,7 +112,7 @@ const CASES: Case[] = [
   { doing: 'reading the plan', calls: 'pread64', on: record('spool/bundle.jsonl'), names: /bundle\.jsonl/ },
 ];
 
-describeIf(HAS_STRACE, 'a system call fails', 'strace', () => {
+describeIf(CAN_INJECT, 'a system call fails', 'strace and a process namespace', () => {
   /** One source for all: its files are then old enough for a copy to trust their times. */
   const host = mkdtempSync(join(roomyDirectory(1 << 28), 'lm-calls-'));
   const from = join(host, 'data');
@@ -185,6 +185,51 @@ async function fails(
   expect(await destination.lm(args)).toMatchObject({ code: 0, stderr: '' });
   expect(await readTree(to, { directoryTimes: true })).toEqual(await readTree(from, { directoryTimes: true }));
 }
+
+/** What the agent cannot read, it says; the rest is copied, and nothing is removed for it. */
+describeIf(CAN_INJECT, 'a system call fails at the source', 'strace and a process namespace', () => {
+  test.each([
+    {
+      doing: 'listing a directory',
+      calls: 'getdents64',
+      on: (from: string) => [join(from, 'dir')],
+      code: 6,
+      missing: 'dir/inside',
+    },
+    { doing: 'opening a file', calls: 'openat', on: () => inAnyDirectory('small'), code: 3, missing: 'small' },
+    {
+      doing: 'reading a big file',
+      calls: 'read,pread64,preadv',
+      on: (from: string) => [join(from, 'big')],
+      code: 3,
+      missing: 'big',
+    },
+  ])('$doing ($calls)', async ({ doing, calls, on, code, missing }) => {
+    const { source, destination } = sandbox(roomyDirectory(1 << 28));
+    const from = source.write('data', TREE);
+    for (const error of LONG ? ['EIO', 'EACCES', 'EMFILE'] : [chance(doing).pick(['EIO', 'EACCES', 'EMFILE'])]) {
+      rmSync(destination.path('data'), { recursive: true, force: true });
+      const to = destination.write('data', BEFORE);
+      const log = source.path('strace.log');
+      const under = sabotaged({ calls, what: error, when: '1+', paths: on(from), log });
+      const agent = await source.serve([from], { under });
+      const args = ['--adopt', '--new-source', '--max-iterations', '1', '--max-delete', '100%'];
+      const ended = await destination.lm(['copy', agent.url, to, ...args]);
+      agent.process.kill('SIGKILL');
+      await agent.process.done;
+      expect({ error, code: ended.code, stderr: ended.stderr }).toEqual({
+        error,
+        code,
+        stderr: expect.stringContaining(missing.split('/')[0]!),
+      });
+      expect(injected(log)).not.toEqual([]);
+      for (const call of injected(log).slice(0, 1)) tally('injected errors', `${call} of the agent`);
+      expect(existsSync(join(to, missing))).toBe(false);
+      expect(existsSync(join(to, 'foreign'))).toBe(code === 6);
+      expectWhole(from, to);
+    }
+  });
+});
 
 /** Whatever of the source's stands under its own name is the source's, byte for byte. */
 function expectWhole(from: string, to: string): void {

@@ -5,6 +5,7 @@ import { appendFileSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { describe, test } from '@jest/globals';
 import { random } from '../support/tree.js';
+import { NAMESPACE } from './strace.js';
 
 export const LONG = process.env.LM_FAULTS === 'long';
 
@@ -32,17 +33,20 @@ function write(group: string, detail: string): void {
   if (ledger !== undefined) appendFileSync(ledger, `${group}\t${detail}\n`);
 }
 
-const works = (command: string, ...args: string[]): boolean => {
+const works = ([command, ...args]: string[]): boolean => {
   try {
-    execFileSync(command, args, { stdio: 'ignore' });
+    execFileSync(command!, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
   }
 };
 
+const STRACE = ['strace', '-f', '-qqq', '-e', 'trace=none', 'true'];
+
 /** A container may have the program and forbid what it does. */
-export const HAS_STRACE = works('strace', '-f', '-qq', '-e', 'trace=none', 'true');
+export const HAS_STRACE = works(STRACE);
+export const CAN_INJECT = works([...NAMESPACE, ...STRACE]);
 
 export const IS_ROOT = process.getuid?.() === 0;
 

@@ -126,7 +126,9 @@ async function judged(all: World, copy: Running, moment: string, round: number, 
   }
   if (code === 0) all.witness.lookWhenDone(said);
   else all.witness.look(said);
-  if (code !== 0 && code !== 3) throw new Error(`${said}: ended ${code}, LM_SEED=${SEED}\n${stderr}`);
+  // 5: an agent that was killed has not come back in time, on a busy machine.
+  if (code !== 0 && code !== 3 && (code !== 5 || !moment.startsWith('agent')))
+    throw new Error(`${said}: ended ${code}, LM_SEED=${SEED}\n${stderr}`);
   return false;
 }
 

@@ -50,7 +50,7 @@ const lose = ({ draw, witness }: World): void => {
 const messages = ({ stderr }: Finished): string[] => stderr.split('\n').filter((line) => /^lm copy: /.test(line));
 
 describe('connections are cut', () => {
-  const CUTS = inForm(200, 16);
+  const CUTS = inForm(200, 10);
 
   test('anywhere in an answer, as often as it takes', async () => {
     const all = await world('cuts');
@@ -83,7 +83,7 @@ describe('connections are cut', () => {
 
 test('bits are flipped in what files are made of', async () => {
   const all = await world('flips');
-  for (let round = 0; round < inForm(40, 5); round++) {
+  for (let round = 0; round < inForm(40, 3); round++) {
     lose(all);
     let once = false;
     const during = ({ request, headBytes, bodyBytes = 1 }: Answer): Deed | undefined => {
@@ -92,8 +92,8 @@ test('bits are flipped in what files are made of', async () => {
       return { do: 'flip', at: all.draw.below(headBytes + bodyBytes) };
     };
     const ended = await copyThrough(all, { during }, `flip ${round}`);
-    expect([0, 5, 7]).toContain(ended.code);
-    if (ended.code !== 0) expect(messages(ended)).toHaveLength(1);
+    expect([0, 3, 5, 7]).toContain(ended.code);
+    if (ended.code! > 3) expect(messages(ended)).toHaveLength(1);
     expect(ended.done).toEqual(['flip']);
     tally('other faults', 'bit flipped');
   }
@@ -211,7 +211,7 @@ longOnly(
       request === FETCH && stalls-- > 0 ? { do: 'stall', at: headBytes + all.draw.below(bodyBytes) } : undefined;
     expect(await copyThrough(all, { during }, 'stalls')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('30 s'),
+      stderr: expect.stringContaining('ETIMEDOUT'),
     });
     tally('other faults', 'stalled for 30 s');
     await all.concludes();

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { expect } from '@jest/globals';
 import type { Agent } from '../support/lm.js';
-import { type Sandbox, sandbox } from '../support/sandbox.js';
+import { type Host, type Sandbox, sandbox } from '../support/sandbox.js';
 import { readTree, type Snapshot } from '../support/tree.js';
 import { type Chance, chance, roomyDirectory } from './form.js';
 import { LivingSource } from './living-source.js';
@@ -44,7 +44,7 @@ export async function world(name: string): Promise<World> {
   }
   destination.write('', { 'lm.yaml': 'live_migration: { files_to_exclude: ["glob:**/*.keep"] }\n' });
   const witness = new Witness({ host: destination, to, versions: living.versions, still: living.still, untouchable });
-  let agent = await source.serve([living.dir]);
+  let agent = await serveBelow(source, living.dir, draw);
   const { url } = agent;
   return {
     ...box,
@@ -72,4 +72,16 @@ export async function world(name: string): Promise<World> {
       expect(copied).toEqual(await readTree(living.dir, { directoryTimes: true }));
     },
   };
+}
+
+/** Where no kernel puts a listener or a connection of its own accord, so that the port is still there after a restart. */
+async function serveBelow(source: Host, dir: string, draw: Chance): Promise<Agent> {
+  for (let tries = 0; ; tries++) {
+    const address = `127.0.0.1:${20_000 + ((draw.below(12_000) + process.pid) % 12_000)}`;
+    try {
+      return await source.serve([dir, '--listen', address]);
+    } catch (error) {
+      if (tries === 5) throw error; // the port is somebody's
+    }
+  }
 }
