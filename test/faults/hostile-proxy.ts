@@ -126,7 +126,7 @@ async function converse(
       if (struck.do === 'flip') chunk[before]! ^= 1;
       else client.write(chunk.subarray(0, before));
       if (struck.do === 'cut') return void client.destroySoon();
-      if (struck.do === 'stall') return;
+      if (struck.do === 'stall') return void (await once(client, 'close'));
       if (struck.do === 'hold') await struck.until();
       if (struck.do === 'hold') client.write(chunk.subarray(before));
       else await pass(client, chunk);

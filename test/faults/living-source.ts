@@ -36,6 +36,7 @@ export class LivingSource {
   readonly #chance: Chance;
   readonly #now = new Map<string, Entry>();
   #timer: NodeJS.Timeout | undefined;
+  #failure: unknown;
 
   constructor(dir: string, chance: Chance) {
     this.dir = dir;
@@ -61,19 +62,31 @@ export class LivingSource {
 
   /** A change every few milliseconds, until `stop`. */
   start(everyMs: number): void {
-    this.#timer ??= setInterval(() => this.change(), everyMs);
+    this.#timer ??= setInterval(() => {
+      try {
+        this.change();
+      } catch (error) {
+        clearInterval(this.#timer);
+        this.#failure = error;
+      }
+    }, everyMs);
   }
 
-  /** The last change has been made when this returns. */
+  /** The last change has been made when this returns. Throws what kept the source from living on. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
   }
 
   /** One change in the busy part. Files come and go evenly, so that it neither empties nor grows without end. */
   change(): void {
     const { pick, below } = this.#chance;
-    const [file, dir] = [pick(this.#busy('file')), pick(this.#busy('dir').filter((key) => key !== 'busy'))];
+    const dirs = this.#busy('dir').filter((key) => key !== 'busy');
+    if (dirs.length < 6) return this.#makeDir(`busy/d${this.versions.next()}`);
+    const [file, dir] = [pick(this.#busy('file')), pick(dirs)];
     const count = this.#busy('file').length;
     const verb = count < 100 ? 'make' : count > 220 ? 'remove' : pick(VERBS);
     const fresh = `${dir}/n${this.versions.next()}`;
@@ -100,14 +113,13 @@ export class LivingSource {
         this.#makeDir(file);
         return this.#put(`${file}/inside`, this.#size(KIB));
       case 'turn into a file':
-        if (this.#busy('dir').length < 7) return this.#makeDir(fresh);
         this.#forget(dir);
         return this.#put(dir, this.#size(KIB));
       case 'link':
         this.#forget(file);
         return this.#link(file);
       case 'chmod':
-        return chmodSync(join(this.dir, file), 0o400 | below(0o400));
+        return chmodSync(join(this.dir, file), 0o600 | below(0o200));
       case 'date back': // never twice to one time: two contents of equal size and time are one to everybody who goes by them
         return utimesSync(join(this.dir, file), 1e9, 1e9 + this.versions.next());
       case 'move a directory':
