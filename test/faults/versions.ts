@@ -5,14 +5,17 @@ const BLOCK = 4 * 1024;
 /** Shorter contents could not name their version. */
 export const SHORTEST = 16;
 
-/** Every block names the version and its own offset: no two are alike, and a block in the wrong place is noticed. */
+/**
+ * Every block names the version and its own offset: no two are alike, and a block in the wrong place is noticed. A shorter content
+ * of a version is the beginning of a longer one.
+ */
 export function contentOf(version: number, size: number): Buffer {
-  const bytes = Buffer.alloc(size, (version * 37) & 0xff);
-  for (let at = 0; at + SHORTEST <= size; at += BLOCK) {
+  const bytes = Buffer.alloc(Math.ceil(size / BLOCK) * BLOCK, (version * 37) & 0xff);
+  for (let at = 0; at < size; at += BLOCK) {
     bytes.writeDoubleLE(version, at);
     bytes.writeDoubleLE(at, at + 8);
   }
-  return bytes;
+  return bytes.subarray(0, size);
 }
 
 interface Past {
