@@ -54,7 +54,6 @@ export function createHttpClient(address: SourceAddress): HttpClient {
   return {
     origin,
     async ask({ asked, method = 'GET', target, headers, body, silenceMs, signal }) {
-      setMaxListeners(0, signal); // every request under way listens to it, and there are as many as the operator likes
       const request = { method, path: target, headers: { ...always, ...headers }, body: body ?? null, signal };
       setMaxListeners(0, signal); // every request under way listens to its run's one signal; the queue bounds their number
       const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
