@@ -2,7 +2,7 @@
 
 import { realpathSync, statSync, writeSync } from 'node:fs';
 import { errnoOf, LmError, printable } from '../errors.js';
-import { type Block, type EntryKey, joinKey, kindOf, type ListingEnd, type Row } from '../files/entry.js';
+import { type Block, type EntryKey, FIRST_FEW, joinKey, kindOf, type ListingEnd, type Row } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Root, type Roots, rootFor } from '../files/roots.js';
 import { milliseconds } from '../files/times.js';
@@ -27,7 +27,6 @@ export interface SidecarListing {
 
 const FLUSH_CHARACTERS = 256 * 1024;
 const ROWS_PER_BLOCK = 1000;
-const FIRST_FEW = 10;
 
 /** Throws `local` for an incomplete walk and `refused` for a name that its client could not fetch, each naming the place. */
 export function writeSidecarListing({ roots, filters, fd }: SidecarListingJob): SidecarListing {

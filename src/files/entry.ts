@@ -151,6 +151,9 @@ export interface Touched {
   written: EntryKey[];
 }
 
+/** Of what is counted, so many are named. */
+export const FIRST_FEW = 10;
+
 /** What a lister counts up from. */
 export const endOfNothing = (): ListingEnd => ({
   entries: 0,

@@ -1,12 +1,11 @@
 // Which files were touched so shortly before they were listed that their times prove nothing yet. Looks at no file itself.
 
-import type { EntryKey, Touched } from './entry.js';
+import { type EntryKey, FIRST_FEW, type Touched } from './entry.js';
 
 /** Two writes within it may leave a file the same time: the coarsest file systems tell no finer times apart. */
 export const YOUNG_MS = 2_000;
 
 const YOUNG_NS = BigInt(YOUNG_MS) * 1_000_000n;
-const FIRST_FEW = 10;
 const MOST_WRITTEN = 10_000;
 
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;

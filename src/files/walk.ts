@@ -9,6 +9,7 @@ import {
   compareKeys,
   type EntryKey,
   endOfNothing,
+  FIRST_FEW,
   isWithin,
   joinKey,
   kindOf,
@@ -28,8 +29,6 @@ export interface WalkOptions {
   /** Roots that are not there and count as empty; every other root that is missing is an error. */
   absent?: readonly RootKey[];
 }
-
-const FIRST_FEW = 10;
 
 /** Gone, or no longer a directory, between two calls: left out, as a walk a moment later would have. */
 const VANISHED = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);

@@ -6,6 +6,7 @@ import {
   type BlockSum,
   type DirType,
   type EntryKey,
+  FIRST_FEW,
   isPartName,
   isWithin,
   joinKey,
@@ -87,8 +88,6 @@ interface Frame {
   foreignDevice: boolean;
   reason: Reason;
 }
-
-const FIRST_FEW = 10;
 
 class Differ {
   readonly counts = noCounts();

@@ -18,7 +18,6 @@ import {
   openSync,
   renameSync,
   rmdirSync,
-  type Stats,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -26,12 +25,13 @@ import {
 } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
 import { nameHash } from '../files/digest.js';
-import { DirCache, type DirHandle, HAS_PROC_FD } from '../files/dirfd.js';
-import { type EntryKey, joinKey, kindOf, parentOf, type Row } from '../files/entry.js';
-import { pathOf, type Roots } from '../files/roots.js';
+import type { DirHandle } from '../files/dirfd.js';
+import { type EntryKey, joinKey, kindOf, type Row } from '../files/entry.js';
+import type { Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
 import { Backup } from './backup.js';
 import { Births, type Newborn, type Owner } from './births.js';
+import { isOccupied, type Obstacle, occupied, Places, pinned } from './places.js';
 
 export interface DiskOptions {
   /** Set owners; only a privileged process can. */
@@ -39,12 +39,6 @@ export interface DiskOptions {
   /** For entries whose mode the source does not tell (a Sidecar's). */
   umask: number;
 }
-
-/** Why an entry could not be put in its place although the disk is well; the entry then counts as failed. */
-export type Obstacle = string;
-
-/** Something that had to stay occupies the name. */
-const OCCUPIED = new Set(['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']);
 
 const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW;
@@ -64,7 +58,7 @@ export interface OpenPart extends Newborn {
 export class Disk {
   readonly #roots: Roots;
   readonly #options: DiskOptions;
-  readonly #dirs: DirCache;
+  readonly #places: Places;
   readonly #births = new Births();
   readonly #kept: (bytes: number) => void;
   #backup: Backup | undefined;
@@ -73,13 +67,13 @@ export class Disk {
   constructor(roots: Roots, options: DiskOptions, kept: (bytes: number) => void = () => {}) {
     this.#roots = roots;
     this.#options = options;
-    this.#dirs = new DirCache(roots);
+    this.#places = new Places(roots);
     this.#kept = kept;
   }
 
   /** Directories may have been removed and made again by another thread. */
   forgetDirectories(): void {
-    this.#dirs.close();
+    this.#places.close();
     this.#backup?.close();
   }
 
@@ -93,7 +87,7 @@ export class Disk {
   /** A new part of a big file, readable by its owner alone until it is published; one left behind is replaced. */
   createPart(dir: EntryKey, name: string, bytes: number): OpenPart | Obstacle {
     const part = partNameOf(name);
-    return this.#in(dir, 'write', joinKey(dir, name), (handle) => {
+    return this.#places.in(dir, 'write', joinKey(dir, name), (handle) => {
       const fd = anew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
       ftruncateSync(fd, bytes);
       return { fd, name: part, written: bytes, settled: false };
@@ -104,7 +98,7 @@ export class Disk {
   beginFile(dir: EntryKey, row: Row): OpenPart | Obstacle {
     const name = partNameOf(row[0]);
     const [mode, owner] = [this.#modeOf(row), this.#ownerOf(row)];
-    return this.#in(dir, 'write', joinKey(dir, row[0]), (handle) => {
+    return this.#places.in(dir, 'write', joinKey(dir, row[0]), (handle) => {
       const { fd, settled } = anew(handle.at(name), (at) => this.#births.open(handle, at, NEW_PART, mode, owner));
       return { fd, settled, name, written: 0 };
     });
@@ -114,7 +108,7 @@ export class Disk {
   reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): OpenPart | undefined {
     try {
       const part = partNameOf(name);
-      const fd = openSync(this.#dirs.open(dir).at(part), OLD_PART);
+      const fd = openSync(this.#places.open(dir).at(part), OLD_PART);
       const stat = fstatSync(fd, { bigint: true });
       if (stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))
         return { fd, name: part, written: bytes, settled: false };
@@ -122,17 +116,17 @@ export class Disk {
       return undefined;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
-      throw localError('open the unfinished part of', this.#path(joinKey(dir, name)), error);
+      throw localError('open the unfinished part of', this.#places.path(joinKey(dir, name)), error);
     }
   }
 
   /** What a part takes up on disk, which is less than its size while it has holes; undefined when there is none. */
   bytesOfPart(dir: EntryKey, name: string): number | undefined {
     try {
-      return lstatSync(this.#dirs.open(dir).at(partNameOf(name))).blocks * 512;
+      return lstatSync(this.#places.open(dir).at(partNameOf(name))).blocks * 512;
     } catch (error) {
-      if (OCCUPIED.has(errnoOf(error) ?? '') || errnoOf(error) === 'ENOENT') return undefined;
-      throw localError('look at the unfinished part of', this.#path(joinKey(dir, name)), error);
+      if (isOccupied(error) || errnoOf(error) === 'ENOENT') return undefined;
+      throw localError('look at the unfinished part of', this.#places.path(joinKey(dir, name)), error);
     }
   }
 
@@ -145,7 +139,7 @@ export class Disk {
       for (let done = 0; done < bytes.length; )
         done += writeSync(fd, bytes, done, bytes.length - done, position + done);
     } catch (error) {
-      throw localError('write', this.#path(key), error);
+      throw localError('write', this.#places.path(key), error);
     }
   }
 
@@ -169,11 +163,11 @@ export class Disk {
       const time = utimesSeconds(mtimeNs);
       futimesSync(fd, time, time);
     } catch (error) {
-      throw localError('write', this.#path(key), error);
+      throw localError('write', this.#places.path(key), error);
     } finally {
       this.close(fd, key);
     }
-    const failed = this.#do(dir, 'publish', key, (handle) => {
+    const failed = this.#places.do(dir, 'publish', key, (handle) => {
       this.#keep(handle, dir, name);
       renameSync(handle.at(part.name), handle.at(name));
     });
@@ -185,7 +179,7 @@ export class Disk {
     try {
       closeSync(fd);
     } catch (error) {
-      throw localError('write', this.#path(key), error);
+      throw localError('write', this.#places.path(key), error);
     }
   }
 
@@ -195,7 +189,7 @@ export class Disk {
 
   /** Removes an unfinished file by its own name. */
   discard(dir: EntryKey, part: string): void {
-    this.#do(dir, 'remove', joinKey(dir, part), (handle) => unlinkIfThere(handle.at(part)));
+    this.#places.do(dir, 'remove', joinKey(dir, part), (handle) => unlinkIfThere(handle.at(part)));
   }
 
   makeLink(dir: EntryKey, row: Row): Obstacle | undefined {
@@ -203,7 +197,7 @@ export class Disk {
     const part = partNameOf(name);
     const owner = this.#ownerOf(row);
     const time = utimesSeconds(mtimeNs);
-    return this.#do(dir, 'write', joinKey(dir, name), (handle) => {
+    return this.#places.do(dir, 'write', joinKey(dir, name), (handle) => {
       anew(handle.at(part), (at) => symlinkSync(target!, at));
       if (owner) lchownSync(handle.at(part), owner.uid, owner.gid);
       lutimesSync(handle.at(part), time, time);
@@ -215,7 +209,7 @@ export class Disk {
   /** Open to its owner alone until `mend` gives it its mode. */
   makeDirectory(dir: EntryKey, row: Row): Obstacle | undefined {
     const [name] = row;
-    return this.#do(dir, 'create', joinKey(dir, name), (handle) => {
+    return this.#places.do(dir, 'create', joinKey(dir, name), (handle) => {
       try {
         mkdirSync(handle.at(name), 0o700);
       } catch (error) {
@@ -227,12 +221,12 @@ export class Disk {
   remove(dir: EntryKey, row: Row): Obstacle | undefined {
     const [name, , , mode] = row;
     const key = joinKey(dir, name);
-    return this.#do(dir, 'remove', key, (handle) => {
+    return this.#places.do(dir, 'remove', key, (handle) => {
       if (kindOf(mode) !== 'directory') {
         this.#keep(handle, dir, name);
         return unlinkIfThere(handle.at(name));
       }
-      this.#dirs.forget(key);
+      this.#places.forget(key);
       this.#backup?.keepDirectory(dir, row, this.#options.owners);
       rmdirSync(handle.at(name));
       if (this.#backup) this.#kept(0);
@@ -250,7 +244,7 @@ export class Disk {
   mend(dir: EntryKey, row: Row): Obstacle | undefined {
     const [name, , mtimeNs, mode, , uid] = row;
     const owner = this.#ownerOf(row);
-    return this.#do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
+    return this.#places.do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
       const time = utimesSeconds(mtimeNs);
       if (kindOf(mode) === 'link') {
         const at = handle.at(name);
@@ -276,57 +270,7 @@ export class Disk {
   #ownerOf([, , , , , uid, gid]: Row): Owner | undefined {
     return this.#options.owners && uid !== null && gid !== null ? { uid, gid } : undefined;
   }
-
-  #path(key: EntryKey): string {
-    return pathOf(this.#roots, key);
-  }
-
-  #do(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => void): Obstacle | undefined {
-    return this.#in(dir, doing, key, (handle): undefined => deed(handle) as undefined);
-  }
-
-  /** Runs `deed` in an open directory; one that is closed to its owner is opened for as long as the pass lasts. */
-  #in<T>(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => T): T | Obstacle {
-    try {
-      try {
-        return deed(this.#dirs.open(dir));
-      } catch (error) {
-        if (errnoOf(error) !== 'EACCES') throw error;
-        this.#openForOwner(dir);
-        return deed(this.#dirs.open(dir));
-      }
-    } catch (error) {
-      if (OCCUPIED.has(errnoOf(error) ?? '')) return 'something that has to stay stands in its place';
-      throw localError(doing, this.#path(key), error);
-    }
-  }
-
-  #openForOwner(dir: EntryKey): void {
-    const name = dir.slice(dir.lastIndexOf('/') + 1);
-    const isRoot = this.#roots.some((root) => root.key === dir);
-    const at = isRoot ? this.#path(dir) : this.#dirs.open(parentOf(dir)).at(name);
-    pinned(at, (path, stat) => {
-      if (kindOf(stat.mode) !== 'directory') throw occupied();
-      chmodSync(path, (stat.mode & 0o7777) | 0o700);
-    });
-  }
 }
-
-/** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
-const O_PATH = 0o10000000;
-
-/** `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. */
-function pinned(at: string, deed: (path: string, stat: Stats) => void): void {
-  if (!HAS_PROC_FD) return deed(at, lstatSync(at));
-  const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
-  try {
-    deed(`/proc/self/fd/${fd}`, fstatSync(fd));
-  } finally {
-    closeSync(fd);
-  }
-}
-
-const occupied = (): Error => Object.assign(new Error('of another kind'), { code: 'ENOTDIR' });
 
 /** Makes something where an earlier run may have left something else, which is rare: looking first would cost every file a call. */
 function anew<T>(path: string, make: (path: string) => T): T {

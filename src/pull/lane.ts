@@ -7,7 +7,7 @@ import { serveJobs } from '../files/threads.js';
 import { createXxh64 } from '../files/xxh64.js';
 import { createPacer } from '../wire/rate.js';
 import { Connection } from './connection.js';
-import { Disk, type Obstacle, type OpenPart } from './disk.js';
+import { Disk, type OpenPart } from './disk.js';
 import { type FetchSink, fetchFile, fetchFrames, type Slot, type Wanted } from './fetch.js';
 import {
   type Deed,
@@ -17,6 +17,7 @@ import {
   type LaneResult,
   type LaneSetup,
 } from './lane-jobs.js';
+import type { Obstacle } from './places.js';
 import { readSlice, type Slice } from './spool.js';
 
 const setup = workerData as LaneSetup;

@@ -2,8 +2,9 @@
 
 import { BLOCK_BYTES } from '../files/digest.js';
 import { type EntryKey, joinKey, type Row } from '../files/entry.js';
-import type { Disk, Obstacle } from './disk.js';
+import type { Disk } from './disk.js';
 import type { FileProblem } from './lane-jobs.js';
+import type { Obstacle } from './places.js';
 
 /** The most one range unit carries: what a cut connection or a killed process may cost. */
 export const RANGE_BYTES = 64 * BLOCK_BYTES;

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { localError } from '../errors.js';
 import type { Action, Emit, Reason } from '../events.js';
-import { type EntryKey, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
+import { type EntryKey, FIRST_FEW, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
 import type { PlanCounts } from './counts.js';
 import type { PlanSink } from './diff.js';
 import { partNameOf } from './disk.js';
@@ -66,8 +66,6 @@ export interface PlanOptions {
   /** What an earlier run's part of this very file takes up on disk; undefined when there is none to go on with. */
   bytesLeft(key: EntryKey, row: Row): number | undefined;
 }
-
-const FIRST_FEW = 10;
 
 export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: PlanOptions): PlanWriter {
   try {

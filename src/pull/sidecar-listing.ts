@@ -7,6 +7,7 @@ import {
   compareKeys,
   type EntryKey,
   endOfNothing,
+  FIRST_FEW,
   isWithin,
   joinKey,
   kindOf,
@@ -118,8 +119,6 @@ async function* withEveryDirectory(blocks: AsyncIterable<Block>, roots: EntryKey
 }
 
 const isDirectory = (row: Row): boolean => kindOf(row[3]) === 'directory';
-
-const FIRST_FEW = 10;
 
 /** A file that a Sidecar lists and cannot serve is one that could not be read: its row stays, and so does the error. */
 function count({ dir, rows }: Block, end: ListingEnd): void {

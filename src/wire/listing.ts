@@ -9,6 +9,7 @@ import {
   compareKeys,
   DIR_TYPES,
   type EntryKey,
+  FIRST_FEW,
   joinKey,
   type ListedBlock,
   type Listing,
@@ -32,7 +33,6 @@ const Told = z
   .string()
   .max(1 << 16)
   .refine((text) => !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text), 'holds control characters');
-const FIRST_FEW = 10;
 
 const Header = z.object({
   type: z.literal('listing'),
