@@ -56,9 +56,12 @@ export async function* mergeUnlike(
       }
       await s.open();
       await l.open();
-      if (s.block || l.block) yield mergeNext(s, l);
-      if (s.isSpent) await s.advance();
-      if (l.isSpent) await l.advance();
+      if (!s.block && !l.block) continue;
+      const order = orderOf(s.block, l.block);
+      yield mergeNext(s, l, order);
+      // An empty block is spent from the beginning: only one that has had its turn is done with.
+      if (order <= 0 && s.isSpent) await s.advance();
+      if (order >= 0 && l.isSpent) await l.advance();
     }
   } finally {
     await s.close(); // whichever has not come to its end, because the other failed
@@ -66,8 +69,13 @@ export async function* mergeUnlike(
   }
 }
 
-function mergeNext(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>): Merged {
-  const order = !l.block ? -1 : !s.block ? 1 : compareKeys(s.block.dir, l.block.dir);
+/** Whose directory comes first; 0 for one that both have. */
+function orderOf(source: Block | undefined, local: Block | undefined): number {
+  if (!local) return -1;
+  return source ? compareKeys(source.dir, local.dir) : 1;
+}
+
+function mergeNext(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, order: number): Merged {
   const { dir, excluded, device } = (order < 0 ? s.block : l.block)!;
   const pairs: Pair[] = [];
   if (order < 0) for (const row of s.rest()) pairs.push({ source: row });

@@ -135,6 +135,15 @@ describe('what a plan does', () => {
       { a: 'elsewhere' },
       ['remove a kind', 'mkdir a kind', 'fetch a/b new', 'settle a'],
     ],
+    [
+      'loses no empty directory, on either side, beside one that only the other has',
+      { a: { x: 1 }, c: {}, e: 1 },
+      { b: {}, e: {} },
+      [
+        ...['mkdir a new', 'mkdir c new', 'fetch e kind', 'fetch a/x new', 'settle a'],
+        ...['remove b foreign', 'settle c', 'remove e kind'],
+      ],
+    ],
     ['settles a directory whose contents change', { d: { a: 1 } }, { d: { a: 2 } }, ['fetch d/a size', 'settle d']],
     ['settles a directory something goes from', { d: {} }, { d: { a: 2 } }, ['remove d/a foreign', 'settle d']],
     [
