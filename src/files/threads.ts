@@ -45,7 +45,7 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
     thread.worker.on('message', (answer: Answer) => {
       const job = thread.waiting.get(answer.id);
       thread.waiting.delete(answer.id);
-      if (thread.waiting.size === 0) thread.worker.unref();
+      if (thread.waiting.size === 0 && !closed) thread.worker.unref(); // closing waits for its end
       if (answer.error) job?.reject(revive(answer.error));
       else job?.resolve(answer.value as Result);
     });

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, expect, test } from '@jest/globals';
 import { createPool, type Pool } from '../../src/files/threads.js';
 
@@ -29,4 +31,17 @@ test('a pool that rested ends only idle threads, and starts others when there is
   await pool.rest();
   expect(await pool.run(0)).not.toBe(rested);
   expect(await busy).not.toBe(rested);
+});
+
+test('a pool whose last answer comes while it is closed keeps the process until it is', async () => {
+  const built = new URL('../../dist/modules/files/threads.js', import.meta.url);
+  const program = `
+    import { createPool } from ${JSON.stringify(built.href)};
+    const pool = createPool(new URL(${JSON.stringify(SCRIPT.href)}), 1);
+    pool.run(0).catch(() => {});
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000); // the answer is there, and not read yet
+    await pool.close();
+    console.log('closed');`;
+  const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  expect(ended.stdout).toBe('closed\n');
 });
