@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Finished } from '../support/lm.js';
 import { type Chance, inForm, LONG, SEED, tally } from './form.js';
@@ -99,6 +100,21 @@ test('bits are flipped in what files are made of', async () => {
   }
   await all.concludes();
 }, 600_000);
+
+test('answers are held up, in the middle of whatever they are saying', async () => {
+  const all = await world('delays');
+  for (let round = 0; round < inForm(10, 2); round++) {
+    lose(all);
+    const during = ({ headBytes, bodyBytes = LISTING_BYTES }: Answer): Deed | undefined =>
+      all.draw.next() < 0.3
+        ? { do: 'hold', at: all.draw.below(headBytes + bodyBytes), until: () => sleep(100 + all.draw.below(1_000)) }
+        : undefined;
+    const ended = await copyThrough(all, { during }, `delays ${round}`);
+    expect(ended).toMatchObject({ code: 0, stderr: expect.not.stringContaining('lm copy: ') });
+    for (const _ of ended.done) tally('other faults', 'held up for up to 1.1 s');
+  }
+  await all.concludes();
+}, 300_000);
 
 describe('answers no agent gives', () => {
   const answer = (status: string, headers: string[], body = ''): string =>
