@@ -105,7 +105,7 @@ async function copyFrom(
   let lanes: Lanes | undefined;
   const disk = new Disk(roots, options, (bytes) => lanes?.countKept(bytes));
   const spool = join(instance.dir, 'spool');
-  const walker = createWalker(); // its thread is ready when the guards have passed
+  const walker = createWalker(); // its thread starts while the guards look and undici is loaded
   let source: Source | undefined;
   try {
     await watch.check(0);

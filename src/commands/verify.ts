@@ -23,6 +23,7 @@ import { destinationRoots, readIdentities } from '../state/identity-file.js';
 import { appendLast, openJournal } from '../state/journal.js';
 import { recordLastVerify } from '../state/last-run.js';
 import { acquireLock } from '../state/lock.js';
+import { createWalker } from '../wire/walk-lines.js';
 import { concurrencyAt } from './concurrency.js';
 import { addressOf, type Destination, openDestination } from './destination.js';
 
@@ -92,8 +93,11 @@ async function verifyFrom(
   const { settings, roots, instance } = destination;
   emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
   const spool = join(instance.dir, 'spool');
-  const source = await connectSource({ ...addressOf(settings), roots, spool: instance.dir, emit, signal });
+  const walker = createWalker();
+  let source: Source | undefined;
   try {
+    source = await connectSource({ ...addressOf(settings), roots, spool: instance.dir, emit, signal });
+    const { url } = source;
     refuseIfSourceComplete(source);
     const concurrency = concurrencyAt(source, settings.concurrency, emit);
     return await verify({
@@ -106,13 +110,15 @@ async function verifyFrom(
       threads: Math.min(concurrency, Math.max(2, availableParallelism())),
       owners: geteuid!() === 0,
       spool,
+      walker,
       emit,
       signal,
-      admit: (header) => admit(destination, source.url, header),
+      admit: (header) => admit(destination, url, header),
     });
   } finally {
     rmSync(spool, { recursive: true, force: true });
-    await source.close();
+    await source?.close();
+    await walker.close();
   }
 }
 

@@ -41,7 +41,10 @@ const LANE_HASHES: Partial<Record<DigestAlgorithm, LaneHash>> = { md5: MD5, xxha
 export async function digestFiles({ algorithm, roots, files }: DigestJob): Promise<DigestAnswer[]> {
   const dirs = new DirCache(roots);
   try {
-    if (computesInLanes(algorithm)) return await Promise.all(files.map((file) => digestInLane(dirs, file, algorithm)));
+    if (computesInLanes(algorithm)) {
+      const queue = laneQueue(algorithm);
+      return await Promise.all(files.map((file) => digestInLane(queue, dirs, file)));
+    }
     await ready(algorithm);
     return files.map((file) => digestOne(dirs, file, algorithm));
   } finally {
@@ -65,9 +68,9 @@ function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm)
   return typeof fd === 'number' ? answerAndClose(fd, file, () => digestFd(fd, algorithm)) : fd;
 }
 
-const digestInLane = (dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm): Promise<DigestAnswer> =>
+const digestInLane = (queue: LaneQueue, dirs: DirCache, file: ListedFile): Promise<DigestAnswer> =>
   new Promise((resolve) => {
-    laneQueue(algorithm).add({
+    queue.add({
       open() {
         const fd = openListed(dirs, file);
         if (typeof fd === 'number') return { fd, bytes: Number(file.size) };

@@ -5,6 +5,8 @@ import { computesInLanes, type DigestAnswer, type DigestJob } from './digest-fil
 import { createPool, type Pool } from './threads.js';
 
 export interface DigestPool {
+  /** Starts a thread, for the first job to find it ready. */
+  start(algorithm: DigestAlgorithm): void;
   /** One answer a file, in the order asked. */
   run(job: DigestJob): Promise<DigestAnswer[]>;
   /** Ends the threads at once; jobs under way are rejected. */
@@ -20,17 +22,18 @@ interface Thread {
 /** Files a thread can have at once, of those that count. */
 const MOST = 4;
 
-/**
- * When a further thread is better than a further file in this one. MD5: four files take a core no longer than one, and fewer
- * would be twice the work. Whatever is limited by reading, or takes one file after another: as soon as there is a thread.
- */
-const fullOf = (algorithm: DigestAlgorithm): number => (algorithm === 'md5' && computesInLanes(algorithm) ? MOST : 1);
+/** In lanes four files take a core little longer than one; what takes one file after another is best spread. */
+const fullOf = (algorithm: DigestAlgorithm): number => (computesInLanes(algorithm) ? MOST : 1);
 
 /** `size` threads at most, each started when it is first needed. */
 export function createDigestPool(size: number): DigestPool {
   const script = new URL('./digest-thread.js', import.meta.url);
   const threads = Array.from({ length: size }, (): Thread => ({ pool: createPool(script, 1), load: 0 }));
   return {
+    start(algorithm) {
+      // Its first job will say what is wrong with a thread that cannot start.
+      threads[0]!.pool.run({ algorithm, roots: [], files: [] }).catch(() => {});
+    },
     async run(job) {
       const thread = pick(threads, fullOf(job.algorithm));
       const load = Math.min(job.files.length, MOST);

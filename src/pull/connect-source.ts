@@ -9,7 +9,7 @@ import { askStatus, type Source, type SourceOptions } from './source.js';
 
 /** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
 export async function connectSource(options: SourceOptions): Promise<Source> {
-  const client = createHttpClient(options);
+  const client = await createHttpClient(options);
   try {
     const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
     const cap = Number(answer.header(MAX_REQUESTS_HEADER));

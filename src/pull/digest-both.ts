@@ -22,6 +22,8 @@ export interface DigestedPair {
 }
 
 export interface DigestBoth {
+  /** Starts a thread here already, for which the first comparison would have to wait. */
+  start(): void;
   /** In the order asked. Throws what the source throws. */
   compare(pairs: readonly PairOfFiles[], signal: AbortSignal): Promise<DigestedPair[]>;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export function createDigestBoth(
 ): DigestBoth {
   const pool = createDigestPool(threads);
   return {
+    start: () => pool.start(algorithm),
     async compare(pairs, signal) {
       const [there, here] = await Promise.all([
         sourceDigests(source, algorithm, pairs, signal),

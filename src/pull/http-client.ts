@@ -1,7 +1,6 @@
 // Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
 
 import { setMaxListeners } from 'node:events';
-import { Pool } from 'undici';
 import { LmError, printable } from '../errors.js';
 import { failureOfError, failureOfStatus, orWantsCertificate } from './failure.js';
 import type { Attempt } from './retry.js';
@@ -44,8 +43,10 @@ export interface HttpClient {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-export function createHttpClient(address: SourceAddress): HttpClient {
+/** undici is loaded here, some 50 ms in which the threads of listings and digests can start. Throws `usage` for what is no origin. */
+export async function createHttpClient(address: SourceAddress): Promise<HttpClient> {
   const origin = originOf(address.url);
+  const { Pool } = (await import('undici')).default;
   const { caCert: ca, clientCert: cert, clientKey: key, token } = address;
   const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };

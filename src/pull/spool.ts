@@ -1,7 +1,7 @@
 // Entries set aside on disk in the order they were given, and read back a slice at a time: a plan of millions of files
 // must not live in memory. Lines of JSON, `["data/0/ks",[row,…]]`; no fsync, for a lost spool costs one more listing.
 
-import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { localError } from '../errors.js';
 import type { EntryKey, Row } from '../files/entry.js';
 
@@ -68,10 +68,6 @@ export class Spool {
     this.#flush();
     closeSync(this.#fd);
     return this;
-  }
-
-  remove(): void {
-    rmSync(this.path, { force: true });
   }
 
   #cut(): void {

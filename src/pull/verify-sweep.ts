@@ -15,8 +15,8 @@ import {
 } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import type { DifferenceReason, VerifyReport } from '../report.js';
-import { createWalker } from '../wire/walk-lines.js';
-import { type BothSides, listBothSides } from './both-sides.js';
+import type { Walker } from '../wire/walk-lines.js';
+import { listBothSides } from './both-sides.js';
 import { type ComparePolicy, compareRows, type Finding } from './compare.js';
 import type { PairOfFiles } from './digest-both.js';
 import { type Merged, mergeBlocks, type Pair } from './merge.js';
@@ -32,6 +32,7 @@ export interface SweepOptions {
   owners: boolean;
   /** A directory for temporary files. */
   spool: string;
+  walker: Walker;
   emit: Emit;
   signal: AbortSignal;
   /** Looks at who the source says it is, before anything is compared. May throw `refused`. */
@@ -50,22 +51,9 @@ const ROWS_PER_SLICE = 2000;
 
 /** One sweep over both listings: the counters that need no digest, and what is left for the digests. */
 export async function compareListings(options: SweepOptions, report: VerifyReport): Promise<Sweep> {
-  const { source, signal } = options;
+  const { source, emit, signal, admit } = options;
   const list = async () => source.list({}, signal);
-  const walker = createWalker();
-  try {
-    return await sweepThrough(
-      await listBothSides(list, { ...options, absent: [], only: undefined, walker }),
-      options,
-      report,
-    );
-  } finally {
-    await walker.close();
-  }
-}
-
-async function sweepThrough(sides: BothSides, options: SweepOptions, report: VerifyReport): Promise<Sweep> {
-  const { source, emit, admit } = options;
+  const sides = await listBothSides(list, { ...options, absent: [], only: undefined });
   admit(sides.header);
   const policy: ComparePolicy = { unit: source.kind === 'lm' ? 'us' : 'ms', owners: options.owners };
   const sweep: Sweep = { toDigest: openSpool(options.spool), files: 0, bytes: 0, unlisted: 0 };

@@ -33,17 +33,22 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     });
   const report = beginReport(options);
   emit({ type: 'phase', iteration: 0, state: 'VERIFYING' });
-  const sweep = await compareListings(options, report);
   const digests = createDigestBoth(source, roots, algorithm, threads);
-  try {
-    await compareContents(sweep, digests, options, report);
-  } finally {
-    await digests.close();
-    sweep.toDigest.remove();
-  }
+  digests.start();
+  const sweep = await compareBoth(digests, options, report);
   const problems = PROBLEMS.reduce((sum, counter) => sum + report[counter], 0);
   report.state = problems === 0 && sweep.unlisted === 0 ? 'COMPLETED' : 'FAILED';
   return { report, unlisted: sweep.unlisted };
+}
+
+async function compareBoth(digests: DigestBoth, options: VerifyOptions, report: VerifyReport): Promise<Sweep> {
+  try {
+    const sweep = await compareListings(options, report);
+    await compareContents(sweep, digests, options, report);
+    return sweep;
+  } finally {
+    await digests.close();
+  }
 }
 
 /** COMPLETED takes a 0 in each of these. */
