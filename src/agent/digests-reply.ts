@@ -8,7 +8,8 @@ import { joinKey } from '../files/entry.js';
 import type { Filter } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { type FileDigest, writeDigestLine } from '../wire/messages.js';
-import { malformed, PARTS_CONTENT_TYPE, readParts } from '../wire/parts.js';
+import { malformed, readParts } from '../wire/parts.js';
+import { SEALED_TYPE, sealed } from '../wire/sealed.js';
 import { keepAlive } from './keep-alive.js';
 import { isDirExcluded, isFileExcluded } from './listed-file.js';
 import type { OpenFile } from './path-door.js';
@@ -54,7 +55,7 @@ export function createDigests(roots: Roots, excludes: Filter): Digests {
       }
       yield Buffer.from(`${writeDigestLine({ type: 'end', files: files.length })}\n`);
     };
-    return { status: 200, headers: { 'content-type': PARTS_CONTENT_TYPE }, body: keepAlive(lines(), progress) };
+    return { status: 200, headers: { 'content-type': SEALED_TYPE }, body: sealed(keepAlive(lines(), progress)) };
   }
 
   async function one({ key, stat }: OpenFile, asked: string): Promise<Reply> {

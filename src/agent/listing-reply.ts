@@ -8,7 +8,9 @@ import type { EntryKey, Exclusions, ListedRoot } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import { inSidecarOrder, pathOf, type Roots } from '../files/roots.js';
 import { createPool } from '../files/threads.js';
-import { headerLine, LISTING_TYPE, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
+import { headerLine, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
+import { AGENT_HEADER, AGENT_PROTOCOL } from '../wire/routes.js';
+import { SEALED_TYPE, sealed } from '../wire/sealed.js';
 import { createWalker, type WalkChunk } from '../wire/walk-lines.js';
 import { keepAlive } from './keep-alive.js';
 import { readAhead } from './read-ahead.js';
@@ -40,17 +42,19 @@ export function createListings(setup: ListingSetup): Listings {
 
   function native(only: EntryKey | undefined): Reply {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
-    const header = headerLine({ protocol: PROTOCOL_VERSION, ...identity, roots: setup.listRoots(), exclusions });
+    const header = headerLine({ protocol: PROTOCOL_VERSION, ...identity, roots: setup.listRoots(), exclusions, only });
     let found = 0;
     const chunks = walker.walk({ roots, filters, ...(only !== undefined && { only }) });
     return {
       status: 200,
-      headers: { 'content-type': LISTING_TYPE },
-      body: keepAlive(
-        linesIn(header, chunks, (entries) => {
-          found = entries;
-        }),
-        () => progressLine(found),
+      headers: { 'content-type': SEALED_TYPE },
+      body: sealed(
+        keepAlive(
+          linesIn(header, chunks, (entries) => {
+            found = entries;
+          }),
+          () => progressLine(found),
+        ),
       ),
     };
   }
@@ -67,7 +71,11 @@ export function createListings(setup: ListingSetup): Listings {
       if (listing.leftOut > 0) setup.warn(leftOutText(listing));
       return {
         status: 200,
-        headers: { 'content-type': 'application/json', 'content-length': listing.bytes },
+        headers: {
+          'content-type': 'application/json',
+          'content-length': listing.bytes,
+          [AGENT_HEADER]: AGENT_PROTOCOL, // whoever took this agent for a Sidecar shall know
+        },
         body: readAhead(fd, 0, listing.bytes),
         done: () => closeSync(fd),
       };

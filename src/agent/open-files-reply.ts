@@ -4,7 +4,8 @@ import { type Filter, isKeyExcluded } from '../files/filter.js';
 import { findOpenFiles } from '../files/open-files.js';
 import type { Roots } from '../files/roots.js';
 import type { OpenFilesReport } from '../wire/messages.js';
-import { jsonReply, type Reply } from './reply.js';
+import { SEALED_TYPE, sealed } from '../wire/sealed.js';
+import type { Reply } from './reply.js';
 
 /** Without what is excluded, as far as a process calls it by the name it has here: a log may go on being written. */
 export async function openFilesReply(roots: Roots, excludes: Filter): Promise<Reply> {
@@ -17,7 +18,8 @@ export async function openFilesReply(roots: Roots, excludes: Filter): Promise<Re
   const writers = holders
     .filter(({ access }) => access === 'write')
     .map(({ pid, command, path }) => ({ pid, command, path }));
-  return jsonReply(200, { writers, uninspected } satisfies OpenFilesReport);
+  const report = `${JSON.stringify({ writers, uninspected } satisfies OpenFilesReport)}\n`;
+  return { status: 200, headers: { 'content-type': SEALED_TYPE }, body: sealed([Buffer.from(report)]) };
 }
 
 const keyIn = ({ key, path }: Roots[number], file: string): string => key + file.slice(path.length);

@@ -4,9 +4,9 @@ import { closeSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { LmError, printable } from '../errors.js';
 import { compileFilter } from '../files/filter.js';
-import { LISTING_TYPE } from '../wire/listing-lines.js';
 import { MAX_REQUEST_BYTES } from '../wire/parts.js';
 import { parseTarget, type Route } from '../wire/routes.js';
+import { SEALED_TYPE } from '../wire/sealed.js';
 import type { Authorize } from './auth.js';
 import { createDigests } from './digests-reply.js';
 import { createFetches } from './fetch-reply.js';
@@ -116,7 +116,7 @@ export function createAgent(setup: AgentSetup): Agent {
   };
 }
 
-const wantsLines = (request: Request): boolean => (request.headers.accept ?? '').includes(LISTING_TYPE);
+const wantsLines = (request: Request): boolean => (request.headers.accept ?? '').includes(SEALED_TYPE);
 
 async function withBody(request: Request, reply: (body: Uint8Array) => Reply | Promise<Reply>): Promise<Reply> {
   const body = await request.readBody(MAX_REQUEST_BYTES);

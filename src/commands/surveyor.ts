@@ -7,6 +7,7 @@ import { type DirType, type Listing, parentOf } from '../files/entry.js';
 import { checkDigests } from '../pull/check.js';
 import { meets } from '../pull/counts.js';
 import { createDigestBoth } from '../pull/digest-both.js';
+import { failureOfError } from '../pull/failure.js';
 import type { SourceGuard } from '../pull/guard-source.js';
 import { resumable } from '../pull/parts.js';
 import { createRetrier } from '../pull/retry.js';
@@ -85,7 +86,7 @@ async function surveyAgain(options: SurveyOptions, { source, emit, signal }: Ste
       return await survey(list, options);
     } catch (error) {
       if (!begun || !(error instanceof LmError) || error.code !== 'source') throw error;
-      await retrier.failed({ kind: 'transient', reason: error.message, cause: error });
+      await retrier.failed(failureOfError(error, source.url));
     }
   }
 }

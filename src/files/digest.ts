@@ -95,4 +95,4 @@ export function nameHash(name: string): string {
 let names: ReturnType<typeof createXxh64> | undefined;
 
 /** XXH64 is written as a number: its last byte first. */
-const hexOf = (littleEndian: Uint8Array): string => Buffer.from(littleEndian).reverse().toString('hex');
+export const hexOf = (littleEndian: Uint8Array): string => Buffer.from(littleEndian).reverse().toString('hex');

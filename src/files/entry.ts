@@ -102,6 +102,8 @@ export interface ListingHeader {
   machine: string;
   roots: ListedRoot[];
   exclusions: Exclusions;
+  /** The part asked for, if it was one. */
+  only?: EntryKey | undefined;
 }
 
 export interface ListedRoot {

@@ -30,7 +30,10 @@ const TLS_CODES = /^(ERR_SSL_|ERR_TLS_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABL
  * not one byte of an answer came back.
  */
 export function failureOfError(error: unknown, where: string, reused = false): Failure {
-  if (error instanceof LmError) return { kind: 'fatal', error };
+  if (error instanceof LmError)
+    return error.code === 'source'
+      ? { kind: 'transient', reason: error.message, cause: error, atLast: error }
+      : { kind: 'fatal', error };
   const { code, text } = innermost(error);
   if (reused && CLOSED_CODES.has(code)) return { kind: 'idle-reset', reason: 'idle connection closed' };
   if (TRANSIENT_CODES.has(code)) {

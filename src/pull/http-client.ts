@@ -122,15 +122,16 @@ export function notOurs(answer: Answer, asked: string, origin: string): LmError 
 export const isOfType = (answer: Answer, type: string): boolean =>
   (answer.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase() === type;
 
-/** The body, its faults turned into a `source` error that names what broke off. */
+/** The body, its faults turned into a `source` error that names what broke off: what has begun well was not to end so. */
 export async function* bodyOf(answer: Answer, ask: Ask, origin: string): AsyncGenerator<Uint8Array> {
   try {
     yield* answer.body;
   } catch (error) {
     ask.signal.throwIfAborted();
     const failure = failureOfError(error, origin);
-    if (failure.kind !== 'transient') throw error;
+    if (failure.kind === 'fatal' && !(failure.error instanceof LmError)) throw error;
+    const reason = failure.kind === 'fatal' ? failure.error.message : failure.reason;
     const hint = 'run the same command again; what was copied is kept';
-    throw new LmError('source', `${ask.asked} broke off: ${failure.reason}`, { cause: error, hint });
+    throw new LmError('source', `${ask.asked} broke off: ${reason}`, { cause: error, hint });
   }
 }

@@ -1,25 +1,22 @@
 // An lm agent as a source, by its native routes. Moves no file bytes: the lanes do that.
 
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
 import type { ListedFile } from '../files/digest-files.js';
-import { parentOf } from '../files/entry.js';
-import { linesOf } from '../wire/lines.js';
+import { type EntryKey, parentOf } from '../files/entry.js';
+import { textOf } from '../wire/lines.js';
 import { readListing } from '../wire/listing.js';
-import { LISTING_TYPE } from '../wire/listing-lines.js';
 import { type FileDigest, OpenFilesReport, parseAs, readDigestLine } from '../wire/messages.js';
 import { MAX_PARTS, MAX_REQUEST_BYTES, PARTS_CONTENT_TYPE, type PartsOfDir, writeParts } from '../wire/parts.js';
 import { DIGESTS, listTarget, OPEN_FILES } from '../wire/routes.js';
+import { provedLines, SEALED_TYPE } from '../wire/sealed.js';
 import { failureOfError } from './failure.js';
-import { type Ask, bodyOf, isOfType, notOurs, textOf } from './http-client.js';
+import { type Answer, type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
 import { createRetrier, withRetry } from './retry.js';
 import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
 
 /** An agent says something at least every 5 s. */
 const SILENCE_MS = 30_000;
-
-/** Some ten thousand processes. */
-const MAX_REPORT_BYTES = 4 << 20;
 
 export function lmSource(parts: SourceParts): Source {
   const { client, firstStatus, maxConcurrentFileRequests } = parts;
@@ -31,11 +28,12 @@ export function lmSource(parts: SourceParts): Source {
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
     status: async (signal) => (await askStatus(parts, signal)).status,
     async list({ only }, signal) {
-      const headers = { accept: LISTING_TYPE };
+      const headers = { accept: SEALED_TYPE };
       const ask: Ask = { asked: 'the listing', target: listTarget(only), headers, silenceMs: SILENCE_MS, signal };
       const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal));
-      if (!isOfType(answer, LISTING_TYPE)) throw notOurs(answer, ask.asked, client.origin);
-      return readListing(bodyOf(answer, ask, client.origin));
+      const listing = await readListing(bytesOf(answer, ask, client.origin));
+      if (listing.header.only !== only) throw notAsked(only, listing.header.only);
+      return listing;
     },
     async *digests(algorithm, files, signal) {
       for (const slice of slicesOf(files)) yield* digestsOf(parts, algorithm, files, slice, signal);
@@ -46,8 +44,9 @@ export function lmSource(parts: SourceParts): Source {
         async () => {
           const reply = await client.ask(ask);
           if ('failure' in reply) return reply;
-          const text = await textOf(reply.value.body, MAX_REPORT_BYTES);
-          return { value: parseAs(OpenFilesReport, text, ask.asked) };
+          for await (const [line] of provedLines(bytesOf(reply.value, ask, client.origin), ask.asked))
+            return { value: parseAs(OpenFilesReport, textOf(line!), ask.asked) };
+          throw stopped(ask.asked);
         },
         retrying(parts, ask.asked, signal),
       );
@@ -106,9 +105,8 @@ async function* digestsOf(
       await retrier.failed(reply.failure);
       continue;
     }
-    if (!isOfType(reply.value, PARTS_CONTENT_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
     try {
-      for await (const answer of answersIn(reply.value.body, indexes.length)) {
+      for await (const answer of answersIn(bytesOf(reply.value, ask, client.origin), indexes.length)) {
         const index = indexes[answer.index];
         if (index === undefined || !missing.delete(index)) throw senseless(`file ${answer.index} twice or unasked`);
         retrier.progressed();
@@ -122,21 +120,39 @@ async function* digestsOf(
   }
 }
 
-/** Throws `protocol` for an answer that says it is whole and is not; a cut one throws what undici does, or ends. */
+/** Throws `protocol` for an answer that says it is whole and is not, `source` for one that is cut or was damaged on the way. */
 async function* answersIn(body: AsyncIterable<Uint8Array>, asked: number): AsyncGenerator<FileDigest> {
   let answers = 0;
-  for await (const text of linesOf(body)) {
-    const line = readDigestLine(text);
-    if (!('type' in line)) {
-      answers++;
-      yield line;
-    } else if (line.type === 'end') {
-      if (line.files !== asked || answers !== asked) throw senseless(`${answers} of ${asked} files`);
-      return;
+  for await (const lines of provedLines(body, 'digests'))
+    for (const text of lines.map(textOf)) {
+      const line = readDigestLine(text);
+      if (!('type' in line)) {
+        answers++;
+        yield line;
+      } else if (line.type === 'end') {
+        if (line.files !== asked || answers !== asked) throw senseless(`${answers} of ${asked} files`);
+        return;
+      }
     }
-  }
-  throw Object.assign(new Error('the digests stopped before their end'), { code: 'ECONNRESET' });
+  throw stopped('digests');
 }
+
+/** What an agent says in lines. Throws `protocol` for an answer of another type. */
+function bytesOf(answer: Answer, ask: Ask, origin: string): AsyncIterable<Uint8Array> {
+  if (!isOfType(answer, SEALED_TYPE)) throw notOurs(answer, ask.asked, origin);
+  return bodyOf(answer, ask, origin);
+}
+
+const stopped = (what: string): LmError =>
+  new LmError('source', `${what} stopped before their end`, { hint: 'run the same command again' });
+
+/** A request has no checksum: what was heard of it, the header says. */
+const notAsked = (asked: EntryKey | undefined, listed: EntryKey | undefined): LmError =>
+  new LmError(
+    'source',
+    `the source lists ${printable(listed ?? 'everything')} where ${printable(asked ?? 'everything')} was asked for`,
+    { hint: 'run the same command again' },
+  );
 
 const senseless = (what: string): LmError =>
   new LmError('protocol', `the source answered for ${what} when asked for digests`);

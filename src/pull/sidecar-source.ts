@@ -4,7 +4,7 @@ import { LmError, printable } from '../errors.js';
 import type { DigestAlgorithm } from '../files/digest.js';
 import type { ListedFile } from '../files/digest-files.js';
 import { DigestResponse, parseAs } from '../wire/messages.js';
-import { digestTarget, FILES, isRawKey } from '../wire/routes.js';
+import { AGENT_HEADER, digestTarget, FILES, isRawKey } from '../wire/routes.js';
 import { type Failure, failureOfError } from './failure.js';
 import { type Ask, isOfType, notOurs, textOf } from './http-client.js';
 import { type Attempt, createRetrier, withRetry } from './retry.js';
@@ -36,6 +36,7 @@ export function sidecarSource(parts: SourceParts): Source {
           const reply = await client.ask(ask);
           if ('failure' in reply) return reply;
           if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
+          if (reply.value.header(AGENT_HEADER) !== undefined) return { failure: { kind: 'fatal', error: mistaken() } };
           return {
             value: await readSidecarListing(reply.value.body, { roots: parts.roots, spool: parts.spool, only }),
           };
@@ -99,6 +100,12 @@ function aboutTheFile(failure: Failure): Attempt<OneDigest> {
   if (failure.status === 400 || failure.status === 403) return { value: failed(failure.error.message) };
   return { failure };
 }
+
+/** An agent's status was damaged on the way: as a Sidecar it tells no modes, owners or links. */
+const mistaken = (): LmError =>
+  new LmError('source', 'the source is an lm agent, which its status did not say', {
+    hint: 'run the same command again',
+  });
 
 const unknownAlgorithm = (algorithm: string): LmError =>
   new LmError('usage', `a Sidecar cannot compute ${algorithm}`, { hint: `use --algo ${ALGORITHMS.join(' or ')}` });

@@ -26,6 +26,8 @@ export async function survey(list: () => Promise<Listing>, options: SurveyOption
   const { header, source, local, prove } = await listBothSides(list, options);
   const writer = createPlanWriter(options.spool, options);
   const counts = await diff(source, local, options.policy, writer);
+  // Here the promise is kept that a listing which breaks off, or was damaged anywhere, costs no data: not a file is made, replaced or
+  // removed before both listings have come to their ends, each of their lines proved to be as it was sent.
   const proof = prove();
   tellUnread(proof, options);
   tellSpecial(counts, options);

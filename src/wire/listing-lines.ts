@@ -13,7 +13,6 @@ import {
 import { checkName, LONGEST_KEY } from '../files/roots.js';
 import { joinMicroseconds, splitMicroseconds } from '../files/times.js';
 
-export const LISTING_TYPE = 'application/x-ndjson';
 export const PROTOCOL_VERSION = 1;
 export const ROWS_PER_BLOCK = 1000;
 

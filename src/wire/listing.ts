@@ -1,5 +1,5 @@
-// A source's listing, read from its lines. The reader proves what it can (order, parents, names, counts), of a line found equal to
-// one of this host's by what that one proves, and never says a listing is whole when it is not.
+// A source's listing, read from its lines, each as it was sent. The reader proves what it can (order, parents, names, counts), of a
+// line found equal to one of this host's by what that one proves, and never says a listing is whole when it is not.
 
 import * as z from 'zod';
 import { LmError, printable } from '../errors.js';
@@ -17,9 +17,10 @@ import {
   sumOf,
   type WalkedBlock,
 } from '../files/entry.js';
-import { LONGEST_KEY } from '../files/roots.js';
-import { byteLinesOf, textOf } from './lines.js';
+import { textOf } from './lines.js';
 import { blockOf, broken, isUint32, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
+import { Word } from './messages.js';
+import { provedLines } from './sealed.js';
 
 const Count = z.number().int().nonnegative();
 const Digits = z.string().regex(/^\d{1,20}$/);
@@ -27,8 +28,7 @@ const Digits = z.string().regex(/^\d{1,20}$/);
 const Uint32 = z.number().refine(isUint32);
 const Id = Uint32.nullable();
 
-/** What is kept, or told to people: bounded, and nothing in it that a terminal would obey. */
-const Word = z.string().max(LONGEST_KEY);
+/** What is told to people as it is: bounded, and nothing in it that a terminal would obey. */
 const Told = z
   .string()
   .max(1 << 16)
@@ -52,6 +52,7 @@ const Header = z.object({
     )
     .refine((roots) => new Set(roots.map((root) => root.key)).size === roots.length, 'one comes twice'),
   exclusions: z.object({ filesToExclude: z.array(z.string()), dirsToExclude: z.array(z.string()) }),
+  only: Word.optional(),
 });
 
 const End = z.object({
@@ -74,26 +75,29 @@ const End = z.object({
 
 /**
  * Reads the header at once and the blocks as they are asked for. Throws `protocol` for a listing no honest agent sends
- * and `source` for one that stops early.
+ * and `source` for one that stops early or was damaged on the way.
  */
 export async function readListing(chunks: AsyncIterable<Uint8Array>): Promise<Listing> {
-  const lines = byteLinesOf(chunks);
-  const first = await lines.next();
+  const stretches = provedLines(chunks, 'the listing');
+  const first = await stretches.next();
   if (first.done) throw cutShort();
-  const { type: _, ...header } = parse(Header, first.value);
+  const [line, more] = first.value;
+  const { type: _, ...header } = parse(Header, line!);
+  if (more) throw broken('a header that is not alone');
   let proof: ListingEnd | undefined;
   const read = async function* (): AsyncGenerator<ListedBlock> {
     const order = new OrderCheck(header.roots.map((root) => root.key));
-    for await (const line of lines) {
-      if (line[0] === BRACKET) {
-        yield new ListedLine(line, order);
-      } else if ((parseJson(line) as { type?: unknown } | null)?.type === 'end') {
-        const { type: _end, ...end } = parse(End, line);
-        order.finish(end);
-        proof = end;
-        return;
+    for await (const lines of stretches)
+      for (const line of lines) {
+        if (line[0] === BRACKET) {
+          yield new ListedLine(line, order);
+        } else if ((parseJson(line) as { type?: unknown } | null)?.type === 'end') {
+          const { type: _end, ...end } = parse(End, line);
+          order.finish(end);
+          proof = end;
+          return;
+        }
       }
-    }
     throw cutShort();
   };
   return {

@@ -1,22 +1,19 @@
 // A source that lies: whatever it answers, the client writes nothing outside its roots, ends soon, stays small and says why.
 
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Block, endOfNothing, type ListingHeader, type Row } from '../../src/files/entry.js';
 import { createXxh64 } from '../../src/files/xxh64.js';
-import { FRAMES_CONTENT_TYPE, readFetchRequest, writeFrameHead } from '../../src/wire/frames.js';
-import { blockLine, endLine, headerLine, LISTING_TYPE } from '../../src/wire/listing-lines.js';
+import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
+import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
+import { readParts } from '../../src/wire/parts.js';
+import { SEALED_TYPE } from '../../src/wire/sealed.js';
+import { besieged, drip, noise, type Respond, type Survived } from '../support/besieged.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
-import type { Finished } from '../support/lm.js';
-import { sandbox } from '../support/sandbox.js';
+import { sealListing, sealUp } from '../support/seal-up.js';
 
 const CONTENT = 'canary';
-/** Of the client's resident memory at its peak. */
-const MOST_BYTES = 400 << 20;
 const hash = createXxh64();
 
 /** How a hostile source answers; what it leaves out, it answers as an honest one would. */
@@ -25,6 +22,8 @@ interface Lies {
   /** `times`: how often it has been asked before. */
   listing?: (response: ServerResponse, times: number) => void;
   fetch?: (response: ServerResponse, lengths: number[]) => void;
+  digests?: (response: ServerResponse, sizes: number[]) => void;
+  openFiles?: (response: ServerResponse) => void;
 }
 
 const header: ListingHeader = {
@@ -48,105 +47,62 @@ function textOf(blocks: Block[]): string {
   );
 }
 
+const lines = (response: ServerResponse, bytes: Buffer): void =>
+  void response.writeHead(200, { 'content-type': SEALED_TYPE }).end(bytes);
+
 const listed =
-  (...texts: (string | Buffer)[]) =>
-  (response: ServerResponse, times: number): void => {
-    response.writeHead(200, { 'content-type': LISTING_TYPE }).end(texts[Math.min(times, texts.length - 1)]);
-  };
+  (...texts: string[]) =>
+  (response: ServerResponse, times: number): void =>
+    lines(response, sealListing(texts[Math.min(times, texts.length - 1)]!));
 
 function frame(length: number): Buffer {
   const bytes = Buffer.alloc(length, CONTENT);
   hash.update(bytes);
-  return Buffer.concat([writeFrameHead({ length }), bytes, Buffer.from([0]), ...(length > 0 ? [hash.digest()] : [])]);
+  const status = Buffer.from([TRAILER_STATUS.asPromised]);
+  return Buffer.concat([writeFrameHead({ length }), bytes, status, ...(length > 0 ? [hash.digest()] : [])]);
 }
 
 const framed = (response: ServerResponse, bytes: Buffer): void =>
   void response.writeHead(200, { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes.length }).end(bytes);
 
-async function answer(request: IncomingMessage, response: ServerResponse, lies: Lies, times: number): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
-  if (request.url!.endsWith('/status')) {
-    if (lies.status) return lies.status(response);
-    response.writeHead(200, { 'content-type': 'application/json', 'lm-agent': '1' });
-    response.end('{"state":"NOT_COMPLETED","endTime":null}');
-  } else if (request.url!.endsWith('/open-files')) {
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"writers":[],"uninspected":[]}');
-  } else if (request.url!.includes('/files')) {
-    (lies.listing ?? listed(textOf(HONEST)))(response, times);
-  } else {
-    const unit = readFetchRequest(Buffer.concat(chunks));
+/** Digests of what an honest source would send. */
+const honestDigests = (sizes: number[]): unknown[] => [
+  ...sizes.map((size, index) => {
+    hash.update(Buffer.alloc(size, CONTENT));
+    return [index, Buffer.from(hash.digest()).reverse().toString('hex')];
+  }),
+  { type: 'end', files: sizes.length },
+];
+
+const linesOf = (values: unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+function answering(lies: Lies): Respond {
+  let listings = 0;
+  return ({ url }, response, body) => {
+    if (url!.endsWith('/status')) {
+      if (lies.status) return lies.status(response);
+      response.writeHead(200, { 'content-type': 'application/json', 'lm-agent': '1' });
+      return response.end('{"state":"NOT_COMPLETED","endTime":null}');
+    }
+    if (url!.endsWith('/open-files')) {
+      if (lies.openFiles) return lies.openFiles(response);
+      return lines(response, sealUp('{"writers":[],"uninspected":[]}\n'));
+    }
+    if (url!.includes('/files')) return (lies.listing ?? listed(textOf(HONEST)))(response, listings++);
+    if (url!.endsWith('/digests')) {
+      const sizes = readParts(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));
+      return lies.digests ? lies.digests(response, sizes) : lines(response, sealUp(linesOf(honestDigests(sizes))));
+    }
+    const unit = readFetchRequest(body);
     const parts = unit.dirs.flatMap(([, parts]) => parts);
     const lengths = unit.kind === 'range' ? [unit.length] : parts.map((part) => Number(part[1]));
-    if (lies.fetch) lies.fetch(response, lengths);
-    else framed(response, Buffer.concat(lengths.map(frame)));
-  }
-}
-
-interface Ended extends Finished {
-  peakBytes: number;
-  /** What it says went wrong: stderr without hints, warnings, retries and what belongs to a line before. */
-  said: string[];
+    return lies.fetch ? lies.fetch(response, lengths) : framed(response, Buffer.concat(lengths.map(frame)));
+  };
 }
 
 /** A copy from such a source to a directory with a link out of it, which is the operator's to give away. */
-async function copyFrom(lies: Lies, ...flags: string[]): Promise<Ended> {
-  const { destination, defer } = sandbox();
-  let times = 0;
-  const server = createServer((request, response) => {
-    const before = request.url!.includes('/files') ? times++ : times;
-    response.on('error', () => {});
-    answer(request, response, lies, before).catch(() => response.destroy());
-  }).listen(0, '127.0.0.1');
-  defer(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  await new Promise((resolve) => server.once('listening', resolve));
-  const to = destination.write('data', { mine: 'mine' });
-  mkdirSync(destination.path('beside'));
-  for (const path of ['canary', 'beside/canary']) writeFileSync(destination.path(path), 'as it was', { mode: 0o600 });
-  symlinkSync('../beside', destination.path('data/out'));
-  const around = () => [readdirSync(destination.dir).sort(), readdirSync(destination.path('beside'))];
-  const before = around();
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const running = destination.start([
-    'copy',
-    url,
-    to,
-    '--adopt',
-    '--max-delete',
-    '100%',
-    '--max-iterations',
-    '2',
-    '--allow-running',
-    ...flags,
-  ]);
-  let ended = false;
-  const done = running.done.finally(() => {
-    ended = true;
-  });
-  let peakBytes = 0;
-  const late = setTimeout(() => running.kill('SIGKILL'), 30_000);
-  while (!ended) {
-    try {
-      const kb = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8'))?.[1];
-      peakBytes = Math.max(peakBytes, Number(kb ?? 0) * 1024);
-    } catch {} // gone in between
-    await sleep(20);
-  }
-  clearTimeout(late);
-  const finished = await done;
-  expect(finished.signal).toBeNull();
-  expect(around()).toEqual([[...new Set([...before[0]!, 'state'])].sort(), before[1]]);
-  for (const path of ['canary', 'beside/canary'])
-    expect(readFileSync(destination.path(path), 'utf8')).toBe('as it was');
-  expect(finished.stdout + finished.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
-  expect(finished.stderr.length).toBeLessThan(20_000);
-  expect(peakBytes).toBeLessThan(MOST_BYTES);
-  const said = finished.stderr.split('\n').filter((line) => line !== '' && !/^(hint:|warning:|retry | )/.test(line));
-  return { ...finished, peakBytes, said };
-}
+const copyFrom = (lies: Lies, ...flags: string[]): Promise<Survived> =>
+  besieged({ respond: answering(lies) }, ...flags);
 
 const inRoot = (...rows: Row[]): Lies => ({ listing: listed(textOf([{ dir: 'data/0', rows }])) });
 const withRow = (at: number, value: string | number): Lies => inRoot(file('f').with(at, value) as Row);
@@ -155,28 +111,12 @@ const status =
   (response: ServerResponse): void =>
     void response.writeHead(200, headers).end(body);
 
-/** Forty a turn, for ever. */
-function drip(response: ServerResponse, piece: string | Buffer, pieces = Number.POSITIVE_INFINITY): void {
-  let left = pieces;
-  const pour = (): void => {
-    for (let i = 0; i < 40 && left-- > 0; i++) response.write(piece);
-    if (left <= 0) response.end();
-    else if (!response.destroyed) setImmediate(pour);
-  };
-  pour();
-}
-
 function deep(levels: number): Block[] {
   const blocks: Block[] = [];
   for (let key = 'data/0', i = 0; i <= levels; i++, key += '/a')
     blocks.push({ dir: key, rows: i < levels ? [dir('a')] : [] });
   return blocks;
 }
-
-const noise = (response: ServerResponse): void =>
-  void response
-    .writeHead(200, { 'content-type': `text/\u009b31m`, 'content-length': 3, server: '\u009b2J' })
-    .end('abc');
 
 test('an honest source of the same making is copied', async () => {
   expect(await copyFrom({})).toMatchObject({ code: 0 });
@@ -199,7 +139,7 @@ test.each<[string, number[], Lies]>([
     'a line without end',
     [7],
     {
-      listing: (response) => drip(response.writeHead(200, { 'content-type': LISTING_TYPE }), Buffer.alloc(60_000, 'x')),
+      listing: (response) => drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, 'x')),
     },
   ],
   ['a climb', [7], inRoot(file('../canary'))],
@@ -244,10 +184,11 @@ test.each<[string, number[], Lies]>([
 ])(
   '%s: one line, and nothing outside',
   async (_, codes, lies) => {
-    const { code, said } = await copyFrom(lies);
+    const { code, said, changed } = await copyFrom(lies);
     expect(codes).toContain(code);
     expect(said).toHaveLength(1);
     expect(said[0]!.length).toBeLessThan(1_000);
+    if (!lies.fetch) expect(changed).toBe(false);
   },
   40_000,
 );
@@ -266,17 +207,185 @@ test('what was a link becomes a directory, and back, and a file below it is neve
 }, 40_000);
 
 test(
-  'whatever becomes of its listing and its frames on the way',
+  'whatever is in its listing and its frames',
   async () => {
     await fc.assert(
       fc.asyncProperty(damage, damage, async (harmListing, harmFrames) => {
         const lies: Lies = {
-          listing: listed(harmListing(Buffer.from(textOf(HONEST)))),
+          listing: (response) => lines(response, sealListing(harmListing(Buffer.from(textOf(HONEST))))),
           fetch: (response, lengths) => framed(response, harmFrames(Buffer.concat(lengths.map(frame)))),
         };
         const { code, said } = await copyFrom(lies);
         expect([0, 3, 5, 6, 7, 8]).toContain(code);
         expect(said.length).toBeLessThan(10);
+      }),
+      fuzz(1),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+test(
+  'a listing that is damaged on the way each time it is asked for changes nothing here',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(damage, async (harm) => {
+        const sent = sealUp(...textOf(HONEST).split(/(?<=\n)/));
+        const came = harm(sent);
+        fc.pre(!came.subarray(0, sent.length).equals(sent));
+        const { code, said, changed } = await copyFrom({ listing: (response) => lines(response, came) });
+        expect({ code, said, changed }).toEqual({ code: 5, said: [expect.stringMatching(/listing/)], changed: false });
+      }),
+      fuzz(1),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+/** As an honest copy leaves it, so that only the digests are left to ask for. */
+const HERE = { a: 'xanary', d: { kind: 'dir', children: { x: 'x'.repeat(3000) } } } as const;
+const doubting = (lies: Lies): Promise<Survived> =>
+  besieged({ respond: answering(lies), here: HERE }, '--diff', 'checksum');
+const verifying = (lies: Lies): Promise<Survived> =>
+  besieged({ respond: answering(lies), here: HERE, command: ['verify'] });
+
+test('an honest source is asked for digests, and copied where they differ', async () => {
+  expect(await doubting({})).toMatchObject({ code: 0, changed: true });
+  expect(await verifying({})).toMatchObject({ code: 4, changed: false });
+});
+
+const digested = (text: string | ((sizes: number[]) => string)) => ({
+  digests: (response: ServerResponse, sizes: number[]) =>
+    lines(response, sealUp(typeof text === 'string' ? text : text(sizes))),
+});
+
+describe('lies about digests', () => {
+  test.each<[string, number, Lies]>([
+    ['of a file nobody asked for', 7, digested(linesOf([[9, 'a']]))],
+    ['of a file before the first', 7, digested(linesOf([[-1, 'a']]))],
+    [
+      'of a file twice',
+      7,
+      digested(
+        linesOf([
+          [0, 'a'],
+          [0, 'a'],
+        ]),
+      ),
+    ],
+    ['of too few', 7, digested((sizes) => linesOf([{ type: 'end', files: sizes.length }]))],
+    [
+      'of more than there are',
+      7,
+      digested((sizes) => linesOf([...honestDigests(sizes).slice(0, -1), { type: 'end', files: 2 ** 52 }])),
+    ],
+    ['beyond any number', 7, digested('[1e300,"a"]\n')],
+    ['of a megabyte', 7, digested(`[0,"${'a'.repeat(1 << 20)}"]\n`)],
+    ['of no kind', 7, digested('{"type":"surprise"}\n')],
+    ['in a deep nest', 7, digested(`${'['.repeat(1 << 20)}\n`)],
+    ['in no text', 7, { digests: (response) => lines(response, sealUp(Buffer.from([0xff, 10]))) }],
+    [
+      'in a line without end',
+      7,
+      {
+        digests: (response) =>
+          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, 'x')),
+      },
+    ],
+    [
+      'in lines without a checksum',
+      7,
+      {
+        digests: (response) =>
+          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, '\n')),
+      },
+    ],
+    ['as a page', 7, { digests: noise }],
+  ])(
+    '%s: one line, and nothing changed',
+    async (_, code, lies) => {
+      for (const run of [doubting, verifying]) {
+        const survived = await run(lies);
+        expect(survived).toMatchObject({ code, said: [expect.anything()], changed: false });
+        expect(survived.said[0]!.length).toBeLessThan(1_000);
+      }
+    },
+    60_000,
+  );
+
+  test('false ones cost a transfer, and no file; what they say is told without its control characters', async () => {
+    const false_ = digested((sizes) =>
+      linesOf([...sizes.map((__, i) => [i, i === 0 ? '\u001b[2J' : 'feed']), { type: 'end', files: sizes.length }]),
+    );
+    expect(await doubting(false_)).toMatchObject({ code: expect.any(Number) });
+    expect((await verifying(false_)).code).toBe(4);
+    const refusing = digested((sizes) =>
+      linesOf([...sizes.map((__, i) => [i, null, 'failed', '\u001b[2J']), { type: 'end', files: sizes.length }]),
+    );
+    expect(await verifying(refusing)).toMatchObject({ code: 4, changed: false });
+  }, 60_000);
+});
+
+const opened = (text: string | Buffer): Lies => ({ openFiles: (response) => lines(response, sealUp(text)) });
+const WRITER = '{"pid":7,"command":"\\u001b[2J","path":"/d/\\u009b31m"}';
+
+describe('lies about open files', () => {
+  test.each<[string, number, Lies]>([
+    ['a writer that would clear the screen', 6, opened(`{"writers":[${WRITER}],"uninspected":[]}\n`)],
+    [
+      'a hundred thousand writers',
+      6,
+      opened(`{"writers":[${Array(100_000).fill(WRITER).join(',')}],"uninspected":[]}\n`),
+    ],
+    ['a process before the first', 7, opened('{"writers":[],"uninspected":[{"pid":-1,"command":"x"}]}\n')],
+    [
+      'a command of a megabyte',
+      7,
+      opened(`{"writers":[],"uninspected":[{"pid":1,"command":"${'x'.repeat(1 << 20)}"}]}\n`),
+    ],
+    ['nothing in it', 7, opened('{}\n')],
+    ['a list', 7, opened('[]\n')],
+    ['a deep nest', 7, opened(`${'['.repeat(1 << 20)}\n`)],
+    ['half of it', 7, opened('{"writers":[\n')],
+    ['a page', 7, { openFiles: noise }],
+    [
+      'a line without end',
+      7,
+      {
+        openFiles: (response) =>
+          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, 'x')),
+      },
+    ],
+  ])(
+    '%s: no success, and one line',
+    async (_, code, lies) => {
+      const { said, ...survived } = await copyFrom(lies);
+      expect(survived.code).toBe(code);
+      expect(said).toHaveLength(1);
+      expect(said[0]!.length).toBeLessThan(1_000);
+    },
+    40_000,
+  );
+});
+
+test(
+  'whatever is in its digests and its report on open files',
+  async () => {
+    const report = Buffer.from(`{"writers":[${WRITER}],"uninspected":[{"pid":1,"command":"init"}]}\n`);
+    await fc.assert(
+      fc.asyncProperty(damage, damage, fc.boolean(), async (harmDigests, harmReport, onTheWay) => {
+        const send = (response: ServerResponse, bytes: Buffer, harm: typeof harmReport) =>
+          lines(response, onTheWay ? harm(sealUp(bytes)) : sealUp(harm(bytes)));
+        const lies: Lies = {
+          digests: (response, sizes) => send(response, Buffer.from(linesOf(honestDigests(sizes))), harmDigests),
+          openFiles: (response) => send(response, report, harmReport),
+        };
+        const { code, said } = await doubting(lies);
+        expect([0, 3, 5, 6, 7]).toContain(code);
+        expect(said.length).toBeLessThan(3);
+        const verified = await verifying(lies);
+        expect([4, 5, 7]).toContain(verified.code);
+        expect(verified.changed).toBe(false);
       }),
       fuzz(1),
     );

@@ -9,6 +9,7 @@ import { readSidecarListing } from '../../src/pull/sidecar-listing.js';
 import { createSpoolSort } from '../../src/pull/spool-sort.js';
 import { readListing } from '../../src/wire/listing.js';
 import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
+import { sealUp } from '../support/seal-up.js';
 
 const spool = mkdtempSync(join(tmpdir(), 'lm-spool-'));
 afterAll(() => rmSync(spool, { recursive: true }));
@@ -90,9 +91,7 @@ describe('a document', () => {
   test('passes the checks that a native listing has to pass', async () => {
     const listing = await read(SMALL);
     const lines = (await blocksOf(listing)).map(blockLine);
-    const native = await readListing(
-      pieces(Buffer.from([headerLine(listing.header), ...lines, endLine(listing.end())].join(''))),
-    );
+    const native = await readListing(pieces(sealUp(headerLine(listing.header), ...lines, endLine(listing.end()))));
     expect(names(await blocksOf(native))).toHaveLength(6);
   });
 

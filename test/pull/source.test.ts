@@ -12,6 +12,7 @@ import type { ListedFile } from '../../src/files/digest-files.js';
 import { connectSource } from '../../src/pull/connect-source.js';
 import { RETRY_POLICY } from '../../src/pull/retry.js';
 import type { Source, SourceDigest } from '../../src/pull/source.js';
+import { sealListing, sealUp } from '../support/seal-up.js';
 
 const spool = mkdtempSync(join(tmpdir(), 'lm-source-'));
 afterAll(() => rmSync(spool, { recursive: true }));
@@ -23,7 +24,7 @@ const NOT_COMPLETED = '{"state":"NOT_COMPLETED","endTime":null}';
 
 type Reply = (request: IncomingMessage, response: ServerResponse) => void;
 const reply =
-  (status: number, body = '', headers: Record<string, string> = JSON_TYPE): Reply =>
+  (status: number, body: string | Buffer = '', headers: Record<string, string> = JSON_TYPE): Reply =>
   (_, response) =>
     response.writeHead(status, headers).end(body);
 const cut: Reply = (request) => request.socket.destroy();
@@ -231,6 +232,7 @@ describe('TLS', () => {
 });
 
 const HEAD = `{"type":"listing","protocol":1,"agentId":"a","machine":"m","roots":[{"key":"data/0","path":"/d","ino":"1","mode":16877,"uid":0,"gid":0}],"exclusions":{"filesToExclude":[],"dirsToExclude":[]}}\n`;
+const ofPart = (only: string): string => HEAD.replace(/\}\n$/, `,"only":"${only}"}\n`);
 const BLOCK = '["data/0",[["f","6","1",33188]],\t[[0,0,1]],\t["7"],[0]]\n';
 const END =
   '{"type":"end","entries":1,"bytes":6,"errors":0,"firstErrors":[],"excluded":0,"firstExcluded":[],"unnameable":[],"devices":{},"touched":{"files":0,"agoMs":0,"first":[],"written":[]}}\n';
@@ -239,7 +241,7 @@ describe('an agent’s listing', () => {
   test('streams, with what was asked for in its target', async () => {
     const { url, asked } = await serve({
       ...agentStatus,
-      [`${P}/files?only=data%2F0%2Fks`]: [reply(200, HEAD + BLOCK + END, NDJSON)],
+      [`${P}/files?only=data%2F0%2Fks`]: [reply(200, sealListing(ofPart('data/0/ks') + BLOCK + END), NDJSON)],
     });
     const listing = await (await connect(url)).list({ only: 'data/0/ks' }, live);
     const dirs: string[] = [];
@@ -249,11 +251,42 @@ describe('an agent’s listing', () => {
     expect(asked).toHaveLength(2);
   });
 
+  test('of another part than was asked for is not taken for it', async () => {
+    for (const [only, head] of [
+      ['data/0/ks', HEAD],
+      ['data/0/ks', ofPart('data/0/kt')],
+      [undefined, ofPart('data/0/ks')],
+    ] as const) {
+      const target = only ? `${P}/files?only=${encodeURIComponent(only)}` : `${P}/files`;
+      const { url } = await serve({ ...agentStatus, [target]: [reply(200, sealListing(head + BLOCK + END), NDJSON)] });
+      await expect((await connect(url)).list({ only }, live)).rejects.toMatchObject({ code: 'source' });
+    }
+  });
+
+  test('whose framing was damaged on the way is the source’s fault', async () => {
+    const bytes = sealListing(HEAD + BLOCK).toString('latin1');
+    const { url } = await serve({
+      ...agentStatus,
+      [`${P}/files`]: [
+        (_, { socket }) => {
+          socket!.write('HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n');
+          socket!.write(`${bytes.length.toString(16)}\r\n${bytes}\r\nzz\r\n`);
+        },
+      ],
+    });
+    const listing = await (await connect(url)).list({}, live);
+    const read = async () => {
+      for await (const _ of listing.blocks);
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'source', message: expect.stringMatching(/broke off.*HTTP/) });
+  });
+
   test('that breaks off is the source’s fault', async () => {
     const { url } = await serve({
       ...agentStatus,
       [`${P}/files`]: [
-        (request, response) => response.writeHead(200, NDJSON).write(HEAD + BLOCK, () => request.socket.end()),
+        (request, response) =>
+          response.writeHead(200, NDJSON).write(sealListing(HEAD + BLOCK), () => request.socket.end()),
       ],
     });
     const listing = await (await connect(url)).list({}, live);
@@ -295,7 +328,8 @@ describe('an agent’s digests', () => {
     const { url } = await serve({ ...agentStatus, [`${P}/digests`]: noted });
     return collect((await connect(url)).digests('md5', FILES, live));
   };
-  const lines = (...answers: unknown[]): string => answers.map((answer) => `${JSON.stringify(answer)}\n`).join('');
+  const lines = (...answers: unknown[]): Buffer =>
+    sealUp(answers.map((answer) => `${JSON.stringify(answer)}\n`).join(''));
   const end = (files: number) => ({ type: 'end', files });
 
   test('come in any order, each with its index', async () => {
@@ -326,7 +360,24 @@ describe('an agent’s digests', () => {
     );
   });
 
-  test.each<[string, string, string]>([
+  test('that were damaged on the way are asked for again', async () => {
+    const whole = lines([0, 'zero'], [1, 'one'], [2, 'two'], end(3));
+    const damaged = Buffer.from(whole);
+    damaged[5]! ^= 1;
+    const bodies: string[] = [];
+    expect(await asks([reply(200, damaged, NDJSON), reply(200, whole, NDJSON)], bodies)).toMatchObject([
+      { digest: 'zero' },
+      { digest: 'one' },
+      { digest: 'two' },
+    ]);
+    expect(bodies).toHaveLength(2);
+    await expect(asks([reply(200, damaged, NDJSON)])).rejects.toMatchObject({
+      code: 'source',
+      message: 'bytes of digests were damaged on the way',
+    });
+  });
+
+  test.each<[string, Buffer, string]>([
     ['too few', lines([0, 'x'], end(3)), '1 of 3 files'],
     ['one twice', lines([0, 'x'], [0, 'x'], [1, 'x'], end(3)), 'file 0 twice'],
     ['one not asked for', lines([7, 'x'], end(1)), 'file 7 twice or unasked'],
@@ -352,6 +403,38 @@ describe('an agent’s digests', () => {
     const all = await collect((await connect(url)).digests('md5', files, live));
     expect(bodies).toEqual([8192, 1]);
     expect(new Set(all.map(({ index }) => index)).size).toBe(8193);
+  });
+});
+
+describe('an agent’s report on open files', () => {
+  const report = { writers: [{ pid: 7, command: 'java', path: '/d/f' }], uninspected: [] };
+  const whole = sealUp(`${JSON.stringify(report)}\n`);
+  const asks = async (...bodies: Buffer[]) => {
+    const { url } = await serve({
+      ...agentStatus,
+      [`${P}/open-files`]: bodies.map((body) => reply(200, body, NDJSON)),
+    });
+    return (await connect(url)).openFiles!(live);
+  };
+
+  test('is what it sent', async () => expect(await asks(whole)).toEqual(report));
+
+  test('is asked for again where it was cut or damaged on the way', async () => {
+    const damaged = Buffer.from(whole);
+    damaged[30]! ^= 1;
+    expect(await asks(damaged, whole.subarray(0, -1), whole)).toEqual(report);
+  });
+
+  test.each([
+    ['{}', 'writers'],
+    ['{"writers":[],"uninspected":[]', 'not JSON'],
+    ['{"writers":[{"pid":-1,"command":"c","path":"/p"}],"uninspected":[]}', 'pid'],
+    [`{"writers":[],"uninspected":[{"pid":1,"command":"${'c'.repeat(9000)}"}]}`, 'command'],
+  ])('%.40s is none', async (text, message) => {
+    await expect(asks(sealUp(`${text}\n`))).rejects.toMatchObject({
+      code: 'protocol',
+      message: expect.stringContaining(message),
+    });
   });
 });
 
@@ -403,6 +486,14 @@ describe('a Sidecar', () => {
     const all = await collect((await connect(url)).digests('xxhash32', files, live));
     expect(all).toMatchObject([{ result: 'failed', message: expect.stringContaining('I/O error') }, { digest: '1' }]);
     expect(asked.filter((line) => line.endsWith(target('bad')))).toHaveLength(5);
+  });
+
+  test('that turns out to be an agent, its status damaged, is none', async () => {
+    const { url } = await serve({
+      ...sidecarStatus,
+      [`${P}/files`]: [reply(200, '{"files":[],"totalSize":0}', { ...JSON_TYPE, 'lm-agent': '1' })],
+    });
+    await expect((await connect(url)).list({}, live)).rejects.toMatchObject({ code: 'source' });
   });
 
   test('does not know the other algorithms', async () => {

@@ -8,6 +8,7 @@ import { blockLine, endLine, headerLine, progressLine } from '../../src/wire/lis
 import { type InstanceFileInfo, readDigestLine } from '../../src/wire/messages.js';
 import { parseTarget } from '../../src/wire/routes.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs, stream } from '../support/fuzz.js';
+import { sealListing, sealUp } from '../support/seal-up.js';
 
 const header: ListingHeader = {
   protocol: 1,
@@ -162,7 +163,7 @@ test(
     await fc.assert(
       fc.asyncProperty(trees, fc.array(lie, { maxLength: 2 }), cuts, async (tree, lies, cut) => {
         const text = told(wholeOf(tree), lies);
-        const { blocks, refused } = await read(cut(Buffer.from(text)));
+        const { blocks, refused } = await read(cut(sealListing(text)));
         if (refused) expect(refused).toBe('protocol');
         else expectSound(blocks);
         if (lies.length === 0) expect(blocks).toEqual(wholeOf(tree));
@@ -174,15 +175,33 @@ test(
 );
 
 test(
-  'a listing that was damaged on the way is refused, or could be true',
+  'a listing of nonsense is refused, or could be true',
   async () => {
     await fc.assert(
       fc.asyncProperty(trees, damage, cuts, async (tree, harm, cut) => {
-        const bytes = harm(Buffer.from(told(wholeOf(tree), [])));
+        const bytes = sealListing(harm(Buffer.from(told(wholeOf(tree), []))));
         const seen = await read(cut(bytes));
         expect(seen).toEqual(await read([bytes]));
         if (seen.refused) expect(['protocol', 'source']).toContain(seen.refused);
         else expectSound(seen.blocks);
+      }),
+      fuzz(800),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+test(
+  'a listing that was damaged on the way is what was sent as far as it goes, and never whole',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(trees, damage, cuts, async (tree, harm, cut) => {
+        const sent = sealUp(...told(wholeOf(tree), []).split(/(?<=\n)/));
+        const came = harm(sent);
+        const { blocks, refused } = await read(cut(came));
+        expect(blocks).toEqual(wholeOf(tree).slice(0, blocks.length));
+        if (came.subarray(0, sent.length).equals(sent)) expect(refused).toBeUndefined();
+        else expect(refused).toBe('source');
       }),
       fuzz(800),
     );
@@ -207,7 +226,7 @@ test('what a source says beside its entries is bounded and holds nothing a termi
     end({ firstExcluded: many }),
     end({ firstErrors: many.map((key) => ({ key, message: 'EIO' })) }),
   ])
-    expect(await read([Buffer.from(text)])).toMatchObject({ refused: 'protocol' });
+    expect(await read([sealListing(text)])).toMatchObject({ refused: 'protocol' });
 });
 
 const info: fc.Arbitrary<InstanceFileInfo> = fc.record({

@@ -9,6 +9,7 @@ import {
 } from '../../src/files/entry.js';
 import { readListing } from '../../src/wire/listing.js';
 import { blockLine, endLine, headerLine, progressLine } from '../../src/wire/listing-lines.js';
+import { sealListing, sealUp } from '../support/seal-up.js';
 
 const header: ListingHeader = {
   protocol: 1,
@@ -38,14 +39,14 @@ const good: Block[] = [
   { dir: 'data/0/c', rows: [], device: '9' },
 ];
 const goodText = headerLine(header) + good.map(blockLine).join('') + progressLine(3) + endLine(end(5, 4));
+const whole = sealListing(goodText);
 
-async function* chunks(text: string | Buffer, size = 1 << 20): AsyncGenerator<Uint8Array> {
-  const bytes = Buffer.from(text);
+async function* chunks(bytes: Buffer, size = 1 << 20): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function readAll(text: string | Buffer, size?: number): Promise<{ blocks: Block[]; end: ListingEnd }> {
-  const listing = await readListing(chunks(text, size));
+async function readAll(bytes: Buffer, size?: number): Promise<{ blocks: Block[]; end: ListingEnd }> {
+  const listing = await readListing(chunks(bytes, size));
   const blocks: Block[] = [];
   for await (const listed of listing.blocks) blocks.push(listed.block()!);
   return { blocks, end: listing.end() };
@@ -53,19 +54,54 @@ async function readAll(text: string | Buffer, size?: number): Promise<{ blocks: 
 
 describe('the listing reader', () => {
   test('reads back what was written, however it is cut', async () => {
-    for (const size of [1, 2, 7, 64, 1 << 20]) expect((await readAll(goodText, size)).blocks).toEqual(good);
+    for (const size of [1, 2, 7, 64, 1 << 20]) expect((await readAll(whole, size)).blocks).toEqual(good);
   });
 
   test('a listing cut at any byte is never taken for a whole one', async () => {
-    const bytes = Buffer.from(goodText);
-    for (let cut = 0; cut < bytes.length; cut++)
-      await expect(readAll(bytes.subarray(0, cut))).rejects.toMatchObject({
-        code: expect.stringMatching(/source|protocol/),
-      });
+    for (let cut = 0; cut < whole.length; cut++)
+      await expect(readAll(whole.subarray(0, cut))).rejects.toMatchObject({ code: 'source' });
+  });
+
+  test('a listing with any bit of it flipped is taken for damaged, and none of its damage for what the source said', async () => {
+    for (let at = 0; at < whole.length; at++)
+      for (let bit = 0; bit < 8; bit++) {
+        const bytes = Buffer.from(whole);
+        bytes[at]! ^= 1 << bit;
+        const seen: Block[] = [];
+        const reading = (async () => {
+          const listing = await readListing(chunks(bytes));
+          expect(listing.header).toEqual(header);
+          for await (const listed of listing.blocks) seen.push(listed.block()!);
+        })();
+        await expect(reading).rejects.toMatchObject({ code: 'source' });
+        expect([[], good]).toContainEqual(seen);
+      }
+  }, 60_000);
+
+  test('a stretch that is left out, seal and all, or comes twice, is missed', async () => {
+    const lines = [headerLine(header), ...good.map(blockLine), endLine(end(5, 4))];
+    const upTo = (count: number): number => sealUp(...lines.slice(0, count)).length;
+    const pieces = lines.map((_, i) => sealUp(...lines).subarray(upTo(i), upTo(i + 1)));
+    expect((await readAll(Buffer.concat(pieces))).blocks).toEqual(good);
+    for (const [at, piece] of pieces.slice(0, -1).entries()) {
+      const changed = [pieces.toSpliced(at, 1), pieces.toSpliced(at, 0, piece)];
+      for (const each of changed) await expect(readAll(Buffer.concat(each))).rejects.toMatchObject({ code: 'source' });
+    }
+  });
+
+  test('lines without a seal are not kept for ever', async () => {
+    const endless = async function* () {
+      yield Buffer.from(headerLine(header));
+      for (let i = 0; i < 1_000; i++) yield Buffer.alloc(65_536, '\n');
+    };
+    await expect(readListing(endless())).rejects.toMatchObject({
+      code: 'protocol',
+      message: expect.stringMatching(/no checksum/),
+    });
   });
 
   test('the proof is not to be had before the end', async () => {
-    const listing = await readListing(chunks(goodText));
+    const listing = await readListing(chunks(whole));
     expect(() => listing.end()).toThrow(/not been read/);
   });
 
@@ -132,7 +168,10 @@ describe('the listing reader', () => {
       /UTF-8/,
     ],
   ])('refuses %s', async (_, listing, message) => {
-    await expect(readAll(listing)).rejects.toMatchObject({ code: 'protocol', message: expect.stringMatching(message) });
+    await expect(readAll(sealListing(listing))).rejects.toMatchObject({
+      code: 'protocol',
+      message: expect.stringMatching(message),
+    });
   });
 });
 
@@ -146,7 +185,7 @@ describe('a line that is compared instead of read', () => {
   const root = (...rows: Row[]): Block => ({ dir: 'data/0', rows });
 
   async function areSame(theirs: Block, ours: Block, owners = true): Promise<boolean> {
-    const listing = await readListing(chunks(headerLine(header) + blockLine(theirs)));
+    const listing = await readListing(chunks(sealListing(headerLine(header) + blockLine(theirs))));
     for await (const listed of listing.blocks) return listed.isSameAs!(walked(ours), owners);
     throw new Error('no block');
   }
@@ -178,7 +217,7 @@ describe('a line that is compared instead of read', () => {
   });
 
   async function readComparing(text: string): Promise<ListingEnd> {
-    const listing = await readListing(chunks(text));
+    const listing = await readListing(chunks(sealListing(text)));
     const mine = [...good];
     for await (const listed of listing.blocks) {
       const block = mine.shift();
@@ -199,7 +238,8 @@ describe('a line that is compared instead of read', () => {
   });
 
   test('a line nobody looked at is missed at the end', async () => {
-    const listing = await readListing(chunks(headerLine(header) + blockLine(root(a)) + endLine(end(1, 3))));
+    const text = headerLine(header) + blockLine(root(a)) + endLine(end(1, 3));
+    const listing = await readListing(chunks(sealListing(text)));
     await expect(async () => {
       for await (const _ of listing.blocks);
     }).rejects.toThrow(/never listed/);

@@ -1,0 +1,112 @@
+// A destination that must come through whatever its source answers: a hostile one on loopback, a real `lm`, and things beside the
+// root that nobody may touch. Says what each run must hold to, not what it should end with.
+
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import type { Finished } from './lm.js';
+import { sandbox } from './sandbox.js';
+import { readTree, type Tree } from './tree.js';
+
+/** Answers a request whose body has been read. */
+export type Respond = (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown;
+
+export interface Siege {
+  respond: Respond;
+  /** `copy` unless it says another. */
+  command?: string[];
+  /** What is in the root beside a link out of it. */
+  here?: Tree;
+}
+
+export interface Survived extends Finished {
+  /** What it says went wrong: stderr without hints, warnings, retries and what belongs to a line before. */
+  said: string[];
+  /** Whether the root is not what it was. */
+  changed: boolean;
+}
+
+/** Of the client's resident memory at its peak. */
+const MOST_BYTES = 400 << 20;
+
+const COPY = ['copy', '--adopt', '--max-delete', '100%', '--max-iterations', '2', '--allow-running'];
+const CANARIES = ['canary', 'beside/canary'];
+
+/** Runs `lm` against such a source. The operator has given the whole destination away, and nothing beside it. */
+export async function besieged(siege: Siege, ...flags: string[]): Promise<Survived> {
+  const { destination, defer } = sandbox();
+  const server = createServer((request, response) => {
+    response.on('error', () => {});
+    bodyOf(request)
+      .then((body) => siege.respond(request, response, body))
+      .catch(() => response.destroy());
+  }).listen(0, '127.0.0.1');
+  defer(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await new Promise((resolve) => server.once('listening', resolve));
+  const to = destination.write('data', siege.here ?? { mine: 'mine' });
+  mkdirSync(destination.path('beside'));
+  for (const path of CANARIES) writeFileSync(destination.path(path), 'as it was', { mode: 0o600 });
+  symlinkSync('../beside', destination.path('data/out'));
+  const around = () => [readdirSync(destination.dir).sort(), readdirSync(destination.path('beside'))];
+  const [above, beside] = around();
+  const before = await readTree(to);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const [command, ...more] = siege.command ?? COPY;
+  const running = destination.start([command!, url, to, ...more, ...flags]);
+  const late = setTimeout(() => running.kill('SIGKILL'), 30_000);
+  const peakBytes = await peakOf(running.pid, running.done);
+  clearTimeout(late);
+  const finished = await running.done;
+  expect(finished.signal).toBeNull();
+  expect(around()).toEqual([[...new Set([...above!, 'state'])].sort(), beside]);
+  for (const path of CANARIES) expect(readFileSync(destination.path(path), 'utf8')).toBe('as it was');
+  expect(finished.stdout + finished.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  expect(finished.stderr.length).toBeLessThan(20_000);
+  expect(peakBytes).toBeLessThan(MOST_BYTES);
+  const said = finished.stderr.split('\n').filter((line) => line !== '' && !/^(hint:|warning:|retry | )/.test(line));
+  const changed = JSON.stringify(await readTree(to)) !== JSON.stringify(before);
+  return { ...finished, said, changed };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Of a process's resident memory, until it has ended. */
+async function peakOf(pid: number, done: Promise<unknown>): Promise<number> {
+  let peakBytes = 0;
+  let ended = false;
+  void done.finally(() => {
+    ended = true;
+  });
+  while (!ended) {
+    try {
+      const kb = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+      peakBytes = Math.max(peakBytes, Number(kb ?? 0) * 1024);
+    } catch {} // gone in between
+    await sleep(20);
+  }
+  return peakBytes;
+}
+
+/** Forty pieces a turn, for ever. */
+export function drip(response: ServerResponse, piece: string | Buffer): void {
+  const pour = (): void => {
+    for (let i = 0; i < 40; i++) response.write(piece);
+    if (!response.destroyed) setImmediate(pour);
+  };
+  pour();
+}
+
+/** Another program's answer, which would like to colour the operator's terminal. */
+export const noise = (response: ServerResponse): void =>
+  void response
+    .writeHead(200, { 'content-type': `text/\u009b31m`, 'content-length': 3, server: '\u009b2J' })
+    .end('abc');
