@@ -83,8 +83,11 @@ export function writeFrameHead(head: FrameHead): Uint8Array {
   return buffer.subarray(0, putFrameHead(buffer, 0, head));
 }
 
-/** The first byte of a trailer. After anything but `asPromised` the bytes are worthless. */
-export const TRAILER_STATUS = { asPromised: 0, changed: 1, failed: 2 } as const;
+/**
+ * The first byte of a trailer. After anything but `asPromised` the bytes are worthless. Any two differ in four bits: no hash covers
+ * this byte, and one flipped bit must not make a torn part whole.
+ */
+export const TRAILER_STATUS = { asPromised: 0x0f, changed: 0x33, failed: 0x55 } as const;
 export type TrailerStatus = (typeof TRAILER_STATUS)[keyof typeof TRAILER_STATUS];
 
 const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
@@ -141,7 +144,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
 
   function endPiece(): void {
     if (state === 'head') endHead(piece[0]!, piece.readUInt32LE(1));
-    else if (state === 'trailer') endTrailer(END_OF[piece[0]!]);
+    else if (state === 'trailer') endTrailer(END_OF.get(piece[0]!) ?? 'damaged');
     else endMessage(piece.toString('utf8', 0, due));
   }
 
@@ -186,8 +189,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     return from + bytes.length;
   }
 
-  function endTrailer(end: FrameEnd | undefined): void {
-    if (!end) throw badFrames(`the unknown trailer status ${piece[0]}`);
+  function endTrailer(end: FrameEnd): void {
     let equal = true;
     for (let at = 1; at < due; at++) if (piece[at] !== hashes[at - 1]) equal = false;
     expect('head', FRAME_HEAD_BYTES);
@@ -197,6 +199,10 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
   return { push, done: () => index === lengths.length };
 }
 
-const END_OF: readonly (FrameEnd | undefined)[] = ['as-promised', 'changed', 'failed'];
+const END_OF = new Map<number, FrameEnd>([
+  [TRAILER_STATUS.asPromised, 'as-promised'],
+  [TRAILER_STATUS.changed, 'changed'],
+  [TRAILER_STATUS.failed, 'failed'],
+]);
 
 const badFrames = (what: string): LmError => new LmError('protocol', `the source's answer to a fetch holds ${what}`);

@@ -9,6 +9,7 @@ import {
   MAX_BUNDLE_BYTES,
   MAX_RANGE_BYTES,
   readFetchRequest,
+  TRAILER_STATUS,
   trailerBytes,
   writeFetchRequest,
   writeFrameHead,
@@ -18,7 +19,7 @@ import { MAX_PARTS, type Part } from '../../src/wire/parts.js';
 const hash = createXxh64();
 
 /** A frame as the contract describes it, built a second way: everything in one piece. */
-function frame(bytes: Uint8Array, status = 0): Buffer {
+function frame(bytes: Uint8Array, status: number = TRAILER_STATUS.asPromised): Buffer {
   hash.reset();
   const hashes: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
@@ -60,7 +61,13 @@ describe('createFrameReader', () => {
   const parts = [Buffer.from('hello\n'), Buffer.alloc(0), Buffer.from('x')];
   const refusal = writeFrameHead({ result: 'vanished', message: 'no such file' });
   const mute = writeFrameHead({ result: 'failed', message: '' });
-  const stream = Buffer.concat([frame(parts[0]!), frame(parts[1]!), refusal, mute, frame(parts[2]!, 1)]);
+  const stream = Buffer.concat([
+    frame(parts[0]!),
+    frame(parts[1]!),
+    refusal,
+    mute,
+    frame(parts[2]!, TRAILER_STATUS.changed),
+  ]);
   const lengths = [6, 0, 3, 2, 1];
 
   test('tells the same wherever the stream is cut', () => {
@@ -113,6 +120,14 @@ describe('createFrameReader', () => {
     expect(good.length).toBe(FRAME_HEAD_BYTES + bytes.length + trailerBytes(bytes.length));
   });
 
+  test('no flipped bit of a status makes a part whole, or another end of it', () => {
+    for (const status of Object.values(TRAILER_STATUS))
+      for (let bit = 0; bit < 8; bit++) {
+        const bytes = Buffer.from('torn\0\0');
+        expect(read(frame(bytes, status ^ (1 << bit)), [bytes.length], []).told[0]!.end).toBe('damaged');
+      }
+  });
+
   test('any cuts of blocks that span chunks', () => {
     const bytes = Buffer.alloc(BLOCK_BYTES + 77, 1);
     const stream = frame(bytes);
@@ -131,7 +146,6 @@ describe('createFrameReader', () => {
     ['another kind', Buffer.from([4, 1, 0, 0, 0, 0x61]), [1]],
     ['text', Buffer.from('hello\n'), [1]],
     ['a message that is too long', Buffer.from([1, 1, 4, 0, 0]), [1]],
-    ['an unknown status', frame(Buffer.from('a'), 9), [1]],
   ])('refuses %s', (_, stream, lengths) =>
     expect(() => read(stream, lengths, [])).toThrow(expect.objectContaining({ code: 'protocol' })),
   );
