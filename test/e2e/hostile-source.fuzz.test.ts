@@ -314,11 +314,12 @@ describe('lies about digests', () => {
   );
 
   test('false ones cost a transfer, and no file; what they say is told without its control characters', async () => {
-    const false_ = digested((sizes) =>
+    const lying = digested((sizes) =>
       linesOf([...sizes.map((__, i) => [i, i === 0 ? '\u001b[2J' : 'feed']), { type: 'end', files: sizes.length }]),
     );
-    expect(await doubting(false_)).toMatchObject({ code: expect.any(Number) });
-    expect((await verifying(false_)).code).toBe(4);
+    const { code, tree } = await doubting(lying);
+    expect({ code, tree }).toMatchObject({ code: 3, tree: { a: { size: 6 }, 'd/x': { size: 3000 } } });
+    expect((await verifying(lying)).code).toBe(4);
     const refusing = digested((sizes) =>
       linesOf([...sizes.map((__, i) => [i, null, 'failed', '\u001b[2J']), { type: 'end', files: sizes.length }]),
     );

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import type { Finished } from './lm.js';
 import { sandbox } from './sandbox.js';
-import { readTree, type Tree } from './tree.js';
+import { readTree, type Snapshot, type Tree } from './tree.js';
 
 /** Answers a request whose body has been read. */
 export type Respond = (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown;
@@ -24,7 +24,8 @@ export interface Siege {
 export interface Survived extends Finished {
   /** What it says went wrong: stderr without hints, warnings, retries and what belongs to a line before. */
   said: string[];
-  /** Whether the root is not what it was. */
+  /** What is in the root now, and whether it is not what it was. */
+  tree: Snapshot;
   changed: boolean;
 }
 
@@ -69,8 +70,8 @@ export async function besieged(siege: Siege, ...flags: string[]): Promise<Surviv
   expect(finished.stderr.length).toBeLessThan(20_000);
   expect(peakBytes).toBeLessThan(MOST_BYTES);
   const said = finished.stderr.split('\n').filter((line) => line !== '' && !/^(hint:|warning:|retry | )/.test(line));
-  const changed = JSON.stringify(await readTree(to)) !== JSON.stringify(before);
-  return { ...finished, said, changed };
+  const tree = await readTree(to);
+  return { ...finished, said, tree, changed: JSON.stringify(tree) !== JSON.stringify(before) };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
