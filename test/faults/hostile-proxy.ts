@@ -24,7 +24,7 @@ export interface Answer extends Asked {
 export type Deed =
   /** Offsets count from the first byte of the answer, head included. */
   | { do: 'cut'; at: number }
-  | { do: 'flip'; at: number }
+  | { do: 'flip'; at: number; bit: number }
   /** Nothing more is passed on over this connection, which stays open. */
   | { do: 'stall'; at: number }
   /** Goes on when `until` resolves. */
@@ -123,7 +123,7 @@ async function converse(
       deed = undefined;
       done.push(struck.do);
       const before = Math.max(0, struck.at - at);
-      if (struck.do === 'flip') chunk[before]! ^= 1;
+      if (struck.do === 'flip') chunk[before]! ^= 1 << struck.bit;
       else client.write(chunk.subarray(0, before));
       if (struck.do === 'cut') return void client.destroySoon();
       if (struck.do === 'stall') return void (await once(client, 'close'));

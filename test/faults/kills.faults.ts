@@ -9,7 +9,7 @@ import type { Running } from '../support/lm.js';
 import { HAS_STRACE, inForm, SEED, tally } from './form.js';
 import { sabotaged } from './strace.js';
 import { FOREIGN } from './witness.js';
-import { type World, world } from './world.js';
+import { COPY, type World, world } from './world.js';
 
 const WORLDS = inForm(8, 1);
 const KILLS_EACH = inForm(40, 14);
@@ -27,20 +27,6 @@ const CALLS = [
   { doing: 'syncing', calls: 'fsync,fdatasync,syncfs', most: 12 },
   { doing: 'writing its journal', calls: 'write', most: 8, journal: true },
 ] as const;
-
-/** Just below 1.0, where a copy would rightly ask for a source that stands still. */
-const COPY = [
-  '--threshold',
-  '0.99999',
-  '--max-iterations',
-  '2',
-  '--concurrency',
-  '4',
-  '--max-delete',
-  '100%',
-  '--adopt',
-  '--json',
-];
 
 /** Each in its turn, so that the short form has all of them too. */
 const STRIKES: ((all: World, round: number) => Promise<boolean>)[] = [
@@ -75,7 +61,7 @@ function leaveSomethingToDo({ to, draw, witness }: World, round: number): void {
 }
 
 const startCopy = (all: World, under: string[] = []): Running =>
-  all.destination.start(['copy', all.url, all.to, ...COPY], { under });
+  all.destination.start(['copy', all.url, all.to, ...COPY, '--json'], { under });
 
 type Phase = keyof typeof PHASES;
 

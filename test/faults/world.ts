@@ -25,6 +25,12 @@ export interface World extends Sandbox {
   concludes(): Promise<void>;
 }
 
+/** How most cases copy. Just below 1.0, where a copy would rightly ask for a source that stands still. */
+export const COPY = [
+  ...['--threshold', '0.99999', '--max-iterations', '2', '--concurrency', '4'],
+  ...['--max-delete', '100%', '--adopt'],
+];
+
 /** What neither side's listing tells of: excluded at the destination, or not below its root at all. */
 const KEPT = ['data/own.keep', 'data/still/d0/own.keep', 'data/foreign/deep/own.keep', 'beside/file', 'data2/file'];
 
