@@ -40,6 +40,7 @@ export function failureOfError(error: unknown, where: string, reused = false): F
     const said = REASONS[code];
     return { kind: 'transient', reason: `${where}: ${said ? `${said} (${code})` : code}`, cause: error };
   }
+  if (code.endsWith('BAD_RECORD_MAC')) return { kind: 'transient', reason: DAMAGED, cause: error };
   if (code === 'ENOTFOUND')
     return fatal(
       'source',
@@ -48,7 +49,7 @@ export function failureOfError(error: unknown, where: string, reused = false): F
       error,
     );
   if (code === 'EPROTO' || TLS_CODES.test(code))
-    return fatal('protocol', `no TLS session with ${where}: ${text}`, tlsHint(code), error);
+    return fatal('protocol', `no TLS session with ${where}: ${sslReason(text)}`, tlsHint(code), error);
   if (code.startsWith('HPE_') || (error as Error | null)?.name === 'HTTPParserError')
     return fatal(
       'protocol',
@@ -72,6 +73,8 @@ export function orWantsCertificate(failure: Failure, where: string): Failure {
   return { ...failure, atLast };
 }
 
+const DAMAGED = 'bytes were damaged on the way';
+
 const REASONS: Record<string, string | undefined> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
@@ -94,6 +97,9 @@ function innermost(error: unknown): { code: string; text: string } {
   if (inner && (code === undefined || errnoOf(inner) !== undefined)) return innermost(inner);
   return { code: code ?? '', text: error instanceof Error ? error.message : String(error) };
 }
+
+/** OpenSSL's own words, without where in its source they stand. */
+const sslReason = (text: string): string => /:SSL routines:[^:]*:([^:]+):/.exec(text)?.[1] ?? text;
 
 function tlsHint(code: string): string {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'renew the certificate, or set the clocks';
@@ -143,7 +149,7 @@ const STATUS: Record<number, [what: string, hint: string] | undefined> = {
 
 /** What a lane met. Damage is the network's: the source hashed what it read, and something else arrived. */
 export function failureOfFault(fault: LaneFault, where: string): Failure {
-  if (fault.kind === 'damaged') return { kind: 'transient', reason: 'bytes were damaged on the way' };
+  if (fault.kind === 'damaged') return { kind: 'transient', reason: DAMAGED };
   if (fault.kind === 'status') return failureOfStatus(fault, 'files', where, Date.now());
   return failureOfError(Object.assign(new Error(fault.message), { code: fault.code }), where, fault.reused);
 }

@@ -1,7 +1,7 @@
 // Every number a script may act on, reached from the command line. What guards refuse (6) has a file of its own.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { startMutator } from '../support/mutate.js';
 import { type ProxyOptions, startProxy } from '../support/proxy.js';
@@ -130,6 +130,24 @@ describe('7, authentication, TLS or protocol', () => {
     if (code === 0) execFileSync('diff', ['-r', from, to]);
     else expect(execFileSync('ls', [to]).toString()).not.toContain('big');
     await proxy.stop();
+  });
+
+  test('a bit flipped under TLS is the network’s fault: tried again', async () => {
+    const { source, destination, defer } = sandbox();
+    const [key, cert] = [source.path('key.pem'), source.path('cert.pem')];
+    const from = source.write('data', { big: file({ size: 8 * MIB }) });
+    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    const named = ['-keyout', key, '-out', cert, '-subj', '/CN=source', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    execFileSync('openssl', [...made, ...named], { stdio: 'ignore' });
+    chmodSync(key, 0o600);
+    const agent = await source.serve([from, '--tls-cert', cert, '--tls-key', key]);
+    const proxy = await startProxy(agent.url, { flipAt: 4 * MIB });
+    defer(() => proxy.stop());
+    const to = destination.write('data', {});
+    const url = proxy.url.replace('http:', 'https:');
+    const { code, stderr } = await destination.lm(['copy', url, to, '--ca-cert', cert]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^retry .*damaged on the way$/m) });
+    execFileSync('diff', ['-r', from, to]);
   });
 });
 

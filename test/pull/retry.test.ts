@@ -23,6 +23,7 @@ describe('a thrown error is told apart', () => {
   test.each([
     ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'],
     ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET'],
+    ...['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'ERR_SSL_SSLV3_ALERT_BAD_RECORD_MAC'],
   ])('%s is transient', (code) => {
     expect(failureOfError(errno(code), WHERE)).toMatchObject({ kind: 'transient' });
   });
@@ -56,6 +57,17 @@ describe('a thrown error is told apart', () => {
       kind: 'transient',
       reason: `${WHERE}: connection refused (ECONNREFUSED)`,
     });
+  });
+
+  test('of OpenSSL’s line, what it says is told', () => {
+    const text = '809C:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/ssl3_record.c:355:\n';
+    const error = Object.assign(new Error(text), { code: 'ERR_SSL_WRONG_VERSION_NUMBER' });
+    expect(fatalOf(failureOfError(error, WHERE)).message).toBe(`no TLS session with ${WHERE}: wrong version number`);
+  });
+
+  test('what is the source’s fault for now is tried again, and is itself in the end', () => {
+    const fault = new LmError('source', 'bytes of the listing were damaged on the way');
+    expect(failureOfError(fault, WHERE)).toMatchObject({ kind: 'transient', reason: fault.message, atLast: fault });
   });
 
   test('our own errors and bugs pass through unchanged', () => {
