@@ -12,13 +12,13 @@ export const SEALED_TYPE = 'application/x-ndjson';
 export async function* sealed(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const seal = createSealer();
   for await (const chunk of chunks) {
-    const line = seal([chunk]); // first: whoever takes the chunk may do with it what he likes
+    const line = seal([chunk]); // first: a chunk that has been yielded may be gone
     yield chunk;
     yield line;
   }
 }
 
-/** Two of what one chunk can hold: 256 KiB and the longest line, each line with what its object takes. */
+/** Far more than an agent's chunk: 256 KiB, and a line of 16 MiB at the most. A line counts with what its object takes. */
 const MOST_BYTES = 32 << 20;
 const LINE_BYTES = 256;
 
@@ -50,13 +50,13 @@ const SEAL_BYTES = BEGIN.length + 16 + END.length;
 
 /** Makes the seal of each stretch in turn. A seal is part of the next message, so that no stretch can go missing with its own. */
 export function createSealer(): (stretch: Iterable<Uint8Array>) => Buffer {
-  let last: Uint8Array = Buffer.alloc(0);
+  let last = Buffer.alloc(0);
   return (stretch) => {
     hash ??= createXxh64();
     hash.update(last);
     for (const bytes of stretch) hash.update(bytes);
     last = Buffer.concat([BEGIN, Buffer.from(hexOf(hash.digest()) + END)]);
-    return Buffer.from(last);
+    return last;
   };
 }
 
