@@ -1,104 +1,27 @@
-// A source that lies: whatever it answers, the client writes nothing outside its roots, ends soon, stays small and says why.
+// A source that lies about its files: whatever it lists and sends, the client writes nothing outside its roots, ends soon, stays small
+// and says why.
 
 import type { ServerResponse } from 'node:http';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, endOfNothing, type ListingHeader, type Row } from '../../src/files/entry.js';
-import { createXxh64 } from '../../src/files/xxh64.js';
-import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
-import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
-import { readParts } from '../../src/wire/parts.js';
+import type { Block, Row } from '../../src/files/entry.js';
 import { SEALED_TYPE } from '../../src/wire/sealed.js';
-import { besieged, drip, noise, type Respond, type Survived } from '../support/besieged.js';
+import { besieged, drip, noise, type Survived } from '../support/besieged.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
+import {
+  answering,
+  dir,
+  file,
+  frame,
+  framed,
+  HONEST,
+  type Lies,
+  lines,
+  link,
+  listed,
+  textOf,
+} from '../support/hostile-agent.js';
 import { sealListing, sealUp } from '../support/seal-up.js';
-
-const CONTENT = 'canary';
-const hash = createXxh64();
-
-/** How a hostile source answers; what it leaves out, it answers as an honest one would. */
-interface Lies {
-  status?: (response: ServerResponse) => void;
-  /** `times`: how often it has been asked before. */
-  listing?: (response: ServerResponse, times: number) => void;
-  fetch?: (response: ServerResponse, lengths: number[]) => void;
-  digests?: (response: ServerResponse, sizes: number[]) => void;
-  openFiles?: (response: ServerResponse) => void;
-}
-
-const header: ListingHeader = {
-  ...{ protocol: 1, agentId: 'hostile', machine: 'm' },
-  roots: [{ key: 'data/0', path: '/srv', ino: '2', mode: 0o40755, uid: 0, gid: 0 }],
-  exclusions: { filesToExclude: [], dirsToExclude: [] },
-};
-const file = (name: string, size = 6): Row => [name, `${size}`, '1731000001456789012', 0o100644, '7', 0, 0];
-const dir = (name: string): Row => [name, '0', '5000', 0o40755, '8', 0, 0];
-const link = (name: string, target: string): Row => [name, '0', '5000', 0o120777, '9', 0, 0, target];
-const HONEST: Block[] = [
-  { dir: 'data/0', rows: [file('a'), dir('d'), link('l', 'a')] },
-  { dir: 'data/0/d', rows: [file('x', 3000)] },
-];
-
-function textOf(blocks: Block[]): string {
-  const rows = blocks.flatMap((block) => block.rows);
-  const bytes = rows.reduce((sum, row) => sum + ((row[3] & 0o170000) === 0o100000 ? Number(row[1]) : 0), 0);
-  return (
-    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...endOfNothing(), entries: rows.length, bytes })
-  );
-}
-
-const lines = (response: ServerResponse, bytes: Buffer): void =>
-  void response.writeHead(200, { 'content-type': SEALED_TYPE }).end(bytes);
-
-const listed =
-  (...texts: string[]) =>
-  (response: ServerResponse, times: number): void =>
-    lines(response, sealListing(texts[Math.min(times, texts.length - 1)]!));
-
-function frame(length: number): Buffer {
-  const bytes = Buffer.alloc(length, CONTENT);
-  hash.update(bytes);
-  const status = Buffer.from([TRAILER_STATUS.asPromised]);
-  return Buffer.concat([writeFrameHead({ length }), bytes, status, ...(length > 0 ? [hash.digest()] : [])]);
-}
-
-const framed = (response: ServerResponse, bytes: Buffer): void =>
-  void response.writeHead(200, { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes.length }).end(bytes);
-
-/** Digests of what an honest source would send. */
-const honestDigests = (sizes: number[]): unknown[] => [
-  ...sizes.map((size, index) => {
-    hash.update(Buffer.alloc(size, CONTENT));
-    return [index, Buffer.from(hash.digest()).reverse().toString('hex')];
-  }),
-  { type: 'end', files: sizes.length },
-];
-
-const linesOf = (values: unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
-
-function answering(lies: Lies): Respond {
-  let listings = 0;
-  return ({ url }, response, body) => {
-    if (url!.endsWith('/status')) {
-      if (lies.status) return lies.status(response);
-      response.writeHead(200, { 'content-type': 'application/json', 'lm-agent': '1' });
-      return response.end('{"state":"NOT_COMPLETED","endTime":null}');
-    }
-    if (url!.endsWith('/open-files')) {
-      if (lies.openFiles) return lies.openFiles(response);
-      return lines(response, sealUp('{"writers":[],"uninspected":[]}\n'));
-    }
-    if (url!.includes('/files')) return (lies.listing ?? listed(textOf(HONEST)))(response, listings++);
-    if (url!.endsWith('/digests')) {
-      const sizes = readParts(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));
-      return lies.digests ? lies.digests(response, sizes) : lines(response, sealUp(linesOf(honestDigests(sizes))));
-    }
-    const unit = readFetchRequest(body);
-    const parts = unit.dirs.flatMap(([, parts]) => parts);
-    const lengths = unit.kind === 'range' ? [unit.length] : parts.map((part) => Number(part[1]));
-    return lies.fetch ? lies.fetch(response, lengths) : framed(response, Buffer.concat(lengths.map(frame)));
-  };
-}
 
 /** A copy from such a source to a directory with a link out of it, which is the operator's to give away. */
 const copyFrom = (lies: Lies, ...flags: string[]): Promise<Survived> =>
@@ -235,158 +158,6 @@ test(
         fc.pre(!came.subarray(0, sent.length).equals(sent));
         const { code, said, changed } = await copyFrom({ listing: (response) => lines(response, came) });
         expect({ code, said, changed }).toEqual({ code: 5, said: [expect.stringMatching(/listing/)], changed: false });
-      }),
-      fuzz(1),
-    );
-  },
-  fuzzTimeoutMs,
-);
-
-/** As an honest copy leaves it, so that only the digests are left to ask for. */
-const HERE = { a: 'xanary', d: { kind: 'dir', children: { x: 'x'.repeat(3000) } } } as const;
-const doubting = (lies: Lies): Promise<Survived> =>
-  besieged({ respond: answering(lies), here: HERE }, '--diff', 'checksum');
-const verifying = (lies: Lies): Promise<Survived> =>
-  besieged({ respond: answering(lies), here: HERE, command: ['verify'] });
-
-test('an honest source is asked for digests, and copied where they differ', async () => {
-  expect(await doubting({})).toMatchObject({ code: 0, changed: true });
-  expect(await verifying({})).toMatchObject({ code: 4, changed: false });
-});
-
-const digested = (text: string | ((sizes: number[]) => string)) => ({
-  digests: (response: ServerResponse, sizes: number[]) =>
-    lines(response, sealUp(typeof text === 'string' ? text : text(sizes))),
-});
-
-describe('lies about digests', () => {
-  test.each<[string, number, Lies]>([
-    ['of a file nobody asked for', 7, digested(linesOf([[9, 'a']]))],
-    ['of a file before the first', 7, digested(linesOf([[-1, 'a']]))],
-    [
-      'of a file twice',
-      7,
-      digested(
-        linesOf([
-          [0, 'a'],
-          [0, 'a'],
-        ]),
-      ),
-    ],
-    ['of too few', 7, digested((sizes) => linesOf([{ type: 'end', files: sizes.length }]))],
-    [
-      'of more than there are',
-      7,
-      digested((sizes) => linesOf([...honestDigests(sizes).slice(0, -1), { type: 'end', files: 2 ** 52 }])),
-    ],
-    ['beyond any number', 7, digested('[1e300,"a"]\n')],
-    ['of a megabyte', 7, digested(`[0,"${'a'.repeat(1 << 20)}"]\n`)],
-    ['of no kind', 7, digested('{"type":"surprise"}\n')],
-    ['in a deep nest', 7, digested(`${'['.repeat(1 << 20)}\n`)],
-    ['in no text', 7, { digests: (response) => lines(response, sealUp(Buffer.from([0xff, 10]))) }],
-    [
-      'in a line without end',
-      7,
-      {
-        digests: (response) =>
-          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, 'x')),
-      },
-    ],
-    [
-      'in lines without a checksum',
-      7,
-      {
-        digests: (response) =>
-          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, '\n')),
-      },
-    ],
-    ['as a page', 7, { digests: noise }],
-  ])(
-    '%s: one line, and nothing changed',
-    async (_, code, lies) => {
-      for (const run of [doubting, verifying]) {
-        const survived = await run(lies);
-        expect(survived).toMatchObject({ code, said: [expect.anything()], changed: false });
-        expect(survived.said[0]!.length).toBeLessThan(1_000);
-      }
-    },
-    60_000,
-  );
-
-  test('false ones cost a transfer, and no file; what they say is told without its control characters', async () => {
-    const lying = digested((sizes) =>
-      linesOf([...sizes.map((__, i) => [i, i === 0 ? '\u001b[2J' : 'feed']), { type: 'end', files: sizes.length }]),
-    );
-    const { code, tree } = await doubting(lying);
-    expect({ code, tree }).toMatchObject({ code: 3, tree: { a: { size: 6 }, 'd/x': { size: 3000 } } });
-    expect((await verifying(lying)).code).toBe(4);
-    const refusing = digested((sizes) =>
-      linesOf([...sizes.map((__, i) => [i, null, 'failed', '\u001b[2J']), { type: 'end', files: sizes.length }]),
-    );
-    expect(await verifying(refusing)).toMatchObject({ code: 4, changed: false });
-  }, 60_000);
-});
-
-const opened = (text: string | Buffer): Lies => ({ openFiles: (response) => lines(response, sealUp(text)) });
-const WRITER = '{"pid":7,"command":"\\u001b[2J","path":"/d/\\u009b31m"}';
-
-describe('lies about open files', () => {
-  test.each<[string, number, Lies]>([
-    ['a writer that would clear the screen', 6, opened(`{"writers":[${WRITER}],"uninspected":[]}\n`)],
-    [
-      'a hundred thousand writers',
-      6,
-      opened(`{"writers":[${Array(100_000).fill(WRITER).join(',')}],"uninspected":[]}\n`),
-    ],
-    ['a process before the first', 7, opened('{"writers":[],"uninspected":[{"pid":-1,"command":"x"}]}\n')],
-    [
-      'a command of a megabyte',
-      7,
-      opened(`{"writers":[],"uninspected":[{"pid":1,"command":"${'x'.repeat(1 << 20)}"}]}\n`),
-    ],
-    ['nothing in it', 7, opened('{}\n')],
-    ['a list', 7, opened('[]\n')],
-    ['a deep nest', 7, opened(`${'['.repeat(1 << 20)}\n`)],
-    ['half of it', 7, opened('{"writers":[\n')],
-    ['a page', 7, { openFiles: noise }],
-    [
-      'a line without end',
-      7,
-      {
-        openFiles: (response) =>
-          drip(response.writeHead(200, { 'content-type': SEALED_TYPE }), Buffer.alloc(60_000, 'x')),
-      },
-    ],
-  ])(
-    '%s: no success, and one line',
-    async (_, code, lies) => {
-      const { said, ...survived } = await copyFrom(lies);
-      expect(survived.code).toBe(code);
-      expect(said).toHaveLength(1);
-      expect(said[0]!.length).toBeLessThan(1_000);
-    },
-    40_000,
-  );
-});
-
-test(
-  'whatever is in its digests and its report on open files',
-  async () => {
-    const report = Buffer.from(`{"writers":[${WRITER}],"uninspected":[{"pid":1,"command":"init"}]}\n`);
-    await fc.assert(
-      fc.asyncProperty(damage, damage, fc.boolean(), async (harmDigests, harmReport, onTheWay) => {
-        const send = (response: ServerResponse, bytes: Buffer, harm: typeof harmReport) =>
-          lines(response, onTheWay ? harm(sealUp(bytes)) : sealUp(harm(bytes)));
-        const lies: Lies = {
-          digests: (response, sizes) => send(response, Buffer.from(linesOf(honestDigests(sizes))), harmDigests),
-          openFiles: (response) => send(response, report, harmReport),
-        };
-        const { code, said } = await doubting(lies);
-        expect([0, 3, 5, 6, 7]).toContain(code);
-        expect(said.length).toBeLessThan(3);
-        const verified = await verifying(lies);
-        expect([4, 5, 7]).toContain(verified.code);
-        expect(verified.changed).toBe(false);
       }),
       fuzz(1),
     );

@@ -1,0 +1,98 @@
+// An agent that answers as it likes: honestly where it is not told to lie. Judges nothing that comes of it.
+
+import type { ServerResponse } from 'node:http';
+import { type Block, endOfNothing, type ListingHeader, type Row } from '../../src/files/entry.js';
+import { createXxh64 } from '../../src/files/xxh64.js';
+import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
+import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
+import { readParts } from '../../src/wire/parts.js';
+import { SEALED_TYPE } from '../../src/wire/sealed.js';
+import type { Respond } from './besieged.js';
+import { sealListing, sealUp } from './seal-up.js';
+
+const CONTENT = 'canary';
+const hash = createXxh64();
+
+/** How a hostile agent answers; what it leaves out, it answers as an honest one would. */
+export interface Lies {
+  status?: (response: ServerResponse) => void;
+  /** `times`: how often it has been asked before. */
+  listing?: (response: ServerResponse, times: number) => void;
+  fetch?: (response: ServerResponse, lengths: number[]) => void;
+  digests?: (response: ServerResponse, sizes: number[]) => void;
+  openFiles?: (response: ServerResponse) => void;
+}
+
+const header: ListingHeader = {
+  ...{ protocol: 1, agentId: 'hostile', machine: 'm' },
+  roots: [{ key: 'data/0', path: '/srv', ino: '2', mode: 0o40755, uid: 0, gid: 0 }],
+  exclusions: { filesToExclude: [], dirsToExclude: [] },
+};
+export const file = (name: string, size = 6): Row => [name, `${size}`, '1731000001456789012', 0o100644, '7', 0, 0];
+export const dir = (name: string): Row => [name, '0', '5000', 0o40755, '8', 0, 0];
+export const link = (name: string, target: string): Row => [name, '0', '5000', 0o120777, '9', 0, 0, target];
+export const HONEST: Block[] = [
+  { dir: 'data/0', rows: [file('a'), dir('d'), link('l', 'a')] },
+  { dir: 'data/0/d', rows: [file('x', 3000)] },
+];
+
+export function textOf(blocks: Block[]): string {
+  const rows = blocks.flatMap((block) => block.rows);
+  const bytes = rows.reduce((sum, row) => sum + ((row[3] & 0o170000) === 0o100000 ? Number(row[1]) : 0), 0);
+  return (
+    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...endOfNothing(), entries: rows.length, bytes })
+  );
+}
+
+export const lines = (response: ServerResponse, bytes: Buffer): void =>
+  void response.writeHead(200, { 'content-type': SEALED_TYPE }).end(bytes);
+
+export const listed =
+  (...texts: string[]) =>
+  (response: ServerResponse, times: number): void =>
+    lines(response, sealListing(texts[Math.min(times, texts.length - 1)]!));
+
+export function frame(length: number): Buffer {
+  const bytes = Buffer.alloc(length, CONTENT);
+  hash.update(bytes);
+  const status = Buffer.from([TRAILER_STATUS.asPromised]);
+  return Buffer.concat([writeFrameHead({ length }), bytes, status, ...(length > 0 ? [hash.digest()] : [])]);
+}
+
+export const framed = (response: ServerResponse, bytes: Buffer): void =>
+  void response.writeHead(200, { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes.length }).end(bytes);
+
+/** Digests of what an honest source would send. */
+export const honestDigests = (sizes: number[]): unknown[] => [
+  ...sizes.map((size, index) => {
+    hash.update(Buffer.alloc(size, CONTENT));
+    return [index, Buffer.from(hash.digest()).reverse().toString('hex')];
+  }),
+  { type: 'end', files: sizes.length },
+];
+
+export const linesOf = (values: unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join('');
+
+export function answering(lies: Lies): Respond {
+  let listings = 0;
+  return ({ url }, response, body) => {
+    if (url!.endsWith('/status')) {
+      if (lies.status) return lies.status(response);
+      response.writeHead(200, { 'content-type': 'application/json', 'lm-agent': '1' });
+      return response.end('{"state":"NOT_COMPLETED","endTime":null}');
+    }
+    if (url!.endsWith('/open-files')) {
+      if (lies.openFiles) return lies.openFiles(response);
+      return lines(response, sealUp('{"writers":[],"uninspected":[]}\n'));
+    }
+    if (url!.includes('/files')) return (lies.listing ?? listed(textOf(HONEST)))(response, listings++);
+    if (url!.endsWith('/digests')) {
+      const sizes = readParts(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));
+      return lies.digests ? lies.digests(response, sizes) : lines(response, sealUp(linesOf(honestDigests(sizes))));
+    }
+    const unit = readFetchRequest(body);
+    const parts = unit.dirs.flatMap(([, parts]) => parts);
+    const lengths = unit.kind === 'range' ? [unit.length] : parts.map((part) => Number(part[1]));
+    return lies.fetch ? lies.fetch(response, lengths) : framed(response, Buffer.concat(lengths.map(frame)));
+  };
+}
