@@ -133,7 +133,8 @@ async function moveRange(
   context: TransferContext,
 ): Promise<void> {
   const { dir, row } = file;
-  if (!file.problem) file.problem = await fetchRange({ kind: 'range', dir, row, ...range }, lane, context);
+  const problem = file.problem ?? (await fetchRange({ kind: 'range', dir, row, ...range }, lane, context));
+  file.problem ??= problem; // another range may have met one meanwhile, and one voids the file
   if (!file.problem) context.journal.rangeDone(`${dir}/${row[0]}`, range);
   file.pending--;
   if (file.pending === 0) endFile(file, iteration, context);
