@@ -61,6 +61,7 @@ export async function download(plan: Plan, iteration: Iteration, context: Transf
 }
 
 async function moveBytes(plan: Plan, iteration: Iteration, context: TransferContext): Promise<void> {
+  const { big, bundle } = plan.spools;
   const queue = new PQueue({ concurrency: context.concurrency });
   const enqueue = async (work: () => Promise<void>): Promise<void> => {
     await queue.onSizeLessThan(context.concurrency);
@@ -68,9 +69,9 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
       if (!context.signal.aborted) await work().catch(context.abort);
     });
   };
-  let bytesLeft = plan.spools.big.slices.reduce((sum, { bytes }) => sum + bytes, 0);
+  let bytesLeft = big.slices.reduce((sum, { bytes }) => sum + bytes, 0);
   const begin = (slice: Slice): BigFile => {
-    const [[dir, [row]]] = readSlice(plan.spools.big.path, slice) as [[EntryKey, [Row]]];
+    const [[dir, [row]]] = readSlice(big.path, slice) as [[EntryKey, [Row]]];
     const rangeBytes = rangeBytesFor(bytesLeft, context.concurrency);
     const file = beginBigFile(context.disk, context.journal, { dir, row }, rangeBytes);
     bytesLeft -= slice.bytes;
@@ -78,11 +79,14 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
     if (file.pending === 0) endFile(file, iteration, context);
     return file;
   };
-  for (const unit of inTurn(bigFirst(plan.spools.big.slices), plan.spools.bundle.slices, context.lanes.count, begin)) {
-    if (context.signal.aborted) break;
-    if ('file' in unit) await enqueue(() => moveRange(unit, iteration, context));
-    else
-      await enqueue(() => moveBundle({ kind: 'bundle', spool: plan.spools.bundle.path, ...unit }, iteration, context));
+  try {
+    for (const unit of inTurn(bigFirst(big.slices), bundle.slices, context.lanes.count, begin)) {
+      if (context.signal.aborted) break;
+      if ('file' in unit) await enqueue(() => moveRange(unit, iteration, context));
+      else await enqueue(() => moveBundle({ kind: 'bundle', spool: bundle.path, ...unit }, iteration, context));
+    }
+  } catch (error) {
+    context.abort(error as Error); // else what is under way would be stopped first, and give that for the reason
   }
   await queue.onIdle();
   context.signal.throwIfAborted();

@@ -1,7 +1,7 @@
 // Every number a script may act on, reached from the command line. What guards refuse (6) has a file of its own.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { startMutator } from '../support/mutate.js';
 import { type ProxyOptions, startProxy } from '../support/proxy.js';
@@ -182,6 +182,18 @@ describe('8, the local disk', () => {
     const { code, stderr } = await destination.lm(['copy', agent.url, to], { under });
     expect(code).toBe(8);
     expect(stderr).toMatch(/EMFILE\nhint: .*ulimit -n/);
+  });
+
+  test('what stops the main thread is told, not that it stopped the download under way', async () => {
+    const tree = { first: file({ size: 256 * MIB, sparse: true }), d: dir({ second: file({ size: 9 * MIB }) }) };
+    const { agent, to, destination } = await pair(tree, ['--limit-rate', '100MiB/s']);
+    const copy = destination.start(['copy', agent.url, to, '--concurrency', '1', '--json']);
+    await copy.says(/"bytesDone":[1-9]/);
+    rmdirSync(`${to}/d`); // where the main thread is to make a part, once there is room in the queue
+    expect(await copy.done).toMatchObject({
+      code: 8,
+      stderr: expect.stringContaining(`cannot write ${to}/d/second: ENOENT`),
+    });
   });
 
   asRoot('a directory that may not be written to', async () => {
