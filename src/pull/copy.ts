@@ -1,5 +1,6 @@
 // The threshold loop: list, clean, decide, download, again. Its branches are here; how each step is done is elsewhere.
 
+import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
 import type { CopyReport, Iteration, State } from '../report.js';
@@ -90,12 +91,16 @@ export async function copy(
       await context.lanes.rest(); // the next listing needs the memory, and as a rule finds nothing for them to do
       await endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', report, steps, emit, dryRun);
     } catch (error) {
-      pass.state = signal.aborted ? 'CANCELLED' : 'FAILED';
+      pass.state = isInterruption(signal.reason) ? 'CANCELLED' : 'FAILED';
       emit({ type: 'iteration-ended', iteration: pass });
       throw error;
     }
   }
 }
+
+/** What stops a run by itself, as a full disk does, aborts the signal as well. */
+const isInterruption = (reason: unknown): boolean =>
+  reason instanceof LmError && (reason.code === 'interrupted' || reason.code === 'terminated');
 
 /** Removes what the plan names, after a last look for a service that was started meanwhile. */
 async function clean(plan: Plan, pass: Iteration, steps: CopySteps, context: TransferContext): Promise<void> {

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { jsonLines } from '../support/lm.js';
 import { startMutator } from '../support/mutate.js';
 import { type ProxyOptions, startProxy } from '../support/proxy.js';
 import { type Host, sandbox } from '../support/sandbox.js';
@@ -190,10 +191,10 @@ describe('8, the local disk', () => {
     const copy = destination.start(['copy', agent.url, to, '--concurrency', '1', '--json']);
     await copy.says(/"bytesDone":[1-9]/);
     rmdirSync(`${to}/d`); // where the main thread is to make a part, once there is room in the queue
-    expect(await copy.done).toMatchObject({
-      code: 8,
-      stderr: expect.stringContaining(`cannot write ${to}/d/second: ENOENT`),
-    });
+    const { code, stderr, stdout } = await copy.done;
+    expect(code).toBe(8);
+    expect(stderr).toContain(`cannot write ${to}/d/second: ENOENT`);
+    expect(jsonLines(stdout).find(({ type }) => type === 'iteration-ended')).toMatchObject({ state: 'FAILED' });
   });
 
   asRoot('a directory that may not be written to', async () => {
