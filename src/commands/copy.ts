@@ -26,7 +26,7 @@ import { type Backups, openBackups } from './backups.js';
 import { concurrencyAt } from './concurrency.js';
 import { type CopyRecord, openCopyRecord } from './copy-record.js';
 import { createSteps } from './copy-steps.js';
-import { addressOf, createRoots, type Destination, openDestination, originOf } from './destination.js';
+import { addressOf, createRoots, type Destination, openDestination, originOf, withdraw } from './destination.js';
 import { createServiceWatch } from './service-watch.js';
 import { createSuspects } from './suspects.js';
 import { createSyncPoints } from './sync-points.js';
@@ -49,6 +49,7 @@ export async function run(stated: Stated, io: Io): Promise<number> {
       await lock.release();
     }
   } finally {
+    withdraw(destination);
     renderer.close();
   }
 }

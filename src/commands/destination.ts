@@ -1,6 +1,6 @@
 // From the words of `copy` or `verify` to the destination they are about: settings, roots, records, and the way to the source.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import type { Io } from '../io.js';
@@ -12,7 +12,9 @@ import { type StatedRoot, statedRoots } from '../settings/roots.js';
 import { readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { Stated } from '../settings/stated.js';
 import type { FromSource, SettingsOf } from '../settings.js';
-import { findInstance, type Instance, openInstance } from '../state/instance.js';
+import { notAdopted, readAdoption } from '../state/adoption.js';
+import { destinationRoots } from '../state/identity-file.js';
+import { findInstance, type Instance, instanceName, openInstance, removeInstance } from '../state/instance.js';
 import { readRemembered } from '../state/remembered.js';
 
 export interface Destination<C extends 'copy' | 'verify'> {
@@ -21,6 +23,8 @@ export interface Destination<C extends 'copy' | 'verify'> {
   /** Of `roots`, those that do not exist yet. */
   absent: Roots;
   instance: Instance;
+  /** Whether the records begin with this command. */
+  isNew: boolean;
 }
 
 /** Roots stated now, else those remembered; the records are found by them, by --instance, or because there is only one. */
@@ -34,14 +38,18 @@ export async function openDestination<C extends 'copy' | 'verify'>(
   const given = await realRoots(statedRoots(stated.layers).roots, cwd);
   await checkRootPaths(given, around);
   const role = 'destination';
-  const instance =
-    given.length > 0 ? openInstance({ stateDir, role, name, roots: given }) : findInstance({ stateDir, role, name });
-  const settings = resolve(command, stated, instance && readRemembered(instance.dir));
+  const known = findInstance({
+    stateDir,
+    role,
+    name: name ?? (given.length > 0 ? instanceName(role, given) : undefined),
+  });
+  const settings = resolve(command, stated, known && readRemembered(known.dir));
+  const instance = given.length > 0 ? openInstance({ stateDir, role, name, roots: given }) : known;
   if (!instance)
     throw new LmError('usage', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
   const roots = given.length > 0 ? given : await realRoots(settings.roots, cwd);
   await checkRootPaths(roots, around);
-  return { settings, roots, absent: roots.filter(({ path }) => !exists(path)), instance };
+  return { settings, roots, absent: roots.filter(({ path }) => !exists(path)), instance, isNew: !known };
 }
 
 async function realRoots(stated: readonly StatedRoot[], cwd: string): Promise<Roots> {
@@ -65,6 +73,19 @@ const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false
 
 export async function createRoots(absent: Roots): Promise<void> {
   for (const { path } of absent) await createRoot(path);
+}
+
+/**
+ * What a run that was not admitted leaves behind. A root it has made is closed to all but its owner, and the next run would take it
+ * for the operator's; its records would be a migration to choose from.
+ */
+export function withdraw({ absent, instance, isNew }: Destination<'copy'>): void {
+  try {
+    const adoption = readAdoption(instance.dir);
+    const made = destinationRoots(absent.filter(({ path }) => exists(path)));
+    for (const { path } of notAdopted(adoption, made)) rmdirSync(path);
+    if (isNew && !adoption) removeInstance(instance);
+  } catch {} // what ended the run is told instead
 }
 
 /** The source's address with all secrets read: what undici and the lanes are given. */

@@ -1,7 +1,7 @@
 // A whole migration as an operator types it.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
@@ -67,6 +67,28 @@ describe('the main job', () => {
     expect(await destination.lm(['copy', agent.url, destination.path('srv')])).toMatchObject({ code: 0 });
     expect(await readTree(destination.path('srv'))).toEqual(await readTree(from));
   });
+
+  test.each([
+    [2, (_: string) => []], // no URL
+    [6, (url: string) => [url, '--pre-check', 'false']],
+    [3, (url: string) => [url, '--dry-run']],
+  ])(
+    'one that ends with %d before it may write leaves nothing, and is not in the way of the next',
+    async (code, args) => {
+      const { source, destination } = sandbox();
+      const from = source.write('srv', { a: 'a' });
+      chmodSync(from, 0o751);
+      const agent = await source.serve([from]);
+      const [wrong, right] = [destination.path('wrong'), destination.path('right')];
+      for (const to of [wrong, right]) {
+        expect(await destination.lm(['copy', ...args(agent.url), '--root', `data=${to}`])).toMatchObject({ code });
+        expect(existsSync(to)).toBe(false);
+      }
+      expect(await destination.lm(['copy', agent.url, right])).toMatchObject({ code: 0 });
+      expect(statSync(right).mode & 0o7777).toBe(0o751);
+      expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+    },
+  );
 
   test('with a settings file every command runs bare', async () => {
     const { source, destination } = sandbox();
