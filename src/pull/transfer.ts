@@ -1,6 +1,5 @@
 // A plan through the queue and the lanes: removals, directories, bytes, attributes. Counts, retries and stops; writes only big files' parts.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import PQueue from 'p-queue';
 import type { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
@@ -9,11 +8,11 @@ import type { EntryKey, Row } from '../files/entry.js';
 import type { Iteration } from '../report.js';
 import type { Disk } from './disk.js';
 import { failureOfFault } from './failure.js';
-import type { Deed, FileProblem, LaneFault, LaneJob, LaneResult } from './lane-jobs.js';
+import type { Deed, FileProblem, LaneJob, LaneResult } from './lane-jobs.js';
 import type { Lanes } from './lanes.js';
 import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range, rangeBytesFor } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
-import { NO_FAILURES, nextDelay } from './retry.js';
+import { createRetrier } from './retry.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
 
 type BundleJob = Extract<LaneJob, { kind: 'bundle' }>;
@@ -162,16 +161,16 @@ function report(problem: FileProblem, iteration: Iteration, { emit }: TransferCo
 /** A bundle, tried again from the first unsettled file for as long as the retry policy agrees. */
 async function fetchBundle(job: BundleJob, context: TransferContext): Promise<LaneResult> {
   const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], settled: 0 };
-  const patience = createPatience(`${job.slice.entries} files`, context);
+  const retrier = createRetrier({ what: `${job.slice.entries} files`, ...context });
   for (let from = job.from; ; ) {
     const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
     total.done.entries += result.done.entries;
     total.done.bytes += result.done.bytes;
     total.problems.push(...result.problems);
     if (!result.fault) return total;
-    if (result.settled > (from ?? 0)) patience.renew();
+    if (result.settled > (from ?? 0)) retrier.progressed();
     from = result.settled;
-    await patience.spend(result.fault);
+    await retrier.failed(failureOfFault(result.fault, context.where));
   }
 }
 
@@ -181,7 +180,7 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
  */
 async function fetchRange(job: RangeJob, lane: number, context: TransferContext): Promise<FileProblem | undefined> {
   const end = job.offset + job.length;
-  const patience = createPatience(`${job.dir}/${job.row[0]} at ${job.offset}`, context);
+  const retrier = createRetrier({ what: `${job.dir}/${job.row[0]} at ${job.offset}`, ...context });
   let piece = job.length;
   for (let offset = job.offset; offset < end; ) {
     const length = Math.min(piece, end - offset);
@@ -189,39 +188,13 @@ async function fetchRange(job: RangeJob, lane: number, context: TransferContext)
     if (problems[0]) return problems[0]; // one changed range voids the file
     if (fault) {
       if (fault.kind !== 'status') piece = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
-      await patience.spend(fault);
+      await retrier.failed(failureOfFault(fault, context.where));
     } else {
       offset += length;
-      patience.renew();
+      retrier.progressed();
     }
   }
   return undefined;
-}
-
-/** How much of the retry policy one unit has used up. */
-function createPatience(what: string, { emit, signal, where }: TransferContext) {
-  let state = NO_FAILURES;
-  let attempt = 0;
-  return {
-    /** Something useful has arrived. */
-    renew(): void {
-      state = NO_FAILURES;
-    },
-    /** Waits before the next try. Throws when there should be none. */
-    async spend(fault: LaneFault): Promise<void> {
-      signal.throwIfAborted();
-      attempt++;
-      const failure = failureOfFault(fault, where);
-      const decision = nextDelay(failure, state, performance.now());
-      if ('error' in decision) throw decision.error;
-      state = decision.state;
-      const { waitMs } = decision;
-      if (failure.kind !== 'idle-reset' && failure.kind !== 'fatal')
-        emit({ type: 'retried', what, attempt, waitMs, reason: failure.reason });
-      await delay(waitMs, undefined, { signal }).catch(() => {});
-      signal.throwIfAborted();
-    },
-  };
 }
 
 const PROGRESS_MS = 250;
