@@ -34,7 +34,8 @@ export function openCopyRecord({ dir }: Instance, run: string, source: string, d
       journal?.append({ type: 'iteration-ended', iteration, state });
     },
     end(exitCode, message, report) {
-      journal?.append({ type: 'copy-ended', run, exitCode });
+      const final = report.successThreshold === 1 && report.only === undefined;
+      journal?.append({ type: 'copy-ended', run, exitCode, final });
       if (journal) recordLastCopy(dir, { endedMs: Date.now(), exitCode, message, report });
     },
     fail(exitCode) {

@@ -14,7 +14,8 @@ export type JournalRecord =
   | { type: 'iteration-ended'; iteration: number; state: State }
   /** What was finished before `beganMs` is on disk. `rechecked`: and every suspect file has been read again and is right. */
   | { type: 'sync-point'; boot: string; beganMs: number; rechecked?: boolean }
-  | { type: 'copy-ended'; run: string; exitCode: number }
+  /** `final`: of all there is, down to the last entry. */
+  | { type: 'copy-ended'; run: string; exitCode: number; final?: boolean }
   | { type: 'verify-ended'; run: string; state: VerificationState; exitCode: number }
   /** The first record of a journal that was started afresh: what the one before it amounted to. */
   | { type: 'carried'; facts: Facts };
@@ -134,7 +135,7 @@ function apply(fold: Fold, record: JournalRecord): void {
     case 'copy-ended':
       if (facts.lastCopy?.run === record.run)
         facts.lastCopy = { ...facts.lastCopy, endedMs: atMs, exitCode: record.exitCode };
-      if (record.exitCode === 0) parts.clear(); // a run that reached its goal leaves none
+      if (record.exitCode === 0 && record.final) parts.clear(); // it leaves none; one that aims lower may, for the next to go on with
       return;
     case 'verify-ended': {
       const { run, state, exitCode } = record;

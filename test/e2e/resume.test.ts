@@ -33,6 +33,26 @@ test('killed in the middle of a big file, the next copy keeps the ranges that ha
   expect(readdirSync(to).filter((name) => name.endsWith('.lm-part'))).toEqual([]);
 }, 120_000);
 
+test('a copy that was content with less keeps unfinished work for the next', async () => {
+  const { source, destination, proxy } = sandbox();
+  const from = source.write('data', { small: file({ size: 6 * MIB }) });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from]);
+  expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  source.write('data', { big: file({ size: 80 * MIB }) });
+  const between = await proxy(agent.url, { stallAfter: 60 * MIB });
+  const dying = destination.start(['copy', between.url, '--concurrency', '1']);
+  await between.stalled;
+  await pause(300); // as above
+  dying.kill('SIGKILL');
+  await dying.done;
+
+  expect(await destination.lm(['copy', agent.url, '--threshold', '0.05'])).toMatchObject({ code: 0 });
+  const { stdout } = await destination.lm(['copy', '--json']);
+  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBe(40 * MIB);
+  expect(await readTree(to)).toEqual(await readTree(from));
+}, 60_000);
+
 test('what arrived of a file that has changed since is not kept', async () => {
   const { source, destination, proxy } = sandbox();
   const from = source.write('data', { big: file({ size: 256 * MIB, seed: 1 }) });

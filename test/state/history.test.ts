@@ -17,7 +17,12 @@ const verified = (run: string, state: 'COMPLETED' | 'FAILED' | 'CANCELLED' = 'CO
   state,
   exitCode: state === 'COMPLETED' ? 0 : 4,
 });
-const ended = (run: string, exitCode = 0): JournalRecord => ({ type: 'copy-ended', run, exitCode });
+const ended = (run: string, exitCode = 0, final = false): JournalRecord => ({
+  type: 'copy-ended',
+  run,
+  exitCode,
+  final,
+});
 const promise = { size: '1000', mtimeNs: '5', ino: '6', partIno: '8' };
 const partEnded: JournalRecord = { type: 'part-ended', key: KEY };
 const part: JournalRecord = { type: 'part-started', key: KEY, ...promise };
@@ -51,7 +56,9 @@ describe('unfinished parts', () => {
     ['started over', [copy('1'), part, range(0, 100), part, range(100, 100)], 'A', [[100, 100]]],
     ['published or given up', [copy('1'), part, range(0, 100), partEnded], 'A', undefined],
     ['a copy that was interrupted', [copy('1'), part, range(0, 100), ended('1', 130)], 'A', [[0, 100]]],
-    ['a copy that reached its goal', [copy('1'), part, range(0, 100), ended('1')], 'A', undefined],
+    ['a final pass that reached its goal', [copy('1'), part, range(0, 100), ended('1', 0, true)], 'A', undefined],
+    ['a final pass that did not', [copy('1'), part, range(0, 100), ended('1', 3, true)], 'A', [[0, 100]]],
+    ['a copy that was content with less', [copy('1'), part, range(0, 100), ended('1')], 'A', [[0, 100]]],
     ['a range of no part', [copy('1'), range(0, 100)], 'A', undefined],
     ['another run, same boot', [copy('1'), part, range(0, 100), copy('2'), range(100, 10)], 'A', [[0, 110]]],
     ['after a boot, never synced', [copy('1'), part, range(0, 100)], 'B', []],

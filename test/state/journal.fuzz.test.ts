@@ -35,7 +35,7 @@ const record: fc.Arbitrary<JournalRecord> = fc.oneof(
     beganMs: fc.nat(200),
     rechecked: fc.boolean(),
   }),
-  fc.record({ type: fc.constant('copy-ended' as const), run, exitCode: fc.nat(9) }),
+  fc.record({ type: fc.constant('copy-ended' as const), run, exitCode: fc.nat(9), final: fc.boolean() }),
   fc.record({
     type: fc.constant('verify-ended' as const),
     ...{ run, state: fc.constantFrom('COMPLETED' as const, 'FAILED' as const), exitCode: fc.nat(4) },
