@@ -2,7 +2,7 @@
 // it admits, before the first write; compares no files.
 
 import { chmodSync, chownSync, readdirSync } from 'node:fs';
-import { LmError, localError } from '../errors.js';
+import { LmError, localError, printable } from '../errors.js';
 import { type EntryKey, isPartName } from '../files/entry.js';
 import type { Root, Roots } from '../files/roots.js';
 import { removalLines } from '../pull/clean.js';
@@ -101,7 +101,7 @@ function adoptionOf(
         'the destination is not empty, and lm has not been told that it may change what is there',
         {
           details: [
-            ...held.map(({ key, path }) => `${key} is ${path}`),
+            ...held.map(({ key, path }) => `${key} is ${printable(path)}`),
             `${download.entries} entries, ${download.bytes} bytes would be written, some over what is there`,
             ...(remove.entries > 0 ? removalLines(plan) : []),
           ],

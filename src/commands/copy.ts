@@ -190,7 +190,10 @@ const VERDICTS: Record<CopyEnd, { exitCode: number; say(ratio: string, asked: st
   success: { exitCode: EXIT.ok, say: (ratio, asked) => `${ratio} of the bytes match, ${asked} was asked for` },
   'below-threshold': {
     exitCode: EXIT.belowThreshold,
-    say: (ratio, asked) => `${ratio} of the bytes match, ${asked} was asked for; what was copied is kept`,
+    say: (ratio, asked) =>
+      ratio === formatShare(1)
+        ? 'all bytes match, but not every entry with its mode, its owner and its link text; what was copied is kept'
+        : `${ratio} of the bytes match, ${asked} was asked for; what was copied is kept`,
   },
   'incomplete-listing': {
     exitCode: EXIT.refused,

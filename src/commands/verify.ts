@@ -71,9 +71,11 @@ async function verifyUnderLock(destination: Destination<'verify'>, tell: Emit, i
     const verified = await verifyFrom(destination, { run, emit }, io);
     const { report } = verified;
     const { exitCode, message } = verdict(verified);
-    emit({ type: 'verify-ended', report, exitCode, message });
+    const ended = { type: 'verify-ended', report, exitCode, message } as const;
+    file?.emit(ended);
     journal.append({ type: 'verify-ended', run, state: report.state, exitCode });
     recordLastVerify(instance.dir, { endedMs: Date.now(), exitCode, message, report });
+    tell(ended); // a pass is claimed once it is on record: without that, complete would refuse
     return exitCode;
   } catch (error) {
     const state = io.signal.aborted ? 'CANCELLED' : 'FAILED';

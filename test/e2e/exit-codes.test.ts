@@ -80,6 +80,13 @@ describe('3, below the threshold', () => {
     expect(await destination.lm(['copy', agent.url, to, '--dry-run'])).toMatchObject({ code: 3 });
     expect(execFileSync('ls', ['-A', to]).toString()).toBe('');
   });
+
+  test('at 1.0 what has no bytes is missing too, and the message says so', async () => {
+    const { to, agent, destination } = await pair({ empty: '' });
+    const { code, stdout } = await destination.lm(['copy', agent.url, to, '--dry-run']);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^copy: all bytes match, but not every entry/m);
+  });
 });
 
 describe('5, the source cannot be reached', () => {

@@ -117,6 +117,15 @@ describe('adoption', () => {
     expect(await readTree(to)).toEqual(await readTree(from));
   });
 
+  test('a directory is named so that it can forge no line', async () => {
+    const { source, destination } = sandbox();
+    const agent = await source.serve([source.write('data', { a: 'a' })]);
+    const to = destination.write('da\nta', { mine: 'mine' });
+    const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+    expect(code).toBe(6);
+    expect(stderr).toContain(`  data/0 is ${destination.path('da')}\\nta\n`);
+  });
+
   test('it is asked once', async () => {
     const { to, destination, from } = await copied();
     execFileSync('sh', ['-c', 'echo more > "$0/more"', to]);
