@@ -1,7 +1,7 @@
 // Every number a script may act on, reached from the command line. What guards refuse (6) has a file of its own.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { startMutator } from '../support/mutate.js';
@@ -190,6 +190,19 @@ describe('8, the local disk', () => {
     const { code, stderr } = await destination.lm(['copy', agent.url, to], { under });
     expect(code).toBe(8);
     expect(stderr).toMatch(/EMFILE\nhint: .*ulimit -n/);
+  });
+
+  test('a verification that cannot be written down is not told to have passed', async () => {
+    const { agent, to, destination } = await pair();
+    expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+    const journal = execFileSync('find', [destination.stateDir, '-name', 'journal.jsonl']).toString().trim();
+    const records = readFileSync(journal, 'utf8');
+    const mostBytes = records.length + records.indexOf('\n') + 20; // room for its beginning, and not for its end
+    const under = ['prlimit', `--fsize=${mostBytes}`];
+    const { code, stdout, stderr } = await destination.lm(['verify'], { under });
+    expect(code).toBe(8);
+    expect(stderr).toContain(`cannot write ${journal}: EFBIG`);
+    expect(stdout).not.toContain('lm complete');
   });
 
   test('what stops the main thread is told, not that it stopped the download under way', async () => {
