@@ -62,7 +62,6 @@ export type Event =
   | { type: 'retried'; what: string; attempt: number; waitMs: number; reason: string }
   | { type: 'file-problem'; key: EntryKey; result: 'vanished' | 'changed' | 'failed'; message: string }
   | { type: 'difference'; difference: Difference }
-  | { type: 'sync-point'; iteration: number; boot: string }
   | { type: 'iteration-ended'; iteration: Iteration }
   | { type: 'copy-ended'; report: CopyReport; exitCode: number; message: string }
   | { type: 'verify-ended'; report: VerifyReport; exitCode: number; message: string };

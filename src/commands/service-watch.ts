@@ -3,7 +3,7 @@
 import type { Emit } from '../events.js';
 import type { Roots } from '../files/roots.js';
 import { runPreCheck } from '../pull/guard-pre-check.js';
-import { cassandraPorts, inspectService, type ServiceGuard } from '../pull/guard-service.js';
+import { inspectService, type ServiceGuard } from '../pull/guard-service.js';
 import type { CopySettings } from '../settings.js';
 
 export interface ServiceWatch {
@@ -16,6 +16,9 @@ export interface ServiceWatch {
 
 const AGAIN_MS = 5_000;
 
+/** Its default: it is set elsewhere than in cassandra.yaml. */
+const JMX_PORT = 7199;
+
 export function createServiceWatch(
   settings: CopySettings,
   roots: Roots,
@@ -24,10 +27,7 @@ export function createServiceWatch(
   const { cassandra, preCheck, url, threshold } = settings;
   const guard: ServiceGuard = {
     roots,
-    ports: [
-      ...settings.guardPorts,
-      ...(cassandra ? cassandraPorts({ native_transport_port: cassandra.nativeTransportPort }) : []),
-    ],
+    ports: [...settings.guardPorts, ...(cassandra ? [cassandra.nativeTransportPort, JMX_PORT] : [])],
     cassandra: cassandra !== undefined || roots.some(({ type }) => type !== 'data'),
     hasPreCheck: preCheck !== undefined,
     allowRunning: settings.allowRunning,

@@ -86,7 +86,7 @@ function sourceText(source: SourceStatus): string {
 
 const endText = ({ endedMs, exitCode, report }: LastRun<CopyReport>): string =>
   `ended ${timeText(endedMs)} with exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]}), ` +
-  `threshold ${formatShare(report.successThreshold)}${report.dryRun ? ', a dry run' : ''}` +
+  `threshold ${formatShare(report.successThreshold)}` +
   (report.only === undefined ? '' : `, only ${printable(report.only)}`);
 
 const verifyText = ({ endedMs, exitCode, report }: LastRun<VerifyReport>): string =>

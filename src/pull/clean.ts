@@ -51,7 +51,7 @@ export function allowRemovals(plan: Plan, limit: DeleteLimit, object: (error: Lm
   );
 }
 
-export function shareOf(part: Share, whole: Share): number {
+function shareOf(part: Share, whole: Share): number {
   const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
   return Math.max(ratio(part.entries, whole.entries), ratio(part.bytes, whole.bytes));
 }

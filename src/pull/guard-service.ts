@@ -10,8 +10,6 @@ export interface ServiceGuard {
   roots: readonly { path: string }[];
   /** Ports the service would listen on: from cassandra.yaml and --guard-port. */
   ports: readonly number[];
-  /** Where it would listen besides loopback, as cassandra.yaml has it: names or addresses. */
-  addresses?: readonly string[];
   /** The tree is Cassandra's, so that a service is there to be stopped. */
   cassandra: boolean;
   /** A --pre-check command is set; the caller runs it (`guard-pre-check.ts`). */
@@ -25,7 +23,7 @@ export interface ServiceGuard {
  */
 export async function inspectService(guard: ServiceGuard): Promise<string[]> {
   if (guard.allowRunning) return ['not checked whether the destination service is stopped (--allow-running)'];
-  await refuseListeners(guard.ports, guard.addresses ?? []);
+  await refuseListeners(guard.ports);
   return judgeOpenFiles(await findOpenFiles(guard.roots.map((root) => root.path)), guard);
 }
 
@@ -41,28 +39,14 @@ export function judgeOpenFiles(open: OpenFiles, guard: Omit<ServiceGuard, 'roots
   return [blind];
 }
 
-/** The ports of a node: native transport as its cassandra.yaml has it, and JMX, which is set elsewhere, by its default. */
-export function cassandraPorts(yaml: Record<string, unknown>): number[] {
-  const configured = ['native_transport_port', 'native_transport_port_ssl'].flatMap((key) => {
-    const port = yaml[key];
-    if (port === undefined || port === null) return [];
-    if (typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536) return [port];
-    throw new LmError('usage', `${key} in cassandra.yaml is ${printable(JSON.stringify(port))}, not a port`);
-  });
-  const native = yaml.native_transport_port == null ? [NATIVE_TRANSPORT_PORT] : [];
-  return [...new Set([...native, ...configured, JMX_PORT])];
-}
-
-const NATIVE_TRANSPORT_PORT = 9042;
-const JMX_PORT = 7199;
-
 /** What listens is asked of the kernel, which knows every address, and by connecting, which finds a port forwarded into a container. */
-async function refuseListeners(ports: readonly number[], addresses: readonly string[]): Promise<void> {
+async function refuseListeners(ports: readonly number[]): Promise<void> {
   if (ports.length === 0) return;
   const inKernel = (await listeners()).find((listener) => ports.includes(listener.port));
-  const hosts = new Set(['127.0.0.1', '::1', ...addresses]);
   const answers = await Promise.all(
-    [...hosts].flatMap((host) => ports.map(async (port) => ((await accepts(host, port)) ? { host, port } : undefined))),
+    ['127.0.0.1', '::1'].flatMap((host) =>
+      ports.map(async (port) => ((await accepts(host, port)) ? { host, port } : undefined)),
+    ),
   );
   const found = inKernel ?? answers.find((answer) => answer !== undefined);
   if (!found) return;

@@ -39,8 +39,6 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
       case 'warning':
       case 'difference':
         return true;
-      case 'sync-point':
-        return false;
       default:
         return !quiet;
     }

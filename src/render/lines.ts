@@ -50,7 +50,6 @@ export function linesOf(event: Event, volume: Volume): Line[] {
     case 'verify-ended':
       return verifySummary(event).map((text, i) => out(text, i === 0 ? verdict(event.exitCode) : 'plain'));
     case 'progress': // a bar or a line every few seconds: text.ts
-    case 'sync-point': // the journal's business
       return [];
     default:
       return event satisfies never;

@@ -4,9 +4,8 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { LmError } from '../../src/errors.js';
 import type { OpenFiles } from '../../src/files/open-files.js';
-import { cassandraPorts, inspectService, judgeOpenFiles, type ServiceGuard } from '../../src/pull/guard-service.js';
+import { inspectService, judgeOpenFiles, type ServiceGuard } from '../../src/pull/guard-service.js';
 import { holdOpen, release } from '../support/holders.js';
 
 let root: string;
@@ -95,15 +94,4 @@ describe('processes that cannot be looked into', () => {
       refused('java (pid 7)'),
     );
   });
-});
-
-test('the ports of a node come from its cassandra.yaml, JMX by default', () => {
-  expect(cassandraPorts({})).toEqual([9042, 7199]);
-  expect(cassandraPorts({ native_transport_port: 19042 })).toEqual([19042, 7199]);
-  expect(cassandraPorts({ native_transport_port_ssl: 9142 })).toEqual([9042, 9142, 7199]);
-  expect(cassandraPorts({ native_transport_port: null })).toEqual([9042, 7199]);
-  expect(() => cassandraPorts({ native_transport_port: '9042x' })).toThrow(LmError);
-  expect(() => cassandraPorts({ native_transport_port: 70000 })).toThrow(
-    'native_transport_port in cassandra.yaml is 70000',
-  );
 });
