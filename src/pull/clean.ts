@@ -42,7 +42,7 @@ export function allowRemovals(plan: Plan, limit: DeleteLimit, object: (error: Lm
   const share = shareOf(remove, local);
   const allowed = limit.kind === 'count' ? remove.entries <= limit.entries : share <= limit.share;
   if (allowed) return;
-  const asked = limit.kind === 'count' ? `${limit.entries}` : `${limit.share * 100}%`;
+  const asked = limit.kind === 'count' ? `${limit.entries}` : `${Number((limit.share * 100).toPrecision(15))}%`;
   object(
     new LmError('refused', `cleaning would remove more than --max-delete ${asked} allows`, {
       details,

@@ -46,6 +46,18 @@ describe('what may be removed', () => {
     expect(error!.details.join('\n')).toMatch(/61 of 100 entries.*\n {2}data\/0\/a\\nb/);
   });
 
+  test('a refusal repeats a limit as it was given', () => {
+    const counts = {
+      total: { entries: 1, bytes: 1 },
+      local: { entries: 9, bytes: 9 },
+      remove: { entries: 8, bytes: 8 },
+    };
+    for (const given of [0, 7, 12.5, 14, 29, 55]) {
+      const [error] = objections((object) => allowRemovals(planOf(counts), percent(given), object));
+      expect(error!.message).toContain(`--max-delete ${given}% `);
+    }
+  });
+
   test('a source that lists nothing empties no destination, whatever is allowed', () => {
     const counts = { local: { entries: 1, bytes: 1 }, remove: { entries: 1, bytes: 1 } };
     const [error] = objections((object) => allowRemovals(planOf(counts), percent(100), object));
