@@ -44,8 +44,11 @@ export interface PlanSink {
   fetch(dir: EntryKey, row: Row, reason: Reason): void;
   /** Contents match, or are believed to; mode, owner or time do not. `row` is the source's. */
   fix(dir: EntryKey, row: Row, reason: Reason): void;
-  /** A directory whose mode, owner or time will have to be set once all below it is done; `made`, when the plan makes it first. */
-  settle(dir: EntryKey, row: Row, made: boolean): void;
+  /**
+   * A directory whose mode, owner or time will have to be set once all below it is done; `made`, when the plan makes it first, `mend`
+   * when its mode or owner is not the source's.
+   */
+  settle(dir: EntryKey, row: Row, made: boolean, mend: Reason | undefined): void;
   /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
   check(dir: EntryKey, source: Row, local: Row, mend: Reason | undefined): void;
   /** Unfinished bytes of an earlier run. */
@@ -86,7 +89,8 @@ interface Frame {
   shielded: boolean;
   /** On another device than its root: nothing foreign is removed from it. */
   foreignDevice: boolean;
-  reason: Reason;
+  /** Why a foreign one is to go; what is to be mended of another. */
+  reason?: Reason | undefined;
 }
 
 class Differ {
@@ -119,7 +123,7 @@ class Differ {
     const root = this.#rootCounts();
     root.source += entries;
     root.local += entries;
-    for (const row of directories) this.#announce(dir, row, row, false, 'mtime');
+    for (const row of directories) this.#announce(dir, row, row, false);
   }
 
   leaveAll(): void {
@@ -151,9 +155,9 @@ class Differ {
     const frame = this.#path.pop()!;
     if (frame.dir === '') return;
     if (frame.row) {
-      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row, frame.local === undefined);
+      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row, frame.local === undefined, frame.reason);
     } else if (frame.shielded) this.counts.shielded++;
-    else this.#remove(frame.dir, frame.local!, frame.reason);
+    else this.#remove(frame.dir, frame.local!, frame.reason!);
   }
 
   /** What must stay keeps every foreign directory above it. */
@@ -196,7 +200,7 @@ class Differ {
     takeRoom(this.counts, this.#root(), source, undefined);
     if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
     this.#sink.mkdir(frame.key, source, reason);
-    this.#announce(frame.key, source, undefined, true, reason);
+    this.#announce(frame.key, source, undefined, true);
   }
 
   #compare(frame: Frame, source: Row, local: Row): void {
@@ -210,7 +214,7 @@ class Differ {
         source,
         local,
         metadata !== undefined || !this.#sameTime(source, local),
-        'mtime',
+        metadata,
       );
     }
     const reason = this.#contentReason(kind, source, local);
@@ -279,7 +283,7 @@ class Differ {
     this.#sink.remove(dir, row, reason);
   }
 
-  #announce(dir: EntryKey, row: Row, local: Row | undefined, unsettled: boolean, reason: Reason): void {
+  #announce(dir: EntryKey, row: Row, local: Row | undefined, unsettled: boolean, reason?: Reason): void {
     const key = joinKey(dir, row[0]);
     this.#announced.set(key, { ...rootFrame(key), dir, row, local, unsettled, reason });
   }
@@ -297,5 +301,4 @@ const rootFrame = (key: EntryKey): Frame => ({
   unsettled: false,
   shielded: false,
   foreignDevice: false,
-  reason: 'foreign',
 });

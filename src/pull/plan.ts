@@ -113,7 +113,10 @@ export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: Pl
       spools.fix.add(where, row);
       tell('fix', where, row, reason);
     },
-    settle: (where, row, made) => (made ? spools.settleMade : spools.settle).add(where, row),
+    settle(where, row, made, mend) {
+      (made ? spools.settleMade : spools.settle).add(where, row);
+      if (mend) tell('fix', where, row, mend);
+    },
     check(where, row, local, mend) {
       const spool = mend ? checks.toMend : checks.right;
       spool.add(where, row);

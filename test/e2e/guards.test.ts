@@ -183,7 +183,11 @@ describe('--max-delete', () => {
 
 test('a dry run prints the lines and counts of the real one, and changes nothing', async () => {
   const { from, to, destination, untouched } = await copied({ ...TEN, d: dir({ x: 'x' }), e: dir({ y: 'y' }) });
-  execFileSync('sh', ['-ec', 'cd "$0"; rm f0; rm -r d; echo new > f1; mkdir n; echo n > n/n; chmod 600 f2', from]);
+  execFileSync('sh', [
+    '-ec',
+    'cd "$0"; rm f0; rm -r d; echo new > f1; mkdir n; echo n > n/n; chmod 600 f2; chmod 700 e',
+    from,
+  ]);
   const said = async (args: string[]) => {
     const { stdout } = await destination.lm(['copy', '--json', '--verbose', ...args]);
     const lines = jsonLines(stdout);
@@ -201,7 +205,9 @@ test('a dry run prints the lines and counts of the real one, and changes nothing
   await untouched();
   expect(dry).toEqual(await said([]));
   expect(dry.items).toEqual(
-    expect.arrayContaining(['copy size data/0/f1', 'fix mode data/0/f2', 'remove foreign data/0/d/x']),
+    expect.arrayContaining([
+      ...['copy size data/0/f1', 'fix mode data/0/e', 'fix mode data/0/f2', 'remove foreign data/0/d/x'],
+    ]),
   );
   expect(await readTree(to)).toEqual(await readTree(from));
 });

@@ -87,7 +87,7 @@ async function plan(source: object, local: object, policy: Partial<DiffPolicy> =
       mkdir: say('mkdir'),
       fetch: say('fetch'),
       fix: say('fix'),
-      settle: say('settle'),
+      settle: (dir, row, _made, mend) => say('settle')(dir, row, mend),
       check: (dir, row, _local, mend) => say('check')(dir, row, mend),
       part: say('part'),
     },
