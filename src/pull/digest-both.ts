@@ -24,7 +24,7 @@ export interface DigestedPair {
 export interface DigestBoth {
   /** Starts a thread here already, for which the first comparison would have to wait. */
   start(): void;
-  /** In the order asked. Throws what the source throws. */
+  /** In the order asked. Throws what the source throws; an abort ends all there is under way. */
   compare(pairs: readonly PairOfFiles[], signal: AbortSignal): Promise<DigestedPair[]>;
   close(): Promise<void>;
 }
@@ -39,10 +39,12 @@ export function createDigestBoth(
   return {
     start: () => pool.start(algorithm),
     async compare(pairs, signal) {
+      const stop = (): void => void pool.close(); // a thread in a big file hears nothing else
+      signal.addEventListener('abort', stop, { once: true });
       const [there, here] = await Promise.all([
         sourceDigests(source, algorithm, pairs, signal),
         pool.run({ algorithm, roots, files: pairs.map(({ dir, local }) => listed(dir, local)) }),
-      ]);
+      ]).finally(() => signal.removeEventListener('abort', stop));
       return pairs.map(({ dir, source: row }, i) => {
         const [a, b] = [there[i]!, here[i]!];
         const equal = 'digest' in a && 'digest' in b && sameDigest(algorithm, a.digest, b.digest);

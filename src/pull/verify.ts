@@ -85,7 +85,6 @@ async function compareContents(
 ): Promise<void> {
   const failure = new AbortController();
   const signal = AbortSignal.any([outer, failure.signal]);
-  signal.addEventListener('abort', () => void digests.close(), { once: true }); // a thread in a big file hears nothing else
   const done = { files: 0, bytes: 0 };
   const tellProgress = (): void =>
     emit({
