@@ -115,7 +115,7 @@ export class Disk {
       closeSync(fd);
       return undefined;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
+      if (isOccupied(error) || errnoOf(error) === 'ENOENT') return undefined;
       throw localError('open the unfinished part of', this.#places.path(joinKey(dir, name)), error);
     }
   }

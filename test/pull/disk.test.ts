@@ -20,6 +20,15 @@ test('a part takes up what was written of it, not its size', async () => {
   disk.forgetDirectories();
 });
 
+test('where a file has taken the place of its directory, a part is gone and cannot be made', async () => {
+  const path = sandbox().destination.write('data', { ks: 'a file' });
+  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+  expect(disk.bytesOfPart('data/0/ks', 'big')).toBeUndefined();
+  expect(disk.reopenPart('data/0/ks', 'big', MIB, '1')).toBeUndefined();
+  expect(disk.createPart('data/0/ks', 'big', MIB)).toMatch(/stands in its place/);
+  disk.forgetDirectories();
+});
+
 test('attributes are set on what stands there, never on what a link in its place leads to', async () => {
   const { destination } = sandbox();
   const path = destination.write('data', {
