@@ -130,7 +130,7 @@ class Walk {
   *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Rows> {
     let block: Rows = { rows: [], children: [], excluded: 0 };
     let yielded = false;
-    const { handle, names } = this.#openInOrder(key) ?? { names: [] };
+    const { handle, names } = this.#openInOrder(key, block) ?? { names: [] };
     for (const name of names) {
       const entry = this.#look(key, name, handle!.at(name), mountTop, block);
       if (!entry) continue;
@@ -145,14 +145,14 @@ class Walk {
   }
 
   /** In order. No other directory is opened before the last of them has been looked at, so this one stays open. */
-  #openInOrder(key: EntryKey): { handle: DirHandle; names: string[] } | undefined {
+  #openInOrder(key: EntryKey, block: Rows): { handle: DirHandle; names: string[] } | undefined {
     const { only } = this.#options;
     try {
       const handle = this.dirs.open(key);
       if (only !== undefined && key !== only && isWithin(only, key))
         return { handle, names: only.slice(key.length + 1).split('/', 1) };
       const names = readdirSync(handle.at(''));
-      return { handle, names: inOrder(names.some(isMangled) ? this.#nameable(handle, key) : names) };
+      return { handle, names: inOrder(names.some(isMangled) ? this.#nameable(handle, key, block) : names) };
     } catch (error) {
       this.#missed(key, error);
       return undefined;
@@ -160,13 +160,13 @@ class Walk {
   }
 
   /** Reading a directory as text turns every byte that is not UTF-8 into U+FFFD and may merge names: read it again as bytes. */
-  #nameable(handle: DirHandle, key: EntryKey): string[] {
+  #nameable(handle: DirHandle, key: EntryKey, block: Rows): string[] {
     const names: string[] = [];
     for (const bytes of readdirSync(handle.at(''), { encoding: 'buffer' })) {
       const name = bytes.toString('utf8');
       if (isUtf8(bytes)) names.push(name);
       else if (this.#excludes(joinKey(key, name), 'file') || this.#excludes(joinKey(key, name), 'directory'))
-        this.#leaveOut(joinKey(key, name));
+        this.#leaveOut(joinKey(key, name), block);
       else if (this.end.unnameable.length < FIRST_FEW) this.end.unnameable.push(escaped(key, bytes));
     }
     return names;
@@ -179,8 +179,7 @@ class Walk {
       if (mountTop && name === 'lost+found' && directory && stat.uid === 0n) return undefined;
       const kind = directory ? 'directory' : 'file';
       if (this.#asks[kind] && this.#excludes(joinKey(dir, name), kind)) {
-        this.#leaveOut(joinKey(dir, name));
-        block.excluded++;
+        this.#leaveOut(joinKey(dir, name), block);
         return undefined;
       }
       const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, joinKey(dir, name)) : undefined);
@@ -205,7 +204,8 @@ class Walk {
     return null;
   }
 
-  #leaveOut(key: EntryKey): void {
+  #leaveOut(key: EntryKey, block: { excluded: number }): void {
+    block.excluded++;
     this.end.excluded++;
     if (this.end.firstExcluded.length < FIRST_FEW) this.end.firstExcluded.push(key);
   }

@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { Block, ListingEnd } from '../../src/files/entry.js';
-import { excludeNothing } from '../../src/files/filter.js';
+import { compileFilter, excludeNothing } from '../../src/files/filter.js';
+import type { Root } from '../../src/files/roots.js';
 import { walkBlocks } from '../../src/files/walk.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file } from '../support/tree.js';
@@ -64,6 +65,16 @@ test('names come in the order of their bytes, whatever JavaScript makes of them'
   const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { rowsPerBlock: 1000 });
   const { rows } = walk.next().value as Block;
   expect(rows.map(([name]) => name)).toEqual(['a', 'a!', 'é', '\uffee', '\u{1f600}']);
+});
+
+test('an excluded name that is not UTF-8 counts among those its directory is without', () => {
+  const { source } = sandbox();
+  const path = source.write('data', { d: dir({}) });
+  writeFileSync(Buffer.from(`${path}/d/\xff`, 'latin1'), '');
+  const roots: Root[] = [{ key: 'data/0', type: 'data', index: 0, path }];
+  const excludes = compileFilter({ exclusions: { filesToExclude: ['glob:**/d/*'], dirsToExclude: [] }, roots });
+  const blocks = [...walkBlocks(roots, excludes, { rowsPerBlock: 1000 })];
+  expect(blocks).toMatchObject([{ dir: 'data/0' }, { dir: 'data/0/d', rows: [], excluded: 1 }]);
 });
 
 function endOf(walk: Generator<unknown, ListingEnd>): ListingEnd {
