@@ -72,6 +72,11 @@ class Walk {
   *root(root: EntryKey): Generator<Block> {
     const { dev, ino } = this.#statRoot(root);
     this.end.devices[root] = `${dev}`;
+    if (this.#excludes(root, 'directory')) {
+      const block = { dir: root, rows: [], excluded: 0 };
+      this.#leaveOut(root, block);
+      return yield block;
+    }
     this.#asks = {
       file: this.#excludes.hasPatterns(root, 'file'),
       directory: this.#excludes.hasPatterns(root, 'directory'),

@@ -22,7 +22,7 @@ export async function* withoutExcluded(
 
 function rest(block: Block | undefined, excludes: Filter, gone: Set<EntryKey>): Block | undefined {
   if (!block) return undefined;
-  if (gone.has(block.dir)) {
+  if (gone.has(block.dir) || excludes(block.dir, 'directory')) {
     for (const row of block.rows) if (kindOf(row[3]) === 'directory') gone.add(joinKey(block.dir, row[0]));
     return undefined;
   }

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
-import { dir, file, readTree, type Snapshot } from '../support/tree.js';
+import { dir, file, readTree, type Snapshot, type Tree } from '../support/tree.js';
 import { adversarialTree } from './adversarial.js';
 
 const withoutSnapshots = (tree: Snapshot): Snapshot =>
@@ -199,4 +199,24 @@ test('what is excluded on either side is neither fetched nor removed nor counted
       'mine.skip',
     ].sort(),
   );
+});
+
+test.each(['source', 'destination'] as const)('a whole root may be excluded at the %s', async (excluder) => {
+  const world = sandbox();
+  const { source, destination } = world;
+  const rootsOn = (host: typeof source, data: Tree, log: Tree): string[] => [
+    '--root',
+    `data=${host.write('data', data)}`,
+    '--root',
+    `commitlog=${host.write('log', log)}`,
+  ];
+  world[excluder].write('', { 'lm.yaml': 'live_migration:\n  dirs_to_exclude: ["glob:**/log"]\n' });
+  const agent = await source.serve(rootsOn(source, { a: 'a' }, { 'c.log': 'c', d: dir({ e: 'e' }) }));
+  const to = rootsOn(destination, {}, { 'mine.log': 'm' });
+  const result = await destination.lm(['copy', agent.url, ...to, '--adopt', '--allow-running', '--max-delete', '100%']);
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.stdout).toContain('1 excluded: commitlog/0');
+  expect(Object.keys(await readTree(destination.path('data')))).toEqual(['a']);
+  expect(Object.keys(await readTree(destination.path('log')))).toEqual(['mine.log']);
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
 });
