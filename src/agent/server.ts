@@ -19,6 +19,8 @@ export interface ServerSetup {
   answer(request: Request): Promise<Reply>;
   /** Called after each request; never throws. */
   served(request: ServedRequest): void;
+  /** Hears of what failed once a reply had gone. */
+  warn(text: string): void;
 }
 
 /** One line of an access log. */
@@ -77,6 +79,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     const leave = (): void => gone.abort(new Error('the client went away'));
     socket.setMaxListeners(0).once('close', leave); // of requests sent ahead, the responses that wait are not told
     const request = requestOf(message);
+    const { target } = request;
     const reply = await setup.answer(request);
     let bytes = 0;
     let aborted = false;
@@ -87,11 +90,19 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
       aborted = true; // told by the log; the connection is broken, which is all a client can be told
     } finally {
       socket.off('close', leave);
-      reply.done?.();
+      finish(reply, target);
     }
     const elapsedMs = performance.now() - begunMs;
-    const { target } = request;
     setup.served({ remote, method: message.method!, target, status: reply.status, bytes, elapsedMs, aborted });
+  }
+
+  /** One file that cannot be closed must not end the agent for everybody. */
+  function finish(reply: Reply, target: string): void {
+    try {
+      reply.done?.();
+    } catch (error) {
+      setup.warn(`cannot close what was sent for ${printable(target)}: ${errnoOf(error) ?? error}`);
+    }
   }
 
   const server: Server = setup.tls

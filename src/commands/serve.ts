@@ -68,6 +68,7 @@ async function serve(settings: ServeSettings, renderer: Renderer, signal: AbortS
         idle.served(request);
         log?.write(request);
       },
+      warn,
     });
     announce(renderer, server, roots);
     await firstOf(signal, idle.expired(server));
