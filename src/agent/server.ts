@@ -45,6 +45,8 @@ export interface RunningServer {
    * Tells how many requests that was.
    */
   drain(graceMs: number): Promise<number>;
+  /** Resolves once the last request, cut off or not, has been told to `served`. */
+  ended(): Promise<void>;
 }
 
 /** Against clients that hold a connection without using it. A reply that nobody reads is ended by send.ts. */
@@ -128,7 +130,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     return cut;
   }
 
-  return { url: urlOf(server, setup), active: () => running.size, drain };
+  return { url: urlOf(server, setup), active: () => running.size, drain, ended: () => allEnded(running) };
 }
 
 async function allEnded(running: Map<ServerResponse, Promise<void>>): Promise<void> {

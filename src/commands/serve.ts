@@ -57,9 +57,10 @@ async function serve(settings: ServeSettings, renderer: Renderer, signal: AbortS
     isMapped: settings.role !== undefined,
   });
   const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
+  let server: RunningServer | undefined;
   try {
     const idle = idleWatch(settings.expireAfterMs);
-    const server = await startServer({
+    server = await startServer({
       listen: settings.listen,
       tls,
       pacer: createPacer(settings.limitRate),
@@ -78,6 +79,7 @@ async function serve(settings: ServeSettings, renderer: Renderer, signal: AbortS
     return signal.reason instanceof LmError ? EXIT[signal.reason.code] : EXIT.ok;
   } finally {
     await agent.close();
+    await server?.ended(); // the log gets a line of what was cut off as well
     log?.close();
   }
 }

@@ -36,3 +36,19 @@ test('a file that cannot be closed is told, and the next request is answered', a
   for (let i = 0; i < 2; i++) expect(await (await fetch(new URL('/f', url))).text()).toBe('{}');
   expect(warnings).toEqual(Array(2).fill('cannot close what was sent for /f: EIO'));
 });
+
+test('a request that was cut off has been told of when all have ended', async () => {
+  let answer: () => Promise<Reply>;
+  const asked = new Promise<(reply: Reply) => void>((hear) => {
+    answer = () => new Promise((resolve) => hear(resolve));
+  });
+  const { url, drain, ended } = await answering(() => answer());
+  const response = fetch(new URL('/f', url));
+  const give = await asked;
+  expect(await drain(0)).toBe(1);
+  await expect(response).rejects.toThrow();
+  expect(served).toEqual([]);
+  give(jsonReply(200, {}));
+  await ended();
+  expect(served).toMatchObject([{ target: '/f', status: 200 }]);
+});
