@@ -114,10 +114,13 @@ function throughLink(root: Root, path: string, key: EntryKey): InstanceFileInfo 
       lastModifiedTime: milliseconds(`${stat.mtimeNs}`),
     };
   } catch (error) {
-    if (errnoOf(error) !== undefined) return undefined; // leads nowhere, in circles, or where this user may not go
-    throw error;
+    if (LEADS_NOWHERE.has(errnoOf(error) ?? '')) return undefined;
+    throw error; // a disk that fails says nothing about the link, and what is not listed is removed at the destination
   }
 }
+
+/** To nothing, in circles, or where this user may not go: a directory of the root's own that he may not enter fails the walk. */
+const LEADS_NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES']);
 
 function writeAll(fd: number, text: string, position: number): number {
   const bytes = Buffer.from(text);

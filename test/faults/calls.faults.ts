@@ -229,6 +229,18 @@ describeIf(CAN_INJECT, 'a system call fails at the source', 'strace and a proces
       expectWhole(from, to);
     }
   });
+
+  test('a link that cannot be read fails a Sidecar’s listing, which would have it removed were it left out', async () => {
+    const { source } = sandbox(roomyDirectory(1 << 28));
+    const from = source.write('data', TREE);
+    const log = source.path('strace.log');
+    const under = sabotaged({ calls: 'readlink', what: 'EIO', when: '1+', paths: [join(from, 'link')], log });
+    const agent = await source.serve([from], { under });
+    const listing = await fetch(`${agent.url}/api/v1/live-migration/files`);
+    expect([listing.status, await listing.text()]).toEqual([500, expect.stringMatching(/data\/link: EIO/)]);
+    expect(injected(log)).not.toEqual([]);
+    tally('injected errors', 'readlink of the agent');
+  });
 });
 
 /** Whatever of the source's stands under its own name is the source's, byte for byte. */
