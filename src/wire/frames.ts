@@ -2,6 +2,7 @@
 
 import { LmError, printable } from '../errors.js';
 import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../files/digest.js';
+import type { FileTrouble } from '../files/digest-files.js';
 import type { Xxh64 } from '../files/xxh64.js';
 import { malformed, type Part, type PartsOfDir, readParts, writeParts } from './parts.js';
 
@@ -51,19 +52,16 @@ export function readFetchRequest(body: Uint8Array): FetchRequest {
   return { kind: 'range', offset, length, dirs: dirs as RangeRequest['dirs'] };
 }
 
-/** Why a frame has no bytes. */
-export type Refusal = 'changed' | 'vanished' | 'failed';
-
 /**
  * What a frame begins with: a byte for its kind and four for a length, little-endian. Of kind 0 so many bytes of the file follow,
  * and a trailer; of any other so many bytes of UTF-8 that say why there are none. Five bytes, because a line of JSON for each of
  * many small files took either end as long as the file itself.
  */
-export type FrameHead = { length: number } | { result: Refusal; message: string };
+export type FrameHead = { length: number } | { result: FileTrouble; message: string };
 
 export const FRAME_HEAD_BYTES = 5;
 const BYTES_FOLLOW = 0;
-const REFUSALS: readonly (Refusal | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
+const REFUSALS: readonly (FileTrouble | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
 const MAX_MESSAGE_BYTES = 1024;
 
 /** Writes a head into `buffer` and returns where it ends. */
@@ -101,7 +99,7 @@ export type FrameEnd = 'as-promised' | 'changed' | 'failed' | 'damaged';
 /** What a reader tells, part by part, in the order of the request. */
 export interface FrameSink {
   /** A part that has no bytes; neither `bytes` nor `end` follows. */
-  refused(index: number, result: Refusal, message: string): void;
+  refused(index: number, result: FileTrouble, message: string): void;
   /** The next bytes of a part; `position` counts from the start of the part. `chunk` is valid during the call only. */
   bytes(index: number, chunk: Uint8Array, position: number): void;
   end(index: number, end: FrameEnd): void;
@@ -122,7 +120,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
   let index = 0;
   let state: 'head' | 'message' | 'bytes' | 'trailer' = 'head';
   let position = 0;
-  let refusal: Refusal | undefined;
+  let refusal: FileTrouble | undefined;
   const longest = trailerBytes(lengths.reduce((most, length) => Math.max(most, length), 0));
   const hashes = new Uint8Array(longest - 1);
   /** A head, a message or a trailer, of which `due` bytes make a whole one. */

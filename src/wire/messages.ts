@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { LmError } from '../errors.js';
+import type { FileTrouble } from '../files/digest-files.js';
 import { LONGEST_KEY } from '../files/roots.js';
-import type { Refusal } from './frames.js';
 
 const count = z.int().nonnegative();
 
@@ -48,7 +48,7 @@ export type OpenFilesReport = z.infer<typeof OpenFilesReport>;
 /** How one file of a /digests request ended; `index` counts the request's files from 0, in its order. */
 export type FileDigest =
   | { index: number; digest: string }
-  | { index: number; digest: null; result: Refusal; message: string };
+  | { index: number; digest: null; result: FileTrouble; message: string };
 
 /** A line of the answer to /digests. Without an end line the answer is cut. */
 export type DigestLine = FileDigest | { type: 'progress'; bytes: number } | { type: 'end'; files: number };
