@@ -1,6 +1,6 @@
 // A file as a request describes it → an open descriptor, if it is still that very file. Follows no symbolic link.
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { errnoOf, LmError } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import { type EntryKey, joinKey, parentOf } from '../files/entry.js';
@@ -11,18 +11,11 @@ import type { Part } from '../wire/parts.js';
 /** Why a file cannot be sent, in the form it has on the wire. */
 export type RefusedHead = Extract<FrameHead, { result: unknown }>;
 
-/** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/** Whatever has the name, which need not be a file any more. The caller closes the descriptor. */
-export const openFile = (dirs: DirCache, dir: EntryKey, name: string): number =>
-  openSync(dirs.open(dir).at(name), READ);
-
 /** The caller closes the descriptor. */
 export function openListed(dirs: DirCache, dir: EntryKey, part: Part): number | RefusedHead {
   let fd: number | undefined;
   try {
-    fd = openFile(dirs, dir, part[0]);
+    fd = dirs.openFile(dir, part[0]);
     if (isAsListed(fd, part)) return fd;
   } catch (error) {
     if (fd !== undefined) closeSync(fd);

@@ -15,7 +15,6 @@ import {
   isAsListed,
   isDirExcluded,
   isFileExcluded,
-  openFile,
   type RefusedHead,
   refusalOf,
 } from './listed-file.js';
@@ -74,7 +73,7 @@ function readListed(
   length: number,
 ): RefusedHead | undefined {
   try {
-    const fd = openFile(dirs, dir, part[0]);
+    const fd = dirs.openFile(dir, part[0]);
     try {
       for (let at = 0; at < length; ) {
         const got = readSync(fd, buffer, start + at, length - at, at);

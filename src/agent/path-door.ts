@@ -1,7 +1,7 @@
 // A file URL → an open regular file, or the reply that refuses it: the Sidecar's checks in the Sidecar's order
 // (LiveMigrationFileResolveHandler). Never opens anything outside its root.
 
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, realpathSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { DirCache } from '../files/dirfd.js';
 import { DIR_TYPES, type EntryKey, parentOf } from '../files/entry.js';
@@ -56,9 +56,6 @@ function resolve(root: Root, names: string[]): EntryKey | undefined {
   return real.startsWith(`${base}/`) ? root.key + real.slice(base.length) : undefined;
 }
 
-/** O_NONBLOCK: a pipe must not hold the agent until somebody writes to it. */
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
 /** Follows no link any more, so nothing that happens after `resolve` leads out of the root. */
 function openReal(roots: Roots, key: EntryKey, isExcluded: () => boolean): OpenFile | Reply {
   if (roots.some((root) => root.key === key)) return errorReply(400, 'Cannot transfer directory');
@@ -66,7 +63,7 @@ function openReal(roots: Roots, key: EntryKey, isExcluded: () => boolean): OpenF
   const dirs = new DirCache(roots);
   let fd: number | undefined;
   try {
-    fd = openSync(dirs.open(parentOf(key)).at(name), READ);
+    fd = dirs.openFile(parentOf(key), name);
     const stat = fstatSync(fd, { bigint: true });
     const refusal = refuse(stat, isExcluded);
     if (refusal) return refusal;

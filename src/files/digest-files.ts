@@ -1,6 +1,6 @@
 // Listed files → their digests, each proved to be the file that was listed. Follows no symbolic link and writes nothing.
 
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { type DigestAlgorithm, digestFd, ready } from './digest.js';
 import { createLaneQueue, type LaneQueue } from './digest-lanes.js';
@@ -27,7 +27,7 @@ export interface DigestJob {
   files: ListedFile[];
 }
 
-/** Why there is no digest: the file is another one than was listed, is gone, or could not be read. */
+/** Why there are no bytes, and no digest: the file is another one than was listed, is gone, or could not be read. */
 export type FileTrouble = 'changed' | 'vanished' | 'failed';
 
 export type DigestAnswer = { digest: string } | { result: FileTrouble; message: string };
@@ -60,9 +60,6 @@ function laneQueue(algorithm: DigestAlgorithm): LaneQueue {
   return queues[algorithm];
 }
 
-/** O_NONBLOCK: a pipe that took the file's name must not hold the thread until somebody writes to it. */
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
 function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm): DigestAnswer {
   const fd = openListed(dirs, file);
   return typeof fd === 'number' ? answerAndClose(fd, file, () => digestFd(fd, algorithm)) : fd;
@@ -92,7 +89,7 @@ function openListed(dirs: DirCache, file: ListedFile): number | DigestAnswer {
   let fd: number | undefined;
   try {
     const name = file.key.slice(file.key.lastIndexOf('/') + 1);
-    fd = openSync(dirs.open(parentOf(file.key)).at(name), READ);
+    fd = dirs.openFile(parentOf(file.key), name);
     if (isListed(fd, file)) return fd;
   } catch (error) {
     return fd === undefined ? troubleOf(error) : closed(fd, troubleOf(error));

@@ -30,6 +30,8 @@ function fdDirOfThread(): string {
   }
 }
 
+/** O_NONBLOCK: a pipe that took a file's name must not hold the thread until somebody writes to it. */
+const FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 const KEPT_OPEN = 32;
@@ -57,6 +59,11 @@ export class DirCache {
     this.#last = { key, handle };
     if (this.#open.size > KEPT_OPEN) this.#closeOldest();
     return handle;
+  }
+
+  /** For reading, whatever has the name: it need not be a file any more. The caller closes the descriptor. */
+  openFile(dir: EntryKey, name: string): number {
+    return openSync(this.open(dir).at(name), FILE);
   }
 
   /** Forgets a directory and what lies below it; called before it is removed or replaced. */
