@@ -141,7 +141,7 @@ function apply(fold: Fold, record: JournalRecord): void {
       const { run, state, exitCode } = record;
       facts.lastVerify = { run, state, exitCode, atMs };
       facts.verified = state === 'COMPLETED' && run === fold.run;
-      if (facts.verified) facts.unsynced = facts.unsynced.filter((u) => u.boot === fold.boot);
+      if (facts.verified) facts.unsynced = facts.unsynced.filter((u) => !isOfAnother(u, fold.boot));
       return;
     }
     case 'carried':
@@ -152,17 +152,22 @@ function apply(fold: Fold, record: JournalRecord): void {
   }
 }
 
+/** What a lost record told of may have been this boot as well: what was written then may be in its memory only. */
+const isOfAnother = (u: Unsynced, boot: string): boolean => u.boot !== boot && u.boot !== '';
+
 function startRun(fold: Fold, record: JournalRecord & { type: 'run-started' }): void {
   const { facts, atMs } = fold;
   const { run, command, source, boot } = record;
   fold.run = run;
   fold.boot = boot;
   facts.lastRun = { run, command, source, atMs };
-  for (const earlier of facts.unsynced) if (earlier.boot !== boot && atMs >= earlier.fromMs) earlier.toMs ??= atMs; // a clock that went back tells no end
+  const isOver = (u: Unsynced): boolean => isOfAnother(u, boot) || (u.boot === '' && command === 'copy');
+  for (const earlier of facts.unsynced) if (isOver(earlier) && atMs >= earlier.fromMs) earlier.toMs ??= atMs; // a clock that went back tells no end
   if (command === 'verify') return;
   facts.lastCopy = { run, atMs };
   facts.verified = false;
-  if (!facts.unsynced.some((u) => u.boot === boot)) facts.unsynced.push({ boot, fromMs: atMs, toMs: null });
+  if (!facts.unsynced.some((u) => u.boot === boot && u.toMs === null))
+    facts.unsynced.push({ boot, fromMs: atMs, toMs: null });
 }
 
 function syncPoint({ facts, parts }: Fold, record: JournalRecord & { type: 'sync-point' }): void {

@@ -120,6 +120,15 @@ describe('what may be lost after the machine went down', () => {
     ['not by one with differences', 'B', [copy('1'), verify('2', 'B'), verified('2', 'FAILED')], [early]],
     ['nothing a verification did', 'B', [verify('2'), verified('2')], []],
     ['all since a damaged line', 'A', [copy('1'), 'damaged'], [early, late]],
+    [
+      'all since a damaged line, although a verification began',
+      'B',
+      ['damaged', verify('2')],
+      [beforeCopy, early, late],
+    ],
+    ['and although it found no difference', 'B', ['damaged', verify('2'), verified('2')], [beforeCopy, early, late]],
+    ['under a boot that seemed another for a while', 'C', [copy('1'), copy('2', 'B'), copy('3')], [early, late]],
+    ['up to the next copy', 'B', ['damaged', copy('2', 'B')], [beforeCopy, early]],
     ['what the lost run went on to write', 'B', ['damaged', sync(25_000, 'A', true)], [late]],
   ])('%s', (_, boot, records, suspects) => {
     const history = fold(boot, ...records);
