@@ -133,7 +133,7 @@ export const sourceUrl: Kind<URL> = {
     const url = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     return url && url.href === `${url.origin}/` && url.port !== '0' ? url : undefined;
   },
-  suggest: (given) => (URL.canParse(`http://${given}`) && !given.includes('/') ? `http://${given}` : undefined),
+  suggest: (given) => (sourceUrl.parse(`http://${given}`, '') && !given.includes('/') ? `http://${given}` : undefined),
 };
 
 /** A prefix of keys: `data/0/ks`. Without a trailing slash. */
