@@ -5,6 +5,7 @@ import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { Roots } from '../files/roots.js';
 import { allowRemovals, refuseEmptiedRoots } from '../pull/clean.js';
+import type { ClosedDirectories } from '../pull/closed-directories.js';
 import type { CopySteps } from '../pull/copy.js';
 import type { Disk } from '../pull/disk.js';
 import { fidelityOf } from '../pull/guard-fidelity.js';
@@ -36,6 +37,7 @@ export interface StepContext {
   parts: PartJournal;
   suspects: Suspects;
   walker: Walker;
+  closed: ClosedDirectories | undefined;
   watch: ServiceWatch;
   /** Undefined for a dry run. */
   syncPoints: SyncPoints | undefined;

@@ -8,6 +8,7 @@ import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { Io } from '../io.js';
+import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
 import { type CopyEnd, copy } from '../pull/copy.js';
 import { Disk, type DiskOptions } from '../pull/disk.js';
@@ -102,6 +103,7 @@ async function copyFrom(
   const { signal, abort, release } = ownSignal(io.signal);
   const watch = createServiceWatch(settings, roots, { env: io.env, emit, signal });
   const address = addressOf(settings);
+  const closed = geteuid!() === 0 ? undefined : new ClosedDirectories(roots);
   const options: DiskOptions = { owners: geteuid!() === 0, umask: umask() };
   let lanes: Lanes | undefined;
   const disk = new Disk(roots, options, (bytes) => lanes?.countKept(bytes));
@@ -129,6 +131,7 @@ async function copyFrom(
       parts,
       suspects,
       walker,
+      closed,
       watch,
       syncPoints,
       begin,
@@ -153,7 +156,7 @@ async function copyFrom(
           ...(only !== undefined && { only }),
         },
         steps,
-        { lanes, disk, journal: parts, concurrency, where, emit, signal, abort },
+        { lanes, disk, journal: parts, closed, concurrency, where, emit, signal, abort },
       );
       if (backups && !dryRun) copied.report.backup = { dir: backups.into, ...lanes.kept() };
       return copied;
@@ -167,6 +170,7 @@ async function copyFrom(
   } finally {
     release();
     disk.forgetDirectories();
+    closed?.closeAgain(emit);
     rmSync(spool, { recursive: true, force: true });
     await source?.close();
     await walker.close();

@@ -97,7 +97,7 @@ type Options = Omit<SurveyOptions, 'compareDigests'> & {
 };
 
 function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context: StepContext): Options {
-  const { source, spool, disk, parts, walker, emit, signal } = context;
+  const { source, spool, disk, parts, walker, closed, emit, signal } = context;
   const { dryRun, verbose, exclusions, only, threshold, backupDir, diff: compare } = settings;
   const policy = {
     compare,
@@ -114,6 +114,7 @@ function surveyOptions({ settings, roots, absent }: Destination<'copy'>, context
     policy,
     spool,
     walker,
+    closed,
     emit,
     signal,
     ...((dryRun || verbose) && { itemize: emit }),

@@ -10,6 +10,7 @@ import type { Emit } from '../events.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import type { ListingHeader } from '../files/entry.js';
 import type { Io } from '../io.js';
+import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
 import type { Source } from '../pull/source.js';
 import { PROBLEMS, type Verified, verify } from '../pull/verify.js';
@@ -95,6 +96,8 @@ async function verifyFrom(
   const { settings, roots, instance } = destination;
   emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
   const spool = join(instance.dir, 'spool');
+  const owners = geteuid!() === 0;
+  const closed = owners ? undefined : new ClosedDirectories(roots);
   const walker = createWalker();
   let source: Source | undefined;
   try {
@@ -110,7 +113,8 @@ async function verifyFrom(
       algorithm: settings.algo,
       concurrency,
       threads: Math.min(concurrency, Math.max(2, availableParallelism())),
-      owners: geteuid!() === 0,
+      owners,
+      closed,
       spool,
       walker,
       emit,
@@ -118,6 +122,7 @@ async function verifyFrom(
       admit: (header) => admit(destination, url, header),
     });
   } finally {
+    closed?.closeAgain(emit);
     rmSync(spool, { recursive: true, force: true });
     await source?.close();
     await walker.close();

@@ -1,8 +1,20 @@
-// Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root.
+// Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root; changes
+// nothing but the mode of a directory it is told to open to its owner.
 
-import { closeSync, constants, openSync, readlinkSync, realpathSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
 import { platform } from 'node:process';
-import { type EntryKey, parentOf, rootOf } from './entry.js';
+import { errnoOf } from '../errors.js';
+import { type EntryKey, kindOf, parentOf, rootOf } from './entry.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
 /** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
@@ -128,4 +140,41 @@ export class DirCache {
 function handleOf(fd: number, path: string): DirHandle {
   const base = HAS_PROC_FD ? `${FD_DIR}/${fd}/` : `${path}/`;
   return { fd, at: (name) => base + name };
+}
+
+/** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
+const O_PATH = 0o10000000;
+
+/** `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. */
+export function pinned(at: string, deed: (path: string, stat: Stats) => void): void {
+  if (!HAS_PROC_FD) return deed(at, lstatSync(at));
+  const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
+  try {
+    deed(`/proc/self/fd/${fd}`, fstatSync(fd));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What the owner of a directory may do in it: list it and reach its entries, or change them as well. */
+export const MAY_LOOK = 0o500;
+export const MAY_CHANGE = 0o700;
+
+/** Those above it, which may be closed too, are opened to look. Throws the system's error; ENOTDIR for what is no directory any more. */
+export function openToOwner(dirs: DirCache, roots: Roots, dir: EntryKey, may: number): void {
+  const open = (): void => {
+    const name = dir.slice(dir.lastIndexOf('/') + 1);
+    const at = dir === rootOf(dir) ? pathOf(roots, dir) : dirs.open(parentOf(dir)).at(name);
+    pinned(at, (path, { mode }) => {
+      if (kindOf(mode) !== 'directory') throw Object.assign(new Error('no directory'), { code: 'ENOTDIR' });
+      if ((mode & may) !== may) chmodSync(path, (mode & 0o7777) | may);
+    });
+  };
+  try {
+    open();
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES' || dir === rootOf(dir)) throw error;
+    openToOwner(dirs, roots, parentOf(dir), MAY_LOOK);
+    open();
+  }
 }

@@ -196,6 +196,9 @@ export function kindOf(mode: number): Kind {
   }
 }
 
+/** A directory that its owner may not list, or whose entries he may not reach. */
+export const isClosed = ([, , , mode]: Row): boolean => kindOf(mode) === 'directory' && (mode & 0o500) !== 0o500;
+
 /** Unfinished bytes stand beside their target under such a name; nothing else may bear one. */
 const PART_NAME = /^\.lm-[0-9a-f]{16}\.lm-part$/;
 export const isPartName = (name: string): boolean => PART_NAME.test(name);

@@ -3,13 +3,14 @@
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { errnoOf, localError, printable } from '../errors.js';
-import { DirCache, type DirHandle } from './dirfd.js';
+import { DirCache, type DirHandle, MAY_CHANGE, openToOwner } from './dirfd.js';
 import {
   type Block,
   compareKeys,
   type EntryKey,
   endOfNothing,
   FIRST_FEW,
+  isClosed,
   isWithin,
   joinKey,
   kindOf,
@@ -28,6 +29,8 @@ export interface WalkOptions {
   rowsPerBlock: number;
   /** Roots that are not there and count as empty; every other root that is missing is an error. */
   absent?: readonly RootKey[];
+  /** Whether directories that are closed to their owner are opened, and left so: whoever asked for it closes them again. */
+  opensClosed?: boolean;
 }
 
 /** Gone, or no longer a directory, between two calls: left out, as a walk a moment later would have. */
@@ -83,9 +86,10 @@ class Walk {
     };
     this.#tops.clear();
     this.#tops.set(root, idOf(dev, ino));
-    const ahead: { key: EntryKey; dev: bigint; mounted: boolean }[] = [{ key: root, dev, mounted: false }];
+    const ahead: Ahead[] = [{ key: root, dev, mounted: false, closed: false }];
     for (let dir = ahead.pop(); dir; dir = ahead.pop()) {
-      const below: typeof ahead = [];
+      const below: Ahead[] = [];
+      if (dir.closed && this.#options.opensClosed) this.#openToOwner(dir.key);
       for (const block of this.#blocksOf(dir.key, dir.mounted || dir.key === root)) {
         const { rows, children, excluded } = block;
         for (const child of children) {
@@ -95,7 +99,7 @@ class Walk {
             this.end.devices[key] = `${child.dev}`;
             this.#tops.set(key, idOf(child.dev, child.ino));
           }
-          below.push({ key, dev: child.dev, mounted });
+          below.push({ key, dev: child.dev, mounted, closed: child.closed });
         }
         yield {
           dir: dir.key,
@@ -107,6 +111,15 @@ class Walk {
       for (let i = below.length - 1; i >= 0; i--) ahead.push(below[i]!);
     }
     this.#checkTops();
+  }
+
+  /** Where that cannot be, as when it is somebody else's, reading it will say why, or succeed all the same. */
+  #openToOwner(key: EntryKey): void {
+    try {
+      openToOwner(this.dirs, this.#roots, key, MAY_CHANGE);
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   /** What lay on a disk that went away meanwhile has been taken for vanished. */
@@ -140,7 +153,8 @@ class Walk {
       const entry = this.#look(key, name, handle!.at(name), mountTop, block);
       if (!entry) continue;
       block.rows.push(entry.row);
-      if (entry.directory) block.children.push({ name, dev: entry.dev, ino: BigInt(entry.row[4]) });
+      if (entry.directory)
+        block.children.push({ name, dev: entry.dev, ino: BigInt(entry.row[4]), closed: isClosed(entry.row) });
       if (block.rows.length < this.#options.rowsPerBlock) continue;
       yield block;
       yielded = true;
@@ -238,9 +252,17 @@ const hasSurrogates = (name: string): boolean => /[\ud800-\udfff]/.test(name);
 
 const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
 
+/** A directory still to be read. */
+interface Ahead {
+  key: EntryKey;
+  dev: bigint;
+  mounted: boolean;
+  closed: boolean;
+}
+
 interface Rows {
   rows: Row[];
-  children: { name: string; dev: bigint; ino: bigint }[];
+  children: { name: string; dev: bigint; ino: bigint; closed: boolean }[];
   excluded: number;
 }
 

@@ -14,7 +14,8 @@ import type {
 } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { type Walker, walkHere } from '../wire/walk-lines.js';
+import { type Walker, type WalkJob, walkHere } from '../wire/walk-lines.js';
+import type { ClosedDirectories } from './closed-directories.js';
 import { withoutExcluded } from './exclude.js';
 
 export interface BothSidesOptions {
@@ -25,6 +26,8 @@ export interface BothSidesOptions {
   exclusions: Exclusions;
   only: EntryKey | undefined;
   walker: Walker;
+  /** Hears of those that had to be opened; undefined where none has to be. */
+  closed: ClosedDirectories | undefined;
   emit: Emit;
   signal: AbortSignal;
 }
@@ -44,12 +47,21 @@ export interface BothSides {
 
 /** Throws `refused` when the two sides cannot be the two ends of one migration, `source`, `protocol` or `local` when listing fails. */
 export async function listBothSides(list: () => Promise<Listing>, options: BothSidesOptions): Promise<BothSides> {
-  const { roots, exclusions, only, absent, walker, emit, signal } = options;
+  const { roots, exclusions, only, absent, walker, closed, emit, signal } = options;
+  closed?.closeAgain(emit); // what an earlier look has opened would seem to have that mode
   const began = performance.now();
   const source = await list();
   matchRoots(source.header, roots, only);
   const own: FilterSpec = { exclusions, roots: [...roots] };
-  const local = walkHere(walker, { roots, filters: [own, filterOf(source.header)], only, absent });
+  const filters = [own, filterOf(source.header)];
+  const job: WalkJob = {
+    roots,
+    filters,
+    absent,
+    ...(only !== undefined && { only }),
+    opensClosed: closed !== undefined,
+  };
+  const local = walkHere(walker, job, closed && ((sums) => closed.note(sums)));
   return {
     header: source.header,
     source: stoppable(withoutExcluded(source.blocks, compileFilter(own)), signal),

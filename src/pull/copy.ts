@@ -7,6 +7,7 @@ import type { CopyReport, Iteration, State } from '../report.js';
 import { discardStaleParts } from './clean.js';
 import { matchRatio, meets } from './counts.js';
 import type { Plan } from './plan.js';
+import type { Spool } from './spool.js';
 import type { Survey } from './survey.js';
 import { carryOut, download, type TransferContext } from './transfer.js';
 
@@ -72,7 +73,7 @@ export async function copy(
       if (!dryRun && complete) await clean(plan, pass, steps, context);
       enter(pass, 'PREPARING', emit);
       if (complete && meets(plan.counts, successThreshold)) {
-        if (!dryRun) await carryOut('settle', plan.spools.settle, context);
+        if (!dryRun) await settle([plan.spools.settle], context);
         await steps.prove();
         return { report: await endPass(pass, 'SUCCESS', report, steps, emit, dryRun), end: 'success' };
       }
@@ -86,8 +87,7 @@ export async function copy(
       pass.bytesToDownload = plan.counts.download.bytes;
       pass.filesToDownload = plan.counts.download.entries;
       await download(plan, pass, context);
-      await carryOut('settle', plan.spools.settleMade, context);
-      await carryOut('settle', plan.spools.settle, context);
+      await settle([plan.spools.settleMade, plan.spools.settle], context);
       await context.lanes.rest(); // the next listing needs the memory, and as a rule finds nothing for them to do
       await endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', report, steps, emit, dryRun);
     } catch (error) {
@@ -114,6 +114,12 @@ async function clean(plan: Plan, pass: Iteration, steps: CopySteps, context: Tra
   }
   await context.lanes.forgetDirectories();
   context.disk.forgetDirectories();
+}
+
+/** Deepest first: none is reached through one that is done. So what had been opened is closed before, and not under them. */
+async function settle(spools: Spool[], context: TransferContext): Promise<void> {
+  context.closed?.closeAgain(context.emit);
+  for (const spool of spools) await carryOut('settle', spool, context);
 }
 
 function beginPass(iteration: number, report: CopyReport): Iteration {

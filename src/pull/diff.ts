@@ -7,6 +7,7 @@ import {
   type DirType,
   type EntryKey,
   FIRST_FEW,
+  isClosed,
   isPartName,
   isWithin,
   joinKey,
@@ -29,7 +30,7 @@ export interface DiffPolicy {
   unit: TimeUnit;
   /** What is replaced is kept elsewhere on the same file system, and takes up its room there. */
   keepsReplaced: boolean;
-  /** Whether this process may give files away, so that owners are compared and set. */
+  /** Whether this process may give files away, so that owners are compared and set. One that may not has to open closed directories. */
   owners: boolean;
   /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
   isSuspect?(key: EntryKey): boolean;
@@ -123,7 +124,7 @@ class Differ {
     const root = this.#rootCounts();
     root.source += entries;
     root.local += entries;
-    for (const row of directories) this.#announce(dir, row, row, false);
+    for (const row of directories) this.#announce(dir, row, row, isClosed(row) && !this.#policy.owners);
   }
 
   leaveAll(): void {
@@ -213,7 +214,7 @@ class Differ {
         frame.key,
         source,
         local,
-        metadata !== undefined || !this.#sameTime(source, local),
+        metadata !== undefined || !this.#sameTime(source, local) || (isClosed(local) && !this.#policy.owners),
         metadata,
       );
     }

@@ -25,13 +25,13 @@ import {
 } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
 import { nameHash } from '../files/digest.js';
-import type { DirHandle } from '../files/dirfd.js';
+import { type DirHandle, pinned } from '../files/dirfd.js';
 import { type EntryKey, joinKey, kindOf, type Row } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { utimesSeconds } from '../files/times.js';
 import { Backup } from './backup.js';
 import { Births, type Newborn, type Owner } from './births.js';
-import { isOccupied, type Obstacle, occupied, Places, pinned } from './places.js';
+import { isOccupied, type Obstacle, occupied, Places } from './places.js';
 
 export interface DiskOptions {
   /** Set owners; only a privileged process can. */

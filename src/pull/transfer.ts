@@ -6,6 +6,7 @@ import type { Emit } from '../events.js';
 import { BLOCK_BYTES } from '../files/digest.js';
 import type { EntryKey, Row } from '../files/entry.js';
 import type { Iteration } from '../report.js';
+import type { ClosedDirectories } from './closed-directories.js';
 import type { Disk } from './disk.js';
 import { failureOfFault } from './failure.js';
 import type { Deed, FileProblem, LaneJob, LaneResult } from './lane-jobs.js';
@@ -23,6 +24,7 @@ export interface TransferContext {
   /** The main thread's own hands, for big files. */
   disk: Disk;
   journal: PartJournal;
+  closed: ClosedDirectories | undefined;
   concurrency: number;
   /** The source's origin, for messages. */
   where: string;

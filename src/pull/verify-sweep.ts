@@ -17,6 +17,7 @@ import type { Roots } from '../files/roots.js';
 import type { DifferenceReason, VerifyReport } from '../report.js';
 import type { Walker } from '../wire/walk-lines.js';
 import { listBothSides } from './both-sides.js';
+import type { ClosedDirectories } from './closed-directories.js';
 import { type ComparePolicy, compareRows, type Finding } from './compare.js';
 import type { PairOfFiles } from './digest-both.js';
 import { type Merged, mergeBlocks, type Pair } from './merge.js';
@@ -30,6 +31,8 @@ export interface SweepOptions {
   exclusions: Exclusions;
   /** Whether this process could set owners; if not, they are not compared. */
   owners: boolean;
+  /** Hears of directories that had to be opened; undefined where none has to be. */
+  closed: ClosedDirectories | undefined;
   /** A directory for temporary files. */
   spool: string;
   walker: Walker;

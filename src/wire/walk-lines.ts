@@ -1,18 +1,16 @@
 // A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client compares it with.
 
-import type { BlockSum, EntryKey, ListingEnd, RootKey, WalkedBlock } from '../files/entry.js';
+import type { BlockSum, ListingEnd, WalkedBlock } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import type { Roots } from '../files/roots.js';
 import { createPool, type Pool } from '../files/threads.js';
+import type { WalkOptions } from '../files/walk.js';
 import { textOf } from './lines.js';
 import { blockOf } from './listing-lines.js';
 
-export interface WalkJob {
+export interface WalkJob extends Omit<WalkOptions, 'rowsPerBlock'> {
   roots: Roots;
   filters: FilterSpec[];
-  only?: EntryKey | undefined;
-  /** Roots that are not there and count as empty. */
-  absent?: readonly RootKey[];
 }
 
 export type WalkRequest = { walk: WalkJob } | { next: true } | { ready: true };
@@ -32,11 +30,15 @@ export interface WalkChunk {
  * many a walk.
  */
 export interface Walker {
-  /** In chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. */
-  walk(job: WalkJob): AsyncGenerator<WalkChunk>;
+  /**
+   * In chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. `found` hears of each, also of one that nobody
+   * comes to read.
+   */
+  walk(job: WalkJob, found?: Found): AsyncGenerator<WalkChunk>;
   close(): Promise<void>;
 }
 
+type Found = (sums: readonly BlockSum[]) => void;
 type Thread = Pool<WalkRequest, WalkChunk>;
 
 /** Starts a thread at once: it is ready when the first walk is asked for. */
@@ -44,22 +46,28 @@ export function createWalker(): Walker {
   let spare: Thread | undefined = startThread();
   let closed = false;
   return {
-    async *walk(job) {
+    async *walk(job, found) {
       const thread = spare ?? startThread();
       spare = undefined;
+      const run = (request: WalkRequest): Promise<WalkChunk> => {
+        const chunk = thread.run(request);
+        chunk.then(
+          ({ sums }) => found?.(sums),
+          () => {},
+        ); // whoever stops reading early closes the thread, which rejects it
+        return chunk;
+      };
       let ended = false;
+      let ahead = run({ walk: job });
       try {
-        let ahead = thread.run({ walk: job });
         while (!ended) {
           const chunk = await ahead;
           ended = chunk.end !== undefined;
-          if (!ended) {
-            ahead = thread.run({ next: true });
-            ahead.catch(() => {}); // whoever stops reading early closes the thread, which rejects it
-          }
+          if (!ended) ahead = run({ next: true });
           yield chunk;
         }
       } finally {
+        if (found) await ahead.catch(() => {});
         if (ended && !spare && !closed) spare = thread;
         else await thread.close();
       }
@@ -83,11 +91,11 @@ export interface Walk {
   end(): ListingEnd;
 }
 
-/** This host's own listing, block by block. */
-export function walkHere(walker: Walker, job: WalkJob): Walk {
+/** This host's own listing, block by block; for `found`, see `Walker.walk`. */
+export function walkHere(walker: Walker, job: WalkJob, found?: Found): Walk {
   let proof: ListingEnd | undefined;
   const read = async function* (): AsyncGenerator<WalkedBlock> {
-    for await (const { bytes, sums, end } of walker.walk(job)) {
+    for await (const { bytes, sums, end } of walker.walk(job, found)) {
       let at = 0;
       for (const sum of sums) {
         const line = bytes.subarray(at, bytes.indexOf(NEWLINE, at));

@@ -15,8 +15,8 @@ let entries = 0;
 serveJobs<WalkRequest, WalkChunk>((request) => {
   if ('ready' in request) return chunkOf([], 0, []);
   if ('walk' in request) {
-    const { roots, filters, only, absent = [] } = request.walk;
-    blocks = walkBlocks(roots, compileFilter(...filters), { only, absent, rowsPerBlock: ROWS_PER_BLOCK });
+    const { roots, filters, ...options } = request.walk;
+    blocks = walkBlocks(roots, compileFilter(...filters), { ...options, rowsPerBlock: ROWS_PER_BLOCK });
     entries = 0;
   }
   const lines: Uint8Array[] = [];
