@@ -121,11 +121,17 @@ export const OPTIONS = {
   },
   only: { kind: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
   'limit-rate': { kind: rate, commands: ['serve', 'copy'], help: 'bytes a second at most, such as 200MiB/s' },
-  'pre-check': { kind: text('CMD'), commands: ['copy'], help: 'a command that must succeed before every pass' },
+  'pre-check': {
+    kind: text('CMD'),
+    commands: ['copy'],
+    remembered: true,
+    help: 'a command that must succeed before every pass',
+  },
   'guard-port': {
     kind: integer(1, 65_535),
     commands: ['copy'],
     list: true,
+    remembered: true,
     help: 'refuse while something listens on this port; repeatable',
   },
   adopt: { kind: toggle, commands: ['copy'], help: 'give lm a destination that was not empty at the first copy' },

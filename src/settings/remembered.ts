@@ -1,5 +1,5 @@
-// What a first copy hands to the commands after it, in the words an operator would have typed. Never a consent, never a
-// secret: of those only paths.
+// What a first copy hands to the commands after it, in the words an operator would have typed: its guards too, or the bare
+// copy after it would go without. Never a consent, never a secret: of those only paths.
 
 import type { CopySettings } from '../settings.js';
 import { type Found, type Layer, read } from './layers.js';
@@ -10,12 +10,14 @@ export type Remembered = Record<string, unknown>;
 
 /** Only options marked as remembered, each with paths made absolute. */
 export function toRemember(settings: CopySettings): Remembered {
-  const { url, roots, cassandra, exclusions, tokenFile, tls, concurrency } = settings;
+  const { url, roots, cassandra, exclusions, tokenFile, tls, concurrency, preCheck, guardPorts } = settings;
   const words = {
     url: url.origin,
     root: roots.map((root) => `${root.type}=${root.path}`),
     'cassandra-yaml': cassandra?.file,
     concurrency: String(concurrency),
+    'pre-check': preCheck,
+    'guard-port': guardPorts.map(String),
     'token-file': tokenFile,
     'ca-cert': tls.caCert,
     'client-cert': tls.clientCert,

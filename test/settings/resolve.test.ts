@@ -78,11 +78,13 @@ describe('memory', () => {
       adopt: true,
       'new-source': true,
       'allow-running': true,
+      'pre-check': 'pgrep java && exit 1',
+      'guard-port': ['9042', '7000'],
     },
     file: 'live_migration: {files_to_exclude: ["regex:.*x"], dirs_to_exclude: []}',
   };
 
-  test('the next bare copy is told the same, but no threshold, limit or consent', async () => {
+  test('the next bare copy is told the same and guarded the same, but knows no threshold, limit or consent', async () => {
     const given = await settingsOf('copy', first);
     const memory = JSON.parse(JSON.stringify(toRemember(given))) as Remembered;
     expect(Object.keys(memory).sort()).toEqual([
@@ -90,12 +92,23 @@ describe('memory', () => {
       'concurrency',
       'dirs-to-exclude',
       'files-to-exclude',
+      'guard-port',
+      'pre-check',
       'root',
       'token-file',
       'url',
     ]);
     const next = await settingsOf('copy', {}, memory);
-    for (const key of ['url', 'roots', 'exclusions', 'concurrency', 'tokenFile', 'tls'] as const)
+    for (const key of [
+      'url',
+      'roots',
+      'exclusions',
+      'concurrency',
+      'tokenFile',
+      'tls',
+      'preCheck',
+      'guardPorts',
+    ] as const)
       expect(next[key]).toEqual(given[key]);
     expect(next).toMatchObject({
       threshold: 1,
