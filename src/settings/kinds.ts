@@ -133,7 +133,10 @@ export const sourceUrl: Kind<URL> = {
     const url = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     return url && url.href === `${url.origin}/` && url.port !== '0' ? url : undefined;
   },
-  suggest: (given) => (sourceUrl.parse(`http://${given}`, '') && !given.includes('/') ? `http://${given}` : undefined),
+  suggest: (given) => {
+    const guess = `http://${given}${/:\d+$/.test(given) ? '' : ':9043'}`;
+    return sourceUrl.parse(guess, '') && guess;
+  },
 };
 
 /** A prefix of keys: `data/0/ks`. Without a trailing slash. */

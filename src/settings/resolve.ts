@@ -173,13 +173,13 @@ function checkServe(layers: Layers): void {
   needTogether(layers, 'tls-cert', 'tls-key');
   needTogether(layers, 'tls-key', 'tls-cert');
   needTogether(layers, 'client-ca', 'tls-cert');
-  const { host, port } = pick(layers, 'listen');
+  const { host } = pick(layers, 'listen');
   const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca');
   if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;
-  const where = label('listen', find(layers, 'listen')!.origin);
+  const { text, origin } = find(layers, 'listen')!;
   throw new LmError(
     'usage',
-    `${where}: got ${host}:${port}, takes a loopback address while anybody could read everything`,
+    `${label('listen', origin)}: got '${printable(`${text}`)}', takes a loopback address while anybody could read everything`,
     {
       hint: 'give --token-file or --client-ca; or --insecure, if the network itself keeps others out',
     },

@@ -157,6 +157,12 @@ describe('refusals name the key, the place, what was found and what is taken', (
       'did you mean http://source:9043?',
     ],
     [
+      'a host alone',
+      { env: { LM_URL: 'source' } },
+      "LM_URL: got 'source', takes http://HOST:PORT or https://HOST:PORT, nothing more",
+      'did you mean http://source:9043?',
+    ],
+    [
       'a URL with a secret',
       { flags: { url: 'http://me:secret@source:9043' } },
       "URL: got 'http://me:secret@source:9043', takes http://HOST:PORT or https://HOST:PORT, nothing more",
