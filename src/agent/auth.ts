@@ -1,6 +1,6 @@
 // Who may talk to the agent: a bearer token, client certificates, no web pages. Reads no file.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { LmError } from '../errors.js';
@@ -42,6 +42,7 @@ export function tlsOptions({ cert, key, clientCa }: ServerTls): TlsOptions {
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
   try {
+    if (clientCa !== undefined) new X509Certificate(clientCa); // a context passes over a file without any
     createSecureContext(options);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

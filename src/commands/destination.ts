@@ -1,6 +1,8 @@
 // From the words of `copy` or `verify` to the destination they are about: settings, roots, records, and the way to the source.
 
+import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import type { Io } from '../io.js';
@@ -90,13 +92,26 @@ export function withdraw({ absent, instance, isNew }: Destination<'copy'>): void
 
 /** The source's address with all secrets read: what undici and the lanes are given. */
 export function addressOf({ url, tokenFile, tls }: Pick<FromSource, 'url' | 'tokenFile' | 'tls'>): SourceAddress {
-  return {
+  const address = {
     url: url.origin,
     token: tokenFile && readToken(tokenFile),
     caCert: tls.caCert && readCertificates(tls.caCert),
     clientCert: tls.clientCert && readCertificates(tls.clientCert),
     clientKey: tls.clientKey && readSecret(tls.clientKey),
   };
+  checkTls(address);
+  return address;
+}
+
+/** Here, because a handshake would pass over a file without a certificate, and call a key of another one a bug. */
+function checkTls({ caCert: ca, clientCert: cert, clientKey: key }: SourceAddress): void {
+  try {
+    if (ca !== undefined) new X509Certificate(ca);
+    if (cert !== undefined) createSecureContext({ cert, key });
+  } catch (cause) {
+    const which = cert === undefined ? '--ca-cert' : '--ca-cert, --client-cert or --client-key';
+    throw new LmError('usage', `${which} cannot be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 export function originOf({ url: text, token, caCert: ca, clientCert: cert, clientKey: key }: SourceAddress): Origin {

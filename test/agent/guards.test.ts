@@ -163,6 +163,13 @@ describe('TLS', () => {
     const { code, stderr } = await serveAndEnd([root, '--state-dir', state, ...flags]);
     expect([code, stderr]).toEqual([2, expect.stringContaining('--tls-key')]);
   });
+
+  test('a --client-ca without a certificate, which would let nobody in', async () => {
+    certificates();
+    const flags = [...serverFlags(), '--client-ca', at('client.key')];
+    const { code, stderr } = await serveAndEnd([root, '--state-dir', state, ...flags]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--client-ca')]);
+  });
 });
 
 /** All that comes until the connection ends, however it does. */

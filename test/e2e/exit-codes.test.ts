@@ -89,6 +89,22 @@ describe('3, below the threshold', () => {
   });
 });
 
+test('2, certificates and keys that cannot be used', async () => {
+  const { destination } = sandbox();
+  const pem = (name: string) => destination.path(`${name}.pem`);
+  for (const name of ['one', 'other']) {
+    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+    const names = ['-subj', `/CN=${name}`, '-keyout', pem(`${name}-key`), '-out', pem(name)];
+    execFileSync('openssl', [...request, ...names], { stdio: 'ignore' });
+  }
+  const copy = (...flags: string[]) =>
+    destination.lm(['copy', 'https://127.0.0.1:1', destination.path('data'), ...flags]);
+  const mixed = await copy('--client-cert', pem('one'), '--client-key', pem('other-key'));
+  expect(mixed).toMatchObject({ code: 2, stderr: expect.stringContaining('--client-key cannot be used') });
+  const none = await copy('--ca-cert', pem('one-key'));
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--ca-cert cannot be used') });
+});
+
 describe('5, the source cannot be reached', () => {
   test('nobody listens', async () => {
     const { to, agent, destination } = await pair();
