@@ -8,8 +8,11 @@ export type Failure =
   | { kind: 'idle-reset'; reason: string }
   /** 503 or 429: the source is there and says when to come back. */
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
-  /** The network, or the source for the moment; `status` when there was an answer. `atLast` is what it amounts to if it stays. */
-  | { kind: 'transient'; reason: string; status?: number; cause?: unknown; atLast?: LmError }
+  /**
+   * The network, or the source for the moment; `status` when there was an answer. `atLast` is what it amounts to if it stays,
+   * `hint` what to look at then.
+   */
+  | { kind: 'transient'; reason: string; status?: number; cause?: unknown; atLast?: LmError; hint?: string }
   /** Another try would end the same way; `status` when there was an answer. */
   | { kind: 'fatal'; error: Error; status?: number };
 
@@ -49,31 +52,33 @@ export function failureOfError(error: unknown, where: string, reused = false): F
       error,
     );
   if (code === 'EPROTO' || TLS_CODES.test(code))
-    return fatal('protocol', `no TLS session with ${where}: ${sslReason(text)}`, tlsHint(code), error);
+    return fatal('protocol', `no TLS session with ${where}: ${tlsReason(text)}`, tlsHint(code), error);
   if (code.startsWith('HPE_') || (error as Error | null)?.name === 'HTTPParserError')
-    return fatal(
-      'protocol',
-      `${where} does not answer in HTTP: ${text}`,
-      'if the source serves TLS, write https:// in the URL',
-      error,
-    );
+    return fatal('protocol', `${where} does not answer in HTTP: ${text}`, IF_TLS, error);
   return { kind: 'fatal', error: error instanceof Error ? error : new Error(String(error)) };
 }
 
 /**
- * For the first requests over TLS without a client certificate: a server that demands one lets TLS 1.3 end the handshake
- * and hangs up. So does one that is being restarted, hence the tries.
+ * For requests before the first answer, when it is not known yet what listens there, and whether anything does. A server that
+ * demands a client certificate lets TLS 1.3 end the handshake and hangs up, and one that speaks TLS hangs up on plain HTTP. So
+ * does one that is being restarted, hence the tries.
  */
-export function orWantsCertificate(failure: Failure, where: string): Failure {
-  if (failure.kind !== 'transient' || !CLOSED_CODES.has(innermost(failure.cause).code)) return failure;
+export function atFirstContact(failure: Failure, where: string, hasCertificate: boolean): Failure {
+  if (failure.kind !== 'transient' || failure.cause === undefined) return failure;
+  if (!CLOSED_CODES.has(innermost(failure.cause).code)) return { ...failure, hint: NOBODY_THERE };
+  if (!where.startsWith('https:')) return { ...failure, hint: IF_TLS };
   const atLast = new LmError('protocol', `${where} hangs up after the TLS handshake`, {
-    hint: 'it may demand a client certificate: give one it trusts with --client-cert and --client-key',
+    hint: hasCertificate
+      ? 'it may not accept the client certificate: it must be valid, and signed by one the source trusts (--client-ca there)'
+      : 'it may demand a client certificate: give one it trusts with --client-cert and --client-key',
     cause: failure.cause,
   });
   return { ...failure, atLast };
 }
 
 const DAMAGED = 'bytes were damaged on the way';
+const NOBODY_THERE = 'is lm serve running there, on this port, and does it listen beyond loopback (--listen)?';
+const IF_TLS = 'if the source serves TLS, write https:// in the URL';
 
 const REASONS: Record<string, string | undefined> = {
   ECONNREFUSED: 'connection refused',
@@ -98,8 +103,8 @@ function innermost(error: unknown): { code: string; text: string } {
   return { code: code ?? '', text: error instanceof Error ? error.message : String(error) };
 }
 
-/** OpenSSL's own words, without where in its source they stand. */
-const sslReason = (text: string): string => /:SSL routines:[^:]*:([^:]+):/.exec(text)?.[1] ?? text;
+/** `80…:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/…:350:` and a newline, as OpenSSL has it. */
+const tlsReason = (text: string): string => /:SSL routines:[^:]*:([^:]+)/.exec(text)?.[1] ?? text;
 
 function tlsHint(code: string): string {
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') return 'renew the certificate, or set the clocks';
@@ -141,8 +146,8 @@ const STATUS: Record<number, [what: string, hint: string] | undefined> = {
   401: ['the source wants a token', 'give the source’s token with --token-file'],
   403: ['the source forbids this', 'check the token or the client certificate, and what it is allowed to do'],
   404: [
-    'live migration is not enabled on that host',
-    'check the URL, and that the host is a source in its migration map',
+    'no agent answers there, or live migration is not enabled on that host',
+    'check host and port in the URL; a Sidecar needs the host as a source in its migration map',
   ],
   421: ['the source does not know itself by this name', 'use the name or address its own configuration has'],
 };

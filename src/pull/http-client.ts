@@ -2,7 +2,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { LmError, printable } from '../errors.js';
-import { failureOfError, failureOfStatus, orWantsCertificate } from './failure.js';
+import { atFirstContact, failureOfError, failureOfStatus } from './failure.js';
 import type { Attempt } from './retry.js';
 
 /** How to reach the source. Certificates and keys are PEM text. */
@@ -50,7 +50,6 @@ export async function createHttpClient(address: SourceAddress): Promise<HttpClie
   const { caCert: ca, clientCert: cert, clientKey: key, token } = address;
   const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const anonymous = origin.startsWith('https:') && cert === undefined;
   let answered = false;
   return {
     origin,
@@ -68,7 +67,7 @@ export async function createHttpClient(address: SourceAddress): Promise<HttpClie
         return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
       } catch (error) {
         const failure = failureOfError(error, origin, answered);
-        return { failure: anonymous && !answered ? orWantsCertificate(failure, origin) : failure };
+        return { failure: answered ? failure : atFirstContact(failure, origin, cert !== undefined) };
       }
     },
     close: () => pool.destroy(),

@@ -92,7 +92,7 @@ function unreachable(fault: Fault, failed: number): LmError {
   const what = answered ? 'the source keeps answering with errors' : 'the source cannot be reached';
   return new LmError('source', `${what}: ${fault.reason} (after ${tries})`, {
     cause: fault.kind === 'transient' ? fault.cause : undefined,
-    hint: 'run the same command again; what was copied is kept',
+    hint: (fault.kind === 'transient' && fault.hint) || 'run the same command again; what was copied is kept',
   });
 }
 

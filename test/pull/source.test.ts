@@ -160,6 +160,7 @@ describe('connecting', () => {
     events.length = 0;
     const error = await connect(url).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'source', message: expect.stringContaining('connection refused') });
+    expect(error).toMatchObject({ hint: expect.stringContaining('is lm serve running there') });
     expect(events.map((event) => event.type === 'retried' && event.waitMs)).toEqual([5, 10, 20, 40]);
   });
 
@@ -213,6 +214,16 @@ describe('TLS', () => {
       code: 'protocol',
       hint: expect.stringContaining('--client-cert'),
     });
+    const stranger = { caCert: pem('server'), clientCert: pem('server'), clientKey: pem('server-key') };
+    await expect(connect(url, stranger)).rejects.toMatchObject({
+      code: 'protocol',
+      hint: expect.stringContaining('may not accept the client certificate'),
+    });
+  });
+
+  test('asked for in plain HTTP is the source’s fault, with what may be meant', async () => {
+    const url = (await serveTls()).replace('https:', 'http:');
+    await expect(connect(url)).rejects.toMatchObject({ code: 'source', hint: expect.stringContaining('https://') });
   });
 
   test.each<[string, (url: string) => string, RegExp]>([
@@ -227,7 +238,11 @@ describe('TLS', () => {
   test('where plain HTTP is served ends it', async () => {
     const { url } = await serve(agentStatus);
     const secure = url.replace('http:', 'https:');
-    await expect(connect(secure)).rejects.toMatchObject({ code: 'protocol', hint: expect.stringContaining('http://') });
+    await expect(connect(secure)).rejects.toMatchObject({
+      code: 'protocol',
+      message: expect.stringMatching(/: wrong version number$/),
+      hint: expect.stringContaining('http://'),
+    });
   });
 });
 
