@@ -1,5 +1,5 @@
-// `lm reset`: forgets a completed migration, so that the same directories can take part in another. Touches no data, and on the
-// source no more than the completion: an agent may be running, and it stays who it is.
+// `lm reset`: forgets a migration that is complete, or that never came to anything, so that its directories can take part in
+// another. Touches no data, and on the source no more than the completion: an agent may be running, and it stays who it is.
 
 import { LmError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
@@ -8,8 +8,8 @@ import { createRenderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
 import { COMPLETION_FILE, clearCompletion, readCompletion } from '../state/completion.js';
-import { type Instance, removeInstance, rootsText } from '../state/instance.js';
-import { acquireLock } from '../state/lock.js';
+import { type Instance, isUsed, removeInstance, rootsText } from '../state/instance.js';
+import { acquireLock, LOCK_FILE } from '../state/lock.js';
 import { thisMigration } from './this-migration.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
@@ -30,7 +30,7 @@ async function resetDestination(migration: Instance): Promise<string[]> {
   const lock = await acquireLock(migration.roots, { dir: migration.dir, command: 'lm reset' });
   try {
     refuseUnlessComplete(migration);
-    return removeInstance(migration).filter((name) => name !== 'lock.json'); // our own
+    return removeInstance(migration).filter((name) => name !== LOCK_FILE); // our own
   } finally {
     await lock.release();
   }
@@ -49,10 +49,11 @@ function refuseIfInMap({ migration }: Stated): void {
   );
 }
 
-function refuseUnlessComplete({ dir, name }: Instance): void {
-  if (readCompletion(dir).state === 'COMPLETED') return;
+function refuseUnlessComplete(migration: Instance): void {
+  const { role, dir, name } = migration;
+  if (readCompletion(dir).state === 'COMPLETED' || (role === 'destination' && !isUsed(migration))) return;
   throw new LmError('refused', `${name} is not complete, and only a completed migration is reset`, {
-    hint: "'lm complete' comes first",
+    hint: "'lm complete' comes first; 'lm complete --unverified' gives up a copy that is not to be finished",
   });
 }
 

@@ -2,12 +2,13 @@
 // beyond the record that says which role and roots it is for.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
+import { LOCK_FILE } from './lock.js';
 
 export type Role = 'source' | 'destination';
 
@@ -53,8 +54,8 @@ export function openInstance(options: {
 }
 
 /**
- * The instance an operator means: by name, else by roots, else the only one there is. Undefined when there is none.
- * Throws `usage`, listing them, when several would do.
+ * The instance an operator means: by name, else by roots, else the only one there is, those of refused runs aside. Undefined when
+ * there is none. Throws `usage`, listing them, when several would do.
  */
 export function findInstance(options: {
   stateDir: string;
@@ -66,8 +67,16 @@ export function findInstance(options: {
   const name = checkedName(options.name);
   if (name !== undefined) return checkRole(readInstance(stateDir, name), role);
   const candidates = listInstances(stateDir, role).filter((i) => !options.roots || isFor(i, options.roots));
-  if (candidates.length > 1) throw ambiguous(candidates);
-  return candidates[0];
+  const used = candidates.filter(isUsed);
+  const meant = used.length > 0 ? used : candidates;
+  if (meant.length > 1) throw ambiguous(meant);
+  return meant[0];
+}
+
+/** Whether anything has come of it: a run that was refused, as for a slip in its directory, leaves its record and an empty journal. */
+export function isUsed({ dir }: Instance): boolean {
+  const others = readdirSync(dir).filter((name) => name !== RECORD && name !== LOCK_FILE);
+  return others.some((name) => (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
 }
 
 /** Every instance below `stateDir`, by name. */

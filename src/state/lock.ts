@@ -26,7 +26,8 @@ export interface Lock {
 const HolderRecord = z.object({ pid: z.int(), host: z.string(), command: z.string(), since: z.string() });
 
 /** Where people may look; the sockets decide. */
-const fileIn = (dir: string): string => join(dir, 'lock.json');
+export const LOCK_FILE = 'lock.json';
+const fileIn = (dir: string): string => join(dir, LOCK_FILE);
 
 /**
  * Locks all the roots or none. `dir` gets the file for people; `command` is what they will read.

@@ -164,8 +164,15 @@ describe('which migration is meant', () => {
 describe('lm reset', () => {
   test.each(['source', 'destination'] as const)('needs a complete %s', async (role) => {
     const { dir } = open(role);
+    write(dir, ...copied);
     expect(await lm('reset')).toMatchObject({ code: 6, stderr: expect.stringContaining('is not complete') });
-    expect(readdirSync(dir)).toEqual(['instance.json']);
+    expect(readdirSync(dir)).toEqual(['instance.json', 'journal.jsonl']);
+  });
+
+  test('forgets a destination whose only runs were refused', async () => {
+    write(open('destination').dir);
+    expect((await lm('reset')).code).toBe(0);
+    expect(readdirSync(stateDir)).toEqual([]);
   });
 
   test('forgets all of a destination', async () => {

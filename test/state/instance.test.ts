@@ -96,6 +96,19 @@ describe('findInstance', () => {
     });
   });
 
+  test('passes over those whose only runs were refused, unless there is no other', () => {
+    const one = openInstance({ stateDir, role: 'destination', roots: [data] });
+    const slip = openInstance({ stateDir, role: 'destination', roots: [log] });
+    for (const { dir } of [one, slip]) writeFileSync(join(dir, 'journal.jsonl'), '');
+    writeFileSync(join(slip.dir, 'lock.json'), '{}');
+    expect(errorOf(() => findInstance({ stateDir })).code).toBe('usage');
+    writeFileSync(join(one.dir, 'journal.jsonl'), 'a line');
+    expect(findInstance({ stateDir })).toEqual(one);
+    expect(findInstance({ stateDir, roots: [log] })).toEqual(slip);
+    writeFileSync(join(slip.dir, 'journal.jsonl'), 'a line');
+    expect(errorOf(() => findInstance({ stateDir })).code).toBe('usage');
+  });
+
   test('tells two apart by their roots or by name', () => {
     const one = openInstance({ stateDir, role: 'destination', name: 'one', roots: [data] });
     const two = openInstance({ stateDir, role: 'destination', roots: [log, data] });
