@@ -27,9 +27,9 @@ export interface MigrationStatus {
   source: SourceStatus | null;
   lastCopy: LastRun<CopyReport> | null;
   lastVerify: LastRun<VerifyReport> | null;
-  /** Of the last copy that could write, by the journal; it may be later than the last report. */
+  /** When the last copy that could write began, by the journal, and how it ended, if `lastCopy` is not its report; an interrupted one leaves none. */
   copyBeganMs: number | null;
-  copyEnded: boolean;
+  copyExitCode: number | null;
   /** The last verification passed, and no copy has begun since. */
   verified: boolean;
   unfinishedFiles: number;
@@ -59,9 +59,10 @@ function destinationLines(status: MigrationStatus): string[] {
   ];
 }
 
-function copyLines({ lastCopy, copyBeganMs, copyEnded, holder, unfinishedFiles }: MigrationStatus): string[] {
-  const cut = copyBeganMs !== null && !copyEnded;
-  const began = cut ? `began ${timeText(copyBeganMs)}, ${holder ? 'under way' : 'was cut off'}` : undefined;
+function copyLines({ lastCopy, copyBeganMs, copyExitCode, holder, unfinishedFiles }: MigrationStatus): string[] {
+  const cut = holder ? 'under way' : 'was cut off';
+  const end = copyExitCode === null ? cut : `ended with ${exitText(copyExitCode)}`;
+  const began = copyBeganMs === null ? undefined : `began ${timeText(copyBeganMs)}, ${end}`;
   return [
     row('last copy', [began, lastCopy && endText(lastCopy)].filter(Boolean).join('; before that: ') || 'none'),
     ...(unfinishedFiles > 0
@@ -84,9 +85,10 @@ function sourceText(source: SourceStatus): string {
   return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}`;
 }
 
+const exitText = (exitCode: number): string => `exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]})`;
+
 const endText = ({ endedMs, exitCode, report }: LastRun<CopyReport>): string =>
-  `ended ${timeText(endedMs)} with exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]}), ` +
-  `threshold ${formatShare(report.successThreshold)}` +
+  `ended ${timeText(endedMs)} with ${exitText(exitCode)}, threshold ${formatShare(report.successThreshold)}` +
   (report.only === undefined ? '' : `, only ${printable(report.only)}`);
 
 const verifyText = ({ endedMs, exitCode, report }: LastRun<VerifyReport>): string =>

@@ -36,7 +36,9 @@ export async function run(stated: Stated, io: Io): Promise<number> {
 
 async function statusOf(migration: Instance, settings: StatusSettings, io: Io): Promise<MigrationStatus> {
   const { name, role, dir, roots } = migration;
-  const { verified, parts, damagedLines, lastCopy } = readJournal(dir);
+  const { verified, parts, damagedLines, lastCopy: begun } = readJournal(dir);
+  const lastCopy = readLastCopy(dir);
+  const untold = begun?.run === lastCopy?.report.run ? undefined : begun;
   return {
     instance: name,
     role,
@@ -45,10 +47,10 @@ async function statusOf(migration: Instance, settings: StatusSettings, io: Io): 
     completion: readCompletion(dir),
     holder: (role === 'destination' && (await lockHolder(roots))) || null,
     source: role === 'destination' && settings.url ? await askSource(settings, settings.url, io.signal) : null,
-    lastCopy: readLastCopy(dir) ?? null,
+    lastCopy: lastCopy ?? null,
     lastVerify: readLastVerify(dir) ?? null,
-    copyBeganMs: lastCopy?.atMs ?? null,
-    copyEnded: lastCopy?.exitCode !== undefined,
+    copyBeganMs: untold?.atMs ?? null,
+    copyExitCode: untold?.exitCode ?? null,
     verified,
     unfinishedFiles: parts.size,
     damagedLines,

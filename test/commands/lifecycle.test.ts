@@ -81,6 +81,34 @@ const differs: JournalRecord[] = [
 const mapFile = (pair: string) =>
   writeFileSync(join(base, 'lm.yaml'), `live_migration:\n  migration_map:\n    ${pair}\n`);
 
+const iteration = {
+  iteration: 0,
+  state: 'SUCCESS',
+  totalSize: 2048,
+  totalFiles: 3,
+  bytesToDownload: 0,
+  filesToDownload: 0,
+  filesDownloaded: 2,
+  downloadFailures: 0,
+  bytesDownloaded: 1024,
+  bytesReceived: 1024,
+  bytesReused: 0,
+  filesVanished: 0,
+  filesChanged: 0,
+  filesRemoved: 1,
+  bytesRemoved: 1,
+  matchRatio: 1,
+} as const;
+const report: CopyReport = {
+  run: 'c',
+  source: 'http://127.0.0.1:1',
+  maxIterations: 3,
+  successThreshold: 0.95,
+  maxConcurrency: 10,
+  status: [iteration],
+  dryRun: false,
+};
+
 describe('lm complete', () => {
   test('on the source: marks it, once, and says when it was', async () => {
     const { dir } = open('source');
@@ -221,34 +249,6 @@ describe('lm status', () => {
 
   afterEach(() => new Promise((resolve) => sidecar.close(resolve)));
 
-  const iteration = {
-    iteration: 0,
-    state: 'SUCCESS',
-    totalSize: 2048,
-    totalFiles: 3,
-    bytesToDownload: 0,
-    filesToDownload: 0,
-    filesDownloaded: 2,
-    downloadFailures: 0,
-    bytesDownloaded: 1024,
-    bytesReceived: 1024,
-    bytesReused: 0,
-    filesVanished: 0,
-    filesChanged: 0,
-    filesRemoved: 1,
-    bytesRemoved: 1,
-    matchRatio: 1,
-  } as const;
-  const report: CopyReport = {
-    run: 'c',
-    source: 'http://127.0.0.1:1',
-    maxIterations: 3,
-    successThreshold: 0.95,
-    maxConcurrency: 10,
-    status: [iteration],
-    dryRun: false,
-  };
-
   test('with nothing known, says where it looked', async () => {
     expect(await lm('status')).toMatchObject({ code: 0, stdout: expect.stringContaining(stateDir) });
   });
@@ -270,6 +270,17 @@ describe('lm status', () => {
     expect(stdout).toMatch(/ last copy +ended 2024-11-07T17:35:00Z with exit code 0 \(goal met\), threshold 95 %/);
     expect(stdout).toMatch(/ 0 +SUCCESS +100 % +2\.0 KiB +2 in 1\.0 KiB +1 +0\n/);
     expect(stdout).toMatch(/ verified +no\n/);
+  });
+
+  test('tells how a copy ended that left no report', async () => {
+    const { dir } = open('destination');
+    write(dir, ...copied, began('copy', 'd'), { type: 'copy-ended', run: 'd', exitCode: 130 });
+    recordLastCopy(dir, { endedMs: 1731000900000, exitCode: 0, message: '', report });
+    expect((await lm('status')).stdout).toMatch(
+      / last copy +began .*Z, ended with exit code 130 \(interrupted \(SIGINT\)\); before that: ended 2024-11-07/,
+    );
+    write(dir, began('copy', 'e'));
+    expect((await lm('status')).stdout).toMatch(/ last copy +began .*Z, was cut off; before that: ended 2024-11-07/);
   });
 
   test('asks the source, and speaks JSON, a line a migration and a summary', async () => {
