@@ -10,6 +10,7 @@ import { type Completion, markComplete, refuseIfComplete } from '../state/comple
 import type { History } from '../state/history.js';
 import { type Instance, rootsText } from '../state/instance.js';
 import { readJournal } from '../state/journal.js';
+import { readLastCopy } from '../state/last-run.js';
 import { acquireLock } from '../state/lock.js';
 import { thisMigration } from './this-migration.js';
 
@@ -21,6 +22,8 @@ export async function run(stated: Stated, io: Io): Promise<number> {
       ? markComplete(migration.dir)
       : await completeDestination(migration, settings.unverified);
   const renderer = createRenderer({ ...settings, ...io });
+  if (migration.role === 'destination' && !settings.unverified && !endedInFinalPass(migration))
+    renderer.emit({ type: 'warning', text: NO_FINAL_PASS });
   renderer.say('summary', { command: 'complete', ...migration, completion }, lines(migration, completion));
   renderer.close();
   return EXIT.ok;
@@ -49,6 +52,17 @@ function whyNotVerified(last: History['lastVerify']): string {
   if (!last) return 'no verification has ended';
   if (last.state === 'COMPLETED') return 'it may have changed since the last verification';
   return `the last verification ended as ${last.state}`;
+}
+
+const NO_FINAL_PASS =
+  'the last copy was no final pass that succeeded (lm copy --threshold 1.0): what the source has written since lm verify is not here';
+
+/** A verification proves its moment. Whether the source stood still, the copy before it has asked. */
+function endedInFinalPass({ dir }: Instance): boolean {
+  const { lastCopy: begun } = readJournal(dir);
+  const told = readLastCopy(dir);
+  if (told === undefined || told.report.run !== begun?.run) return begun === undefined; // nothing was copied by lm
+  return told.exitCode === EXIT.ok && told.report.successThreshold === 1 && told.report.only === undefined;
 }
 
 function lines({ role, roots }: Instance, { endTime }: Completion): string[] {

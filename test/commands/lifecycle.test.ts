@@ -135,6 +135,19 @@ describe('lm complete', () => {
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
 
+  test.each<[string, Partial<CopyReport>, number, string]>([
+    ['a final pass', { successThreshold: 1 }, 0, ''],
+    ['a head start', {}, 0, 'warning: the last copy was no final pass'],
+    ['a part', { successThreshold: 1, only: 'data/0/ks' }, 0, 'warning: the last copy was no final pass'],
+    ['a final pass that was refused', { successThreshold: 1 }, 6, 'warning: the last copy was no final pass'],
+  ])('after %s, says whether the source can have gone on', async (_, fields, exitCode, warning) => {
+    const { dir } = open('destination');
+    write(dir, ...copied, ...verified);
+    recordLastCopy(dir, { endedMs: 1731000900000, exitCode, message: '', report: { ...report, ...fields } });
+    const { code, stderr } = await lm('complete');
+    expect([code, stderr.slice(0, 40)]).toEqual([0, warning.slice(0, 40)]);
+  });
+
   test('waits for nobody: a running copy is named and left alone', async () => {
     const { dir, roots } = open('destination');
     const lock = await acquireLock(roots, { dir, command: 'lm copy' });
