@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A migration from the new host, driven by exit codes alone. Settings: see destination.yaml; the agent runs on the source.
+# It ends with the exit code of the lm command that ended it.
 #
 #   ./runbook.sh warm     while the source is live; run it as often as you like
 #   ./runbook.sh final    once its service is stopped: the last pass, the proof, the mark of completion
@@ -20,25 +21,26 @@ patiently() {
 
 warm() {
   patiently lm copy --threshold 0.95
-  case $? in
+  local code=$?
+  case $code in
     0) echo "close enough: stop the service on the source, then: $0 final" ;;
-    3) echo "not there yet: run '$0 warm' again, or accept a longer final pass with a lower threshold" ;;
-    6) echo "a guard refused: read its message above before anything else"; return 6 ;;
-    9) echo "another copy is running on this host"; return 9 ;;
-    *) return 1 ;;
+    3) echo "not there yet: run '$0 warm' again, or accept a longer final pass with a lower threshold" >&2 ;;
+    6) echo "a guard refused: read its message above before anything else" >&2 ;;
+    9) echo "another copy is running on this host" >&2 ;;
   esac
+  return "$code"
 }
 
 final() {
-  patiently lm copy --threshold 1.0 || { echo "the final pass did not reach 1.0 (exit code $?)" >&2; return 1; }
-  patiently lm verify --algo xxhash32
-  case $? in
-    0) ;;
-    4) echo "the two sides differ: every path is listed above; do not start the service here" >&2; return 4 ;;
-    *) return 1 ;;
+  patiently lm copy --threshold 1.0 && patiently lm verify --algo xxhash32 && lm complete
+  local code=$?
+  case $code in
+    0) echo "complete here: run 'lm complete' on the source, then start the service on this host" ;;
+    3) echo "the source still changes: is its service stopped? then run '$0 final' again" >&2 ;;
+    4) echo "the two sides differ: every path is listed above; do not start the service here" >&2 ;;
+    *) echo "not complete: do not start the service here" >&2 ;;
   esac
-  lm complete || return 1
-  echo "complete here: run 'lm complete' on the source, then start the service on this host"
+  return "$code"
 }
 
 case ${1:-} in
