@@ -71,7 +71,7 @@ function whyStopped(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && error instanceof Error && error.name === 'AbortError' ? signal.reason : error;
 }
 
-const HINT = 'run the same command again: it goes on from here';
+const HINT = 'run the same command again; a copy goes on from here';
 
 /** The first SIGINT or SIGTERM asks for an orderly end; the second has its usual effect, at once. */
 function stopOnSignals(): { signal: AbortSignal; release(): void } {

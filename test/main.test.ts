@@ -23,7 +23,7 @@ describe('signals', () => {
     const { stdout, stderr, ...end } = await running.done;
     expect(end).toMatchObject({ code, signal: null });
     expect(stdout).toBe('ready\ntidied\n');
-    expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again: it goes on from here\n`);
+    expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
   });
 
   test('an AbortError is told as the signal that caused it', async () => {
