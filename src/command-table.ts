@@ -71,7 +71,12 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
 /** For `lm` and `lm config`, which only lead to commands. */
 export const PROGRAM_WORDS = {
   lm: {
-    examples: ['lm serve /srv/data', 'lm copy http://source:9043 /srv/data', 'lm verify', 'lm complete'],
+    examples: [
+      'lm serve /srv/data --listen :9043 --token-file token',
+      'lm copy http://source:9043 /srv/data --token-file token',
+      'lm verify',
+      'lm complete',
+    ],
     exits: Object.keys(EXIT) as ExitName[],
   },
   config: { examples: ['lm config show'], exits: ['ok', 'bug', 'usage'] },

@@ -12,7 +12,7 @@ import { EXIT } from '../exit-codes.js';
 import type { Root, Roots } from '../files/roots.js';
 import type { Io } from '../io.js';
 import { createRenderer, type Renderer } from '../render/renderer.js';
-import { resolve } from '../settings/resolve.js';
+import { isLoopback, resolve } from '../settings/resolve.js';
 import type { StatedRoot } from '../settings/roots.js';
 import { readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { Stated } from '../settings/stated.js';
@@ -71,7 +71,7 @@ async function serve(settings: ServeSettings, renderer: Renderer, signal: AbortS
       },
       warn,
     });
-    announce(renderer, server, roots);
+    announce(renderer, server, roots, isLoopback(settings.listen.host));
     await firstOf(signal, idle.expired(server));
     const cut = await server.drain(GRACE_MS);
     if (cut === 0) return EXIT.ok;
@@ -134,11 +134,12 @@ function completionIn(dir: string): Completion {
   return { read: completionWatcher(dir), mark: () => markComplete(dir), clear: () => clearCompletion(dir) };
 }
 
-function announce(renderer: Renderer, { url }: RunningServer, roots: Roots): void {
+function announce(renderer: Renderer, { url }: RunningServer, roots: Roots, onLoopback: boolean): void {
   const text = roots.map((root) => `${root.key} (${printable(root.path)})`).join(', ');
   const listed = roots.map(({ key, path }) => ({ key, path }));
   renderer.say('listening', { url: url.origin, host: url.hostname, port: Number(url.port), roots: listed }, [
     `serving ${text} on ${url.origin}`,
+    ...(onLoopback ? ['only this host can reach it; for others, give --listen HOST:PORT and --token-file FILE'] : []),
   ]);
 }
 

@@ -186,7 +186,8 @@ function checkServe(layers: Layers): void {
   );
 }
 
-const isLoopback = (host: string): boolean =>
+/** Whether only this host itself can reach what listens there. */
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 
 function needTogether(layers: Layers, given: OptionName, needed: OptionName): void {
