@@ -47,10 +47,10 @@ export async function run(stated: Stated, io: Io): Promise<number> {
       refuseIfComplete(instance.dir); // it may have been marked while the lock was waited for
       return await copyUnderLock(destination, { run, backups, emit: renderer.emit }, io);
     } finally {
+      if (!settings.dryRun) withdraw(destination); // still locked: later, what is there may be another run's
       await lock.release();
     }
   } finally {
-    withdraw(destination);
     renderer.close();
   }
 }

@@ -78,8 +78,8 @@ export async function createRoots(absent: Roots): Promise<void> {
 }
 
 /**
- * What a run that was not admitted leaves behind. A root it has made is closed to all but its owner, and the next run would take it
- * for the operator's; its records would be a migration to choose from.
+ * Takes back what a run that was not admitted has made. A root of its making is closed to all but its owner, and the next run would
+ * take it for the operator's; its records would be a migration to choose from.
  */
 export function withdraw({ absent, instance, isNew }: Destination<'copy'>): void {
   try {
