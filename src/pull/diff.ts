@@ -9,18 +9,17 @@ import {
   FIRST_FEW,
   isClosed,
   isPartName,
-  isWithin,
   joinKey,
   type Kind,
   kindOf,
   type ListedBlock,
-  type RootKey,
   type Row,
   type WalkedBlock,
 } from '../files/entry.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
 import { count, noCounts, type PlanCounts, type RootCounts, rootCounts, takeRoom } from './counts.js';
 import { type IsSame, type Merged, mergeUnlike, type Pair } from './merge.js';
+import { type Frame, WayDown } from './way-down.js';
 
 export interface DiffPolicy {
   /** What makes a file of equal size the same file. */
@@ -77,31 +76,11 @@ function sameUnder({ compare, digested, isSuspect, owners }: DiffPolicy): IsSame
     !digested.some((type) => local.sum.dir.startsWith(`${type}/`)) && source.isSameAs?.(local, owners) === true;
 }
 
-/** A directory on the way down to the one being looked at. */
-interface Frame {
-  key: EntryKey;
-  dir: EntryKey;
-  /** The source's row; undefined when the directory is foreign and `local` is to go. */
-  row?: Row;
-  local?: Row;
-  /** Its own mode, owner or time differ, or something in it changes, which moves its time. */
-  unsettled: boolean;
-  /** Foreign, but something in it must stay. */
-  shielded: boolean;
-  /** On another device than its root: nothing foreign is removed from it. */
-  foreignDevice: boolean;
-  /** Why a foreign one is to go; what is to be mended of another. */
-  reason?: Reason | undefined;
-}
-
 class Differ {
   readonly counts = noCounts();
   readonly #policy: DiffPolicy;
   readonly #sink: PlanSink;
-  /** From the root down. */
-  readonly #path: Frame[] = [];
-  /** Directories whose row has been seen and whose own blocks are still to come. */
-  readonly #announced = new Map<EntryKey, Frame>();
+  readonly #way = new WayDown((frame) => this.#left(frame));
 
   constructor(policy: DiffPolicy, sink: PlanSink) {
     this.#policy = policy;
@@ -124,46 +103,30 @@ class Differ {
     const root = this.#rootCounts();
     root.source += entries;
     root.local += entries;
-    for (const row of directories) this.#announce(dir, row, row, isClosed(row) && !this.#policy.owners);
+    for (const row of directories)
+      this.#way.announce(dir, { row, local: row, unsettled: isClosed(row) && !this.#policy.owners });
   }
 
   leaveAll(): void {
-    while (this.#path.length > 0) this.#leave();
+    this.#way.leaveAll();
   }
 
   #enter(dir: EntryKey, excluded: boolean, device: string | undefined): Frame {
-    const frame = this.#frameOf(dir);
+    const frame = this.#way.enter(dir);
     if (device !== undefined) {
       frame.foreignDevice = true;
-      if (!frame.row) this.#shield();
+      if (!frame.row) this.#way.shield();
     }
-    if (excluded) this.#shield();
+    if (excluded) this.#way.shield();
     return frame;
   }
 
-  #frameOf(dir: EntryKey): Frame {
-    while (this.#path.length > 0 && !isWithin(dir, this.#path.at(-1)!.key)) this.#leave();
-    const top = this.#path.at(-1);
-    if (top?.key === dir) return top;
-    const frame = this.#announced.get(dir) ?? rootFrame(dir);
-    this.#announced.delete(dir);
-    frame.foreignDevice = top?.foreignDevice ?? false;
-    this.#path.push(frame);
-    return frame;
-  }
-
-  #leave(): void {
-    const frame = this.#path.pop()!;
+  #left(frame: Frame): void {
     if (frame.dir === '') return;
     if (frame.row) {
       if (frame.unsettled) this.#sink.settle(frame.dir, frame.row, frame.local === undefined, frame.reason);
     } else if (frame.shielded) this.counts.shielded++;
     else this.#remove(frame.dir, frame.local!, frame.reason!);
-  }
-
-  /** What must stay keeps every foreign directory above it. */
-  #shield(): void {
-    for (const frame of this.#path) frame.shielded = true;
   }
 
   #judge(frame: Frame, { source, local }: Pair): void {
@@ -180,7 +143,7 @@ class Differ {
       source = undefined;
     }
     if (local && isPartName(local[0]) && kindOf(local[3]) !== 'directory') return this.#sink.part(frame.key, local);
-    if (local && kindOf(local[3]) === 'other' && !source) return this.#shield();
+    if (local && kindOf(local[3]) === 'other' && !source) return this.#way.shield();
     if (local) {
       count(this.counts.local, local);
       this.#rootCounts().local++;
@@ -198,10 +161,10 @@ class Differ {
     frame.unsettled = true;
     const reason = local ? 'kind' : 'new';
     count(this.counts.download, source);
-    takeRoom(this.counts, this.#root(), source, undefined);
+    takeRoom(this.counts, this.#way.root, source, undefined);
     if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
     this.#sink.mkdir(frame.key, source, reason);
-    this.#announce(frame.key, source, undefined, true);
+    this.#way.announce(frame.key, { row: source, unsettled: true });
   }
 
   #compare(frame: Frame, source: Row, local: Row): void {
@@ -210,13 +173,9 @@ class Differ {
     if (kind === 'directory') {
       if (metadata) this.counts.fix++;
       else count(this.counts.matching, source);
-      return this.#announce(
-        frame.key,
-        source,
-        local,
-        metadata !== undefined || !this.#sameTime(source, local) || (isClosed(local) && !this.#policy.owners),
-        metadata,
-      );
+      const unsettled =
+        metadata !== undefined || !this.#sameTime(source, local) || (isClosed(local) && !this.#policy.owners);
+      return this.#way.announce(frame.key, { row: source, local, unsettled, reason: metadata });
     }
     const reason = this.#contentReason(kind, source, local);
     const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
@@ -232,7 +191,7 @@ class Differ {
     if (reason) {
       frame.unsettled = true;
       count(this.counts.download, source);
-      takeRoom(this.counts, this.#root(), source, this.#policy.keepsReplaced ? undefined : local);
+      takeRoom(this.counts, this.#way.root, source, this.#policy.keepsReplaced ? undefined : local);
       return this.#sink.fetch(frame.key, source, reason);
     }
     count(this.counts.matching, source);
@@ -246,12 +205,8 @@ class Differ {
     return compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`)) || isSuspect?.(key) === true;
   }
 
-  #root(): RootKey {
-    return this.#path[0]!.key;
-  }
-
   #rootCounts(): RootCounts {
-    return rootCounts(this.counts, this.#root());
+    return rootCounts(this.counts, this.#way.root);
   }
 
   #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {
@@ -272,11 +227,10 @@ class Differ {
   }
 
   #foreign(frame: Frame, local: Row, reason: Reason): void {
-    if (frame.foreignDevice) return this.#shield();
+    if (frame.foreignDevice) return this.#way.shield();
     if (frame.row || frame.dir === '') frame.unsettled = true;
-    const key = joinKey(frame.key, local[0]);
     if (kindOf(local[3]) !== 'directory') return this.#remove(frame.key, local, reason);
-    this.#announced.set(key, { ...rootFrame(key), dir: frame.key, local, reason });
+    this.#way.announce(frame.key, { local, unsettled: false, reason });
   }
 
   #remove(dir: EntryKey, row: Row, reason: Reason): void {
@@ -284,22 +238,8 @@ class Differ {
     this.#sink.remove(dir, row, reason);
   }
 
-  #announce(dir: EntryKey, row: Row, local: Row | undefined, unsettled: boolean, reason?: Reason): void {
-    const key = joinKey(dir, row[0]);
-    this.#announced.set(key, { ...rootFrame(key), dir, row, local, unsettled, reason });
-  }
-
   #special(key: EntryKey): void {
     this.counts.special++;
     if (this.counts.firstSpecial.length < FIRST_FEW) this.counts.firstSpecial.push(key);
   }
 }
-
-/** A root has no row of its own: it is neither removed nor settled. */
-const rootFrame = (key: EntryKey): Frame => ({
-  key,
-  dir: '',
-  unsettled: false,
-  shielded: false,
-  foreignDevice: false,
-});
