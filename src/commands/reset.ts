@@ -1,6 +1,7 @@
 // `lm reset`: forgets a migration that is complete, or that never came to anything, so that its directories can take part in
 // another. Touches no data, and on the source no more than the completion: an agent may be running, and it stays who it is.
 
+import { existsSync } from 'node:fs';
 import { LmError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
@@ -27,7 +28,8 @@ export async function run(stated: Stated, io: Io): Promise<number> {
 const resetSource = ({ dir }: Instance): string[] => (clearCompletion(dir) ? [COMPLETION_FILE] : []);
 
 async function resetDestination(migration: Instance): Promise<string[]> {
-  const lock = await acquireLock(migration.roots, { dir: migration.dir, command: 'lm reset' });
+  const there = migration.roots.filter(({ path }) => existsSync(path)); // nobody can be at work in one that is gone
+  const lock = await acquireLock(there, { dir: migration.dir, command: 'lm reset' });
   try {
     refuseUnlessComplete(migration);
     return removeInstance(migration).filter((name) => name !== LOCK_FILE); // our own

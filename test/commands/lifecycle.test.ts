@@ -203,6 +203,13 @@ describe('which migration is meant', () => {
 });
 
 describe('lm reset', () => {
+  test('forgets a migration whose directory is gone', async () => {
+    markComplete(open('destination').dir);
+    rmSync(data, { recursive: true });
+    expect(await lm('reset')).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(stateDir)).toEqual([]);
+  });
+
   test.each(['source', 'destination'] as const)('needs a complete %s', async (role) => {
     const { dir } = open(role);
     write(dir, ...copied);
