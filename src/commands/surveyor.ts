@@ -72,20 +72,24 @@ function doubts({ suspects }: StepContext, guard: SourceGuard | undefined): Pick
 /** A memory-mapped write need not move a file's time (mmap(2)), so at 1.0 times are no proof for these. */
 const WRITTEN_IN_PLACE: readonly DirType[] = ['commitlog', 'cdc_raw'];
 
-/** A listing that breaks off costs little to begin again. */
+/** A listing that breaks off costs little to begin again. Digests have had their own tries. */
 async function surveyAgain(options: SurveyOptions, { source, emit, signal }: StepContext): Promise<Survey> {
   const retrier = createRetrier({ what: 'the listing', where: source.url, signal, emit });
   for (;;) {
-    let begun = false;
+    let listing = false;
     const list = async (): Promise<Listing> => {
-      const listing = await source.list({ only: options.only }, signal);
-      begun = true;
-      return listing;
+      const begun = await source.list({ only: options.only }, signal);
+      listing = true;
+      return begun;
+    };
+    const compareDigests: SurveyOptions['compareDigests'] = (writer, counts) => {
+      listing = false;
+      return options.compareDigests(writer, counts);
     };
     try {
-      return await survey(list, options);
+      return await survey(list, { ...options, compareDigests });
     } catch (error) {
-      if (!begun || !(error instanceof LmError) || error.code !== 'source') throw error;
+      if (!listing || !(error instanceof LmError) || error.code !== 'source') throw error;
       await retrier.failed(failureOfError(error, source.url));
     }
   }

@@ -87,8 +87,10 @@ function keyOf({ fileUrl, fileType }: InstanceFileInfo, roots: Roots): EntryKey 
   if (key === undefined) throw broken(`${printable(fileUrl)} is no file of a live migration`);
   const root = rootOf(key);
   if (!roots.some((known) => known.key === root)) throw unknownRoot(root);
-  if (fileType === 'DIRECTORY' && (key === root || key === `${root}/`)) return undefined;
-  if (key === root) throw broken(`${printable(key)} is a file`);
+  if (key === root || key === `${root}/`) {
+    if (fileType === 'DIRECTORY') return undefined;
+    throw broken(`${printable(key)} is a file`);
+  }
   pathOf(roots, key); // the one judge of names; the path itself is of no use here
   return key;
 }

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { SEALED_TYPE } from '../../src/wire/sealed.js';
 import { besieged, drip, noise, type Survived } from '../support/besieged.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
-import { answering, honestDigests, type Lies, lines, linesOf } from '../support/hostile-agent.js';
-import { sealUp } from '../support/seal-up.js';
+import { answering, HONEST, honestDigests, type Lies, lines, linesOf, textOf } from '../support/hostile-agent.js';
+import { sealListing, sealUp } from '../support/seal-up.js';
 
 /** As an honest copy leaves it, so that only the digests are left to ask for. */
 const HERE = { a: 'xanary', d: { kind: 'dir', children: { x: 'x'.repeat(3000) } } } as const;
@@ -91,6 +91,25 @@ describe('lies about digests', () => {
     expect(await verifying(refusing)).toMatchObject({ code: 4, changed: false });
   }, 60_000);
 });
+
+test('digests that are damaged each time are given up after five tries, the listing not begun again for them', async () => {
+  let [listings, tries] = [0, 0];
+  const lies: Lies = {
+    listing(response) {
+      listings++;
+      lines(response, sealListing(textOf(HONEST)));
+    },
+    digests(response, sizes) {
+      tries++;
+      lines(response, sealUp(linesOf(honestDigests(sizes))).fill('x', 3, 4));
+    },
+  };
+  const { code, said, changed } = await doubting(lies);
+  expect({ code, said, changed, listings, tries }).toEqual({
+    ...{ code: 5, said: [expect.stringMatching(/digests were damaged/)], changed: false },
+    ...{ listings: 1, tries: 5 },
+  });
+}, 40_000);
 
 const opened = (text: string | Buffer): Lies => ({ openFiles: (response) => lines(response, sealUp(text)) });
 const WRITER = '{"pid":7,"command":"\\u001b[2J","path":"/d/\\u009b31m"}';

@@ -174,6 +174,7 @@ describe('a document that cannot be right is refused', () => {
     ['a NUL', url(`${P}/data/0/\0`), /unsafe path/],
     ['a lone surrogate', url(`${P}/data/0/x`).replace('0/x', '0/\\ud800'), /unsafe path/],
     ['a root that is a file', url(`${P}/data/0`), /is a file/],
+    ['a root with a slash that is a file', url(`${P}/data/0/`), /is a file/],
   ])('%s', async (_, text, message) => {
     const error = await read(text).then(blocksOf, (e: unknown) => e);
     expect(error).toMatchObject({ code: 'protocol', message: expect.stringMatching(message) });
