@@ -1,6 +1,7 @@
 // What is excluded: `glob:` and `regex:` patterns with placeholders, made one test on keys. Reads no directory.
 
 import { LmError, printable } from '../errors.js';
+import { MATCH_SECONDS, matchWithin, safeLengthOf } from './bounded-match.js';
 import { type EntryKey, type Exclusions, isWithin, parentOf, type RootKey } from './entry.js';
 import { type Fail, globSource, STAND_IN } from './java-glob.js';
 import { regexSource } from './java-regex.js';
@@ -94,17 +95,17 @@ function overAreas(areas: Area[]): Filter {
  * others the path is built, once an entry.
  */
 function testsFor(root: { key: RootKey; path: string }, patterns: Pattern[]): Test[] {
-  const onKey: RegExp[] = [];
-  const onPath: RegExp[] = [];
-  for (const { source, owner, isAnchored } of patterns) {
+  const onKey: Matcher[] = [];
+  const onPath: Matcher[] = [];
+  for (const pattern of patterns) {
+    const { source, owner, isAnchored } = pattern;
     if (owner !== undefined && !isWithin(root.key, owner)) continue;
     const prefix = isAnchored ? root.key : root.path;
-    (isAnchored ? onKey : onPath).push(
-      new RegExp(
-        source.replaceAll(STAND_IN, () => escapeLiteral(prefix)),
-        'u',
-      ),
+    const regex = new RegExp(
+      source.replaceAll(STAND_IN, () => escapeLiteral(prefix)),
+      'u',
     );
+    (isAnchored ? onKey : onPath).push(matcherOf(regex, pattern));
   }
   const tests: Test[] = [];
   if (onKey.length > 0) tests.push((key) => anyMatches(onKey, key));
@@ -112,8 +113,25 @@ function testsFor(root: { key: RootKey; path: string }, patterns: Pattern[]): Te
   return tests;
 }
 
-function anyMatches(regexes: RegExp[], text: string): boolean {
-  for (const regex of regexes) if (regex.test(text)) return true;
+type Matcher = (text: string) => boolean;
+
+/** Throws `usage` for a pattern that gets lost in a path: it would hold up a run for hours, in silence. */
+function matcherOf(regex: RegExp, { setting, text, safeLength }: Pattern): Matcher {
+  let lost: LmError | undefined; // its next path would cost as much time, and end the same way
+  return (path) => {
+    if (path.length <= safeLength) return regex.test(path);
+    const matches = lost ? undefined : matchWithin(regex, path);
+    if (matches !== undefined) return matches;
+    const reason = `cannot be told in ${MATCH_SECONDS} s whether it matches ${printable(path)}`;
+    lost ??= new LmError('usage', `${setting}: ${printable(text)}: ${reason}`, {
+      hint: 'what is repeated within a repeated group, as in (a+)+, has too many ways to fail: write it without',
+    });
+    throw lost;
+  };
+}
+
+function anyMatches(matchers: Matcher[], text: string): boolean {
+  for (const matches of matchers) if (matches(text)) return true;
   return false;
 }
 
@@ -124,12 +142,17 @@ function anyMatches(regexes: RegExp[], text: string): boolean {
 const escapeLiteral = (text: string): string => text.replace(/[\^$\\.*+?()[\]{}|/]/g, '\\$&');
 
 interface Pattern {
+  /** Where it was given, and how. */
+  setting: string;
+  text: string;
   /** Of a regular expression (flag `u`) for a whole path, STAND_IN at the place of the root's. */
   source: string;
   /** What the placeholder stands for: a type (`data`), a root (`data/0`), or undefined without a placeholder: any root. */
   owner: string | undefined;
   /** The path begins with the root's, and the root is mentioned nowhere else. */
   isAnchored: boolean;
+  /** Of paths that are matched in good time for sure. */
+  safeLength: number;
 }
 
 function parsePattern(setting: string, text: string): Pattern {
@@ -147,7 +170,8 @@ function parsePattern(setting: string, text: string): Pattern {
     colon + 1 + index + (body.slice(0, index).split(STAND_IN).length - 1) * ((name?.length ?? 0) + 2);
   const source = syntax === 'glob' ? globSource(body, fail) : regexSource(body, fail);
   const isAnchored = syntax === 'glob' && body.lastIndexOf(STAND_IN) === 0;
-  return { source, owner: name === undefined ? undefined : ownerOf(name, refuse), isAnchored };
+  const owner = name === undefined ? undefined : ownerOf(name, refuse);
+  return { setting, text, source, owner, isAnchored, safeLength: safeLengthOf(source) };
 }
 
 /** The pattern with its placeholder, which may come more than once, replaced by STAND_IN. */

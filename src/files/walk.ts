@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import { errnoOf, localError, printable } from '../errors.js';
+import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { DirCache, type DirHandle, MAY_CHANGE, openToOwner } from './dirfd.js';
 import {
   type Block,
@@ -231,6 +231,7 @@ class Walk {
 
   #missed(key: EntryKey, error: unknown): void {
     const code = errnoOf(error);
+    if (error instanceof LmError) return this.#unread(key, error.message); // nobody knows whether it is excluded
     if (code === undefined) throw error;
     if (VANISHED.has(code)) return;
     this.#unread(key, code);

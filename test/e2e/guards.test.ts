@@ -426,3 +426,17 @@ test('sockets and pipes are reported and skipped', async () => {
   expect(stderr).toContain('data/0/pipe');
   expect(Object.keys(await readTree(to))).toEqual(['a']);
 });
+
+test.each([
+  ['here', 2, 'destination'],
+  ['at the source', 6, 'source'],
+] as const)('a pattern that gets lost in a path, %s, is named instead of holding up the run', async (_, code, side) => {
+  const box = sandbox();
+  const to = box.destination.path('data');
+  const from = box.source.write('data', { ['a'.repeat(60)]: 'a' });
+  box[side].write('.', { 'lm.yaml': 'live_migration: {files_to_exclude: ["regex:.*/(a+)+b"]}' });
+  const agent = await box.source.serve([from]);
+  const result = await box.destination.lm(['copy', agent.url, to]);
+  expect(result.code).toBe(code);
+  expect(result.stderr).toContain('files_to_exclude: regex:.*/(a+)+b: cannot be told in 3 s whether it matches /');
+});

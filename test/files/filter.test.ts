@@ -138,3 +138,14 @@ describe('a pattern without a certain meaning is refused', () => {
     expect(() => checkPatterns({ filesToExclude: [], dirsToExclude: [pattern] })).toThrow(/^dirs_to_exclude: /);
   });
 });
+
+test('a pattern that gets lost in a path is named, with the path', () => {
+  const filter = compileFilter(spec(['regex:.*/(a+)+b']));
+  expect(filter('data/0/aaab', 'file')).toBe(true);
+  expect(() => filter(`data/0/${'a'.repeat(60)}`, 'file')).toThrow(
+    expect.objectContaining({
+      code: 'usage',
+      message: expect.stringMatching(/^files_to_exclude: regex:\.\*\/\(a\+\)\+b: .* \/disk0\/data\/a{60}$/),
+    }),
+  );
+});
