@@ -99,6 +99,19 @@ test.each(['10.0.0.2', '10.0.0.9'])(
   },
 );
 
+test.each([
+  ['POST', 'data-copy-tasks'],
+  ['GET', 'data-copy-tasks'],
+  ['GET', 'data-copy-tasks/5b6c3e10-9f5e-11ef-8a3c-0242ac120002'],
+  ['PATCH', 'data-copy-tasks/5b6c3e10-9f5e-11ef-8a3c-0242ac120002'],
+  ['POST', 'files-verification-tasks'],
+  ['GET', 'files-verification-tasks'],
+  ['GET', 'files-verification-tasks/5b6c3e10-9f5e-11ef-8a3c-0242ac120002'],
+  ['PATCH', 'files-verification-tasks/5b6c3e10-9f5e-11ef-8a3c-0242ac120002'],
+])('V19 to V26 are of a destination: at a source %s %s is not found', async (method, tail) =>
+  expect(await json(`${P}/${tail}`, { method })).toEqual([404, { status: 'Not Found' }]),
+);
+
 describe('streams', () => {
   test('V4 a whole file', async () => {
     const { status, headers, text } = await agent.ask(DATA_DB);
