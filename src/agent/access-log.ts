@@ -32,7 +32,7 @@ export function openAccessLog(path: string, warn: (text: string) => void, now: (
   };
 }
 
-export const lineOf = (request: ServedRequest, atMs: number): string =>
+const lineOf = (request: ServedRequest, atMs: number): string =>
   `${JSON.stringify({
     ts: new Date(atMs).toISOString(),
     ...request,

@@ -3,7 +3,7 @@
 import { type FunctionSource, load } from './wasm.js';
 
 /** Lanes of the widest kernel. */
-export const MOST_LANES = 8;
+const MOST_LANES = 8;
 
 /** Where the kernels find, lane by lane, the addresses of its state (4 words) and of its next block. They move neither. */
 export const TABLE = { states: 0, blocks: 4 * MOST_LANES, end: 8 * MOST_LANES };

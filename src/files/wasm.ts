@@ -7,7 +7,7 @@ export type Code = number | readonly Code[];
 export type ValueType = 0x7f | 0x7e | 0x7b;
 export const I32 = 0x7f;
 export const I64 = 0x7e;
-export const V128 = 0x7b;
+const V128 = 0x7b;
 
 /** A local variable of a function. */
 export interface Local {

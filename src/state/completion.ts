@@ -34,7 +34,7 @@ export function markComplete(dir: string, nowMs = Date.now()): Completion {
 }
 
 /** What a copy, a verification or a second completion is told. */
-export const alreadyComplete = (endTime: number): LmError =>
+const alreadyComplete = (endTime: number): LmError =>
   new LmError('refused', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
     hint: "'lm reset' clears the record, if you mean to copy again",
   });
