@@ -57,10 +57,14 @@ export function completionWatcher(dir: string): () => Completion {
   let seen = '';
   let completion: Completion = NOT_COMPLETED;
   return () => {
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-    if (!found) return NOT_COMPLETED;
-    if (versionOf(found) !== seen) [seen, completion] = readVersion(path);
-    return completion;
+    try {
+      const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (!found) return NOT_COMPLETED;
+      if (versionOf(found) !== seen) [seen, completion] = readVersion(path);
+      return completion;
+    } catch (error) {
+      throw localError('read', path, error);
+    }
   };
 }
 
@@ -76,7 +80,7 @@ function readVersion(path: string): [version: string, Completion] {
     return [version, parseRecord(readFileSync(fd, 'utf8'), path, CompletionRecord, HINT)];
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return ['', NOT_COMPLETED];
-    throw localError('read', path, error);
+    throw error;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

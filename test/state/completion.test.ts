@@ -75,6 +75,12 @@ describe('completionWatcher', () => {
     expect(completion().endTime).toBe(22);
   });
 
+  test('names the record that it cannot look at', () => {
+    writeFileSync(join(dir, 'file'), '');
+    const message = `cannot read ${join(dir, 'file', FILE)}: ENOTDIR`;
+    expect(() => completionWatcher(join(dir, 'file'))()).toThrow(expect.objectContaining({ code: 'local', message }));
+  });
+
   test('reads the file again only when it has changed', () => {
     const completion = completionWatcher(dir);
     markComplete(dir);
