@@ -1,8 +1,8 @@
 // `--report FILE`: a verification as JSON lines, for whoever has to act on every difference. Appears whole, or not at all.
 
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { localError } from '../errors.js';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { LmError, localError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 
 export interface ReportFile {
@@ -15,7 +15,7 @@ export interface ReportFile {
 /** Written ahead of the disk, so that a million differences are not a million writes. */
 const AHEAD_CHARACTERS = 64 * 1024;
 
-/** The first line is `head`, the last one the report; each line between is a difference. Replaces an earlier file. */
+/** The first line is `head`, the last one the report; each line between is a difference. Replaces an earlier file, never a device. */
 export function createReportFile(path: string, head: Record<string, unknown>): ReportFile {
   const unfinished = `${path}.${randomUUID()}.tmp`;
   const attempt = <T>(act: () => T): T => {
@@ -25,6 +25,10 @@ export function createReportFile(path: string, head: Record<string, unknown>): R
       throw localError('write', path, error);
     }
   };
+  if (attempt(() => statSync(path, { throwIfNoEntry: false })?.isFile()) === false)
+    throw new LmError('usage', `--report: ${printable(path)} is not a file, and the report would take its place`, {
+      hint: 'name a file; --json prints every difference to stdout',
+    });
   let fd: number | undefined = attempt(() => openSync(unfinished, 'wx', 0o600));
   let text = '';
   const flush = (): void => {

@@ -1,7 +1,17 @@
 // What stops `lm verify` before, or instead of, a verdict; and what it leaves behind.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -211,6 +221,14 @@ describe('--report', () => {
   test('that cannot be written ends it before it begins', async () => {
     const { code, stderr } = await destination.lm(['verify', '--report', destination.path('no/such/dir/r.jsonl')]);
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining('cannot write') });
+  });
+
+  test('never takes the place of a device or a pipe, such as /dev/null', async () => {
+    const path = destination.path('pipe');
+    execFileSync('mkfifo', [path]);
+    const { code, stderr } = await destination.lm(['verify', '--report', path]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('is not a file') });
+    expect(lstatSync(path).isFIFO()).toBe(true);
   });
 });
 
