@@ -84,6 +84,7 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
     : undefined;
   const surveyor = createSurveyor(destination, context, sourceGuard);
   let isFirst = true;
+  let toldLosses = false;
   return {
     async check(iteration) {
       if (!isFirst) await watch.check(iteration); // the first was asked just before the source was connected
@@ -102,7 +103,8 @@ export function createSteps(destination: Destination<'copy'>, context: StepConte
       allowRemovals(plan, maxDelete, object);
     },
     async reserveSpace(plan) {
-      for (const text of await fidelityOf(roots)) emit({ type: 'warning', text });
+      if (!toldLosses) for (const text of await fidelityOf(roots)) emit({ type: 'warning', text });
+      toldLosses = true;
       await sourceGuard?.warn();
       await checkSpace(needsOf(plan, roots, context));
     },
