@@ -12,7 +12,7 @@ import type {
   RootKey,
   WalkedBlock,
 } from '../files/entry.js';
-import { compileFilter, type FilterSpec } from '../files/filter.js';
+import { compileFilter, type Filter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import { type Walker, type WalkJob, walkHere } from '../wire/walk-lines.js';
 import type { ClosedDirectories } from './closed-directories.js';
@@ -54,6 +54,7 @@ export async function listBothSides(list: () => Promise<Listing>, options: BothS
   matchRoots(source.header, roots, only);
   const own: FilterSpec = { exclusions, roots: [...roots] };
   const filters = [own, filterOf(source.header)];
+  refuseAllExcluded(compileFilter(...filters), roots);
   const job: WalkJob = {
     roots,
     filters,
@@ -92,6 +93,14 @@ function filterOf({ exclusions, roots }: ListingHeader): FilterSpec {
     });
   }
   return spec;
+}
+
+/** A pattern may mean a root; one that means every root was meant for what lies below, and nothing would pass for all there is. */
+function refuseAllExcluded(excludes: Filter, roots: Roots): void {
+  if (!roots.every(({ key }) => excludes(key, 'directory'))) return;
+  throw new LmError('refused', 'every root is excluded, so nothing is left to copy', {
+    hint: 'see dirs_to_exclude on both hosts: a pattern may match a root itself',
+  });
 }
 
 /** Both sides must have the same directories in the same order; where they are is each side's own business. */

@@ -220,3 +220,11 @@ test.each(['source', 'destination'] as const)('a whole root may be excluded at t
   expect(Object.keys(await readTree(destination.path('log')))).toEqual(['mine.log']);
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
 });
+
+test('a pattern that matches every root leaves nothing, which does not pass for all there is', async () => {
+  const { source, destination } = sandbox();
+  const agent = await source.serve([source.write('data', { data: dir({ a: 'a' }) })]);
+  destination.write('', { 'lm.yaml': 'live_migration:\n  dirs_to_exclude: ["glob:**/data"]\n' });
+  const result = await destination.lm(['copy', agent.url, destination.write('data', {})]);
+  expect(result).toMatchObject({ code: 6, stderr: expect.stringContaining('every root is excluded') });
+});
