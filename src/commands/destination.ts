@@ -73,8 +73,15 @@ export function homesOnThisHost(home: string | undefined): string[] {
 
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
+/** All, or none. */
 export async function createRoots(absent: Roots): Promise<void> {
-  for (const { path } of absent) await createRoot(path);
+  const made: string[] = [];
+  try {
+    for (const { path } of absent) if (await createRoot(path)) made.push(path);
+  } catch (error) {
+    for (const path of made) rmdirSync(path);
+    throw error;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 // Which directories may be a destination. Looks at names and inodes only: what a directory holds is not asked here.
 
 import type { BigIntStats } from 'node:fs';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
@@ -23,11 +23,13 @@ export async function resolveRoot(path: string, cwd: string): Promise<{ path: st
   return { path: join(parent, basename(wanted)), exists: false };
 }
 
-/** Creates a root that `resolveRoot` found missing; it is its owner's alone until the source's mode is set. */
-export async function createRoot(path: string): Promise<void> {
+/** Creates a root that `resolveRoot` found missing; it is its owner's alone until the source's mode is set. False when another run has. */
+export async function createRoot(path: string): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o700 });
+    return true;
   } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await lstat(path)).isDirectory()) return false;
     if (errnoOf(error) === 'EEXIST') throw refusal(`${printable(path)} is not a directory`); // a link that leads nowhere
     throw localError('create', path, error);
   }

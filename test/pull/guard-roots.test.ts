@@ -39,8 +39,9 @@ describe('a root is taken by its real path', () => {
   test('it is created for its owner alone, and only then', async () => {
     const { path } = await resolveRoot('a/new', base);
     expect(() => statSync(path)).toThrow('ENOENT');
-    await createRoot(path);
+    expect(await createRoot(path)).toBe(true);
     expect(statSync(path).mode & 0o777).toBe(0o700);
+    expect(await createRoot(path)).toBe(false); // another run was first
   });
 
   test('refused without a parent, as a file, below a file, as a link to nowhere', async () => {
