@@ -2,7 +2,7 @@
 
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { createSecureContext, type TlsOptions } from 'node:tls';
+import { createSecureContext, DEFAULT_CIPHERS, type TlsOptions } from 'node:tls';
 import { LmError } from '../errors.js';
 import { errorReply, type Reply } from './reply.js';
 
@@ -34,8 +34,13 @@ export interface ServerTls {
 }
 
 /** Throws `usage` where the parts do not belong together. */
+/** First the suite that whoever speaks TLS 1.3 speaks (RFC 8446, 9.1): with AES-256 a copy of big files takes a tenth longer. */
+const CIPHERS = `TLS_AES_128_GCM_SHA256:${DEFAULT_CIPHERS}`;
+
 export function tlsOptions({ cert, key, clientCa }: ServerTls): TlsOptions {
   const options: TlsOptions = {
+    ciphers: CIPHERS,
+    honorCipherOrder: true,
     cert,
     key,
     minVersion: 'TLSv1.2',
