@@ -13,4 +13,6 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>;
   /** Absolute; what relative paths of flags and variables start from. */
   cwd: string;
+  /** Told the id of the run that a command has begun, for whoever tells the error that ends it. */
+  begun?(run: string): void;
 }

@@ -7,23 +7,25 @@ import type { Io } from './io.js';
 /** Raised only when a field changes its meaning or goes; new fields and types may come at any time. */
 export const JSON_SCHEMA = 1;
 
-/** One line of `--json`: every line has `schema`, `type` and `ts`. */
-export const jsonLine = (type: string, fields: object): string =>
-  `${JSON.stringify({ schema: JSON_SCHEMA, type, ts: new Date().toISOString(), ...fields })}\n`;
+/** One line of `--json`: every line has `schema`, `type`, `ts` and, null where there is none, `run`. */
+export const jsonLine = (type: string, run: string | null, fields: object): string =>
+  `${JSON.stringify({ schema: JSON_SCHEMA, type, ts: new Date().toISOString(), run, ...fields })}\n`;
 
 export interface Telling {
   /** What stands before the message: `lm copy`. */
   prefix: string;
   json: boolean;
+  /** The run it ended, once there is one. */
+  run: string | null;
 }
 
 /** Returns the exit code. Anything but an LmError and a failed system call is a bug, and shows its stack. With --json, people are told all the same. */
-export function tell(error: unknown, { prefix, json }: Telling, io: Pick<Io, 'stdout' | 'stderr'>): number {
+export function tell(error: unknown, { prefix, json, run }: Telling, io: Pick<Io, 'stdout' | 'stderr'>): number {
   const known = error instanceof LmError ? error : systemFailure(error);
   const fields = known ? fieldsOf(known) : bugFields(error);
   if (json) {
-    io.stdout.write(jsonLine('error', fields));
-    io.stdout.write(jsonLine('summary', { exitCode: fields.exitCode, message: fields.message }));
+    io.stdout.write(jsonLine('error', run, fields));
+    io.stdout.write(jsonLine('summary', run, { exitCode: fields.exitCode, message: fields.message }));
   }
   io.stderr.write(`${prefix}: ${fields.message}\n`);
   for (const line of fields.details) io.stderr.write(`  ${line}\n`);

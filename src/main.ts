@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { LmError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
-import { tell } from './last-error.js';
+import { type Telling, tell } from './last-error.js';
 import { toggle } from './settings/kinds.js';
 import type { CommandName } from './settings/options.js';
 import type { Stated } from './settings/stated.js';
@@ -24,11 +24,12 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   stop.release();
   const failure = await broken();
   if (code !== EXIT.ok || !failure) return code;
-  return tell(failure, { prefix: 'lm', json: false }, { stdout, stderr });
+  return tell(failure, { prefix: 'lm', json: false, run: null }, { stdout, stderr });
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
-  const telling = { prefix: 'lm', json: argv.includes('--json') || toggle.parse(io.env.LM_JSON ?? '', '') === true };
+  const json = argv.includes('--json') || toggle.parse(io.env.LM_JSON ?? '', '') === true;
+  const telling: Telling = { prefix: 'lm', json, run: null };
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
       io.stdout.write(`${version()}\n`); // without a parser: a quick answer is a promise
@@ -45,7 +46,10 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     const stated = await readStated(invocation, io.env, io.cwd);
     telling.json = pick(stated.layers, 'json');
     const command = await COMMAND_MODULES[invocation.command]();
-    return await command.run(stated, io);
+    const begun = (run: string): void => {
+      telling.run = run;
+    };
+    return await command.run(stated, { ...io, begun });
   } catch (error) {
     return tell(whyStopped(error, io.signal), telling, io);
   }

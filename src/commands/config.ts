@@ -23,8 +23,8 @@ interface Shown {
 export async function run(stated: Stated, io: Io): Promise<number> {
   const { json } = commonSettings(stated);
   const shown = showSettings(stated, memoryOf(stated));
-  for (const line of json ? shown.map((one) => jsonLine('setting', one)) : table(shown)) io.stdout.write(line);
-  if (json) io.stdout.write(jsonLine('summary', { exitCode: 0 }));
+  for (const line of json ? shown.map((one) => jsonLine('setting', null, one)) : table(shown)) io.stdout.write(line);
+  if (json) io.stdout.write(jsonLine('summary', null, { exitCode: 0 }));
   return 0;
 }
 

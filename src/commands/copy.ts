@@ -99,6 +99,7 @@ async function copyFrom(
   const { settings, roots, instance } = destination;
   const { dryRun, only, threshold: successThreshold, maxIterations } = settings;
   const { journal, begin } = record;
+  io.begun?.(run);
   emit({ type: 'run-started', run, command: 'copy', source: settings.url.origin, roots: [...roots] });
   const { signal, abort, release } = ownSignal(io.signal);
   const watch = createServiceWatch(settings, roots, { env: io.env, emit, signal });

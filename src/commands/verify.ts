@@ -91,9 +91,10 @@ async function verifyUnderLock(destination: Destination<'verify'>, tell: Emit, i
 async function verifyFrom(
   destination: Destination<'verify'>,
   { run, emit }: { run: string; emit: Emit },
-  { signal }: Io,
+  { signal, begun }: Io,
 ): Promise<Verified> {
   const { settings, roots, instance } = destination;
+  begun?.(run);
   emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
   const spool = join(instance.dir, 'spool');
   const owners = geteuid!() === 0;

@@ -230,7 +230,13 @@ describe('8, the local disk', () => {
     const { code, stderr, stdout } = await copy.done;
     expect(code).toBe(8);
     expect(stderr).toContain(`cannot write ${to}/d/second: ENOENT`);
-    expect(jsonLines(stdout).find(({ type }) => type === 'iteration-ended')).toMatchObject({ state: 'FAILED' });
+    const lines = jsonLines(stdout);
+    expect(lines.find(({ type }) => type === 'iteration-ended')).toMatchObject({ state: 'FAILED' });
+    const { run } = lines.find(({ type }) => type === 'run-started')!;
+    expect(lines.slice(-2)).toMatchObject([
+      { type: 'error', run },
+      { type: 'summary', run },
+    ]);
   });
 
   asRoot('a directory that may not be written to', async () => {
