@@ -8,20 +8,17 @@ import {
   type Block,
   compareKeys,
   type EntryKey,
-  endOfNothing,
-  FIRST_FEW,
   isClosed,
   isWithin,
   joinKey,
-  kindOf,
   type ListingEnd,
   type RootKey,
   type Row,
   rootOf,
 } from './entry.js';
 import type { Filter } from './filter.js';
+import { Proof } from './proof.js';
 import { pathOf, type Roots } from './roots.js';
-import { Touches } from './touched.js';
 
 export interface WalkOptions {
   /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
@@ -49,14 +46,12 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
   } finally {
     walk.dirs.close();
   }
-  walk.end.touched = walk.touches.told();
-  return walk.end;
+  return walk.proof.told();
 }
 
 class Walk {
   readonly dirs: DirCache;
-  readonly end = endOfNothing();
-  readonly touches = new Touches();
+  readonly proof = new Proof();
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;
@@ -74,7 +69,7 @@ class Walk {
 
   *root(root: EntryKey): Generator<Block> {
     const { dev, ino } = this.#statRoot(root);
-    this.end.devices[root] = `${dev}`;
+    this.proof.device(root, dev);
     if (this.#excludes(root, 'directory')) {
       const block = { dir: root, rows: [], excluded: 0 };
       this.#leaveOut(root, block);
@@ -96,7 +91,7 @@ class Walk {
           const key = joinKey(dir.key, child.name);
           const mounted = child.dev !== dir.dev;
           if (mounted) {
-            this.end.devices[key] = `${child.dev}`;
+            this.proof.device(key, child.dev);
             this.#tops.set(key, idOf(child.dev, child.ino));
           }
           below.push({ key, dev: child.dev, mounted, closed: child.closed });
@@ -132,7 +127,7 @@ class Walk {
       } catch (error) {
         if (errnoOf(error) === undefined) throw error;
       }
-      this.#unread(key, 'no longer the same directory');
+      this.proof.unread(key, 'no longer the same directory');
     }
   }
 
@@ -186,7 +181,7 @@ class Walk {
       if (isUtf8(bytes)) names.push(name);
       else if (this.#excludes(joinKey(key, name), 'file') || this.#excludes(joinKey(key, name), 'directory'))
         this.#leaveOut(joinKey(key, name), block);
-      else if (this.end.unnameable.length < FIRST_FEW) this.end.unnameable.push(escaped(key, bytes));
+      else this.proof.unnameable(escaped(key, bytes));
     }
     return names;
   }
@@ -203,11 +198,7 @@ class Walk {
       }
       const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, joinKey(dir, name)) : undefined);
       if (!row) return undefined;
-      this.end.entries++;
-      if (kindOf(row[3]) === 'file') {
-        this.end.bytes += Number(row[1]);
-        this.touches.see(joinKey(dir, name), stat);
-      }
+      this.proof.listed(dir, row, stat);
       return { row, directory, dev: stat.dev };
     } catch (error) {
       this.#missed(joinKey(dir, name), error);
@@ -219,27 +210,21 @@ class Walk {
   #linkText(at: string, key: EntryKey): string | null {
     const bytes = readlinkSync(at, { encoding: 'buffer' });
     if (isUtf8(bytes)) return bytes.toString('utf8');
-    if (this.end.unnameable.length < FIRST_FEW) this.end.unnameable.push(`${printable(key)} -> ${escaped('', bytes)}`);
+    this.proof.unnameable(`${printable(key)} -> ${escaped('', bytes)}`);
     return null;
   }
 
   #leaveOut(key: EntryKey, block: { excluded: number }): void {
     block.excluded++;
-    this.end.excluded++;
-    if (this.end.firstExcluded.length < FIRST_FEW) this.end.firstExcluded.push(key);
+    this.proof.leftOut(key);
   }
 
   #missed(key: EntryKey, error: unknown): void {
     const code = errnoOf(error);
-    if (error instanceof LmError) return this.#unread(key, error.message); // nobody knows whether it is excluded
+    if (error instanceof LmError) return this.proof.unread(key, error.message); // nobody knows whether it is excluded
     if (code === undefined) throw error;
     if (VANISHED.has(code)) return;
-    this.#unread(key, code);
-  }
-
-  #unread(key: EntryKey, message: string): void {
-    this.end.errors++;
-    if (this.end.firstErrors.length < FIRST_FEW) this.end.firstErrors.push({ key, message });
+    this.proof.unread(key, code);
   }
 }
 
