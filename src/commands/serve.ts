@@ -75,7 +75,7 @@ async function serve(settings: ServeSettings, renderer: Renderer, signal: AbortS
     await firstOf(signal, idle.expired(server));
     const cut = await server.drain(GRACE_MS);
     if (cut === 0) return EXIT.ok;
-    warn(`${cut} requests were cut off after ${GRACE_MS / 1000} seconds`);
+    warn(`${cut} ${cut === 1 ? 'request was' : 'requests were'} cut off after ${GRACE_MS / 1000} seconds`);
     return signal.reason instanceof LmError ? EXIT[signal.reason.code] : EXIT.ok;
   } finally {
     await agent.close();

@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { LmError, printable } from '../errors.js';
 import { createFileAtomically, readFileIfAny } from './atomic-file.js';
 
 /** Changes with every boot; what was written under another boot and never synced may be lost. */
@@ -21,9 +22,12 @@ export function machineId(dir: string, file = '/etc/machine-id'): string {
 /** This agent's random id, made on first use: on cloned images all else may be equal. */
 export const agentId = (dir: string): string => keptId(join(dir, 'agent-id'));
 
+/** Throws `local` for a file that was emptied: a new id would be a new source to everybody who knows this one. */
 function keptId(path: string): string {
-  const known = readFileIfAny(path)?.trim();
-  if (known) return known;
-  createFileAtomically(path, `${randomUUID()}\n`); // of two at once, both go by the first
-  return readFileIfAny(path)!.trim();
+  if (readFileIfAny(path) === undefined) createFileAtomically(path, `${randomUUID()}\n`); // of two at once, both go by the first
+  const id = readFileIfAny(path)?.trim();
+  if (id) return id;
+  throw new LmError('local', `${printable(path)} holds no id`, {
+    hint: 'restore it; or remove it, and the next copy from here takes --new-source',
+  });
 }

@@ -24,6 +24,11 @@ describe('who this host is', () => {
     expect(readdirSync(dir)).toEqual(['agent-id', 'other']);
   });
 
+  test('an id that was emptied is an error, not another agent', () => {
+    writeFileSync(join(dir, 'agent-id'), '\n');
+    expect(() => agentId(dir)).toThrow(`${dir}/agent-id holds no id`);
+  });
+
   test('the machine id is a hash of the machine, not of the state directory', () => {
     const own = join(dir, 'own');
     writeFileSync(own, '0123\n');
