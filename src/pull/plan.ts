@@ -51,6 +51,8 @@ export interface PlanWriter extends PlanSink {
   checks(): Checks;
   /** Closes the spools. */
   finish(counts: PlanCounts): Plan;
+  /** Closes them for a plan that will not be. */
+  abandon(): void;
 }
 
 /** Files of equal size whose digests will tell, each as the source's row and then the local one: those whose attributes are right, and those whose attributes need mending too. */
@@ -132,6 +134,9 @@ export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: Pl
       for (const each of Object.values(spools)) each.finish();
       const staleParts = parts.filter((part) => !resumed.has(joinKey(part.dir, part.name)));
       return { counts, spools, firstRemovals, staleParts, bytesResumed };
+    },
+    abandon() {
+      for (const each of [...Object.values(spools), checks.right, checks.toMend]) each.close();
     },
   };
 }

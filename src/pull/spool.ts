@@ -27,7 +27,7 @@ export class Spool {
   readonly path: string;
   readonly slices: Slice[] = [];
   readonly #limits: SliceLimits;
-  readonly #fd: number;
+  #fd: number | undefined;
   #dir: EntryKey = '';
   #rows: Row[] = [];
   #slice: Slice = { offset: 0, length: 0, entries: 0, bytes: 0 };
@@ -66,8 +66,14 @@ export class Spool {
   finish(): this {
     this.#cut();
     this.#flush();
-    closeSync(this.#fd);
+    this.close();
     return this;
+  }
+
+  /** What was not written yet is lost. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   #cut(): void {
@@ -91,7 +97,7 @@ export class Spool {
     const bytes = Buffer.from(this.#text);
     this.#text = '';
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd!, bytes, done);
     } catch (error) {
       throw localError('write', this.path, error);
     }

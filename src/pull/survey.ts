@@ -25,14 +25,19 @@ export interface Survey {
 export async function survey(list: () => Promise<Listing>, options: SurveyOptions): Promise<Survey> {
   const { header, source, local, prove } = await listBothSides(list, options);
   const writer = createPlanWriter(options.spool, options);
-  const counts = await diff(source, local, options.policy, writer);
-  // Here the promise is kept that a listing which breaks off, or was damaged anywhere, costs no data: not a file is made, replaced or
-  // removed before both listings have come to their ends, each of their lines proved to be as it was sent.
-  const proof = prove();
-  tellUnread(proof, options);
-  tellSpecial(counts, options);
-  await options.compareDigests(writer, counts);
-  return { plan: writer.finish(counts), header, proof };
+  try {
+    const counts = await diff(source, local, options.policy, writer);
+    // Here the promise is kept that a listing which breaks off, or was damaged anywhere, costs no data: not a file is made, replaced or
+    // removed before both listings have come to their ends, each of their lines proved to be as it was sent.
+    const proof = prove();
+    tellUnread(proof, options);
+    tellSpecial(counts, options);
+    await options.compareDigests(writer, counts);
+    return { plan: writer.finish(counts), header, proof };
+  } catch (error) {
+    writer.abandon(); // it may be tried again
+    throw error;
+  }
 }
 
 /** Named, because nothing is removed until they can be read. */
