@@ -130,7 +130,7 @@ describe('TLS', () => {
 
   const serverFlags = () => ['--tls-cert', at('server.pem'), '--tls-key', at('server.key')];
 
-  test('serves by TLS 1.2 or later, and nothing in clear', async () => {
+  test('serves by TLS 1.2 or later, with the quickest suite, and nothing in clear', async () => {
     certificates();
     const agent = await startAgent([root, '--state-dir', state, ...serverFlags()], { ca: readFileSync(at('ca.pem')) });
     agents.push(agent);
@@ -141,6 +141,10 @@ describe('TLS', () => {
       ...{ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT:@SECLEVEL=0' },
     });
     await expect(once(old, 'secureConnect')).rejects.toThrow();
+    const today = tlsConnect({ port: agent.port, host: '127.0.0.1', ca: readFileSync(at('ca.pem')) });
+    await once(today, 'secureConnect');
+    expect(today.getCipher().name).toBe('TLS_AES_128_GCM_SHA256'); // though Node's clients would have AES-256 first
+    today.destroy();
     const clear = connect(agent.port, '127.0.0.1');
     clear.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await expect(textOf(clear)).resolves.not.toContain('HTTP/1.1 200');
