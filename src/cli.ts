@@ -5,8 +5,8 @@ import { ARGUMENT_WORDS, COMMAND_WORDS, PROGRAM_WORDS } from './command-table.js
 import { LmError } from './errors.js';
 import { afterHelp, formatItem } from './help.js';
 import type { Output } from './io.js';
-import { sourceUrl } from './settings/kinds.js';
 import { COMMANDS, type CommandName, OPTION_NAMES, type OptionName, optionOf, variableOf } from './settings/options.js';
+import { sourceUrl } from './settings/source-url.js';
 import type { Invocation } from './settings/stated.js';
 
 export interface CliIo {
@@ -127,7 +127,7 @@ function ended(error: CommanderError, argv: readonly string[]): number {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return 0;
   if (error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2;
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
-  const command = argv.find((word) => COMMANDS.some((name) => name === word)) ?? '';
+  const command = COMMANDS.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
   const guess = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
   throw new LmError('usage', first.replace(/\.$/, ''), {
     hint: guess ? `did you mean ${guess}?` : `see ${['lm', command, '--help'].filter(Boolean).join(' ')}`,

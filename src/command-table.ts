@@ -1,6 +1,6 @@
 // What each command is for, in the words of `--help`: usage, examples, and the exit codes it can give. Runs nothing.
 
-import { EXIT, type ExitName } from './exit-codes.js';
+import { EXIT, type ExitName, STOPS } from './exit-codes.js';
 import type { CommandName } from './settings/options.js';
 
 export interface CommandWords {
@@ -11,8 +11,7 @@ export interface CommandWords {
   exits: readonly ExitName[];
 }
 
-const STOPPED = ['interrupted', 'terminated'] as const;
-const ON_SOURCE = ['source', 'refused', 'protocol', 'local', 'locked', ...STOPPED] as const;
+const ON_SOURCE = ['source', 'refused', 'protocol', 'local', 'locked', ...STOPS] as const;
 
 export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
   serve: {
@@ -22,7 +21,7 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
       'lm serve /srv/data',
       'lm serve --cassandra-yaml /etc/cassandra/cassandra.yaml --listen :9043 --token-file token',
     ],
-    exits: ['ok', 'bug', 'usage', 'refused', 'protocol', 'local', ...STOPPED],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local'],
   },
   copy: {
     args: '[URL] [DIR]',
@@ -40,19 +39,25 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
     args: '',
     summary: 'mark the migration complete on this host: nothing is copied or served any more',
     examples: ['lm complete'],
-    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked', ...STOPPED],
+    exits: ['ok', 'bug', 'usage', ...ON_SOURCE],
   },
   reset: {
     args: '',
     summary: 'clear the record of a completed migration',
     examples: ['lm reset'],
-    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked', ...STOPPED],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked'],
   },
   status: {
     args: '',
     summary: 'say how the migration stands, here and at the source',
     examples: ['lm status', 'lm status --json'],
-    exits: ['ok', 'bug', 'usage', 'source', 'refused', 'protocol', 'local', ...STOPPED],
+    exits: ['ok', 'bug', 'usage', 'local', ...STOPS],
+  },
+  instances: {
+    args: '',
+    summary: 'list the migrations that this host knows, or forget one',
+    examples: ['lm instances', 'lm instances --forget destination-1f2e3d4c'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked', ...STOPS],
   },
   'config show': {
     args: '',
@@ -64,7 +69,7 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
     args: '',
     summary: 'run a whole migration on this machine, in seconds, with a source that changes meanwhile',
     examples: ['lm demo'],
-    exits: ['ok', 'bug', 'usage', 'belowThreshold', 'differences', 'source', 'local', ...STOPPED],
+    exits: ['ok', 'bug', 'usage', 'belowThreshold', 'differences', 'source', 'refused', 'local', ...STOPS],
   },
 };
 

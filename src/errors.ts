@@ -10,8 +10,10 @@ export type ErrorCode =
   | 'protocol' // authentication, TLS or a wire answer that retrying will not mend
   | 'local' // this host's disk: space, permission, I/O, journal
   | 'locked' // another task holds the destination
-  | 'interrupted' // SIGINT
-  | 'terminated'; // SIGTERM
+  | StopCode;
+
+/** A signal ended it; `signals.ts` says which. */
+export type StopCode = 'hungUp' | 'interrupted' | 'quit' | 'terminated';
 
 export interface LmErrorOptions {
   /** What the operator can do next; printed on a line of its own. */
@@ -49,6 +51,7 @@ const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [n
 /** A failed system call on this host as an error the operator can act on: `cannot write /data/x: no space left (ENOSPC)`. */
 export function localError(doing: string, path: string, cause: unknown): LmError {
   if (cause instanceof LmError) return cause;
+  if (isMemoryFailure(cause)) return memoryFailure(cause);
   const code = errnoOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
   return new LmError('local', `cannot ${doing} ${printable(path)}: ${code ?? text}`, {
@@ -59,14 +62,31 @@ export function localError(doing: string, path: string, cause: unknown): LmError
 
 /** A failed system call that nobody had a better name for, as `local`; undefined for anything else. */
 export function systemFailure(error: unknown): LmError | undefined {
-  const { syscall, path } = (error ?? {}) as NodeJS.ErrnoException;
+  const { syscall, path, message } = (error ?? {}) as NodeJS.ErrnoException;
   const code = errnoOf(error);
+  if (isMemoryFailure(error)) return memoryFailure(error);
+  if (code === 'ERR_WORKER_INIT_FAILED') return threadFailure(error, /\bE[A-Z]+$/.exec(message)?.[0]);
   if (code === undefined || typeof syscall !== 'string') return undefined;
   if (typeof path === 'string') return localError(syscall, path, error);
   return OF_THIS_HOST.has(code)
     ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint: HINTS[code] })
     : undefined;
 }
+
+/** Node names the system's error in its text alone. */
+const threadFailure = (cause: unknown, code = 'no reason is known'): LmError =>
+  new LmError('local', `cannot start a thread: ${code}`, { cause, hint: HINTS[code] });
+
+/** Of V8, for buffers and WebAssembly memories, and of a thread that has come to the end of its heap. */
+const isMemoryFailure = (error: unknown): error is Error =>
+  (error instanceof RangeError && /out of memory|could not allocate|allocation failed/i.test(error.message)) ||
+  errnoOf(error) === 'ERR_WORKER_OUT_OF_MEMORY';
+
+const memoryFailure = (cause: Error): LmError =>
+  new LmError('local', `not enough memory: ${cause.message}`, { cause, hint: MEMORY_HINT });
+
+export const MEMORY_HINT =
+  'ulimit -v unlimited: far more addresses are reserved than memory is used; to limit that, use a cgroup (MemoryMax= of systemd)';
 
 /** No peer's doing, whatever the call. */
 const OF_THIS_HOST = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS']);
@@ -76,9 +96,11 @@ const HINTS: Record<string, string | undefined> = {
   EDQUOT: 'raise the quota and run the same command again; what was copied is kept',
   EACCES: 'run as the user who owns the directory',
   EPERM: 'run as the user who owns the directory',
+  EFBIG: 'raise the file size limit (ulimit -f), unless the file system takes no files of that size',
   EROFS: 'the file system is mounted read-only',
   ENFILE: 'the whole system has too many files open',
   EMFILE: 'raise the open file limit (ulimit -n)',
+  EAGAIN: 'raise the limit of processes and threads (ulimit -u)',
 };
 
 /** A name as people may read it: control, format and unpaired characters escaped, so that no name can forge a line. */
@@ -88,5 +110,9 @@ export function printable(name: string): string {
     (c) => ESCAPES[c] ?? `\\u{${c.codePointAt(0)!.toString(16)}}`,
   );
 }
+
+/** The beginning of a text that may be of any length, as people may read it. */
+export const excerpt = (text: string, most = 200): string =>
+  text.length <= most ? printable(text) : `${printable(text.slice(0, most))}…`;
 
 const ESCAPES: Record<string, string | undefined> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -1,12 +1,9 @@
 // The closed union every run emits: the words of the story. Events carry no control; nothing in a run waits for one.
 
 import type { EntryKey } from './files/entry.js';
-import type { CopyReport, Difference, Iteration, State, VerifyReport } from './report.js';
+import type { CopyReport, Difference, Iteration, RootShare, Share, State, VerifyReport } from './report.js';
 
-export interface Share {
-  entries: number;
-  bytes: number;
-}
+export type { Share };
 
 /** What a plan does with one path; the itemised line of a dry run and of `--verbose`. */
 export type Action = 'copy' | 'remove' | 'mkdir' | 'fix';
@@ -23,7 +20,7 @@ export type Event =
       roots: { key: string; path: string }[];
     }
   | { type: 'settings'; text: string } // an effective value the operator should know, such as a lowered concurrency
-  | { type: 'warning'; text: string; hint?: string }
+  | { type: 'warning'; text: string; details?: string[]; hint?: string }
   | { type: 'phase'; iteration: number; state: State | 'LISTING' | 'VERIFYING' }
   | {
       type: 'listed';
@@ -34,6 +31,8 @@ export type Event =
       firstExcluded: EntryKey[];
       elapsedMs: number;
     }
+  /** How far both listings have come, at most once a second. */
+  | { type: 'listing'; source: number; destination: number }
   | { type: 'item'; action: Action; key: EntryKey; bytes: number; reason: Reason; dryRun: boolean }
   | {
       type: 'planned';
@@ -41,6 +40,9 @@ export type Event =
       download: Share;
       remove: Share;
       unchanged: Share;
+      /** For the final pass; absent is none. */
+      left?: Share;
+      roots?: RootShare[];
       totalSize: number;
       totalFiles: number;
       matchRatio: number;
@@ -56,14 +58,21 @@ export type Event =
       bytesTotal: number;
       /** Of `bytesDone`, what an earlier run had left in parts: counted as done, never into the rate. Absent is 0. */
       bytesReused?: number;
+      /** Whole files and links; no directories, and no parts of big files. */
       filesDone: number;
       filesTotal: number;
     }
+  | { type: 'waiting'; who: string; leftMs: number } // for a process at the source to go; every few seconds
+  /** Nothing of use has come of `what` for so long; again each time that has doubled. `alive`: signs of life came. */
+  | { type: 'stalled'; what: string; forMs: number; alive: boolean }
   | { type: 'retried'; what: string; attempt: number; waitMs: number; reason: string }
-  | { type: 'file-problem'; key: EntryKey; result: 'vanished' | 'changed' | 'failed'; message: string }
+  | { type: 'file-problem'; key: EntryKey; result: 'vanished' | 'changed' | 'failed'; message: string; side?: Side }
   | { type: 'difference'; difference: Difference }
   | { type: 'iteration-ended'; iteration: Iteration }
   | { type: 'copy-ended'; report: CopyReport; exitCode: number; message: string }
   | { type: 'verify-ended'; report: VerifyReport; exitCode: number; message: string };
+
+/** Where a file could not be read, or was changed by somebody else; missing where that makes no difference. */
+export type Side = 'source' | 'destination';
 
 export type Emit = (event: Event) => void;

@@ -1,6 +1,6 @@
 // The table of exit codes: what a script may act on. A code exists only if a script would act differently on it.
 
-import { type ErrorCode, LmError } from './errors.js';
+import { type ErrorCode, LmError, type StopCode } from './errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -13,11 +13,19 @@ export const EXIT = {
   protocol: 7,
   local: 8,
   locked: 9,
+  hungUp: 129,
   interrupted: 130,
+  quit: 131,
   terminated: 143,
 } as const satisfies Record<ErrorCode, number> & Record<string, number>;
 
 export type ExitName = keyof typeof EXIT;
+
+/** As the shell has it: 128 and the number of the signal. */
+export const STOPS = ['hungUp', 'interrupted', 'quit', 'terminated'] as const satisfies readonly StopCode[];
+
+export const isStop = (error: unknown): boolean =>
+  error instanceof LmError && STOPS.some((code) => code === error.code);
 
 /** What is thrown and is no LmError is a bug. */
 export const exitCodeOf = (error: unknown): number => (error instanceof LmError ? EXIT[error.code] : EXIT.bug);
@@ -34,6 +42,8 @@ export const EXIT_MEANING: Record<ExitName, string> = {
   protocol: 'authentication, TLS or protocol; retrying will not help',
   local: 'local disk: space, permission, I/O, journal',
   locked: 'another task holds the lock',
+  hungUp: 'hung up (SIGHUP)',
   interrupted: 'interrupted (SIGINT)',
+  quit: 'quit (SIGQUIT)',
   terminated: 'terminated (SIGTERM)',
 };

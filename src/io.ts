@@ -8,8 +8,10 @@ export interface Io {
   stdout: Output;
   /** Errors and hints. */
   stderr: Output;
-  /** Aborted by the first SIGINT or SIGTERM; its reason is already an LmError. */
+  /** Aborted by the first signal that asks for an end; its reason is already an LmError. */
   signal: AbortSignal;
+  /** From now on SIGHUP calls `act`, and asks for an end only when the terminal has gone. */
+  onHangup?(act: () => void): void;
   env: Readonly<Record<string, string | undefined>>;
   /** Absolute; what relative paths of flags and variables start from. */
   cwd: string;

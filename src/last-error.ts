@@ -1,4 +1,4 @@
-// The error that ended a command, told to a person or a program. Decides nothing but the exit code.
+// What is said before a command begins, and the error that ended it, told to a person or a program. Decides nothing but the exit code.
 
 import { LmError, printable, systemFailure } from './errors.js';
 import { EXIT } from './exit-codes.js';
@@ -17,6 +17,12 @@ export interface Telling {
   json: boolean;
   /** The run it ended, once there is one. */
   run: string | null;
+}
+
+/** What is to be known before a command begins, which then has a voice of its own. */
+export function warn(text: string, { json }: Telling, io: Pick<Io, 'stdout' | 'stderr'>): void {
+  if (json) io.stdout.write(jsonLine('warning', null, { text }));
+  io.stderr.write(`warning: ${text}\n`);
 }
 
 /** Returns the exit code. Anything but an LmError and a failed system call is a bug, and shows its stack. With --json, people are told all the same. */

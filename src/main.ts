@@ -1,13 +1,15 @@
-// argv, streams and signals in, exit code out. The only file that touches `process`; prints the last error, does no work.
+// argv and streams in, exit code out. With signals.ts the only file that touches `process`; prints the last error, does no work.
 
 import { readFileSync } from 'node:fs';
+import { refuseLimitedAddressSpace } from './address-space.js';
 import { LmError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
-import { type Telling, tell } from './last-error.js';
+import { type Telling, tell, warn } from './last-error.js';
 import { toggle } from './settings/kinds.js';
 import type { CommandName } from './settings/options.js';
 import type { Stated } from './settings/stated.js';
+import { hearSignals, watchTerminal } from './signals.js';
 
 /** What every src/commands/NAME.ts exports; the number is the exit code. */
 export interface CommandModule {
@@ -17,14 +19,37 @@ export interface CommandModule {
 /** Never throws. With an `io` of its own, it leaves the process alone. */
 export async function main(argv: readonly string[], io?: Io): Promise<number> {
   if (io) return run(argv, io);
-  const stop = stopOnSignals();
+  process.umask(process.umask() & 0o077); // one that takes from the owner would close lm's own records to it
+  const terminal = watchTerminal();
+  const { signal, onHangup, release } = hearSignals(terminal);
   const broken = hearBrokenOutput();
   const { stdout, stderr, env } = process;
-  const code = await run(argv, { stdout, stderr, env, cwd: process.cwd(), signal: stop.signal });
-  stop.release();
+  const own: Io = {
+    stdout,
+    stderr,
+    env,
+    signal,
+    onHangup,
+    get cwd() {
+      return workingDirectory();
+    },
+  };
+  const code = await run(argv, own);
+  release();
   const failure = await broken();
+  terminal.close();
   if (code !== EXIT.ok || !failure) return code;
   return tell(failure, { prefix: 'lm', json: false, run: null }, { stdout, stderr });
+}
+
+/** Asked for by each command, `--help` and `--version` aside. It may be gone, or lie where its user may not look. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const message = `the working directory cannot be looked at: ${(cause as NodeJS.ErrnoException).code}`;
+    throw new LmError('usage', message, { cause, hint: 'cd to a directory that is there' });
+  }
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -45,6 +70,8 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     ]);
     const stated = await readStated(invocation, io.env, io.cwd);
     telling.json = pick(stated.layers, 'json');
+    for (const text of stated.warnings) warn(text, telling, io);
+    if (!WITHOUT_THREADS.has(invocation.command)) refuseLimitedAddressSpace();
     const command = await COMMAND_MODULES[invocation.command]();
     const begun = (run: string): void => {
       telling.run = run;
@@ -63,9 +90,12 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   complete: () => import('./commands/complete.js'),
   reset: () => import('./commands/reset.js'),
   status: () => import('./commands/status.js'),
+  instances: () => import('./commands/instances.js'),
   'config show': () => import('./commands/config.js'),
   demo: () => import('./commands/demo.js'),
 };
+
+const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'instances', 'config show']);
 
 const version = (): string =>
   (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
@@ -75,34 +105,12 @@ function whyStopped(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && error instanceof Error && error.name === 'AbortError' ? signal.reason : error;
 }
 
-const HINT = 'run the same command again; a copy goes on from here';
-
-/** The first SIGINT or SIGTERM asks for an orderly end; the second has its usual effect, at once. */
-function stopOnSignals(): { signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const stop = (name: NodeJS.Signals): void => {
-    release();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, again);
-    const [code, message] =
-      name === 'SIGINT' ? (['interrupted', 'interrupted'] as const) : (['terminated', 'terminated'] as const);
-    controller.abort(new LmError(code, message, { hint: HINT }));
-  };
-  const again = (name: NodeJS.Signals): void => {
-    release();
-    process.kill(process.pid, name);
-  };
-  const release = (): void => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop).off(signal, again);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);
-  return { signal: controller.signal, release };
-}
-
-/** A reader that goes away stops nothing. Any other failure of stdout is kept, to be told at the end. */
+/** A reader or a terminal that goes away stops nothing. Any other failure of stdout is kept, to be told at the end. */
 function hearBrokenOutput(): () => Promise<LmError | undefined> {
   let failure: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') failure ??= error;
+    const isGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
+    if (!isGone && !(error.code === 'EIO' && process.stdout.isTTY)) failure ??= error;
   });
   process.stderr.on('error', () => {}); // there is nobody left to tell
   return async () => {

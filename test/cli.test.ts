@@ -41,6 +41,7 @@ test.each([
   ['serve --threshold 1', "unknown option '--threshold'", 'see lm serve --help'],
   ['copy --threshold', "option '--threshold <RATIO>' argument missing", 'see lm copy --help'],
   ['serve a b', "too many arguments for 'serve'. Expected 1 argument but got 2", 'see lm serve --help'],
+  ['config show --threshold 1', "unknown option '--threshold'", 'see lm config show --help'],
   ['complete /d', "too many arguments for 'complete'. Expected 0 arguments but got 1", 'see lm complete --help'],
 ])('lm %s is refused in one line', async (line, message, hint) => {
   expect(await refusalOf(() => run(line.split(' ')))).toEqual({ code: 'usage', message, hint });

@@ -20,3 +20,27 @@ test.each([
 ])('%j is a failed call of this host: %s', (fields, message) => {
   expect(systemFailure(Object.assign(new Error('x'), fields))?.message).toBe(message);
 });
+
+test.each([
+  ['EMFILE', 'ulimit -n'],
+  ['EAGAIN', 'ulimit -u'],
+])('a thread that cannot be started for %s is no bug, and says what to raise', (code, raise) => {
+  const error = Object.assign(new Error(`Worker initialization failure: ${code}`), { code: 'ERR_WORKER_INIT_FAILED' });
+  expect(systemFailure(error)).toMatchObject({
+    code: 'local',
+    message: `cannot start a thread: ${code}`,
+    hint: expect.stringContaining(raise),
+  });
+});
+
+test.each([
+  [new RangeError('WebAssembly.Memory(): could not allocate memory'), 'not enough memory: WebAssembly.Memory(): could'],
+  [new RangeError('WebAssembly.Instance(): Out of memory: Cannot allocate Wasm memory'), 'not enough memory: WebAss'],
+  [new RangeError('Array buffer allocation failed'), 'not enough memory: Array buffer allocation failed'],
+  [Object.assign(new Error('Worker terminated'), { code: 'ERR_WORKER_OUT_OF_MEMORY' }), 'not enough memory: Worker'],
+  [new RangeError('Invalid array length'), undefined],
+])('%s: %s', (error, message) => {
+  const told = message === undefined ? undefined : expect.stringContaining(message);
+  expect(systemFailure(error)?.message).toEqual(told);
+  if (told) expect(localError('write', '/data/x', error)).toMatchObject({ code: 'local', message: told });
+});

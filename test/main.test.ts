@@ -1,63 +1,11 @@
-// The process around a command: signals, closed pipes, the last error, and how quickly it starts.
+// The process around a command: closed pipes, the last error, and how quickly it starts.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { BIN, jsonLines, lm, startLm } from './support/lm.js';
+import { BIN, jsonLines, lm } from './support/lm.js';
 import { makeDirectory } from './support/settings.js';
 import { standIn } from './support/stand-in.js';
-
-const UNTIL_ABORTED = `await new Promise((done) => io.signal.addEventListener('abort', done));`;
-const STAY = 'const stay = setInterval(() => {}, 1000);';
-
-describe('signals', () => {
-  test.each([
-    ['SIGINT', 130, 'interrupted'],
-    ['SIGTERM', 143, 'terminated'],
-  ] as const)('the first %s asks the command to stop, with the reason', async (signal, code, reason) => {
-    const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay);
-      io.stdout.write('tidied\\n'); throw io.signal.reason;`);
-    const running = startLm(['demo'], { env });
-    await running.says(/ready/);
-    running.kill(signal);
-    const { stdout, stderr, ...end } = await running.done;
-    expect(end).toMatchObject({ code, signal: null });
-    expect(stdout).toBe('ready\ntidied\n');
-    expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
-  });
-
-  test('an AbortError is told as the signal that caused it', async () => {
-    const env = standIn(`const { setTimeout } = await import('node:timers/promises');
-      io.stdout.write('ready\\n'); await setTimeout(60_000, undefined, { signal: io.signal });`);
-    const running = startLm(['demo'], { env });
-    await running.says(/ready/);
-    running.kill('SIGTERM');
-    expect(await running.done).toMatchObject({ code: 143, stderr: expect.stringContaining('lm demo: terminated') });
-  });
-
-  test('a command that ends well after a signal has ended well', async () => {
-    const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay); return 0;`);
-    const running = startLm(['demo'], { env });
-    await running.says(/ready/);
-    running.kill('SIGTERM');
-    expect(await running.done).toMatchObject({ code: 0, stderr: '' });
-  });
-
-  test.each([
-    ['SIGINT', 'SIGINT'],
-    ['SIGTERM', 'SIGINT'],
-  ] as const)('after %s, a second one (%s) ends at once what does not listen', async (first, second) => {
-    const env = standIn(
-      `${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} io.stdout.write('heard\\n'); await new Promise(() => {});`,
-    );
-    const running = startLm(['demo'], { env });
-    await running.says(/ready/);
-    running.kill(first);
-    await running.says(/heard/);
-    running.kill(second);
-    expect(await running.done).toMatchObject({ code: null, signal: second });
-  });
-});
 
 describe('output nobody reads', () => {
   test('a closed stdout stops nothing: the command goes on to its end', async () => {
@@ -101,7 +49,7 @@ describe('the last error', () => {
     ['the file', ['copy'], {}, 'json: true'],
   ])('a program that asked by %s gets error and summary', async (_, args, env, file) => {
     const cwd = makeDirectory({ 'lm.yaml': file });
-    const { code, stdout } = await lm(args, { cwd, env: { ...env, HOME: cwd } });
+    const { code, stdout } = await lm(args, { cwd, env: { LM_CONFIG: 'lm.yaml', ...env, HOME: cwd } });
     expect(code).toBe(2);
     expect(jsonLines(stdout)).toMatchObject([
       { schema: 1, type: 'error', code: 'usage', exitCode: 2, message: expect.any(String) },
@@ -115,6 +63,20 @@ describe('the last error', () => {
     expect(stderr).toMatch(/^lm demo: this is a bug in lm: oh\n {2}at Module\.run /);
     expect(stderr).toMatch(/hint: please report it .*\n$/);
   });
+});
+
+test('a working directory that is gone is one line, not a bug', async () => {
+  const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" status';
+  const child = spawn('sh', ['-c', script, process.execPath, BIN], { cwd: makeDirectory({}), stdio: 'pipe' });
+  let stderr = '';
+  child.stderr.on('data', (text) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(stderr).toBe(
+    'lm status: the working directory cannot be looked at: ENOENT\nhint: cd to a directory that is there\n',
+  );
+  expect(code).toBe(2);
 });
 
 test('--version loads neither parser nor any command', async () => {
@@ -137,7 +99,7 @@ test('--version loads neither parser nor any command', async () => {
 
 test('config show says what is in force, and who said so', async () => {
   const cwd = makeDirectory({ 'lm.yaml': 'threshold: 0.9\nroots: {data: [/a, /b]}\n' });
-  const env = { HOME: cwd, LM_CONCURRENCY: '4' };
+  const env = { HOME: cwd, LM_CONCURRENCY: '4', LM_CONFIG: 'lm.yaml' };
   const { code, stdout } = await lm(['config', 'show', '--json', '--color', 'never'], { cwd, env });
   expect(code).toBe(0);
   const lines = jsonLines(stdout);

@@ -11,7 +11,16 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ['cli', 'commands', 'settings', 'leaf', 'errors'],
   cli: ['settings', 'leaf', 'errors'],
-  commands: ['pull', 'agent', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  commands: [
+    ...['serve', 'copy', 'verify', 'complete', 'demo', 'migration'],
+    ...['state', 'render', 'settings', 'files', 'leaf', 'errors'],
+  ],
+  serve: ['pull', 'agent', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  complete: ['copy', 'verify', 'migration', 'pull', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  demo: ['render', 'files', 'leaf', 'errors'],
+  copy: ['migration', 'pull', 'state', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  verify: ['migration', 'pull', 'state', 'settings', 'wire', 'files', 'leaf', 'errors'],
+  migration: ['pull', 'state', 'settings', 'files', 'leaf', 'errors'],
   pull: ['wire', 'files', 'leaf', 'errors'],
   agent: ['wire', 'files', 'leaf', 'errors'],
   state: ['files', 'leaf', 'errors'],
@@ -26,10 +35,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** The layer of a file that stands at the top of src; of every other it is the directory. */
 const TOP: Record<string, string> = {
   'main.ts': 'main',
+  'signals.ts': 'main',
   'cli.ts': 'cli',
   'command-table.ts': 'cli',
   'help.ts': 'cli',
   'settings.ts': 'settings',
+  'address-space.ts': 'leaf',
+  'amounts.ts': 'leaf',
   'errors.ts': 'errors',
   'events.ts': 'leaf',
   'report.ts': 'leaf',
@@ -41,7 +53,7 @@ const TOP: Record<string, string> = {
 const FENCES: Record<string, readonly string[]> = {
   commander: ['cli.ts', 'help.ts'],
   undici: ['pull/http-client.ts'],
-  'p-queue': ['pull/transfer.ts', 'pull/verify.ts'],
+  'p-queue': ['pull/transfer.ts', 'verify/verify.ts'],
   'hash-wasm': ['files/hash-wasm.ts'],
   micromatch: ['files/java-glob.ts'],
   chalk: ['render/text.ts'],
@@ -53,14 +65,18 @@ const FENCES: Record<string, readonly string[]> = {
   ],
   'node:process': [
     // What is asked of the kernel, never the arguments, the environment or the way out: those are main's.
+    ...['agent/access-log.ts', 'commands/this-user.ts'], // geteuid, umask
     ...[
-      'commands/admission.ts',
-      'commands/copy.ts',
-      'commands/copy-steps.ts',
-      'commands/surveyor.ts',
-      'commands/verify.ts',
-    ], // geteuid, umask
-    ...['pull/guard-pre-check.ts', 'state/lock.ts', 'wire/rate.ts', 'files/dirfd.ts'], // kill, pid, hrtime, platform
+      'files/shell-command.ts',
+      'state/lock.ts',
+      'state/lock-holder.ts',
+      'wire/rate.ts',
+      'files/dirfd.ts',
+      'files/if-there.ts',
+      'files/listing-size.ts',
+      'files/trust.ts',
+      'settings/secret.ts',
+    ], // kill, pid, hrtime, platform, versions, geteuid
   ],
 };
 
@@ -106,7 +122,7 @@ test('every file begins with its header', () => {
   expect(FILES.filter(({ text }) => !/^\/\/ \S/.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
-test('imports point down only, and pull, agent, state and render do not know one another', () => {
+test('imports point down only; copy and verify know both pull and state, which do not know one another', () => {
   const up = IMPORTS.filter(({ name }) => name.startsWith('./'))
     .map(({ path, name }) => ({ from: layerOf(path), to: layerOf(name.slice(2)), path, name }))
     .filter(({ from, to }) => from !== to && !MAY_IMPORT[from]?.includes(to))
@@ -128,6 +144,11 @@ test('no two files import each other, by whatever detour', () => {
   expect(cycles).toEqual([]);
 });
 
+test('what newer Node takes for absence, or forgets the error of, is asked of one file', () => {
+  const users = FILES.filter(({ text }) => /throwIfNoEntry|\brmSync\b/.test(text)).map(({ path }) => path);
+  expect(users).toEqual(['files/if-there.ts']);
+});
+
 describe('a library is known to its own files alone', () => {
   test.each(Object.entries(FENCES))('%s', (library, files) => {
     const outside = IMPORTS.filter(({ path, name }) => name === library && !files.includes(path));
@@ -139,9 +160,9 @@ describe('a library is known to its own files alone', () => {
     expect(IMPORTS.filter(({ name }) => !known(name))).toEqual([]);
   });
 
-  test('the global process is main’s', () => {
+  test('the global process is known to two files', () => {
     const code = (text: string) => text.replaceAll(/\/\/.*$|\/\*[\s\S]*?\*\/|'[^'\n]*'|`[^`]*`/gm, '');
     const users = FILES.filter(({ text }) => /\bprocess\.\w/.test(code(text))).map(({ path }) => path);
-    expect(users).toEqual(['main.ts']);
+    expect(users).toEqual(['main.ts', 'signals.ts']);
   });
 });

@@ -1,22 +1,20 @@
 // One line of JSON for each request, appended to a file. Escapes whatever could forge a line; never stops the agent.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { errnoOf, localError, printable } from '../errors.js';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { geteuid } from 'node:process';
+import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { ServedRequest } from './server.js';
 
 export interface AccessLog {
   write(request: ServedRequest): void;
+  /** After the file was renamed: true when its name leads to another one, which is gone on with. Throws `local`, as at the start. */
+  reopen(): boolean;
   close(): void;
 }
 
 /** Throws `local` when the file cannot be opened; later failures are told to `warn`, once. */
 export function openAccessLog(path: string, warn: (text: string) => void, now: () => number = Date.now): AccessLog {
-  let fd: number;
-  try {
-    fd = openSync(path, 'a', 0o640); // appending: lines stay whole beside another writer, and a truncated log starts anew
-  } catch (error) {
-    throw localError('open access log', path, error);
-  }
+  let fd = open(path);
   let failed = false;
   return {
     write(request) {
@@ -28,9 +26,48 @@ export function openAccessLog(path: string, warn: (text: string) => void, now: (
         failed = true;
       }
     },
+    reopen() {
+      const [before, after] = [fd, open(path)];
+      const isNew = !isSameFile(before, after);
+      fd = after;
+      closeSync(before);
+      return isNew;
+    },
     close: () => closeSync(fd),
   };
 }
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+
+/** Appending: lines stay whole beside another writer, and a truncated log starts anew. O_NONBLOCK: nobody may read a pipe. */
+const LOG = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+
+function open(path: string): number {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, LOG, 0o640);
+    const { nlink } = fstatSync(fd);
+    if (!fstatSync(fd).isFile()) throw notOurs(path, 'is no regular file');
+    if (nlink > 1 && geteuid!() === 0)
+      throw notOurs(path, 'has another name besides, so it may be any file of this host');
+    return fd;
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    if (errnoOf(error) === 'ELOOP') throw notOurs(path, 'is a symbolic link');
+    if (errnoOf(error) === 'ENXIO') throw notOurs(path, 'is no regular file');
+    throw error instanceof LmError ? error : localError('open access log', path, error);
+  }
+}
+
+function isSameFile(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+const notOurs = (path: string, what: string): LmError =>
+  new LmError('local', `cannot open access log ${printable(path)}: it ${what}`, {
+    hint: 'name a regular file, or one that is not there yet',
+  });
 
 const lineOf = (request: ServedRequest, atMs: number): string =>
   `${JSON.stringify({

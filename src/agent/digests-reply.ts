@@ -1,118 +1,95 @@
 // Digests of files at this end → a Reply: a stream for many, the Sidecar's document for one. Reads no file in this thread.
 
 import { availableParallelism } from 'node:os';
-import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
-import type { DigestAnswer, ListedFile } from '../files/digest-files.js';
+import { printable } from '../errors.js';
+import { DIGEST_ALGORITHMS } from '../files/digest.js';
+import type { DigestAnswer } from '../files/digest-files.js';
 import { createDigestPool } from '../files/digest-pool.js';
-import { joinKey } from '../files/entry.js';
-import type { Filter } from '../files/filter.js';
-import { pathOf, type Roots } from '../files/roots.js';
+import type { EntryKey } from '../files/entry.js';
+import type { FilterSpec } from '../files/filter.js';
+import type { Roots } from '../files/roots.js';
+import { stopFlagOf } from '../files/stop-flag.js';
+import { createPool } from '../files/threads.js';
 import { type FileDigest, writeDigestLine } from '../wire/messages.js';
-import { malformed, readParts } from '../wire/parts.js';
 import { SEALED_TYPE, sealed } from '../wire/sealed.js';
+import type { DigestsJob, DigestsRequest } from './digests-request.js';
 import { keepAlive } from './keep-alive.js';
-import { isDirExcluded, isFileExcluded } from './listed-file.js';
+import type { Notice } from './notices.js';
 import type { OpenFile } from './path-door.js';
 import { errorReply, jsonReply, type Reply } from './reply.js';
 
+/** `gone` aborts when the client goes away: within 64 KiB to 256 KiB of each file that is being read for it, nothing is any more. */
 export interface Digests {
-  /** Throws `protocol` for a body that is no digests request. */
-  many(body: Uint8Array): Reply;
+  /** Rejects with `protocol` for a body that is no digests request. */
+  many(body: Uint8Array, gone: AbortSignal): Promise<Reply>;
   /** `asked` is the algorithm in the client's spelling, which the Sidecar repeats. */
-  one(file: OpenFile, asked: string): Promise<Reply>;
+  one(file: OpenFile, asked: string, gone: AbortSignal): Promise<Reply>;
   close(): Promise<void>;
 }
 
 const MOST_THREADS = 4;
-const FILES_PER_JOB = 64;
-const BYTES_PER_JOB = 32 << 20;
 
-export function createDigests(roots: Roots, excludes: Filter): Digests {
+export function createDigests(roots: Roots, filters: FilterSpec[], notice: Notice): Digests {
   const size = Math.min(MOST_THREADS, availableParallelism());
-  const pool = createDigestPool(size);
-  const digest = async (algorithm: DigestAlgorithm, files: ListedFile[]): Promise<DigestAnswer[]> =>
-    pool.run({ algorithm, roots, files });
+  const pool = createDigestPool(size, filters);
+  const readers = createPool<Uint8Array, DigestsRequest>(
+    new URL('./digests-request-thread.js', import.meta.url),
+    1,
+    roots,
+  );
 
-  function many(body: Uint8Array): Reply {
-    const { head, dirs } = readParts(body);
-    const algorithm = DIGEST_ALGORITHMS.find((known) => known === head.digestAlgorithm);
-    if (!algorithm) throw malformed(`digestAlgorithm is none of ${DIGEST_ALGORITHMS.join(', ')}`);
-    for (const [dir] of dirs) pathOf(roots, dir); // refuses what no listing holds, before there is an answer
-    const files = dirs.flatMap(([dir, parts]) => {
-      const hidden = isDirExcluded(excludes, dir);
-      return parts.map(([name, size, mtimeNs, ino]): AskedFile => {
-        const file = { key: joinKey(dir, name), size, mtimeNs, ino };
-        return { file, excluded: hidden || isFileExcluded(excludes, dir, name) };
-      });
-    });
+  async function many(body: Uint8Array, gone: AbortSignal): Promise<Reply> {
+    const { algorithm, tellsYoung, files, jobs } = await readers.run(body);
+    const stop = stopFlagOf(gone);
+    const run = (job: DigestsJob): Promise<DigestAnswer[]> =>
+      pool.run({ algorithm, roots, files: job.files, tellsYoung, hidesExcluded: true, stop });
     let bytesDone = 0;
     const progress = () => `${writeDigestLine({ type: 'progress', bytes: bytesDone })}\n`;
     const lines = async function* (): AsyncGenerator<Uint8Array> {
-      const run = (job: IndexedFile[]) => answersOf(job, (some) => digest(algorithm, some));
-      for await (const [job, answers] of inFlight(jobsOf(files), size + 1, run)) {
-        for (const { file } of job) bytesDone += Number(file.size);
-        yield Buffer.from(answers.map((answer) => `${writeDigestLine(answer)}\n`).join(''));
+      for await (const [job, answers] of inFlight(jobs.values(), size + 1, run)) {
+        gone.throwIfAborted();
+        bytesDone += job.bytes;
+        for (const [i, answer] of answers.entries()) note(job.files[i]!.key, answer);
+        yield Buffer.from(linesOf(job, answers).join(''));
       }
-      yield Buffer.from(`${writeDigestLine({ type: 'end', files: files.length })}\n`);
+      yield Buffer.from(`${writeDigestLine({ type: 'end', files })}\n`);
     };
     return { status: 200, headers: { 'content-type': SEALED_TYPE }, body: sealed(keepAlive(lines(), progress)) };
   }
 
-  async function one({ key, stat }: OpenFile, asked: string): Promise<Reply> {
+  function note(key: EntryKey, answer: DigestAnswer): void {
+    if ('result' in answer && answer.result === 'failed')
+      notice('unread', `cannot read ${printable(key)}: ${answer.message}`);
+  }
+
+  async function one({ key, stat }: OpenFile, asked: string, gone: AbortSignal): Promise<Reply> {
     if (asked.trim() === '') return errorReply(400, 'Digest algorithm name cannot be null or empty');
     const algorithm = DIGEST_ALGORITHMS.find((known) => known === asked.toLowerCase());
     if (!algorithm) return errorReply(400, `Unsupported digest algorithm ${asked}`);
     const file = { key, size: `${stat.size}`, mtimeNs: `${stat.mtimeNs}`, ino: `${stat.ino}` };
-    const [answer] = await digest(algorithm, [file]);
+    const [answer] = await pool.run({ algorithm, roots, files: [file], stop: stopFlagOf(gone) });
+    note(key, answer!);
     if ('digest' in answer!) return jsonReply(200, { digest: answer.digest, digestAlgorithm: asked });
     if (answer!.result === 'vanished') return errorReply(404, 'File not found');
     return errorReply(500, `cannot compute the digest: ${answer!.message}`); // which a Sidecar tries again
   }
 
-  return { many, one, close: () => pool.close() };
+  return {
+    many,
+    one,
+    close: async () => {
+      await Promise.all([pool.close(), readers.close()]);
+    },
+  };
 }
 
-interface AskedFile {
-  file: ListedFile;
-  excluded: boolean;
-}
-
-type IndexedFile = AskedFile & { index: number };
-
-/** Big files alone, small ones together, so that threads share the work evenly and answers come steadily. */
-function* jobsOf(files: AskedFile[]): Generator<IndexedFile[]> {
-  let job: IndexedFile[] = [];
-  let bytes = 0;
-  for (const [index, asked] of files.entries()) {
-    const { file } = asked;
-    if (job.length === FILES_PER_JOB || (job.length > 0 && bytes + Number(file.size) > BYTES_PER_JOB)) {
-      yield job;
-      job = [];
-      bytes = 0;
-    }
-    job.push({ index, ...asked });
-    bytes += Number(file.size);
-  }
-  if (job.length > 0) yield job;
-}
-
-async function answersOf(
-  job: IndexedFile[],
-  digest: (files: ListedFile[]) => Promise<DigestAnswer[]>,
-): Promise<FileDigest[]> {
-  const open = job.filter(({ excluded }) => !excluded);
-  const answers = await digest(open.map(({ file }) => file));
-  const shut = job.filter(({ excluded }) => excluded);
-  return [
-    ...open.map(({ index }, i): FileDigest => {
-      const answer = answers[i]!;
-      return 'digest' in answer ? { index, digest: answer.digest } : { index, digest: null, ...answer };
+const linesOf = ({ indexes }: DigestsJob, answers: DigestAnswer[]): string[] =>
+  answers.flatMap((answer, i) =>
+    indexes[i]!.map((index) => {
+      const told: FileDigest = 'digest' in answer ? { index, ...answer } : { index, digest: null, ...answer };
+      return `${writeDigestLine(told)}\n`;
     }),
-    ...shut.map(
-      ({ index }): FileDigest => ({ index, digest: null, result: 'vanished', message: 'excluded at the source' }),
-    ),
-  ];
-}
+  );
 
 /** Runs up to `width` jobs at once and yields each with its result as it ends. */
 async function* inFlight<Job, Result>(

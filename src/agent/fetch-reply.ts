@@ -2,8 +2,11 @@
 
 import { closeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { errnoOf, printable } from '../errors.js';
 import { DirCache } from '../files/dirfd.js';
+import { joinKey } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
+import { inTurns } from '../files/in-turns.js';
 import type { Roots } from '../files/roots.js';
 import { createPool } from '../files/threads.js';
 import {
@@ -14,12 +17,17 @@ import {
   type TrailerStatus,
   trailerBytes,
   writeFrameHead,
+  YOUNG_HEADER,
 } from '../wire/frames.js';
-import type { Part } from '../wire/parts.js';
-import { excludedHead, isAsListed, isDirExcluded, isFileExcluded, openListed } from './listed-file.js';
+import { malformed, type Part } from '../wire/parts.js';
+import { createByteBudget, sharedBudget } from './byte-budget.js';
+import { busyReply } from './gate.js';
+import { changedHead, isAsListed, openListed, type RefusedHead, refusalOf, statusOf } from './listed-file.js';
+import type { Notice } from './notices.js';
 import type { Packed, PackJob, PackSetup } from './pack-thread.js';
-import { readAhead } from './read-ahead.js';
-import type { Reply } from './reply.js';
+import { readAhead, type Trouble } from './read-ahead.js';
+import { andThen, type Reply } from './reply.js';
+import { misstatement } from './stated-size.js';
 
 export interface Fetches {
   /** Throws `protocol` for a body that is no fetch request. */
@@ -27,16 +35,27 @@ export interface Fetches {
   close(): Promise<void>;
 }
 
-/** What a bundle of tiny files takes; a packer that needs more makes it, and that one is kept instead. */
-const BUFFER_BYTES = 3 << 20;
+/**
+ * Of all bundles that are being packed or sent; beyond it the answer is 503. The ten connections of an lm copy, which asks for 8 MiB at
+ * once, take 90 MiB at the most.
+ */
+const MOST_BUNDLE_BYTES = 128 << 20;
 
 /** New buffers are zeroed and make the garbage collector run (2.4 of 4 s of the agent's own thread at 200,000 files). */
 const MOST_SPARE_BYTES = 96 << 20;
+
+/** A larger one would count as such for the small bundles it is used for. */
+const LARGEST_SPARE_BYTES = 9 << 20;
 const MOST_PACKERS = 4;
 
-export function createFetches(roots: Roots, filters: FilterSpec[]): Fetches {
+/** The longest key and name, each character an escape of six, are less. */
+const MOST_RANGE_REQUEST_BYTES = 64 << 10;
+
+export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notice): Fetches {
   const excludes = compileFilter(...filters);
-  const setup: PackSetup = { roots, filters };
+  const limit = { most: MOST_BUNDLE_BYTES, shared: sharedBudget() };
+  const budget = createByteBudget(limit.most, limit.shared);
+  const setup: PackSetup = { roots, filters, budget: limit };
   const packers = createPool<PackJob, Packed>(
     new URL('./pack-thread.js', import.meta.url),
     Math.min(MOST_PACKERS, availableParallelism()),
@@ -45,52 +64,85 @@ export function createFetches(roots: Roots, filters: FilterSpec[]): Fetches {
   const spare: ArrayBuffer[] = [];
   let spareBytes = 0;
 
-  function takeSpare(): ArrayBuffer {
-    const buffer = spare.pop();
-    spareBytes -= buffer?.byteLength ?? 0;
-    return buffer ?? new ArrayBuffer(BUFFER_BYTES);
-  }
-
   async function bundle(body: Uint8Array): Promise<Reply> {
-    const empty = takeSpare();
-    const { buffer, bytes } = await packers.run({ body, buffer: empty }, [empty]);
-    return framesReply(bytes, oneChunk(buffer, bytes));
+    const reused = spare.pop();
+    spareBytes -= reused?.byteLength ?? 0;
+    const packed = await packers.run({ body, buffer: reused }, reused && [reused]);
+    if (!packed) return busyReply();
+    const { buffer, bytes, failed } = packed;
+    if (failed)
+      notice(
+        'unread',
+        `cannot read ${printable(failed.key)}: ${failed.message}${failed.files > 1 ? `, and ${failed.files - 1} more` : ''}`,
+      );
+    const held = buffer.byteLength;
+    return andThen(framesReply(bytes, oneChunk(buffer, bytes)), () => budget.give(held));
   }
 
   async function* oneChunk(buffer: ArrayBuffer, bytes: number): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(buffer, 0, bytes);
-    if (spareBytes + buffer.byteLength > MOST_SPARE_BYTES) return;
+    if (buffer.byteLength > LARGEST_SPARE_BYTES || spareBytes + buffer.byteLength > MOST_SPARE_BYTES) return;
     spare.push(buffer); // only when all of it has been sent
     spareBytes += buffer.byteLength;
   }
 
-  function range(request: RangeRequest): Reply {
-    const [dir, [part]] = request.dirs[0];
-    const dirs = new DirCache(roots);
+  async function range(request: RangeRequest): Promise<Reply> {
+    const [, [part]] = request.dirs[0];
+    const fd = await open(request);
+    const refused = typeof fd === 'number' ? await misstatedIn(fd, request) : fd;
+    if (refused || typeof fd !== 'number') {
+      noteRange(request, refused as RefusedHead);
+      const head = writeFrameHead(refused as RefusedHead);
+      return framesReply(head.length, [head]);
+    }
+    const head = writeFrameHead({ length: request.length });
+    const bytes = head.length + request.length + trailerBytes(request.length);
+    const failed = (message: string): void => noteRange(request, { result: 'failed', message });
+    return { ...framesReply(bytes, rangeFrame(fd, head, request, part, failed)), done: () => closeSync(fd) };
+  }
+
+  function noteRange({ dirs: [[dir, [part]]] }: RangeRequest, { result, message }: RefusedHead): void {
+    if (result === 'failed') notice('unread', `cannot read ${printable(joinKey(dir, part[0]))}: ${message}`);
+  }
+
+  async function open({ dirs: [[dir, [part]]] }: RangeRequest): Promise<number | RefusedHead> {
+    const dirs = new DirCache(roots, excludes);
     try {
-      const hidden = isDirExcluded(excludes, dir) || isFileExcluded(excludes, dir, part[0]);
-      const fd = hidden ? excludedHead() : openListed(dirs, dir, part);
-      if (typeof fd !== 'number') {
-        const head = writeFrameHead(fd);
-        return framesReply(head.length, [head]);
-      }
-      const head = writeFrameHead({ length: request.length });
-      const bytes = head.length + request.length + trailerBytes(request.length);
-      return { ...framesReply(bytes, rangeFrame(fd, head, request, part)), done: () => closeSync(fd) };
+      await inTurns(dirs.levels(dir));
+      return openListed(dirs, dir, part);
+    } catch (error) {
+      return refusalOf(error);
     } finally {
       dirs.close();
     }
   }
 
   return {
-    reply: async (body) => (isRange(body) ? range(readFetchRequest(body) as RangeRequest) : bundle(body)),
+    reply: async (body) => (isRange(body) ? range(readRangeRequest(body)) : bundle(body)),
     close: () => packers.close(),
   };
 }
 
+/** Of the range a file ends with: whether it ends there. Closes what it refuses. */
+async function misstatedIn(fd: number, { offset, length, dirs }: RangeRequest): Promise<RefusedHead | undefined> {
+  const [, [part]] = dirs[0];
+  const size = Number(part[1]);
+  if (offset + length < size) return undefined;
+  let refused: RefusedHead | undefined;
+  try {
+    const message = await misstatement(fd, size);
+    if (message !== undefined) refused = isAsListed(fd, part) ? { result: 'failed', message } : changedHead();
+  } catch (error) {
+    refused = refusalOf(error);
+  }
+  if (refused) closeSync(fd);
+  return refused;
+}
+
 /** Told from the first line alone: a bundle is parsed where it is packed. */
 function isRange(body: Uint8Array): boolean {
-  const first = Buffer.from(body.subarray(0, Math.max(0, body.indexOf(NEWLINE)))).toString();
+  const start = Buffer.from(body.subarray(0, LONGEST_RANGE_HEAD));
+  const first = start.subarray(0, Math.max(0, start.indexOf(NEWLINE))).toString();
   try {
     return JSON.parse(first)?.kind === 'range';
   } catch {
@@ -98,11 +150,20 @@ function isRange(body: Uint8Array): boolean {
   }
 }
 
+/** Of the first line, in bytes: three members and two numbers. */
+const LONGEST_RANGE_HEAD = 1024;
 const NEWLINE = 0x0a;
+
+/** In this thread, so nothing but what can be one file. */
+function readRangeRequest(body: Uint8Array): RangeRequest {
+  if (body.length > MOST_RANGE_REQUEST_BYTES)
+    throw malformed(`a range of ${body.length} bytes, at most ${MOST_RANGE_REQUEST_BYTES} name its one file`);
+  return readFetchRequest(body) as RangeRequest;
+}
 
 const framesReply = (bytes: number, body: AsyncIterable<Uint8Array> | Uint8Array[]): Reply => ({
   status: 200,
-  headers: { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes },
+  headers: { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes, [YOUNG_HEADER]: '1' },
   body: Array.isArray(body) ? each(body) : body,
 });
 
@@ -113,18 +174,29 @@ async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
 async function* rangeFrame(
   fd: number,
   head: Uint8Array,
-  { offset, length }: RangeRequest,
+  { offset, length, young }: RangeRequest,
   part: Part,
+  failed: (message: string) => void,
 ): AsyncGenerator<Uint8Array> {
   const trailer: Uint8Array[] = [];
-  let status: TrailerStatus = TRAILER_STATUS.asPromised;
+  let trouble: Trouble | undefined;
+  const beganMs = young ? performance.now() : undefined;
   yield head;
   yield* readAhead(fd, offset, offset + length, {
-    onTrouble(trouble) {
-      status = trouble === 'shrunk' ? TRAILER_STATUS.changed : TRAILER_STATUS.failed;
+    onTrouble(met) {
+      trouble = met;
     },
     onBlock: (digest) => trailer.push(digest), // ranges begin on a block
   });
-  if (status === TRAILER_STATUS.asPromised && !isAsListed(fd, part)) status = TRAILER_STATUS.changed;
+  const status = statusAfter(trouble, statusOf(fd, part, beganMs));
+  if (trouble && status === TRAILER_STATUS.failed)
+    failed(trouble === 'shrunk' ? 'it is shorter than it states' : (errnoOf(trouble) ?? trouble.message));
   yield Buffer.concat([Buffer.from([status]), ...trailer]);
+}
+
+/** A file that is shorter than it states, and states so still, has not changed. */
+function statusAfter(trouble: Trouble | undefined, status: TrailerStatus): TrailerStatus {
+  if (trouble && trouble !== 'shrunk') return TRAILER_STATUS.failed;
+  if (status === TRAILER_STATUS.changed) return status;
+  return trouble ? TRAILER_STATUS.failed : status;
 }

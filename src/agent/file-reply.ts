@@ -1,21 +1,34 @@
 // One file, the request's conditions and range → a Reply. Opens nothing; the caller hands over an open file.
 
-import { type BigIntStats, closeSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { extname } from 'node:path';
+import { printable } from '../errors.js';
 import type { OpenFile } from './path-door.js';
 import { parseRange } from './range.js';
 import { readAhead } from './read-ahead.js';
 import { errorReply, type Reply } from './reply.js';
+import { misstatement } from './stated-size.js';
 
 /** What decides how a file is answered. */
 export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino'>;
 
-/** The reply owns the descriptor from here on. Only the length found now is ever sent; a file that shrinks breaks the connection. */
-export function fileReply(file: OpenFile, headers: IncomingHttpHeaders, method: string): Reply {
+/**
+ * The reply owns the descriptor from here on. What states another size than it holds is refused: as a file of that size it would be
+ * torn, or an empty one. Only the length found now is ever sent; a file that shrinks breaks the connection.
+ */
+export async function fileReply(file: OpenFile, headers: IncomingHttpHeaders, method: string): Promise<Reply> {
   const { reply, range } = decide(file.stat, file.name, headers, method);
   const done = (): void => closeSync(file.fd);
+  const problem = reply.status === 304 ? undefined : await problemOf(file);
+  if (problem !== undefined) return { ...errorReply(500, `${printable(file.key)} ${problem}`), done };
   return range ? { ...reply, body: readAhead(file.fd, range.start, range.end), done } : { ...reply, done };
+}
+
+/** A file that is written to meanwhile may end anywhere. What cannot be read will say so itself. */
+async function problemOf({ fd, stat }: OpenFile): Promise<string | undefined> {
+  const problem = await misstatement(fd, Number(stat.size)).catch(() => undefined);
+  return problem !== undefined && fstatSync(fd, { bigint: true }).size === stat.size ? problem : undefined;
 }
 
 /**

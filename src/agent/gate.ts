@@ -23,7 +23,7 @@ export function createGate(places: number): Gate {
 }
 
 /** The Sidecar's words; it sends no Retry-After, but its client obeys one. */
-const busyReply = (): Reply =>
+export const busyReply = (): Reply =>
   errorReply(503, 'Server is busy processing live migration file requests, please try again later', {
     'retry-after': 1,
   });

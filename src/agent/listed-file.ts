@@ -2,10 +2,11 @@
 
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { errnoOf, LmError } from '../errors.js';
+import { misstated } from '../files/digest-files.js';
 import type { DirCache } from '../files/dirfd.js';
-import { type EntryKey, joinKey, parentOf } from '../files/entry.js';
-import type { Filter } from '../files/filter.js';
-import type { FrameHead } from '../wire/frames.js';
+import type { EntryKey } from '../files/entry.js';
+import { FileClocks } from '../files/young.js';
+import { type FrameHead, TRAILER_STATUS, type TrailerStatus } from '../wire/frames.js';
 import type { Part } from '../wire/parts.js';
 
 /** Why a file cannot be sent, in the form it has on the wire. */
@@ -26,24 +27,29 @@ export function openListed(dirs: DirCache, dir: EntryKey, part: Part): number | 
 }
 
 /** Compared exactly: one host sees its own file twice. */
-export function isAsListed(fd: number, [, size, mtimeNs, ino]: Part): boolean {
-  const stat: BigIntStats = fstatSync(fd, { bigint: true });
+export const isAsListed = (fd: number, part: Part): boolean => isSame(fstatSync(fd, { bigint: true }), part);
+
+/**
+ * How the reading of a file has ended just now. `youngSinceMs`: when it began, by `performance.now()`, for a client that asks whether
+ * the file was young then.
+ */
+export function statusOf(fd: number, part: Part, youngSinceMs: number | undefined): TrailerStatus {
+  const stat = fstatSync(fd, { bigint: true });
+  if (!isSame(stat, part)) return TRAILER_STATUS.changed;
+  if (youngSinceMs === undefined || !clocks.isYoung(fd, stat, youngSinceMs)) return TRAILER_STATUS.asPromised;
+  return TRAILER_STATUS.young;
+}
+
+/** Of this thread. */
+const clocks = new FileClocks();
+
+function isSame(stat: BigIntStats, [, size, mtimeNs, ino]: Part): boolean {
   return stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
 }
 
 export const changedHead = (): RefusedHead => refused('changed', 'changed since it was listed');
 
-/** What is excluded is not there for anybody who asks. */
-export const excludedHead = (): RefusedHead => refused('vanished', 'excluded at the source');
-
-/** Whether any file of `dir` is out of reach because a directory above it is excluded. */
-export function isDirExcluded(excludes: Filter, dir: EntryKey): boolean {
-  for (let above = dir; above.includes('/'); above = parentOf(above)) if (excludes(above, 'directory')) return true;
-  return false;
-}
-
-export const isFileExcluded = (excludes: Filter, dir: EntryKey, name: string): boolean =>
-  excludes(joinKey(dir, name), 'file');
+export const misstatedHead = (stated: number, held: number): RefusedHead => refused('failed', misstated(stated, held));
 
 const refused = (result: RefusedHead['result'], message: string): RefusedHead => ({ result, message });
 

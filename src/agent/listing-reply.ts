@@ -3,16 +3,18 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { localError, printable } from '../errors.js';
-import type { EntryKey, Exclusions, ListedRoot } from '../files/entry.js';
+import { LmError, localError, printable } from '../errors.js';
+import { type EntryKey, type Exclusions, FIRST_FEW, type ListedRoot } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import { inSidecarOrder, pathOf, type Roots } from '../files/roots.js';
+import { stopFlagOf } from '../files/stop-flag.js';
 import { createPool } from '../files/threads.js';
-import { headerLine, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
+import { type Feature, headerLine, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
 import { AGENT_HEADER, AGENT_PROTOCOL } from '../wire/routes.js';
 import { SEALED_TYPE, sealed } from '../wire/sealed.js';
 import { createWalker, type WalkChunk } from '../wire/walk-lines.js';
 import { keepAlive } from './keep-alive.js';
+import type { Notice } from './notices.js';
 import { readAhead } from './read-ahead.js';
 import type { Reply } from './reply.js';
 import type { SidecarListing, SidecarListingJob } from './sidecar-listing.js';
@@ -26,11 +28,13 @@ export interface ListingSetup {
   /** Throws for a root that is not what it was. */
   listRoots(): ListedRoot[];
   warn(text: string): void;
+  notice: Notice;
 }
 
+/** `gone` aborts when the client goes away, and ends the walk. */
 export interface Listings {
-  native(only: EntryKey | undefined): Reply;
-  sidecar(): Promise<Reply>;
+  native(asked: { only: EntryKey | undefined; features: readonly Feature[] }, gone: AbortSignal): Reply;
+  sidecar(gone: AbortSignal): Promise<Reply>;
   close(): Promise<void>;
 }
 
@@ -40,18 +44,23 @@ export function createListings(setup: ListingSetup): Listings {
   const walker = createWalker();
   const pool = createPool<SidecarListingJob, SidecarListing>(new URL('./sidecar-thread.js', import.meta.url), 1);
 
-  function native(only: EntryKey | undefined): Reply {
+  function native({ only, features }: Parameters<Listings['native']>[0], gone: AbortSignal): Reply {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
-    const header = headerLine({ protocol: PROTOCOL_VERSION, ...identity, roots: setup.listRoots(), exclusions, only });
+    const version = { protocol: PROTOCOL_VERSION, features };
+    const header = headerLine({ ...version, ...identity, roots: setup.listRoots(), exclusions, only });
     let found = 0;
-    const chunks = walker.walk({ roots, filters, ...(only !== undefined && { only }) });
+    const tells = { ctimes: features.includes('ctimes'), links: features.includes('links') };
+    const chunks = walker.walk({ roots, filters, ...tells, ...(only !== undefined && { only }) }, undefined, gone);
     return {
       status: 200,
       headers: { 'content-type': SEALED_TYPE },
       body: sealed(
         keepAlive(
-          linesIn(header, chunks, (entries) => {
+          linesIn(header, chunks, ({ entries, end }) => {
             found = entries;
+            const [first] = end?.firstErrors ?? [];
+            if (first)
+              setup.notice('unread', `cannot read ${printable(first.key)}: ${first.message}${others(end!.errors)}`);
           }),
           () => progressLine(found),
         ),
@@ -63,12 +72,12 @@ export function createListings(setup: ListingSetup): Listings {
    * Spooled first: a name or a directory that makes the list impossible may come last, and must be answered with an error that
    * names it, which a document already half sent could not be. The spool has no name, so that nothing is left behind.
    */
-  async function sidecar(): Promise<Reply> {
+  async function sidecar(gone: AbortSignal): Promise<Reply> {
     setup.listRoots();
     const fd = openSpool(setup.spoolDir);
     try {
-      const listing = await pool.run({ roots: inSidecarOrder(roots), filters, fd });
-      if (listing.leftOut > 0) setup.warn(leftOutText(listing));
+      const listing = await pool.run({ roots: inSidecarOrder(roots), filters, fd, stop: stopFlagOf(gone) });
+      for (const text of leftOutTexts(listing)) setup.warn(text);
       return {
         status: 200,
         headers: {
@@ -81,6 +90,7 @@ export function createListings(setup: ListingSetup): Listings {
       };
     } catch (error) {
       closeSync(fd);
+      if (error instanceof LmError && !gone.aborted) setup.notice('unlisted', error.message);
       throw error;
     }
   }
@@ -94,31 +104,44 @@ export function createListings(setup: ListingSetup): Listings {
   };
 }
 
-/** `told` hears how many entries the walk has found, before each chunk. */
+/** `told` hears of each chunk before it goes. */
 async function* linesIn(
   header: string,
   chunks: AsyncIterable<WalkChunk>,
-  told: (entries: number) => void,
+  told: (chunk: WalkChunk) => void,
 ): AsyncGenerator<Uint8Array> {
   yield Buffer.from(header);
-  for await (const { bytes, entries } of chunks) {
-    told(entries);
-    yield bytes;
+  for await (const chunk of chunks) {
+    told(chunk);
+    yield chunk.bytes;
   }
 }
 
+/** Of one listing. */
+const others = (errors: number): string => (errors > 1 ? `, and ${errors - 1} more of its entries` : '');
+
 function openSpool(dir: string): number {
   const path = join(dir, `listing-${randomUUID()}.json`);
+  let fd: number | undefined;
   try {
-    const fd = openSync(path, 'wx+', 0o600);
+    fd = openSync(path, 'wx+', 0o600);
     unlinkSync(path);
     return fd;
   } catch (error) {
+    if (fd !== undefined) closeSync(fd);
     throw localError('write', path, error);
   }
 }
 
-function leftOutText({ leftOut, firstLeftOut }: SidecarListing): string {
-  const names = firstLeftOut.map(printable).join(', ');
-  return `left out of a Sidecar's listing, being no files within their root: ${leftOut} entries (${names}${leftOut > firstLeftOut.length ? ', …' : ''})`;
+function leftOutTexts({ leftOut, firstLeftOut, excluded, firstExcluded }: SidecarListing): string[] {
+  const text = (entries: number, first: EntryKey[]): string => {
+    const few = first.slice(0, FIRST_FEW);
+    return `${entries} entries (${few.map(printable).join(', ')}${entries > few.length ? ', …' : ''})`;
+  };
+  return [
+    ...(leftOut > 0
+      ? [`left out of a Sidecar's listing, being no files within their root: ${text(leftOut, firstLeftOut)}`]
+      : []),
+    ...(excluded > 0 ? [`excluded from a Sidecar's listing: ${text(excluded, firstExcluded)}`] : []),
+  ];
 }

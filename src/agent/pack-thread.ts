@@ -1,4 +1,4 @@
-// Worker thread that packs bundles. The buffer it fills comes with the job and goes back with the answer.
+// Worker thread that packs bundles. The buffer it fills goes away with the answer.
 
 import { workerData } from 'node:worker_threads';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
@@ -7,33 +7,45 @@ import { serveJobs, transferring } from '../files/threads.js';
 import { createXxh64 } from '../files/xxh64.js';
 import { readFetchRequest } from '../wire/frames.js';
 import { malformed } from '../wire/parts.js';
-import { type Packer, pack, packedBytes } from './pack.js';
+import { createByteBudget } from './byte-budget.js';
+import { type Failed, type Packer, pack, packedBytes } from './pack.js';
 
 export interface PackSetup {
   roots: Roots;
   filters: FilterSpec[];
+  budget: { most: number; shared: SharedArrayBuffer };
 }
 
 /** `body` is the request as it came: parsing 8,192 parts would hold up the agent's own thread. */
 export interface PackJob {
   body: Uint8Array;
-  buffer: ArrayBuffer;
+  /** To be used again, if it is large enough. */
+  buffer: ArrayBuffer | undefined;
 }
 
-/** `buffer` is the job's, or a larger one. */
-export interface Packed {
-  buffer: ArrayBuffer;
-  bytes: number;
-}
+/** All of `buffer` has been taken from the budget; nothing, where there was not that much left. */
+export type Packed = { buffer: ArrayBuffer; bytes: number; failed: Failed | undefined } | undefined;
 
-const { roots, filters } = workerData as PackSetup;
+/** What a bundle of tiny files takes, so that its buffer will do for the next one. */
+const LEAST_BYTES = 3 << 20;
+
+const { roots, filters, budget: limit } = workerData as PackSetup;
 const packer: Packer = { roots, excludes: compileFilter(...filters), hash: createXxh64() };
+const budget = createByteBudget(limit.most, limit.shared);
 
 serveJobs<PackJob, Packed>(({ body, buffer }) => {
   const request = readFetchRequest(body);
   if (request.kind !== 'bundle') throw malformed('no bundle');
   const needed = packedBytes(request);
-  const room = buffer.byteLength >= needed ? buffer : new ArrayBuffer(needed);
-  const bytes = pack(request, Buffer.from(room), packer);
-  return transferring({ buffer: room, bytes }, [room]);
+  const reused = buffer && buffer.byteLength >= needed ? buffer : undefined;
+  const held = reused?.byteLength ?? Math.max(needed, LEAST_BYTES);
+  if (!budget.take(held)) return undefined;
+  try {
+    const room = reused ?? new ArrayBuffer(held);
+    const { bytes, failed } = pack(request, Buffer.from(room), packer);
+    return transferring({ buffer: room, bytes, failed }, [room]);
+  } catch (error) {
+    budget.give(held);
+    throw error;
+  }
 });

@@ -5,9 +5,11 @@ import { type BigIntStats, closeSync, fstatSync, realpathSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import { DirCache } from '../files/dirfd.js';
 import { DIR_TYPES, type EntryKey, parentOf } from '../files/entry.js';
-import { type Filter, isKeyExcluded } from '../files/filter.js';
+import { type Filter, judgeKey } from '../files/filter.js';
+import { inTurns } from '../files/in-turns.js';
 import type { Root, Roots } from '../files/roots.js';
-import { FILES, type Route } from '../wire/routes.js';
+import { FILES } from '../wire/file-urls.js';
+import type { Route } from '../wire/routes.js';
 import { errorReply, type Reply } from './reply.js';
 
 /** The opener of the file closes `fd`. `key` leads to it through no symbolic link. */
@@ -18,9 +20,8 @@ export interface OpenFile {
   name: string;
 }
 
-type FileRoute = Extract<Route, { name: 'file' }>;
-
-export function openRequested(roots: Roots, excludes: Filter, route: FileRoute): OpenFile | Reply {
+/** In turns: the file may lie thousands of levels deep. */
+export async function openRequested(roots: Roots, excludes: Filter, route: Route<'file'>): Promise<OpenFile | Reply> {
   const { type, index, path } = route;
   if (!DIR_TYPES.some((known) => known === type)) return errorReply(400, `Invalid directory type: ${type}`);
   if (!isIndex(index)) return errorReply(400, `Invalid directoryIndex: ${index}`);
@@ -34,7 +35,7 @@ export function openRequested(roots: Roots, excludes: Filter, route: FileRoute):
   try {
     const key = resolve(root, path.names);
     if (key === undefined) return errorReply(403, 'Resolved path escapes base directory');
-    return openReal(roots, key, () => isKeyExcluded(excludes, requested));
+    return await openReal(roots, key, () => inTurns(judgeKey(excludes, requested)));
   } catch (error) {
     return GONE.has(errnoOf(error) ?? '')
       ? errorReply(404, 'File not found')
@@ -57,15 +58,16 @@ function resolve(root: Root, names: string[]): EntryKey | undefined {
 }
 
 /** Follows no link any more, so nothing that happens after `resolve` leads out of the root. */
-function openReal(roots: Roots, key: EntryKey, isExcluded: () => boolean): OpenFile | Reply {
+async function openReal(roots: Roots, key: EntryKey, isExcluded: () => Promise<boolean>): Promise<OpenFile | Reply> {
   if (roots.some((root) => root.key === key)) return errorReply(400, 'Cannot transfer directory');
   const name = key.slice(key.lastIndexOf('/') + 1);
   const dirs = new DirCache(roots);
   let fd: number | undefined;
   try {
+    await inTurns(dirs.levels(parentOf(key)));
     fd = dirs.openFile(parentOf(key), name);
     const stat = fstatSync(fd, { bigint: true });
-    const refusal = refuse(stat, isExcluded);
+    const refusal = await refuse(stat, isExcluded);
     if (refusal) return refusal;
     const file = { fd, stat, key, name };
     fd = undefined;
@@ -81,8 +83,8 @@ function openReal(roots: Roots, key: EntryKey, isExcluded: () => boolean): OpenF
 
 const NO_FILE = 'The requested file does not exist';
 
-function refuse(stat: BigIntStats, isExcluded: () => boolean): Reply | undefined {
+async function refuse(stat: BigIntStats, isExcluded: () => Promise<boolean>): Promise<Reply | undefined> {
   if (stat.isDirectory()) return errorReply(400, 'Cannot transfer directory');
-  if (isExcluded()) return errorReply(404, 'Requested path is excluded from live migration');
+  if (await isExcluded()) return errorReply(404, 'Requested path is excluded from live migration');
   return stat.isFile() ? undefined : errorReply(404, NO_FILE);
 }

@@ -1,35 +1,46 @@
-// A request → the Reply it gets: routing, guards in the Sidecar's order, and failures as statuses. Touches no socket.
+// A request that may pass → the Reply it gets: routing, guards in the Sidecar's order, and failures as statuses. Touches no socket.
 
 import { closeSync } from 'node:fs';
-import type { IncomingHttpHeaders } from 'node:http';
-import { LmError, printable } from '../errors.js';
+import { type ErrorCode, LmError, printable } from '../errors.js';
 import { compileFilter } from '../files/filter.js';
+import { featuresIn } from '../wire/listing-lines.js';
 import { MAX_REQUEST_BYTES } from '../wire/parts.js';
-import { parseTarget, type Route } from '../wire/routes.js';
+import {
+  CHECK_HEADER,
+  FEATURES_HEADER,
+  HOT_HEADER,
+  parseTarget,
+  ROUTES,
+  type Route,
+  type RouteName,
+} from '../wire/routes.js';
 import { SEALED_TYPE } from '../wire/sealed.js';
-import type { Authorize } from './auth.js';
+import type { Asker } from './auth.js';
 import { createDigests } from './digests-reply.js';
 import { createFetches } from './fetch-reply.js';
 import { fileReply } from './file-reply.js';
 import { createGate } from './gate.js';
 import { createListings, type ListingSetup } from './listing-reply.js';
-import { openFilesReply } from './open-files-reply.js';
+import { createOpenFiles, type OpenFilesSetup } from './open-files-reply.js';
 import { openRequested } from './path-door.js';
 import { errorReply, guardReply, type Reply } from './reply.js';
 import { completionGuard, type StatusSetup, statusReply } from './status-reply.js';
 
-export interface Request {
+export interface Request extends Asker {
+  /** The client's address. */
+  remote: string;
   /** HEAD comes as GET; whoever sends the reply leaves its body out. */
   method: string;
   isHead: boolean;
   /** As in the request line. */
   target: string;
-  headers: IncomingHttpHeaders;
   /** Undefined when it is longer than `limit`. */
   readBody(limit: number): Promise<Uint8Array | undefined>;
+  /** Aborted when the client goes away. */
+  gone: AbortSignal;
 }
 
-export type AgentSetup = ListingSetup & StatusSetup & { authorize: Authorize };
+export type AgentSetup = ListingSetup & StatusSetup & OpenFilesSetup;
 
 export interface Agent {
   /** Never rejects. */
@@ -41,56 +52,56 @@ export interface Agent {
 /** Each costs a thread, or a look at every process; nobody who means well needs more at once. */
 const MOST_WALKS = 8;
 
-const METHODS: Record<Route['name'], readonly string[]> = {
-  list: ['GET'],
-  file: ['GET'],
-  status: ['GET', 'POST', 'DELETE'],
-  fetch: ['POST'],
-  digests: ['POST'],
-  'open-files': ['GET'],
-  unknown: [],
-};
+type Answer<Name extends RouteName> = (route: Route<Name>, request: Request) => Reply | Promise<Reply>;
 
 export function createAgent(setup: AgentSetup): Agent {
-  const { roots, exclusions, authorize, completion } = setup;
+  const { roots, exclusions, completion } = setup;
   const filters = [{ exclusions, roots: roots.map(({ key, path }) => ({ key, path })) }];
   const excludes = compileFilter(...filters);
   const fileGate = createGate(setup.maxConcurrentFileRequests);
   const walkGate = createGate(MOST_WALKS);
   const listings = createListings(setup);
-  const fetches = createFetches(roots, filters);
-  const digests = createDigests(roots, excludes);
-
-  async function route(route: Route, request: Request): Promise<Reply> {
-    switch (route.name) {
-      case 'unknown':
-        return guardReply(404);
-      case 'list':
-        return walkGate(() => (wantsLines(request) ? listings.native(route.only) : listings.sidecar()));
-      case 'status':
-        return statusReply(request.method, setup);
-      case 'open-files':
-        return walkGate(() => openFilesReply(roots, excludes));
-      case 'file':
-        return guarded(() => file(route, request));
-      case 'fetch':
-        return guarded(() => withBody(request, (body) => fetches.reply(body)));
-      case 'digests':
-        return guarded(() => withBody(request, (body) => digests.many(body)));
-    }
-  }
+  const fetches = createFetches(roots, filters, setup.notice);
+  const digests = createDigests(roots, filters, setup.notice);
+  const openFiles = createOpenFiles(roots, excludes, setup);
+  const checkGate = createGate(MOST_WALKS); // of its own: who waits for a command holds up no listing
 
   /** What moves data needs a migration that is not complete, and a place among the file requests. */
-  const guarded = async (reply: () => Reply | Promise<Reply>): Promise<Reply> =>
-    completionGuard(completion) ?? fileGate(reply);
+  const movingData =
+    <Name extends RouteName>(answer: Answer<Name>): Answer<Name> =>
+    async (route, request) =>
+      completionGuard(completion) ?? fileGate(() => answer(route, request));
 
-  async function file(route: Extract<Route, { name: 'file' }>, request: Request): Promise<Reply> {
-    const opened = openRequested(roots, excludes, route);
-    if ('status' in opened) return opened;
+  const answers: { [Name in RouteName]: Answer<Name> } = {
+    list: ({ only }, request) =>
+      walkGate(() =>
+        wantsLines(request)
+          ? listings.native({ only, features: featuresIn(request.headers[FEATURES_HEADER]?.toString()) }, request.gone)
+          : listings.sidecar(request.gone),
+      ),
+    file: movingData(file),
+    status: (_, request) => statusReply(request, setup),
+    fetch: movingData(withBody((body) => fetches.reply(body))),
+    digests: movingData(withBody((body, { gone }) => digests.many(body, gone))),
+    'open-files': (_, { headers }) =>
+      headers[CHECK_HEADER] === undefined
+        ? walkGate(() => openFiles({ hot: headers[HOT_HEADER] !== undefined }))
+        : checkGate(() => openFiles({ check: true })),
+  };
+
+  const answer = <Name extends RouteName>(route: Route<Name>, request: Request): Reply | Promise<Reply> =>
+    answers[route.name](route, request);
+
+  async function file(route: Route<'file'>, request: Request): Promise<Reply> {
+    const opened = await openRequested(roots, excludes, route);
+    if ('status' in opened) {
+      if (opened.status === 500) setup.notice('unread', `cannot open ${printable(request.target).slice(0, 300)}`);
+      return opened;
+    }
     if (route.digestAlgorithm === undefined)
       return fileReply(opened, request.headers, request.isHead ? 'HEAD' : request.method);
     try {
-      return await digests.one(opened, route.digestAlgorithm);
+      return await digests.one(opened, route.digestAlgorithm, request.gone);
     } finally {
       closeSync(opened.fd);
     }
@@ -99,18 +110,17 @@ export function createAgent(setup: AgentSetup): Agent {
   return {
     async answer(request) {
       try {
-        const refusal = authorize(request.headers);
-        if (refusal) return refusal;
-        const to = parseTarget(request.target);
-        const methods = METHODS[to.name];
-        if (methods.length > 0 && !methods.includes(request.method))
-          return guardReply(405, { allow: methods.join(', ') });
-        return await route(to, request);
+        const route = parseTarget(request.target);
+        if (!route) return guardReply(404);
+        const methods: readonly string[] = ROUTES[route.name].methods;
+        if (!methods.includes(request.method)) return guardReply(405, { allow: methods.join(', ') });
+        return await answer(route, request);
       } catch (error) {
         return failureReply(error);
       }
     },
     close: async () => {
+      setup.atRestCheck?.close();
       await Promise.all([listings.close(), fetches.close(), digests.close()]);
     },
   };
@@ -118,14 +128,19 @@ export function createAgent(setup: AgentSetup): Agent {
 
 const wantsLines = (request: Request): boolean => (request.headers.accept ?? '').includes(SEALED_TYPE);
 
-async function withBody(request: Request, reply: (body: Uint8Array) => Reply | Promise<Reply>): Promise<Reply> {
-  const body = await request.readBody(MAX_REQUEST_BYTES);
-  return body ? reply(body) : errorReply(413, `a request takes at most ${MAX_REQUEST_BYTES} bytes`);
-}
+const withBody =
+  (answer: (body: Uint8Array, request: Request) => Reply | Promise<Reply>) =>
+  async (_: unknown, request: Request): Promise<Reply> => {
+    const body = await request.readBody(MAX_REQUEST_BYTES);
+    return body ? answer(body, request) : errorReply(413, `a request takes at most ${MAX_REQUEST_BYTES} bytes`);
+  };
 
-/** A request that makes no sense is the client's fault, everything else may be better next time. */
+/** Everything but a request that makes no sense, and a state that somebody has to change first, may be better next time. */
 function failureReply(error: unknown): Reply {
   if (!(error instanceof LmError)) return errorReply(500, printable(String(error)));
   const text = error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
-  return errorReply(error.code === 'protocol' ? 400 : 500, text);
+  return errorReply(STATUS_OF[error.code] ?? 500, text);
 }
+
+/** 4xx: neither lm nor a Sidecar tries again by itself. */
+const STATUS_OF: Partial<Record<ErrorCode, number>> = { protocol: 400, refused: 409 };

@@ -1,8 +1,9 @@
 // The only place where a reply is written to a socket. Decides nothing about what is in it.
 
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pacer } from '../wire/rate.js';
+import { discardRest } from './incoming.js';
 import type { Reply } from './reply.js';
 
 /** A client that takes no byte for this long is gone, or means harm. */
@@ -14,7 +15,11 @@ export interface SendOptions {
   pacer: Pacer;
   /** Aborted when the client goes away. */
   signal: AbortSignal;
+  /** A request that the client may still be sending. The connection is closed after the reply. */
+  unread?: IncomingMessage | undefined;
   stalledMs?: number;
+  /** Hears of bytes of the body as they go. */
+  sent?(bytes: number): void;
 }
 
 /**
@@ -24,6 +29,7 @@ export interface SendOptions {
 export async function send(reply: Reply, response: ServerResponse, options: SendOptions): Promise<number> {
   let sent = 0;
   try {
+    if (options.unread) response.shouldKeepAlive = false;
     response.writeHead(reply.status, reply.headers);
     const body = options.head ? undefined : reply.body;
     if (typeof body === 'string') {
@@ -31,6 +37,11 @@ export async function send(reply: Reply, response: ServerResponse, options: Send
       sent = Buffer.byteLength(body);
     } else if (body) {
       for await (const chunk of body) sent += await sendChunk(chunk, response, options);
+    }
+    if (options.unread) {
+      response.flushHeaders();
+      await discardRest(options.unread, options.signal);
+      if (options.signal.aborted) return sent; // it has read what it wanted to
     }
     await settled(response, options, (callback) => response.end(callback));
     return sent;
@@ -47,6 +58,7 @@ async function sendChunk(chunk: Uint8Array, response: ServerResponse, options: S
     const waitMs = pacer.take(piece.length);
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
     await settled(response, options, (callback) => response.write(piece, callback));
+    options.sent?.(piece.length);
   }
   return chunk.length;
 }

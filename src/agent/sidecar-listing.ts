@@ -2,19 +2,22 @@
 
 import { realpathSync, statSync, writeSync } from 'node:fs';
 import { errnoOf, LmError, printable } from '../errors.js';
-import { type Block, type EntryKey, FIRST_FEW, joinKey, kindOf, type ListingEnd, type Row } from '../files/entry.js';
+import { type Block, type Entry, type EntryKey, FIRST_FEW, joinKey, type ListingEnd, rootOf } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
 import { pathOf, type Root, type Roots, rootFor } from '../files/roots.js';
+import { givenUp, isRaised, type StopFlag } from '../files/stop-flag.js';
 import { milliseconds } from '../files/times.js';
 import { walkBlocks } from '../files/walk.js';
+import { fileUrl, isFoundRaw, isRawKey } from '../wire/file-urls.js';
 import type { InstanceFileInfo } from '../wire/messages.js';
-import { fileUrl, isRawKey } from '../wire/routes.js';
 
 export interface SidecarListingJob {
   roots: Roots;
   filters: FilterSpec[];
   /** Empty, open for writing; the descriptor is the process's, so any thread may use it. */
   fd: number;
+  /** Raised: nobody waits for it any more. */
+  stop?: StopFlag;
 }
 
 export interface SidecarListing {
@@ -23,15 +26,30 @@ export interface SidecarListing {
   /** What a Sidecar has no word for: links out of the root or to nothing, pipes, sockets, devices. The first few by name. */
   leftOut: number;
   firstLeftOut: EntryKey[];
+  /** By patterns. */
+  excluded: number;
+  firstExcluded: EntryKey[];
+}
+
+/** What stands in the way of a list, gathered so that it is said once. */
+interface Unlistable {
+  unfetchable: number;
+  firstUnfetchable: EntryKey[];
+  /** Escaped for people. */
+  unnameable: string[];
 }
 
 const FLUSH_CHARACTERS = 256 * 1024;
-const ROWS_PER_BLOCK = 1000;
+const ENTRIES_PER_BLOCK = 1000;
 
-/** Throws `local` for an incomplete walk and `refused` for a name that its client could not fetch, each naming the place. */
-export function writeSidecarListing({ roots, filters, fd }: SidecarListingJob): SidecarListing {
+/**
+ * Throws `local` for an incomplete walk, naming the first place, `refused` for names that its client could not fetch, naming the first
+ * few, and `givenUp` within a block after `stop` has been raised.
+ */
+export function writeSidecarListing({ roots, filters, fd, stop }: SidecarListingJob): SidecarListing {
   const excludes = compileFilter(...filters);
-  const result: SidecarListing = { bytes: 0, leftOut: 0, firstLeftOut: [] };
+  const result: SidecarListing = { bytes: 0, leftOut: 0, firstLeftOut: [], excluded: 0, firstExcluded: [] };
+  const unlistable: Unlistable = { unfetchable: 0, firstUnfetchable: [], unnameable: [] };
   let text = '{"files":[';
   let separator = '';
   let totalSize = 0;
@@ -40,10 +58,11 @@ export function writeSidecarListing({ roots, filters, fd }: SidecarListingJob): 
     text = '';
   };
   for (const root of roots) {
-    const blocks = walkBlocks([root], excludes, { rowsPerBlock: ROWS_PER_BLOCK });
+    const blocks = walkBlocks([root], excludes, { entriesPerBlock: ENTRIES_PER_BLOCK });
     let step = blocks.next();
     for (; !step.done; step = blocks.next()) {
-      for (const info of infosOf(roots, step.value, result)) {
+      if (isRaised(stop)) throw givenUp();
+      for (const info of infosOf(roots, step.value, result, unlistable)) {
         if (info.fileType === 'FILE') totalSize += info.size;
         text += separator + JSON.stringify(info);
         separator = ',';
@@ -51,7 +70,11 @@ export function writeSidecarListing({ roots, filters, fd }: SidecarListingJob): 
       if (text.length > FLUSH_CHARACTERS) flush();
     }
     refuseIncomplete(step.value);
+    unlistable.unnameable.push(...step.value.unnameable);
+    result.excluded += step.value.excluded;
+    result.firstExcluded.push(...step.value.firstExcluded);
   }
+  refuseUnlistable(unlistable);
   text += `],"totalSize":${totalSize}}`;
   flush();
   return result;
@@ -62,32 +85,46 @@ function refuseIncomplete(end: ListingEnd): void {
   const [first] = end.firstErrors;
   if (first)
     throw new LmError('local', `cannot list ${printable(first.key)}: ${first.message} (${end.errors} such errors)`);
-  const [name] = end.unnameable;
-  if (name !== undefined) throw new LmError('refused', `the name ${name} is not UTF-8 and cannot be listed`);
 }
 
-function* infosOf(roots: Roots, { dir, rows }: Block, result: SidecarListing): Generator<InstanceFileInfo> {
-  for (const row of rows) {
-    const key = joinKey(dir, row[0]);
-    const info = infoOf(roots, key, row);
-    if (info && !isRawKey(row[0])) throw unfetchable(key);
-    if (info) {
-      yield info;
-      continue;
+function refuseUnlistable({ unfetchable, firstUnfetchable, unnameable }: Unlistable): void {
+  if (unfetchable + unnameable.length === 0) return;
+  const named = (first: readonly string[], all: number): string => first.join(', ') + (all > first.length ? ', …' : '');
+  const why = [
+    ...(unfetchable > 0
+      ? [`${unfetchable} names that need percent-escapes: ${named(firstUnfetchable.map(printable), unfetchable)}`]
+      : []),
+    ...(unnameable.length > 0
+      ? [`names that are not UTF-8: ${named(unnameable.slice(0, FIRST_FEW), unnameable.length)}`]
+      : []),
+  ];
+  throw new LmError('refused', `a Sidecar cannot fetch what is here: ${why.join('; ')}`, {
+    hint: 'exclude or rename them, or copy with lm',
+  });
+}
+
+function* infosOf(
+  roots: Roots,
+  { dir, entries }: Block,
+  result: SidecarListing,
+  unlistable: Unlistable,
+): Generator<InstanceFileInfo> {
+  for (const entry of entries) {
+    const key = joinKey(dir, entry.name);
+    const info = infoOf(roots, key, entry);
+    if (!info) {
+      result.leftOut++;
+      if (result.firstLeftOut.length < FIRST_FEW) result.firstLeftOut.push(key);
+    } else if (isRawKey(entry.name) || isFoundRaw(joinKey(rootOf(key), entry.name))) yield info;
+    else {
+      unlistable.unfetchable++;
+      if (unlistable.firstUnfetchable.length < FIRST_FEW) unlistable.firstUnfetchable.push(key);
     }
-    result.leftOut++;
-    if (result.firstLeftOut.length < FIRST_FEW) result.firstLeftOut.push(key);
   }
 }
 
-const unfetchable = (key: EntryKey): LmError =>
-  new LmError('refused', `a Sidecar cannot fetch ${printable(key)}: its name needs percent-escapes`, {
-    hint: 'exclude it, or copy with lm',
-  });
-
-function infoOf(roots: Roots, key: EntryKey, row: Row): InstanceFileInfo | undefined {
-  const [, size, mtimeNs, mode] = row;
-  switch (kindOf(mode)) {
+function infoOf(roots: Roots, key: EntryKey, { kind, size, mtimeNs }: Entry): InstanceFileInfo | undefined {
+  switch (kind) {
     case 'file':
       return { fileUrl: fileUrl(key), size: Number(size), fileType: 'FILE', lastModifiedTime: milliseconds(mtimeNs) };
     case 'directory':

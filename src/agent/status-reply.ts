@@ -2,7 +2,8 @@
 
 import { LmError } from '../errors.js';
 import type { LiveMigrationStatus } from '../wire/messages.js';
-import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER } from '../wire/routes.js';
+import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../wire/routes.js';
+import type { Request } from './replies.js';
 import { errorReply, guardReply, jsonReply, type Reply } from './reply.js';
 
 /** The record of completion; all of it throws when the disk does. */
@@ -11,8 +12,10 @@ export interface Completion {
   read(): LiveMigrationStatus;
   /** Throws `refused` when it is complete already. */
   mark(): LiveMigrationStatus;
-  /** False when there was nothing to clear. */
-  clear(): boolean;
+  /** Takes it back, on behalf of the client with this address. */
+  reopen(by: string): void;
+  /** By whom it was last taken back so. */
+  reopened(): { by: string; atMs: number } | undefined;
 }
 
 export interface StatusSetup {
@@ -20,19 +23,37 @@ export interface StatusSetup {
   /** Whether the pair is still in the migration map; while it is, completion cannot be taken back. */
   isMapped: boolean;
   maxConcurrentFileRequests: number;
+  /** Hears of what a client has changed. */
+  warn(text: string): void;
 }
 
-export function statusReply(method: string, { completion, isMapped, maxConcurrentFileRequests }: StatusSetup): Reply {
-  const advert = { [AGENT_HEADER]: AGENT_PROTOCOL, [MAX_REQUESTS_HEADER]: maxConcurrentFileRequests };
-  if (method === 'GET') return orUnavailable(() => jsonReply(200, completion.read(), advert));
-  if (method === 'POST') return mark(completion);
-  if (isMapped) return guardReply(403);
-  return orUnavailable(() =>
-    completion.read().state === 'COMPLETED' && completion.clear()
-      ? jsonReply(200, { status: 'OK' })
-      : errorReply(400, 'Live migration is not marked as COMPLETED here'),
-  );
+export function statusReply({ method, remote }: Pick<Request, 'method' | 'remote'>, setup: StatusSetup): Reply {
+  if (method === 'GET') return orUnavailable(() => statusNow(setup));
+  if (method === 'POST') return mark(setup, remote);
+  return setup.isMapped ? guardReply(403) : orUnavailable(() => reopen(setup, remote));
 }
+
+function statusNow({ completion, maxConcurrentFileRequests }: StatusSetup): Reply {
+  const reopened = completion.reopened();
+  return jsonReply(200, completion.read(), {
+    [AGENT_HEADER]: AGENT_PROTOCOL,
+    [MAX_REQUESTS_HEADER]: maxConcurrentFileRequests,
+    ...(reopened && { [REOPENED_HEADER]: `${timeText(reopened.atMs)} by ${reopened.by}` }),
+  });
+}
+
+/** In the Sidecar's protocol whoever may copy may do this, but not in silence. */
+function reopen({ completion, warn }: StatusSetup, by: string): Reply {
+  const { endTime } = completion.read();
+  if (typeof endTime !== 'number') return errorReply(400, 'Live migration is not marked as COMPLETED here');
+  completion.reopen(by);
+  warn(
+    `${by} reopened this source over HTTP at ${timeText(Date.now())}: complete since ${timeText(endTime)}, it serves its files again; lm complete closes it`,
+  );
+  return jsonReply(200, { status: 'OK' });
+}
+
+const timeText = (ms: number): string => new Date(ms).toISOString();
 
 /** The guard of everything that moves data: undefined while the migration is not complete. */
 export function completionGuard(completion: Completion): Reply | undefined {
@@ -43,9 +64,11 @@ export function completionGuard(completion: Completion): Reply | undefined {
   }
 }
 
-function mark(completion: Completion): Reply {
+function mark({ completion, warn }: StatusSetup, by: string): Reply {
   try {
-    return jsonReply(200, completion.mark());
+    const status = completion.mark();
+    warn(`${by} completed this source over HTTP at ${timeText(Date.now())}: it serves its files no more`);
+    return jsonReply(200, status);
   } catch (error) {
     if (error instanceof LmError && error.code === 'refused')
       return errorReply(400, 'Live migration marked as COMPLETED earlier.');

@@ -1,62 +1,43 @@
 // `lm reset`: forgets a migration that is complete, or that never came to anything, so that its directories can take part in
 // another. Touches no data, and on the source no more than the completion: an agent may be running, and it stays who it is.
 
-import { existsSync } from 'node:fs';
-import { LmError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
+import { recallWithout } from '../migration/left-out.js';
+import { refuseIfInMap } from '../migration/map-guard.js';
+import { resetBefore, resetMigration } from '../migration/reset.js';
+import { strangersRecords, theseMigrations, thisMigration } from '../migration/this-migration.js';
 import { createRenderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
+import { tellSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
-import { COMPLETION_FILE, clearCompletion, readCompletion } from '../state/completion.js';
-import { type Instance, isUsed, removeInstance, rootsText } from '../state/instance.js';
-import { acquireLock, LOCK_FILE } from '../state/lock.js';
-import { thisMigration } from './this-migration.js';
+import { type Instance, rootsText } from '../state/instance.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
-  const settings = resolve('reset', stated);
-  refuseIfInMap(stated);
-  const migration = thisMigration(settings);
-  refuseUnlessComplete(migration);
-  const removed = migration.role === 'source' ? resetSource(migration) : await resetDestination(migration);
+  const settings = resolve('reset', stated, recallWithout(stated));
+  refuseIfInMap(stated, 'lm reset');
   const renderer = createRenderer({ ...settings, ...io });
+  const migration =
+    settings.instance === undefined
+      ? theseMigrations(settings).at(0) && thisMigration(settings)
+      : thisMigration(settings);
+  const before = migration && resetBefore(migration);
+  if (!migration || before !== undefined) {
+    const why =
+      before === undefined
+        ? 'no migration of these directories is known on this host'
+        : `this source was reset at ${new Date(before).toISOString()}, and was not served since`;
+    const text = `nothing is left to reset: ${why}`;
+    renderer.say('summary', { command: 'reset', ...migration, removed: [], already: true }, [text]);
+    renderer.close();
+    return EXIT.ok;
+  }
+  if (settings.verbose) tellSettingsFile(settings, renderer.emit);
+  if (migration.stranger !== undefined) renderer.emit({ type: 'warning', text: strangersRecords(migration.stranger) });
+  const removed = await resetMigration(migration);
   renderer.say('summary', { command: 'reset', ...migration, removed }, lines(migration, removed));
   renderer.close();
   return EXIT.ok;
-}
-
-const resetSource = ({ dir }: Instance): string[] => (clearCompletion(dir) ? [COMPLETION_FILE] : []);
-
-async function resetDestination(migration: Instance): Promise<string[]> {
-  const there = migration.roots.filter(({ path }) => existsSync(path)); // nobody can be at work in one that is gone
-  const lock = await acquireLock(there, { dir: migration.dir, command: 'lm reset' });
-  try {
-    refuseUnlessComplete(migration);
-    return removeInstance(migration).filter((name) => name !== LOCK_FILE); // our own
-  } finally {
-    await lock.release();
-  }
-}
-
-/** While the map still has the pair, a copy started by habit would find a clean slate. */
-function refuseIfInMap({ migration }: Stated): void {
-  if (!migration?.pair) return;
-  const { source, destination } = migration.pair;
-  throw new LmError(
-    'refused',
-    `this host is still in migration_map (${migration.where}): ${source} to ${destination}`,
-    {
-      hint: 'take the pair out of the map, then run lm reset again',
-    },
-  );
-}
-
-function refuseUnlessComplete(migration: Instance): void {
-  const { role, dir, name } = migration;
-  if (readCompletion(dir).state === 'COMPLETED' || (role === 'destination' && !isUsed(migration))) return;
-  throw new LmError('refused', `${name} is not complete, and only a completed migration is reset`, {
-    hint: "'lm complete' comes first; 'lm complete --unverified' gives up a copy that is not to be finished",
-  });
 }
 
 const lines = ({ role, dir, roots }: Instance, removed: string[]): string[] => [

@@ -2,55 +2,38 @@
 
 import { printable } from '../errors.js';
 import { EXIT_MEANING } from '../exit-codes.js';
-import { formatBytes, formatShare } from '../render/quantities.js';
+import type { SourceStatus } from '../migration/ask-source.js';
+import type { MigrationStatus, RunningAgent } from '../migration/status.js';
+import { strangersRecords } from '../migration/this-migration.js';
+import { formatBytes, formatLeft, formatRate, formatShare } from '../render/quantities.js';
 import { exitName } from '../render/summary.js';
 import type { CopyReport, Iteration, VerifyReport } from '../report.js';
-import type { Completion } from '../state/completion.js';
-import type { Role, RootPath } from '../state/instance.js';
 import type { LastRun } from '../state/last-run.js';
-import { type Holder, holderText } from '../state/lock.js';
+import { holderText } from '../state/lock-holder.js';
+import type { Reopening } from '../state/reopening.js';
+import type { AgentState, RunProgress } from '../state/run-progress.js';
 
-/** What a source says of itself, or why it doesn't. */
-export type SourceStatus =
-  | { url: string; kind: 'lm' | 'sidecar'; status: { state: string; endTime?: number | null } }
-  | { url: string; error: string };
-
-/** All that is known of one migration of this host; a line of `lm status --json`. */
-export interface MigrationStatus {
-  instance: string;
-  role: Role;
-  dir: string;
-  roots: RootPath[];
-  completion: Completion;
-  holder: Holder | 'unknown' | null;
-  /** Null at the source itself, and while no URL is known. */
-  source: SourceStatus | null;
-  lastCopy: LastRun<CopyReport> | null;
-  lastVerify: LastRun<VerifyReport> | null;
-  /** When the last copy that could write began, by the journal, and how it ended, if `lastCopy` is not its report; an interrupted one leaves none. */
-  copyBeganMs: number | null;
-  copyExitCode: number | null;
-  /** The last verification passed, and no copy has begun since. */
-  verified: boolean;
-  unfinishedFiles: number;
-  damagedLines: number;
-}
-
-export function statusLines(status: MigrationStatus): string[] {
+export function statusLines(status: Omit<MigrationStatus, 'source'>): string[] {
   return [
     `${status.instance}: ${status.role}`,
     ...status.roots.map((root) => row(root.key, printable(root.path))),
     row('records', printable(status.dir)),
+    ...(status.stranger === undefined ? [] : [row('', strangersRecords(status.stranger))]),
     row('completion', completionText(status.completion)),
-    ...(status.role === 'destination' ? destinationLines(status) : []),
+    ...(status.reopened === undefined ? [] : [row('reopened', reopenedText(status.reopened))]),
+    ...(status.role === 'destination' ? destinationLines(status) : agentLines(status.agents ?? [])),
   ];
 }
 
-function destinationLines(status: MigrationStatus): string[] {
-  const { holder, lastCopy, lastVerify, damagedLines } = status;
+/** What is known last, because it has to be asked for. */
+export const sourceLines = ({ role, source }: MigrationStatus): string[] =>
+  role === 'source' ? [] : [row('source', source ? sourceText(source) : 'not known yet')];
+
+function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
+  const { holder, progress, lastCopy, lastVerify, damagedLines } = status;
   return [
-    row('source', status.source ? sourceText(status.source) : 'not known yet'),
-    row('running', holder === null ? 'nothing' : holder === 'unknown' ? 'another lm process' : holderText(holder)),
+    row('running', holder === null ? 'nothing' : holderText(holder)),
+    ...(progress === null ? [] : [row('', progressText(progress))]),
     ...copyLines(status),
     ...(lastCopy ? passTable(lastCopy.report.status) : []),
     row('last verify', lastVerify ? verifyText(lastVerify) : 'none'),
@@ -59,7 +42,39 @@ function destinationLines(status: MigrationStatus): string[] {
   ];
 }
 
-function copyLines({ lastCopy, copyBeganMs, copyExitCode, holder, unfinishedFiles }: MigrationStatus): string[] {
+const agentLines = (agents: RunningAgent[]): string[] =>
+  agents.length === 0
+    ? [row('agent', 'none runs, as far as can be seen from here')]
+    : agents.flatMap(({ holder, url, clients = [] }) => [
+        row('agent', url === undefined ? holderText(holder) : `${printable(url)}, ${holderText(holder)}`),
+        ...clients.map((client) => row('client', clientText(client))),
+        ...(url !== undefined && clients.length === 0 ? [row('client', 'none in the last minute')] : []),
+      ]);
+
+const clientText = ({ address, sinceMs, requests, bytes, bytesPerSecond }: AgentState['clients'][number]): string =>
+  `${printable(address)} since ${timeText(sinceMs)}: ${formatRate(bytesPerSecond)}, ${formatBytes(bytes)} in ` +
+  `${requests} ${requests === 1 ? 'request' : 'requests'}`;
+
+/** `iteration 0: DOWNLOADING, 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, 3 % matched before, since 2026-…` */
+function progressText(progress: RunProgress): string {
+  const { state, iteration, matchRatio, bytesDone, bytesTotal, bytesPerSecond, filesDone, filesTotal } = progress;
+  return [
+    state === 'VERIFYING' ? state : `iteration ${iteration}: ${printable(state)}`,
+    ...(bytesDone === undefined ? [] : [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal ?? -1)}`]),
+    ...(bytesPerSecond === undefined ? [] : [formatRate(bytesPerSecond)]),
+    ...(filesDone === undefined ? [] : [`${filesDone} of ${filesTotal} files`]),
+    ...(matchRatio === undefined ? [] : [`${formatShare(matchRatio)} of the bytes matched at its start`]),
+    `since ${timeText(progress.sinceMs)}`,
+  ].join(', ');
+}
+
+function copyLines({
+  lastCopy,
+  copyBeganMs,
+  copyExitCode,
+  holder,
+  unfinishedFiles,
+}: Omit<MigrationStatus, 'source'>): string[] {
   const cut = holder ? 'under way' : 'was cut off';
   const end = copyExitCode === null ? cut : `ended with ${exitText(copyExitCode)}`;
   const began = copyBeganMs === null ? undefined : `began ${timeText(copyBeganMs)}, ${end}`;
@@ -79,10 +94,13 @@ function copyLines({ lastCopy, copyBeganMs, copyExitCode, holder, unfinishedFile
 const completionText = ({ state, endTime }: { state: string; endTime?: number | null }): string =>
   typeof endTime === 'number' ? `${state} since ${timeText(endTime)}` : state;
 
+const reopenedText = ({ by, atMs }: Reopening): string => `${timeText(atMs)} by ${printable(by)}, over HTTP`;
+
 function sourceText(source: SourceStatus): string {
   const url = printable(source.url);
   if ('error' in source) return `${url}: cannot be asked: ${printable(source.error)}`;
-  return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}`;
+  const reopened = source.reopened === undefined ? '' : `, reopened ${printable(source.reopened)}`;
+  return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}${reopened}`;
 }
 
 const exitText = (exitCode: number): string => `exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]})`;
@@ -102,7 +120,7 @@ function passTable(iterations: readonly Iteration[]): string[] {
   const cells = iterations.map((pass) => [
     `${pass.iteration}`,
     pass.state,
-    formatShare(pass.matchRatio),
+    formatShare(pass.matchRatio) + formatLeft({ entries: pass.filesLeft ?? 0, bytes: pass.bytesLeft ?? 0 }),
     formatBytes(pass.totalSize),
     `${pass.filesDownloaded} in ${formatBytes(pass.bytesDownloaded)}`,
     `${pass.filesRemoved}`,

@@ -5,20 +5,18 @@ import { createContext, Script } from 'node:vm';
 /** Of one match, which an honest pattern is done with in microseconds. */
 export const MATCH_SECONDS = 3;
 
-/** They take about a second. */
-const MANY_STEPS = 1e9;
-
 /**
- * The length up to which any text is matched in good time: a text may take about its length to the power of the repetitions. That of
- * no text where a group is repeated, as in `(a+)+`: what it matches may be shared out among its turns in exponentially many ways.
+ * The length up to which any text is matched in so many steps, of which a second has about a thousand million: a text may take its
+ * length to the power of the repetitions. That of no text where a group is repeated, as in `(a+)+`: what it matches may be shared out
+ * among its turns in exponentially many ways.
  */
-export function safeLengthOf(source: string): number {
+export function lengthWithin(source: string, steps: number): number {
   let repetitions = 0;
   for (const [token] of source.matchAll(TOKENS)) {
     if (token.startsWith(')')) return 0;
     if (/^[*+{]/.test(token)) repetitions++;
   }
-  return MANY_STEPS ** (1 / repetitions);
+  return steps ** (1 / repetitions);
 }
 
 /** Escapes and classes, in which nothing repeats; repeated groups; repetitions of single characters. */

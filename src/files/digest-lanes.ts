@@ -2,18 +2,23 @@
 
 import { readSync } from 'node:fs';
 import { createHashLanes, type HashLanes, LANE_BYTES, type Lane, type LaneHash } from './hash-lanes.js';
+import { givenUp } from './stop-flag.js';
 
 /** A file that waits for a lane. Nothing here may throw. */
 export interface LaneTask {
   /** Called when there is a lane for it. Nothing: there is no file to be read after all. */
   open(): OpenFile | undefined;
-  /** Called once for what `open` returned: what was read of it, which ends early in a file that has become shorter. */
+  /** Asked before each read of 64 KiB. */
+  isGivenUp(): boolean;
+  /** Hears of each read. */
+  read?(bytes: number): void;
+  /** Called once for what `open` returned: what was read of it, fewer bytes of a file that holds fewer, one more of one that holds more. */
   end(fd: number, read: { digest: string; bytes: number } | { error: unknown }): void;
 }
 
 export interface OpenFile {
   fd: number;
-  /** How far to read, from the first byte. */
+  /** What the file states to hold; one byte more is asked for. */
   bytes: number;
 }
 
@@ -90,16 +95,18 @@ function hasBlocks(hashes: HashLanes, seat: Seat, waiting: LaneTask[]): boolean 
 
 function readMore({ memory }: HashLanes, seat: Seat, reading: Reading): void {
   const { lane } = seat;
-  const { file, bytesRead } = reading;
+  const { task, file, bytesRead } = reading;
   try {
-    const wanted = Math.min(LANE_BYTES, file.bytes - bytesRead);
-    const got = wanted === 0 ? 0 : readSync(file.fd, memory, lane.room(), wanted, bytesRead);
+    if (task.isGivenUp()) throw givenUp();
+    const wanted = Math.min(LANE_BYTES, file.bytes + 1 - bytesRead);
+    const got = readSync(file.fd, memory, lane.room(), wanted, bytesRead);
     lane.filled(got);
     reading.bytesRead += got;
-    reading.isRead = got === 0 || reading.bytesRead === file.bytes;
+    task.read?.(got);
+    reading.isRead = got === 0 || reading.bytesRead > file.bytes || (got < wanted && reading.bytesRead === file.bytes);
     if (reading.isRead) lane.finish();
   } catch (error) {
     seat.reading = undefined;
-    reading.task.end(file.fd, { error });
+    task.end(file.fd, { error });
   }
 }

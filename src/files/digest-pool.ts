@@ -2,6 +2,7 @@
 
 import type { DigestAlgorithm } from './digest.js';
 import { computesInLanes, type DigestAnswer, type DigestJob } from './digest-files.js';
+import type { FilterSpec } from './filter.js';
 import { createPool, type Pool } from './threads.js';
 
 export interface DigestPool {
@@ -25,10 +26,16 @@ const MOST = 4;
 /** In lanes four files take a core little longer than one; what takes one file after another is best spread. */
 const fullOf = (algorithm: DigestAlgorithm): number => (computesInLanes(algorithm) ? MOST : 1);
 
-/** `size` threads at most, each started when it is first needed. */
-export function createDigestPool(size: number): DigestPool {
+/** What a thread of the pool is started with. */
+export interface DigestSetup {
+  filters: FilterSpec[];
+}
+
+/** `size` threads at most, each started when it is first needed. `filters`: of `DigestJob.hidesExcluded`. */
+export function createDigestPool(size: number, filters: FilterSpec[] = []): DigestPool {
+  const setup: DigestSetup = { filters };
   const script = new URL('./digest-thread.js', import.meta.url);
-  const threads = Array.from({ length: size }, (): Thread => ({ pool: createPool(script, 1), load: 0 }));
+  const threads = Array.from({ length: size }, (): Thread => ({ pool: createPool(script, 1, setup), load: 0 }));
   return {
     start(algorithm) {
       // Its first job will say what is wrong with a thread that cannot start.

@@ -1,7 +1,9 @@
 // Bytes → digest: whole files in the Sidecar's text forms, and the hash of a name. Never opens or closes a file.
 
 import { readSync } from 'node:fs';
+import { type ByteCounter, countBytes } from './byte-counter.js';
 import type { IHasher } from './hash-wasm.js';
+import { givenUp, isRaised, type StopFlag } from './stop-flag.js';
 import { createXxh64 } from './xxh64.js';
 
 /** The first two are the Sidecar's (DigestAlgorithmFactory); only an lm agent knows the others. */
@@ -64,18 +66,24 @@ export async function ready(algorithm: DigestAlgorithm): Promise<void> {
   hashers[algorithm] ??= await CREATE[algorithm]();
 }
 
-/** Reads the file from its first byte, wherever the descriptor stands. Throws the raw system error of a failed read. */
-export function digestFd(fd: number, algorithm: DigestAlgorithm): { digest: string; bytes: number } {
+/** Reads the file from its first byte, wherever the descriptor stands. Throws the raw system error of a failed read, or `givenUp`. */
+export function digestFd(
+  fd: number,
+  algorithm: DigestAlgorithm,
+  { stop, counter }: { stop?: StopFlag; counter?: ByteCounter } = {},
+): { digest: string; bytes: number } {
   const hasher = hashers[algorithm];
   if (!hasher) throw new Error(`digest algorithm ${algorithm} was used before it was ready`);
   const { buffer } = hasher;
   hasher.begin();
   let bytes = 0;
   for (;;) {
+    if (isRaised(stop)) throw givenUp();
     const got = readSync(fd, buffer, 0, buffer.length, bytes);
     if (got === 0) return { digest: hasher.text(), bytes };
     hasher.update(buffer.subarray(0, got));
     bytes += got;
+    if (counter) countBytes(counter, got);
   }
 }
 

@@ -1,7 +1,8 @@
 // Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root; changes
-// nothing but the mode of a directory it is told to open to its owner.
+// nothing but the mode of a directory, or of a file, that it is told to open to its owner.
 
 import {
+  type BigIntStats,
   chmodSync,
   closeSync,
   constants,
@@ -12,9 +13,10 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs';
-import { platform } from 'node:process';
+import { geteuid, platform } from 'node:process';
 import { errnoOf } from '../errors.js';
-import { type EntryKey, kindOf, parentOf, rootOf } from './entry.js';
+import { type EntryKey, joinKey, kindOf, parentOf, rootOf } from './entry.js';
+import type { Filter } from './filter.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
 /** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
@@ -51,16 +53,20 @@ const KEPT_OPEN = 32;
 /**
  * The directories in use by one thread, a few of them kept open.
  * `open` throws the system's error: ENOENT, ENOTDIR or ELOOP when a component is missing or not a directory.
+ * What `excludes` matches is not there (ENOENT), nor is what lies below it. Only what exists is matched: a name that came from
+ * elsewhere may be made to take a pattern for ever, and a path of thousands of components costs as many as there are.
  */
 export class DirCache {
   readonly #roots: Roots;
+  readonly #excludes: Filter | undefined;
   /** In order of use, the oldest first. */
   readonly #open = new Map<EntryKey, DirHandle>();
   /** The one used last, which nearly always is the one wanted next. */
   #last: { key: EntryKey; handle: DirHandle } | undefined;
 
-  constructor(roots: Roots) {
+  constructor(roots: Roots, excludes?: Filter) {
     this.#roots = roots;
+    this.#excludes = excludes;
   }
 
   open(key: EntryKey): DirHandle {
@@ -73,9 +79,34 @@ export class DirCache {
     return handle;
   }
 
-  /** For reading, whatever has the name: it need not be a file any more. The caller closes the descriptor. */
-  openFile(dir: EntryKey, name: string): number {
-    return openSync(this.open(dir).at(name), FILE);
+  /**
+   * Opens it from the root down, a level a step: a path that leads nowhere is found out at the first directory that is missing, however
+   * long it is. For whoever has others to answer meanwhile.
+   */
+  *levels(key: EntryKey): Generator<void> {
+    for (let end = rootOf(key).length; ; ) {
+      this.open(key.slice(0, end)); // its parent is the one opened last
+      if (end === key.length) return;
+      yield;
+      const slash = key.indexOf('/', end + 1);
+      end = slash < 0 ? key.length : slash;
+    }
+  }
+
+  /**
+   * For reading, whatever has the name: it need not be a file any more. The caller closes the descriptor. `opensOwn`: also a file
+   * that this user owns and may not read.
+   */
+  openFile(dir: EntryKey, name: string, opensOwn = false): number {
+    const at = this.open(dir).at(name);
+    try {
+      const fd = openSync(at, FILE);
+      return this.#excludes ? this.#included(fd, joinKey(dir, name), 'file') : fd;
+    } catch (error) {
+      const fd = opensOwn && errnoOf(error) === 'EACCES' ? openUnreadable(at) : undefined;
+      if (fd === undefined) throw error;
+      return fd;
+    }
   }
 
   /** Forgets a directory and what lies below it; called before it is removed or replaced. */
@@ -96,7 +127,7 @@ export class DirCache {
 
   #openRoot(key: EntryKey): DirHandle {
     const path = pathOf(this.#roots, key);
-    return handleOf(openSync(path, DIRECTORY), path);
+    return handleOf(this.#included(openSync(path, DIRECTORY), key, 'directory'), path);
   }
 
   #known(key: EntryKey): DirHandle | undefined {
@@ -115,19 +146,24 @@ export class DirCache {
     const path = HAS_PROC_FD ? '' : pathOf(this.#roots, key);
     if (!HAS_PROC_FD && realpathSync(path) !== path)
       throw Object.assign(new Error(`${path} passes through a symbolic link`), { code: 'ELOOP' });
-    return handleOf(openSync(parent.at(name), DIRECTORY), path);
+    return handleOf(this.#included(openSync(parent.at(name), DIRECTORY), key, 'directory'), path);
   }
 
-  /** From the root down: a path that leads nowhere is found out at the first directory that is missing, however long it is. */
-  #descendTo(key: EntryKey): DirHandle {
-    let end = rootOf(key).length;
-    let handle = this.open(key.slice(0, end));
-    while (end < key.length) {
-      const slash = key.indexOf('/', end + 1);
-      end = slash < 0 ? key.length : slash;
-      handle = this.open(key.slice(0, end)); // its parent is the one opened last
+  #included(fd: number, key: EntryKey, kind: 'file' | 'directory'): number {
+    let excluded = true;
+    try {
+      excluded = this.#excludes?.(key, kind) ?? false;
+    } finally {
+      if (excluded) closeSync(fd);
     }
-    return handle;
+    if (excluded) throw Object.assign(new Error(`${key} is excluded`), { code: 'ENOENT' });
+    return fd;
+  }
+
+  #descendTo(key: EntryKey): DirHandle {
+    const levels = this.levels(key);
+    while (!levels.next().done);
+    return this.open(key);
   }
 
   #closeOldest(): void {
@@ -145,15 +181,36 @@ function handleOf(fd: number, path: string): DirHandle {
 /** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
 const O_PATH = 0o10000000;
 
-/** `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. */
-export function pinned(at: string, deed: (path: string, stat: Stats) => void): void {
-  if (!HAS_PROC_FD) return deed(at, lstatSync(at));
+/**
+ * `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. The path of a link
+ * leads to the link itself, for calls that follow links. `exact` looks at it once more.
+ */
+export function pinned<T = void>(at: string, deed: (path: string, stat: Stats, exact: () => BigIntStats) => T): T {
+  if (!HAS_PROC_FD) return deed(at, lstatSync(at), () => lstatSync(at, { bigint: true }));
   const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
   try {
-    deed(`/proc/self/fd/${fd}`, fstatSync(fd));
+    return deed(`/proc/self/fd/${fd}`, fstatSync(fd), () => fstatSync(fd, { bigint: true }));
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * The file has another mode only while this call lasts, and no signal is handled meanwhile: whoever has it open may read on. Undefined
+ * for what is no file or somebody else's.
+ */
+function openUnreadable(at: string): number | undefined {
+  let fd: number | undefined;
+  pinned(at, (path, { mode, uid }) => {
+    if (kindOf(mode) !== 'file' || uid !== geteuid!()) return;
+    chmodSync(path, (mode & 0o7777) | 0o400);
+    try {
+      fd = openSync(path, constants.O_RDONLY);
+    } finally {
+      chmodSync(path, mode & 0o7777);
+    }
+  });
+  return fd;
 }
 
 /** What the owner of a directory may do in it: list it and reach its entries, or change them as well. */

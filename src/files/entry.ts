@@ -1,8 +1,14 @@
-// The nouns every layer shares: keys, rows, blocks, listings, and the order they come in. Touches no disk and no network.
+// The nouns every layer shares: keys, entries, blocks, listings, and the order they come in. Touches no disk and no network.
+
+import type { DirectoryMarks, ToldMarks } from './directory-marks.js';
+import { isTxnLogName } from './txn-log.js';
 
 /** Directory types, in the Sidecar's order (LiveMigrationDirType). */
 export const DIR_TYPES = ['hints', 'commitlog', 'saved_caches', 'cdc_raw', 'local_system_data', 'data'] as const;
 export type DirType = (typeof DIR_TYPES)[number];
+
+/** Types whose files a service writes to for a while and then closes for good: until then, what is copied of them is worth nothing. */
+export const HOT_TYPES: readonly DirType[] = ['commitlog', 'cdc_raw', 'hints'];
 
 /** `data/0/ks/t/x.db`: type, index and path below the root; the tail of the Sidecar's `fileUrl`. Always valid UTF-8. */
 export type EntryKey = string;
@@ -10,68 +16,102 @@ export type EntryKey = string;
 /** The first two components of a key: `data/0`. */
 export type RootKey = string;
 
-/**
- * One directory entry, in the form it has on the wire, between threads and in the spool alike.
- * `size` (bytes), `mtimeNs` (since the epoch, may be negative) and `ino` are decimal strings, because JSON numbers end at 2^53.
- * `mode` is the whole st_mode, type bits included. A Sidecar tells neither mode nor owner nor inode:
- * then `mode` holds the type bits alone, `uid` and `gid` are null and `ino` is '0'.
- * `target` is a symbolic link's text. A directory's size is '0'.
- */
-export type Row = [
-  name: string,
-  size: string,
-  mtimeNs: string,
-  mode: number,
-  ino: string,
-  uid: number | null,
-  gid: number | null,
-  target?: string,
-];
+/** Whose a file is, by numbers. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+export const isSameOwner = (a: Owner | undefined, b: Owner | undefined): boolean =>
+  a === b || (a?.uid === b?.uid && a?.gid === b?.gid);
+
+/** An inode where one has to be written and none is known: no file has this number. */
+export const NO_INODE = '0';
 
 /**
- * Up to 1,000 rows of one directory, ascending by name. The blocks of a directory follow one another; directories come in
- * depth-first order, each before what it holds, and every directory row is followed later by at least one block of its own.
+ * One directory entry, as a walk or a listing has it. `size`, `mtimeNs`, `ino` and `ctimeNs` are decimal strings, because numbers are
+ * exact up to 2^53 only. A Sidecar tells neither permissions nor owner nor inode: `mode` then holds the type bits alone. Whoever makes
+ * one names every field, in this order: so all have one shape, which is what a million of them are quick by.
+ */
+export interface Entry {
+  name: string;
+  kind: Kind;
+  /** Bytes; '0' of whatever is no regular file. */
+  size: string;
+  /** Since the epoch; may be negative. */
+  mtimeNs: string;
+  /** The whole st_mode, type bits included. */
+  mode: number;
+  ino: string | undefined;
+  owner: Owner | undefined;
+  /** A symbolic link's text; undefined of anything else. */
+  target: string | undefined;
+  /** When its inode last changed, since the epoch, and how many names it has: told by listings that were asked for them. */
+  ctimeNs: string | undefined;
+  links: number | undefined;
+}
+
+/**
+ * Up to 1,000 entries of one directory, ascending by name. The blocks of a directory follow one another; directories come in
+ * depth-first order, each before what it holds, and every directory entry is followed later by at least one block of its own.
  */
 export interface Block {
   dir: EntryKey;
-  rows: Row[];
+  entries: Entry[];
   /** How many entries of this directory the walk left out because a pattern excludes them. */
   excluded?: number;
   /** The device number, when this directory is a mount point below its root. */
   device?: string;
 }
 
-/** What a block amounts to, for whoever need not look at its rows. */
-export interface BlockSum extends Omit<Block, 'rows'> {
+/** What a block amounts to, for whoever need not look at its entries. */
+export interface BlockSum extends Omit<Block, 'entries'> {
+  /** How many. */
   entries: number;
   /** Of its regular files. */
   bytes: number;
-  directories: Row[];
+  directories: Entry[];
   /** The first and the last name; undefined when there is none. */
   first: string | undefined;
   last: string | undefined;
   /** Files, directories and links under names of their own: nothing that needs a second look. */
   isOrdinary: boolean;
+  /** A file that states to hold nothing. */
+  hasEmpty: boolean;
+  /** See `isSetuid`. */
+  hasSetuid: boolean;
+  /** Names of Cassandra's transaction logs, if there are any. */
+  txnLogs?: string[];
 }
 
-export function sumOf({ rows, ...block }: Block): BlockSum {
-  const directories: Row[] = [];
+export function sumOf({ entries, ...block }: Block): BlockSum {
+  const directories: Entry[] = [];
   let bytes = 0;
   let isOrdinary = true;
-  for (const row of rows) {
-    const kind = kindOf(row[3]);
-    if (kind === 'file') bytes += Number(row[1]);
-    else if (kind === 'directory') directories.push(row);
-    if (kind === 'other' || isPartName(row[0])) isOrdinary = false;
+  let hasEmpty = false;
+  let hasSetuid = false;
+  const txnLogs: string[] = [];
+  for (const entry of entries) {
+    const { name, kind, size } = entry;
+    if (kind === 'file') {
+      bytes += Number(size);
+      if (size === '0') hasEmpty = true;
+      if (isSetuid(entry)) hasSetuid = true;
+      if (isTxnLogName(name)) txnLogs.push(name);
+    } else if (kind === 'directory') directories.push(entry);
+    if (kind === 'other' || isPartName(name)) isOrdinary = false;
   }
   return {
     ...block,
-    entries: rows.length,
+    entries: entries.length,
     bytes,
     directories,
-    first: rows[0]?.[0],
-    last: rows.at(-1)?.[0],
+    first: entries[0]?.name,
+    last: entries.at(-1)?.name,
     isOrdinary,
+    hasEmpty,
+    hasSetuid,
+    ...(txnLogs.length > 0 && { txnLogs }),
   };
 }
 
@@ -82,20 +122,22 @@ export interface WalkedBlock {
   block(): Block;
 }
 
-/** A block of a listing, taken apart and checked when somebody asks; each must be asked for, or found the same, in turn. */
+/** A block of a listing, taken apart and checked when somebody asks; each must be asked for, or taken as the same, in turn. */
 export interface ListedBlock {
   /** Undefined for what takes no part in the migration. */
   block(): Block | undefined;
   /**
-   * Whether its entries are those of `walked` in all that a copy keeps: names, kinds, sizes, modes, link texts, times to the
-   * microsecond, and `owners` if wanted. May say no to what is the same.
+   * Takes the block, which then must not be asked for any more, if its entries are those of `walked` in all that a copy keeps: names,
+   * kinds, sizes, modes, link texts, times to the microsecond, and `owners` if wanted. Whether it did. May say no to what is the same.
    */
-  isSameAs?(walked: WalkedBlock, owners: boolean): boolean;
+  takeIfSame?(walked: WalkedBlock, owners: boolean): boolean;
 }
 
 /** The head of a listing: whose it is, and what was asked of it. */
 export interface ListingHeader {
   protocol: number;
+  /** What this listing holds beside what its protocol version has: those of `FEATURES` that were asked for, none of an older agent. */
+  features: readonly string[];
   /** Random, kept in the agent's state directory; '' for a Sidecar, which has none. */
   agentId: string;
   /** Hash of the machine id; '' for a Sidecar. */
@@ -106,10 +148,10 @@ export interface ListingHeader {
   only?: EntryKey | undefined;
 }
 
-export interface ListedRoot {
+/** An older agent tells the inode alone of its marks. */
+export interface ListedRoot extends ToldMarks {
   key: RootKey;
   path: string;
-  ino: string;
   mode: number;
   uid: number | null;
   gid: number | null;
@@ -123,7 +165,7 @@ export interface Exclusions {
 
 /** The proof that a listing is whole. Without it, or with errors in it, nothing may be removed. */
 export interface ListingEnd {
-  /** Rows sent, of every kind. */
+  /** Entries sent, of every kind. */
   entries: number;
   /** Sum of the sizes of regular files. */
   bytes: number;
@@ -134,9 +176,15 @@ export interface ListingEnd {
   firstExcluded: EntryKey[];
   /** Names that are not UTF-8, escaped for people; a run must not start while there are any. */
   unnameable: string[];
-  /** Device of every mount point met below the roots and of the roots themselves. */
+  /** Device of every mount point met below the roots and of the roots themselves: for people, since a boot may change it. */
   devices: Record<EntryKey, string>;
+  /** By what those below the roots are known again. Absent in older listings. */
+  mounts?: Record<EntryKey, Pick<DirectoryMarks, 'ino' | 'birthNs'>> | undefined;
   touched: Touched;
+  /** Names of regular files that have several: no copy keeps them one. Absent where there is none, and in older listings. */
+  hardLinks?: { entries: number; first: EntryKey[] } | undefined;
+  /** Regular files that take up less than their size, by holes or by compression, and by how much: a copy fills them. As above. */
+  holes?: { entries: number; bytes: number; first: EntryKey[] } | undefined;
 }
 
 /**
@@ -172,6 +220,8 @@ export const endOfNothing = (): ListingEnd => ({
 export interface Listing {
   header: ListingHeader;
   blocks: AsyncIterable<ListedBlock>;
+  /** Whether a file that it lists can be asked for; every one where this is missing. */
+  serves?(key: EntryKey): boolean;
   /** The proof; throws until `blocks` has been read to its end. */
   end(): ListingEnd;
 }
@@ -197,7 +247,14 @@ export function kindOf(mode: number): Kind {
 }
 
 /** A directory that its owner may not list, or whose entries he may not reach. */
-export const isClosed = ([, , , mode]: Row): boolean => kindOf(mode) === 'directory' && (mode & 0o500) !== 0o500;
+export const isClosed = ({ kind, mode }: Entry): boolean => kind === 'directory' && (mode & 0o500) !== 0o500;
+
+/** Set-user-id and set-group-id. */
+export const SETUID_BITS = 0o6000;
+
+/** A program that runs as its owner or group. Of a file that nobody may execute, set-group-id means locking; see chmod(2), fcntl(2). */
+export const isSetuid = ({ kind, mode }: Entry): boolean =>
+  (mode & SETUID_BITS) !== 0 && (mode & 0o111) !== 0 && kind === 'file';
 
 /** Unfinished bytes stand beside their target under such a name; nothing else may bear one. */
 const PART_NAME = /^\.lm-[0-9a-f]{16}\.lm-part$/;

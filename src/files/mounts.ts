@@ -3,11 +3,20 @@
 import { readFileSync } from 'node:fs';
 import { isWithin } from './entry.js';
 
-/** A line of /proc/PID/mountinfo: `root`, a directory of the file system `device` (major:minor), is seen at `point`. */
+/**
+ * A line of /proc/PID/mountinfo: `root`, a directory of the file system `device` (major:minor), is seen at `point`. It was mounted on
+ * the mount `parent`; `source` is a device or a server, for some types any word.
+ */
 export interface Mount {
+  id: string;
+  parent: string;
   device: string;
   root: string;
   point: string;
+  fsType: string;
+  source: string;
+  /** The mount, or its whole file system, takes no writing. */
+  readOnly: boolean;
 }
 
 export type Mounts = readonly Mount[];
@@ -26,9 +35,31 @@ export function parseMounts(text: string): Mounts {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [, , device, root, point] = line.split(' ');
-      return { device: device!, root: unescaped(root!), point: unescaped(point!) };
+      const [mount, fileSystem = ''] = line.split(' - ');
+      const [id, parent, device, root, point, own = ''] = mount!.split(' ') as [string, string, string, string, string];
+      const [fsType = '', source = '', all = ''] = fileSystem.split(' ').map(unescaped);
+      const readOnly = [own, all].some((options) => options.split(',').includes('ro'));
+      return { id, parent, device, root: unescaped(root), point: unescaped(point), fsType, source, readOnly };
     });
+}
+
+/**
+ * Those that a path can lead into: neither mounted over at their own point nor above it. What is mounted later is mounted on what
+ * was there before, so whatever shares its parent with a mount nearer to the top is hidden by that one.
+ */
+export function visibleMounts(mounts: Mounts): Mount[] {
+  const ids = new Set(mounts.map(({ id }) => id));
+  const seen: Mount[] = [];
+  const look = (mount: Mount): void => {
+    const children = mounts.filter(({ id, parent }) => parent === mount.id && id !== parent);
+    const over = children.find(({ point }) => point === mount.point);
+    if (over) return look(over);
+    seen.push(mount);
+    for (const child of children)
+      if (!children.some(({ point }) => point !== child.point && isBelow(child.point, point))) look(child);
+  };
+  for (const mount of mounts) if (!ids.has(mount.parent) || mount.parent === mount.id) look(mount);
+  return seen;
 }
 
 /** Space, tab, newline and backslash are written as octal escapes. */
@@ -50,6 +81,10 @@ export function seenFrom(theirs: Mounts, path: string, own: Mounts): string[] {
       return isBelow(m.root, inside) ? [m.point] : [];
     });
 }
+
+/** Whether the mount that a real path leads into takes no writing. */
+export const isReadOnly = (mounts: Mounts, path: string): boolean =>
+  mountOf(visibleMounts(mounts), path)?.readOnly === true;
 
 /** The mount that holds `path`: the deepest, and of several at one point the last, which hides the others. */
 function mountOf(mounts: Mounts, path: string): Mount | undefined {

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as afterIo } from 'node:timers/promises';
 import { errnoOf, localError } from '../errors.js';
+import { SLICE_MS } from './in-turns.js';
 import { readMounts, seenFrom } from './mounts.js';
 
 export interface Holder {
@@ -19,25 +20,27 @@ export interface OpenFiles {
   holders: Holder[];
   /** Processes that could not be looked into, which takes their user or root. */
   uninspected: { pid: number; command: string }[];
+  /** What keeps processes out of sight, so that not even their number is known. */
+  hidden: Hiding[];
+  /** Every process that could hold a file was looked into: what is not among the holders is held by nobody on this host. */
+  isComplete: boolean;
 }
 
-/** How long one stretch of synchronous calls may keep the event loop: asking /proc asynchronously costs ten times as much. */
-const SLICE_MS = 5;
+/** A PID namespace of its own, as in a container, shows only what was started within; hidepid is an option of /proc's mount. */
+export type Hiding = 'pid-namespace' | 'hidepid';
 
 /** Whether a file does not matter, whoever holds it; gets its path as the process itself would call it. */
 type Ignore = (path: string) => boolean;
 
 /**
- * Every process is asked but this one and those it started. Kernel threads and zombies hold nothing. Processes that end meanwhile
+ * In turns, because asking /proc asynchronously costs ten times as much. Every process is asked but this one and those it started. Kernel threads and zombies hold nothing. Processes that end meanwhile
  * are left out. Throws `local` when /proc cannot be read at all.
  */
 export async function findOpenFiles(directories: readonly string[], ignore: Ignore = () => false): Promise<OpenFiles> {
   const proc = listProcesses();
   const self = Number(readlinkSync('/proc/self'));
-  const found: OpenFiles = { holders: [], uninspected: [] };
-  const prefixes = new PrefixesByNamespace(directories);
-  // With hidepid=2 the processes of others are not even listed; the first process always runs.
-  if (!proc.includes(1)) found.uninspected.push({ pid: 1, command: 'processes hidden by hidepid' });
+  const found: OpenFiles = { holders: [], uninspected: [], hidden: hidings(), isComplete: false };
+  const prefixes = new NamesByNamespace(directories);
   let sliceEnds = performance.now() + SLICE_MS;
   for (const pid of proc) {
     if (pid === self) continue;
@@ -54,10 +57,44 @@ export async function findOpenFiles(directories: readonly string[], ignore: Igno
       if (status?.canHoldFiles) found.uninspected.push({ pid, command: status.command });
     }
   }
+  const candidates = found.uninspected.filter(({ pid }) => pid !== INIT || !isRoot());
+  found.isComplete = found.hidden.length === 0 && candidates.length === 0;
   return found;
 }
 
-function listProcesses(): number[] {
+/** Of the first namespace: starts the others and keeps no database. Some sandboxes let not even root look into it. */
+const INIT = 1;
+
+const isRoot = (): boolean => /^Uid:\s+\d+\s+0\s/m.test(readFileSync('/proc/self/status', 'latin1'));
+
+/** PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h; a kernel without PID namespaces has no such link. */
+const FIRST_PID_NAMESPACE = `pid:[${0xeffffffc}]`;
+
+function hidings(): Hiding[] {
+  const found: Hiding[] = [];
+  const own = linkOf('/proc/self/ns/pid');
+  if (own !== undefined && own !== FIRST_PID_NAMESPACE) found.push('pid-namespace');
+  if (isMountedHiding() && !canInspect(INIT)) found.push('hidepid');
+  return found;
+}
+
+/** `noaccess` (1), `invisible` (2) and `ptraceable` (4) of proc(5), an option of the file system on /proc. */
+const isMountedHiding = (): boolean =>
+  readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => / \/proc .* - proc .*\bhidepid=(?!0|off)/.test(line));
+
+/** Nothing is hidden from whoever may look into the first process, which has every privilege. */
+function canInspect(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/cwd`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function listProcesses(): number[] {
   try {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -71,8 +108,8 @@ function listProcesses(): number[] {
 const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '');
 
 /** Yields nothing at every point where the event loop may be let go, and at most one holder at the end. */
-function* inspect(pid: number, namespaces: PrefixesByNamespace, ignore: Ignore): Generator<Holder | undefined> {
-  const prefixes = namespaces.of(pid);
+function* inspect(pid: number, namespaces: NamesByNamespace, ignore: Ignore): Generator<Holder | undefined> {
+  const prefixes = namespaces.of(pid).map(({ name }) => name);
   const matters = (path: string, prefix: string): boolean => isUnder(path, prefix) && !ignore(path);
   let held: { path: string; access: 'read' | 'write' } | undefined;
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -88,7 +125,7 @@ function* inspect(pid: number, namespaces: PrefixesByNamespace, ignore: Ignore):
 }
 
 /** Undefined when there is none any more: a descriptor may be closed between the listing and the look at it. */
-function linkOf(path: string): string | undefined {
+export function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch (error) {
@@ -97,10 +134,10 @@ function linkOf(path: string): string | undefined {
   }
 }
 
-const isUnder = (path: string, prefix: string): boolean =>
+export const isUnder = (path: string, prefix: string): boolean =>
   path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/' || prefix === '/');
 
-function isOpenForWriting(pid: number, fd: string): boolean {
+export function isOpenForWriting(pid: number, fd: string): boolean {
   try {
     const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
     return (Number.parseInt(flags ?? '0', 8) & 0o3) !== 0;
@@ -133,7 +170,7 @@ function mappedBy(
 }
 
 /** The kernel writes a newline in a mapped file's name as an octal escape. */
-const asInMaps = (path: string): string => path.replaceAll('\n', '\\012');
+export const asInMaps = (path: string): string => path.replaceAll('\n', '\\012');
 
 const PF_KTHREAD = 0x00200000;
 
@@ -165,24 +202,29 @@ function isDescendant(pid: number, ancestor: number): boolean {
  * What the directories are called in a process's own mount namespace: a container's service sees a bind-mounted directory under
  * another path, and /proc shows that one. Most processes share this one's namespace.
  */
-class PrefixesByNamespace {
+export class NamesByNamespace {
   readonly #directories: readonly string[];
-  readonly #known = new Map<string, string[]>();
+  readonly #known = new Map<string, { name: string; directory: string }[]>();
 
   constructor(directories: readonly string[]) {
     this.#directories = directories;
-    this.#known.set(namespaceOf('self'), [...directories]);
+    this.#known.set(
+      namespaceOf('self'),
+      directories.map((directory) => ({ name: directory, directory })),
+    );
   }
 
-  of(pid: number): string[] {
+  of(pid: number): readonly { name: string; directory: string }[] {
     const namespace = namespaceOf(pid);
-    let prefixes = this.#known.get(namespace);
-    if (!prefixes) {
+    let names = this.#known.get(namespace);
+    if (!names) {
       const [theirs, own] = [readMounts(pid), readMounts('self')];
-      prefixes = this.#directories.flatMap((path) => seenFrom(theirs, path, own));
-      this.#known.set(namespace, prefixes);
+      names = this.#directories.flatMap((directory) =>
+        seenFrom(theirs, directory, own).map((name) => ({ name, directory })),
+      );
+      this.#known.set(namespace, names);
     }
-    return prefixes;
+    return names;
   }
 }
 

@@ -1,23 +1,56 @@
 // What a walk can say of itself in the end: how much it listed, and the first few of what it left out, could not read or could not name.
 
-import { type EntryKey, endOfNothing, FIRST_FEW, joinKey, kindOf, type ListingEnd, type Row } from './entry.js';
+import type { BigIntStats } from 'node:fs';
+import { type Entry, type EntryKey, endOfNothing, FIRST_FEW, joinKey, type ListingEnd } from './entry.js';
 import { Touches } from './touched.js';
+
+/** Of an entry's attributes, what is counted here. */
+export type Looked = Pick<BigIntStats, 'ctimeNs' | 'mtimeNs' | 'nlink' | 'blocks' | 'size'>;
+
+/** The unit of st_blocks, whatever the file system's own (stat(2)). */
+const SECTOR_BYTES = 512n;
+
+/** A page: what a small file saves by lying in its inode is no hole. */
+const LEAST_HOLE_BYTES = 4096n;
 
 export class Proof {
   readonly #end = endOfNothing();
   readonly #touches = new Touches();
 
-  /** The device of a root, or of a mount point below one. */
-  device(key: EntryKey, dev: bigint): void {
+  root(key: EntryKey, { dev }: Pick<BigIntStats, 'dev'>): void {
     this.#end.devices[key] = `${dev}`;
   }
 
-  /** Comes for every entry, with its times. */
-  listed(dir: EntryKey, row: Row, times: { ctimeNs: bigint; mtimeNs: bigint }): void {
+  /** A mount point below a root. */
+  mount(key: EntryKey, dev: bigint, marks: { ino: string; birthNs: string }): void {
+    this.#end.devices[key] = `${dev}`;
+    this.#end.mounts ??= {};
+    this.#end.mounts[key] = marks;
+  }
+
+  /** Comes for every entry. */
+  listed(dir: EntryKey, entry: Entry, stat: Looked): void {
     this.#end.entries++;
-    if (kindOf(row[3]) !== 'file') return;
-    this.#end.bytes += Number(row[1]);
-    this.#touches.see(joinKey(dir, row[0]), times);
+    if (entry.kind !== 'file') return;
+    this.#end.bytes += Number(entry.size);
+    this.#touches.see(joinKey(dir, entry.name), stat);
+    if (stat.nlink > 1n) this.#hardLink(joinKey(dir, entry.name));
+    if (stat.blocks * SECTOR_BYTES + LEAST_HOLE_BYTES <= stat.size) this.#hole(joinKey(dir, entry.name), stat);
+  }
+
+  #hardLink(key: EntryKey): void {
+    this.#end.hardLinks ??= { entries: 0, first: [] };
+    const links = this.#end.hardLinks;
+    links.entries++;
+    if (links.first.length < FIRST_FEW) links.first.push(key);
+  }
+
+  #hole(key: EntryKey, { size, blocks }: Looked): void {
+    this.#end.holes ??= { entries: 0, bytes: 0, first: [] };
+    const holes = this.#end.holes;
+    holes.entries++;
+    holes.bytes += Number(size - blocks * SECTOR_BYTES);
+    if (holes.first.length < FIRST_FEW) holes.first.push(key);
   }
 
   leftOut(key: EntryKey): void {

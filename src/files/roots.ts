@@ -13,6 +13,20 @@ export interface Root {
 
 export type Roots = readonly Root[];
 
+/** What cassandra.yaml calls the directories of a type. */
+export const YAML_KEYS = {
+  hints: 'hints_directory',
+  commitlog: 'commitlog_directory',
+  saved_caches: 'saved_caches_directory',
+  cdc_raw: 'cdc_raw_directory',
+  local_system_data: 'local_system_data_file_directory',
+  data: 'data_file_directories',
+} as const satisfies Record<DirType, string>;
+
+/** A directory as a line of cassandra.yaml: `hints_directory: DIR`. */
+export const yamlLine = (type: DirType, dir: string): string =>
+  `${YAML_KEYS[type]}: ${type === 'data' ? `[${dir}]` : dir}`;
+
 /** The Sidecar's order: by type as DIR_TYPES has them, then by index. */
 export const inSidecarOrder = (roots: Roots): Root[] =>
   [...roots].sort((a, b) => DIR_TYPES.indexOf(a.type) - DIR_TYPES.indexOf(b.type) || a.index - b.index);

@@ -1,33 +1,45 @@
 // Roots and a filter → the blocks of a listing, in order, with its proof. Reads directories and attributes, never contents.
 
 import { isUtf8 } from 'node:buffer';
-import { type BigIntStats, fstatSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, fstatSync, lstatSync, readlinkSync } from 'node:fs';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
+import { birthOf } from './directory-marks.js';
 import { DirCache, type DirHandle, MAY_CHANGE, openToOwner } from './dirfd.js';
 import {
   type Block,
   compareKeys,
+  type Entry,
   type EntryKey,
   isClosed,
   isWithin,
   joinKey,
+  type Kind,
+  kindOf,
   type ListingEnd,
+  type Owner,
   type RootKey,
-  type Row,
   rootOf,
 } from './entry.js';
 import type { Filter } from './filter.js';
+import { holds, LOST_FOUND } from './lost-found.js';
+import { mountPointsBelow } from './mount-points.js';
+import { escaped, namesIn } from './names.js';
 import { Proof } from './proof.js';
 import { pathOf, type Roots } from './roots.js';
 
 export interface WalkOptions {
   /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
   only?: EntryKey;
-  rowsPerBlock: number;
+  entriesPerBlock: number;
   /** Roots that are not there and count as empty; every other root that is missing is an error. */
   absent?: readonly RootKey[];
   /** Whether directories that are closed to their owner are opened, and left so: whoever asked for it closes them again. */
   opensClosed?: boolean;
+  /** Whether entries tell when their inodes last changed, and how many names these have. */
+  ctimes?: boolean;
+  links?: boolean;
+  /** Whether a pattern that cannot be matched ends the walk. Otherwise its entry counts as one that could not be read, and is named. */
+  endsAtLostPattern?: boolean;
 }
 
 /** Gone, or no longer a directory, between two calls: left out, as a walk a moment later would have. */
@@ -40,7 +52,7 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
   const keys = roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));
   try {
     for (const key of keys.sort(compareKeys)) {
-      if (options.absent?.includes(key)) yield { dir: key, rows: [] };
+      if (options.absent?.includes(key)) yield { dir: key, entries: [] };
       else yield* walk.root(key);
     }
   } finally {
@@ -59,19 +71,23 @@ class Walk {
   #asks = { file: false, directory: false };
   /** Device and inode of the root being walked, and of the mount points met in it. */
   readonly #tops = new Map<EntryKey, string>();
+  #owner: Owner = { uid: 0, gid: 0 };
+  /** A bind mount has the device number of what it shows. */
+  readonly #mountPoints: ReadonlySet<EntryKey>;
 
   constructor(roots: Roots, excludes: Filter, options: WalkOptions) {
     this.#roots = roots;
     this.dirs = new DirCache(roots);
     this.#excludes = excludes;
     this.#options = options;
+    this.#mountPoints = new Set(mountPointsBelow(roots).map(({ key }) => key));
   }
 
   *root(root: EntryKey): Generator<Block> {
     const { dev, ino } = this.#statRoot(root);
-    this.proof.device(root, dev);
+    this.proof.root(root, { dev });
     if (this.#excludes(root, 'directory')) {
-      const block = { dir: root, rows: [], excluded: 0 };
+      const block = { dir: root, entries: [], excluded: 0 };
       this.#leaveOut(root, block);
       return yield block;
     }
@@ -86,19 +102,19 @@ class Walk {
       const below: Ahead[] = [];
       if (dir.closed && this.#options.opensClosed) this.#openToOwner(dir.key);
       for (const block of this.#blocksOf(dir.key, dir.mounted || dir.key === root)) {
-        const { rows, children, excluded } = block;
+        const { entries, children, excluded } = block;
         for (const child of children) {
           const key = joinKey(dir.key, child.name);
-          const mounted = child.dev !== dir.dev;
+          const mounted = child.dev !== dir.dev || this.#mountPoints.has(key);
           if (mounted) {
-            this.proof.device(key, child.dev);
+            this.proof.mount(key, child.dev, { ino: `${child.ino}`, birthNs: `${child.birthNs}` });
             this.#tops.set(key, idOf(child.dev, child.ino));
           }
           below.push({ key, dev: child.dev, mounted, closed: child.closed });
         }
         yield {
           dir: dir.key,
-          rows,
+          entries,
           ...(excluded > 0 && { excluded }),
           ...(dir.mounted && { device: `${dir.dev}` }),
         };
@@ -140,77 +156,91 @@ class Walk {
   }
 
   /** At least one block, an empty one for a directory that is empty, gone or unreadable. */
-  *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Rows> {
-    let block: Rows = { rows: [], children: [], excluded: 0 };
+  *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Found> {
+    let block = foundNothing();
     let yielded = false;
     const { handle, names } = this.#openInOrder(key, block) ?? { names: [] };
     for (const name of names) {
-      const entry = this.#look(key, name, handle!.at(name), mountTop, block);
-      if (!entry) continue;
-      block.rows.push(entry.row);
-      if (entry.directory)
-        block.children.push({ name, dev: entry.dev, ino: BigInt(entry.row[4]), closed: isClosed(entry.row) });
-      if (block.rows.length < this.#options.rowsPerBlock) continue;
+      this.#look(key, name, handle!.at(name), mountTop, block);
+      if (block.entries.length < this.#options.entriesPerBlock) continue;
       yield block;
       yielded = true;
-      block = { rows: [], children: [], excluded: 0 };
+      block = foundNothing();
     }
-    if (!yielded || block.rows.length > 0 || block.excluded > 0) yield block;
+    if (!yielded || block.entries.length > 0 || block.excluded > 0) yield block;
   }
 
   /** In order. No other directory is opened before the last of them has been looked at, so this one stays open. */
-  #openInOrder(key: EntryKey, block: Rows): { handle: DirHandle; names: string[] } | undefined {
+  #openInOrder(key: EntryKey, block: Found): { handle: DirHandle; names: string[] } | undefined {
     const { only } = this.#options;
     try {
       const handle = this.dirs.open(key);
       if (only !== undefined && key !== only && isWithin(only, key))
         return { handle, names: only.slice(key.length + 1).split('/', 1) };
-      const names = readdirSync(handle.at(''));
-      return { handle, names: inOrder(names.some(isMangled) ? this.#nameable(handle, key, block) : names) };
+      return {
+        handle,
+        names: namesIn(handle.at(''), (mangled, bytes) => this.#unnameable(key, mangled, bytes, block)),
+      };
     } catch (error) {
       this.#missed(key, error);
       return undefined;
     }
   }
 
-  /** Reading a directory as text turns every byte that is not UTF-8 into U+FFFD and may merge names: read it again as bytes. */
-  #nameable(handle: DirHandle, key: EntryKey, block: Rows): string[] {
-    const names: string[] = [];
-    for (const bytes of readdirSync(handle.at(''), { encoding: 'buffer' })) {
-      const name = bytes.toString('utf8');
-      if (isUtf8(bytes)) names.push(name);
-      else if (this.#excludes(joinKey(key, name), 'file') || this.#excludes(joinKey(key, name), 'directory'))
-        this.#leaveOut(joinKey(key, name), block);
-      else this.proof.unnameable(escaped(key, bytes));
-    }
-    return names;
+  #unnameable(dir: EntryKey, mangled: string, bytes: Buffer, block: Found): void {
+    const key = joinKey(dir, mangled);
+    if (this.#excludes(key, 'file') || this.#excludes(key, 'directory')) this.#leaveOut(key, block);
+    else this.proof.unnameable(`${printable(dir)}/${escaped(bytes)}`);
   }
 
-  #look(dir: EntryKey, name: string, at: string, mountTop: boolean, block: Rows): Found | undefined {
+  #look(dir: EntryKey, name: string, at: string, mountTop: boolean, block: Found): void {
     try {
       const stat = lstatSync(at, BIGINT);
-      const directory = stat.isDirectory();
-      if (mountTop && name === 'lost+found' && directory && stat.uid === 0n) return undefined;
-      const kind = directory ? 'directory' : 'file';
-      if (this.#asks[kind] && this.#excludes(joinKey(dir, name), kind)) {
-        this.#leaveOut(joinKey(dir, name), block);
-        return undefined;
-      }
-      const row = rowOf(name, stat, stat.isSymbolicLink() ? this.#linkText(at, joinKey(dir, name)) : undefined);
-      if (!row) return undefined;
-      this.proof.listed(dir, row, stat);
-      return { row, directory, dev: stat.dev };
+      const kind = kindOf(Number(stat.mode));
+      const isDirectory = kind === 'directory';
+      const lostFound = mountTop && name === LOST_FOUND && isDirectory && stat.uid === 0n ? holds(at) : undefined;
+      if (lostFound === 'nothing') return;
+      const as = isDirectory ? 'directory' : 'file';
+      if (lostFound === 'unknown' || (this.#asks[as] && this.#excludes(joinKey(dir, name), as)))
+        return this.#leaveOut(joinKey(dir, name), block);
+      const target = kind === 'link' ? this.#linkText(at, joinKey(dir, name)) : undefined;
+      if (target === null) return;
+      const entry = this.#entryOf(name, kind, stat, target);
+      this.proof.listed(dir, entry, stat);
+      block.entries.push(entry);
+      if (isDirectory)
+        block.children.push({ name, dev: stat.dev, ino: stat.ino, birthNs: birthOf(stat), closed: isClosed(entry) });
     } catch (error) {
       this.#missed(joinKey(dir, name), error);
-      return undefined;
     }
   }
 
-  /** A link may hold bytes that are not UTF-8 as well; mangling them would make another link. */
+  #entryOf(name: string, kind: Kind, stat: BigIntStats, target: string | undefined): Entry {
+    return {
+      name,
+      kind,
+      size: kind === 'file' ? `${stat.size}` : '0',
+      mtimeNs: `${stat.mtimeNs}`,
+      mode: Number(stat.mode),
+      ino: `${stat.ino}`,
+      owner: this.#ownerOf(Number(stat.uid), Number(stat.gid)),
+      target,
+      ctimeNs: this.#options.ctimes ? `${stat.ctimeNs}` : undefined,
+      links: this.#options.links ? Number(stat.nlink) : undefined,
+    };
+  }
+
+  /** One object for neighbours of one owner. */
+  #ownerOf(uid: number, gid: number): Owner {
+    if (this.#owner.uid !== uid || this.#owner.gid !== gid) this.#owner = { uid, gid };
+    return this.#owner;
+  }
+
+  /** Null for a link that holds bytes that are not UTF-8: mangling them would make another link. It is named and left out. */
   #linkText(at: string, key: EntryKey): string | null {
     const bytes = readlinkSync(at, { encoding: 'buffer' });
     if (isUtf8(bytes)) return bytes.toString('utf8');
-    this.proof.unnameable(`${printable(key)} -> ${escaped('', bytes)}`);
+    this.proof.unnameable(`${printable(key)} -> ${escaped(bytes)}`);
     return null;
   }
 
@@ -221,7 +251,10 @@ class Walk {
 
   #missed(key: EntryKey, error: unknown): void {
     const code = errnoOf(error);
-    if (error instanceof LmError) return this.proof.unread(key, error.message); // nobody knows whether it is excluded
+    if (error instanceof LmError) {
+      if (this.#options.endsAtLostPattern && error.code !== 'local') throw error;
+      return this.proof.unread(key, error.message); // nobody knows whether it is excluded
+    }
     if (code === undefined) throw error;
     if (VANISHED.has(code)) return;
     this.proof.unread(key, code);
@@ -229,12 +262,6 @@ class Walk {
 }
 
 const BIGINT = { bigint: true } as const;
-
-const isMangled = (name: string): boolean => name.includes('\ufffd');
-
-/** JavaScript's own order of strings is that of their bytes, and much quicker, where no name goes beyond U+FFFF. */
-const inOrder = (names: string[]): string[] => names.sort(names.some(hasSurrogates) ? compareKeys : undefined);
-const hasSurrogates = (name: string): boolean => /[\ud800-\udfff]/.test(name);
 
 const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
 
@@ -246,38 +273,11 @@ interface Ahead {
   closed: boolean;
 }
 
-interface Rows {
-  rows: Row[];
-  children: { name: string; dev: bigint; ino: bigint; closed: boolean }[];
+/** A block, and what is needed of its directories to read them. */
+interface Found {
+  entries: Entry[];
+  children: { name: string; dev: bigint; ino: bigint; birthNs: bigint; closed: boolean }[];
   excluded: number;
 }
 
-interface Found {
-  row: Row;
-  directory: boolean;
-  dev: bigint;
-}
-
-/** `target` is null for a link whose text cannot travel: such an entry has been named and is left out. */
-function rowOf(name: string, stat: BigIntStats, target: string | null | undefined): Row | undefined {
-  if (target === null) return undefined;
-  const row: Row = [
-    name,
-    stat.isFile() ? `${stat.size}` : '0',
-    `${stat.mtimeNs}`,
-    Number(stat.mode),
-    `${stat.ino}`,
-    Number(stat.uid),
-    Number(stat.gid),
-  ];
-  if (target !== undefined) row.push(target);
-  return row;
-}
-
-/** Bytes that are no text, for people: `\xff` for what is not ASCII. */
-function escaped(dir: EntryKey, name: Buffer): string {
-  const text = [...name].map((b) =>
-    b < 0x20 || b > 0x7e ? `\\x${b.toString(16).padStart(2, '0')}` : String.fromCharCode(b),
-  );
-  return dir === '' ? text.join('') : `${printable(dir)}/${text.join('')}`;
-}
+const foundNothing = (): Found => ({ entries: [], children: [], excluded: 0 });

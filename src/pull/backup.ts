@@ -1,11 +1,11 @@
 // What is about to be removed or replaced, kept under its own key outside the roots. Copies no bytes and removes nothing.
 
-import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, renameSync, utimesSync } from 'node:fs';
+import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
 import { DirCache, type DirHandle } from '../files/dirfd.js';
-import { type EntryKey, joinKey, parentOf, type Row, rootOf } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, parentOf, rootOf } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { utimesSeconds } from '../files/times.js';
+import { setTime } from '../files/set-time.js';
 
 /** The backup of one pass, as one thread sees it. Directories are made when they are needed, for their owner alone. */
 export class Backup {
@@ -30,16 +30,15 @@ export class Backup {
   }
 
   /** A directory whose contents have been kept, or that had none. */
-  keepDirectory(dir: EntryKey, [name, , mtimeNs, mode, , uid, gid]: Row, owners: boolean): void {
+  keepDirectory(dir: EntryKey, { name, mtimeNs, mode, owner }: Entry, owners: boolean): void {
     const key = joinKey(dir, name);
     const at = this.#place(dir).at(name);
-    const time = utimesSeconds(mtimeNs);
     this.#place(key);
     this.#dirs.forget(key);
     try {
-      if (owners && uid !== null && gid !== null) chownSync(at, uid, gid);
+      if (owners && owner) chownSync(at, owner.uid, owner.gid);
       chmodSync(at, mode & 0o7777);
-      utimesSync(at, time, time);
+      setTime(at, mtimeNs);
     } catch (error) {
       throw localError('set the attributes of', pathOf(this.#roots, key), error);
     }

@@ -2,11 +2,7 @@
 
 import { fstatSync, openSync } from 'node:fs';
 import type { DirHandle } from '../files/dirfd.js';
-
-export interface Owner {
-  uid: number;
-  gid: number;
-}
+import type { Owner } from '../files/entry.js';
 
 export interface Newborn {
   fd: number;
@@ -16,6 +12,9 @@ export interface Newborn {
 
 /** Set-user-id, set-group-id and sticky: of no file before its owner and its bytes are right. */
 const SPECIAL_BITS = 0o7000;
+
+/** What its owner may not open could not be gone on with, unless that is root, who alone names an `owner`. */
+const MAY_GO_ON = 0o600;
 
 /**
  * The kernel gives a new file its owner and mode from the process, a set-group-id directory, the umask and ACLs: alike for all files
@@ -29,7 +28,8 @@ export class Births {
   open(dir: DirHandle, path: string, flags: number, mode: number, owner: Owner | undefined): Newborn {
     let last = this.#last.get(dir);
     const owned = last !== undefined && (!owner || (last.uid === owner.uid && last.gid === owner.gid));
-    const direct = owned && (mode & SPECIAL_BITS) === 0;
+    const opens = owner !== undefined || (mode & MAY_GO_ON) === MAY_GO_ON;
+    const direct = owned && opens && (mode & SPECIAL_BITS) === 0;
     const fd = openSync(path, flags, direct ? mode : 0o600);
     if (!last || (direct && last.mode !== mode)) {
       const stat = fstatSync(fd);

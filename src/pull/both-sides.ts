@@ -1,22 +1,34 @@
 // The two listings of a migration, the source's and this host's, without what either side excludes. Compares no entry.
 
-import { LmError, localError, printable } from '../errors.js';
+import { LmError, localError } from '../errors.js';
 import type { Emit } from '../events.js';
-import type {
-  EntryKey,
-  Exclusions,
-  ListedBlock,
-  Listing,
-  ListingEnd,
-  ListingHeader,
-  RootKey,
-  WalkedBlock,
+import { MAY_LOOK } from '../files/dirfd.js';
+import {
+  type DirType,
+  type EntryKey,
+  type Exclusions,
+  isWithin,
+  type ListedBlock,
+  type Listing,
+  type ListingEnd,
+  type ListingHeader,
+  parentOf,
+  type RootKey,
+  type WalkedBlock,
 } from '../files/entry.js';
-import { compileFilter, type Filter, type FilterSpec } from '../files/filter.js';
+import { compileFilter, type Filter, type FilterSpec, isKeyExcluded } from '../files/filter.js';
+import { type MountPoint, mountPointsBelow } from '../files/mount-points.js';
 import { pathOf, type Roots } from '../files/roots.js';
+import type { LeftOut, Named } from '../report.js';
 import { type Walker, type WalkJob, walkHere } from '../wire/walk-lines.js';
 import type { ClosedDirectories } from './closed-directories.js';
 import { withoutExcluded } from './exclude.js';
+import { matchRoots, type NodeSeen, refuseHalfANode, watchForNode } from './guard-sides.js';
+import { refuseUnserved, watchForUnserved } from './guard-unserved.js';
+import { excludedBy, name, nobody } from './left-out.js';
+import { countListing } from './listing-count.js';
+import { type RootPair, rootPairs } from './root-pairs.js';
+import { withoutSetuid } from './setuid.js';
 
 export interface BothSidesOptions {
   roots: Roots;
@@ -25,11 +37,27 @@ export interface BothSidesOptions {
   /** This side's. */
   exclusions: Exclusions;
   only: EntryKey | undefined;
+  /** Whether set-user-id and set-group-id of programs are the destination's to have. */
+  keepSetuid: boolean;
+  /** Types that the operator leaves out knowingly. */
+  without: readonly DirType[];
+  /** The cassandra.yaml that names the roots here; undefined where they are named one by one. */
+  yaml: string | undefined;
   walker: Walker;
   /** Hears of those that had to be opened; undefined where none has to be. */
   closed: ClosedDirectories | undefined;
+  /** Is given the lines of the walk, for whoever wants to keep them. */
+  keepWalk?: (lines: Uint8Array) => void;
   emit: Emit;
   signal: AbortSignal;
+}
+
+/** What is mounted below the roots here. */
+export interface LocalMounts {
+  /** Those that take part, as they are now. Throws `local`. */
+  now(): MountPoint[];
+  /** Whether a directory with this key does: neither excluded nor beside the part asked for. */
+  takesPart(key: EntryKey): boolean;
 }
 
 export interface BothSides {
@@ -38,62 +66,107 @@ export interface BothSides {
   source: AsyncIterable<ListedBlock>;
   /** As the walk finds it; what either side excludes is left out and counted. */
   local: AsyncIterable<WalkedBlock>;
+  mounts: LocalMounts;
+  /** Those that take part, as they were before any of them was opened to its owner. */
+  rootPairs: ReadonlyMap<RootKey, RootPair>;
+  /** Whether a pattern of either side keeps an entry with this key out, or a directory above it. */
+  isExcluded(key: EntryKey): boolean;
   /**
-   * The source's proof, once both have been read to their ends. Throws `refused` for names that cannot be copied and `local`
+   * The source's proof, once both have been read to their ends. Throws `refused` for names that cannot be copied, or fetched, and `local`
    * for what could not be read here: what is not known here must not be taken for absent.
    */
   prove(): ListingEnd;
+  /** What either listing is without; once both have been read to their ends. */
+  leftOut(): Pick<LeftOut, 'excludedAtSource' | 'excludedHere' | 'setuid' | 'hardLinks' | 'holes'>;
 }
 
 /** Throws `refused` when the two sides cannot be the two ends of one migration, `source`, `protocol` or `local` when listing fails. */
 export async function listBothSides(list: () => Promise<Listing>, options: BothSidesOptions): Promise<BothSides> {
-  const { roots, exclusions, only, absent, walker, closed, emit, signal } = options;
+  const { roots, exclusions, only, absent, keepSetuid, walker, closed, keepWalk, emit, signal } = options;
   closed?.closeAgain(emit); // what an earlier look has opened would seem to have that mode
   const began = performance.now();
   const source = await list();
-  matchRoots(source.header, roots, only);
+  matchRoots(source.header, options);
+  const node: NodeSeen = { key: undefined };
   const own: FilterSpec = { exclusions, roots: [...roots] };
   const filters = [own, filterOf(source.header)];
-  refuseAllExcluded(compileFilter(...filters), roots);
+  const excludes = compileFilter(...filters);
+  refuseAllExcluded(excludes, roots);
+  const takingPart = source.header.roots.filter(({ key }) => takesPart({ key, isDirectory: true }, excludes, only));
+  const pairs = rootPairs(takingPart, roots, absent);
+  closed?.openRoots(MAY_LOOK);
   const job: WalkJob = {
     roots,
     filters,
     absent,
     ...(only !== undefined && { only }),
     opensClosed: closed !== undefined,
+    endsAtLostPattern: true,
   };
-  const local = walkHere(walker, job, closed && ((sums) => closed.note(sums)));
+  const [ours, setuid] = [nobody(), nobody()];
+  const local = walkHere(walker, job, closed && ((sums) => closed.note(sums)), keepWalk);
+  const unserved = nobody();
+  const count = countListing(emit);
+  const taking = watchForUnserved(
+    withoutExcluded(source.blocks, compileFilter(own), (key) => name(ours, key)),
+    source.serves,
+    (key) => name(unserved, key),
+  );
   return {
     header: source.header,
-    source: stoppable(withoutExcluded(source.blocks, compileFilter(own)), signal),
-    local: local.blocks,
+    source: stoppable(
+      count.source(watchForNode(keepSetuid ? taking : withoutSetuid(taking, (key) => name(setuid, key)), node)),
+      signal,
+    ),
+    local: count.local(local.blocks),
+    rootPairs: pairs,
+    mounts: {
+      now: () => mountPointsBelow(roots).filter((mount) => takesPart(mount, excludes, only)),
+      takesPart: (key) => takesPart({ key, isDirectory: true }, excludes, only),
+    },
+    isExcluded: (key) => excludes(key, 'directory') || isKeyExcluded(excludes, key),
     prove() {
       const proof = source.end();
       const here = local.end();
       const elapsedMs = performance.now() - began;
-      tellListed(emit, 'source', proof, elapsedMs);
-      tellListed(emit, 'destination', here, elapsedMs);
+      tellListed(emit, 'source', proof, excludedBy(proof, ours), elapsedMs);
+      tellListed(emit, 'destination', here, excludedBy(here), elapsedMs);
+      refuseHalfANode(node, options);
+      refuseUnserved(unserved);
       refuseUnnameable(proof, 'the source');
       refuseUnnameable(here, 'the destination');
       const [unread] = here.firstErrors;
       if (!unread) return proof;
       throw localError('read', pathOf(roots, unread.key), Object.assign(new Error(), { code: unread.message }));
     },
+    leftOut: () => ({
+      excludedAtSource: excludedBy(source.end(), ours),
+      excludedHere: excludedBy(local.end()),
+      ...notCarriedOf(source.end()),
+      setuid,
+    }),
   };
 }
 
-/** The source's patterns speak of the source's directories. */
-function filterOf({ exclusions, roots }: ListingHeader): FilterSpec {
-  const spec = { exclusions, roots };
-  try {
-    compileFilter(spec);
-  } catch (cause) {
-    throw new LmError('refused', `the source excludes by a pattern this lm cannot read: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return spec;
+function takesPart(
+  { key, isDirectory }: Pick<MountPoint, 'key' | 'isDirectory'>,
+  excludes: Filter,
+  only: EntryKey | undefined,
+): boolean {
+  if (only !== undefined && !isWithin(key, only) && !isWithin(only, key)) return false;
+  if (excludes(key, isDirectory ? 'directory' : 'file')) return false;
+  for (let dir = parentOf(key); dir.includes('/'); dir = parentOf(dir)) if (excludes(dir, 'directory')) return false;
+  return true;
 }
+
+/** What is met at the source and becomes something else here. A Sidecar and older agents do not tell. */
+const notCarriedOf = ({ hardLinks, holes }: ListingEnd): Pick<LeftOut, 'hardLinks' | 'holes'> => ({
+  ...(hardLinks && { hardLinks }),
+  ...(holes && { holes }),
+});
+
+/** The source's patterns speak of the source's directories. */
+const filterOf = ({ exclusions, roots }: ListingHeader): FilterSpec => ({ exclusions, roots, whose: 'source' });
 
 /** A pattern may mean a root; one that means every root was meant for what lies below, and nothing would pass for all there is. */
 function refuseAllExcluded(excludes: Filter, roots: Roots): void {
@@ -101,23 +174,6 @@ function refuseAllExcluded(excludes: Filter, roots: Roots): void {
   throw new LmError('refused', 'every root is excluded, so nothing is left to copy', {
     hint: 'see dirs_to_exclude on both hosts: a pattern may match a root itself',
   });
-}
-
-/** Both sides must have the same directories in the same order; where they are is each side's own business. */
-function matchRoots(header: ListingHeader, roots: Roots, only: EntryKey | undefined): void {
-  const here = new Set(roots.map((root) => root.key));
-  for (const { key, path } of header.roots)
-    if (!here.has(key))
-      throw new LmError('refused', `the source has ${key} (${printable(path)}), which has no directory here`, {
-        hint: `name one with --root ${key.split('/')[0]}=DIR`,
-      });
-  if (only !== undefined) return;
-  const there = new Set(header.roots.map((root) => root.key));
-  for (const { key, path } of roots)
-    if (!there.has(key))
-      throw new LmError('refused', `the source does not serve ${key}, here ${printable(path)}`, {
-        hint: 'leave that root out here, or add it at the source',
-      });
 }
 
 function refuseUnnameable({ unnameable }: ListingEnd, where: string): void {
@@ -139,7 +195,12 @@ async function* stoppable<T>(items: AsyncIterable<T>, signal: AbortSignal): Asyn
   }
 }
 
-function tellListed(emit: Emit, side: 'source' | 'destination', end: ListingEnd, elapsedMs: number): void {
-  const { entries, bytes, excluded, firstExcluded } = end;
+function tellListed(
+  emit: Emit,
+  side: 'source' | 'destination',
+  { entries, bytes }: ListingEnd,
+  { entries: excluded, first: firstExcluded }: Named,
+  elapsedMs: number,
+): void {
   emit({ type: 'listed', side, entries, bytes, excluded, firstExcluded, elapsedMs });
 }

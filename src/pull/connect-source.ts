@@ -1,7 +1,8 @@
 // Asks who is at the other end, and returns the source it turns out to be. Asks once; what it is asked afterwards is the source's.
 
-import { LmError, printable } from '../errors.js';
-import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER } from '../wire/routes.js';
+import { excerpt, LmError } from '../errors.js';
+import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../wire/routes.js';
+import { isAboutToken } from './failure.js';
 import { type Answer, createHttpClient } from './http-client.js';
 import { lmSource } from './lm-source.js';
 import { sidecarSource } from './sidecar-source.js';
@@ -9,17 +10,26 @@ import { askStatus, type Source, type SourceOptions } from './source.js';
 
 /** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
 export async function connectSource(options: SourceOptions): Promise<Source> {
-  const client = await createHttpClient(options);
+  const { emit } = options;
+  const say = (what: string, forMs: number, alive: boolean): void => emit({ type: 'stalled', what, forMs, alive });
+  const client = await createHttpClient({ ...options, say });
   try {
     const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
     const cap = Number(answer.header(MAX_REQUESTS_HEADER));
     const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
-    const parts = { ...options, client, firstStatus, maxConcurrentFileRequests };
+    const reopened = answer.header(REOPENED_HEADER)?.slice(0, 100);
+    const parts = { ...options, client, firstStatus, reopened, maxConcurrentFileRequests };
     return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
   } catch (error) {
     await client.close();
-    throw error;
+    throw await withTokenHint(error, options.tokenHint);
   }
+}
+
+async function withTokenHint(error: unknown, tokenHint: SourceOptions['tokenHint']): Promise<unknown> {
+  if (!(error instanceof LmError) || !isAboutToken(error)) return error;
+  const hint = await tokenHint?.();
+  return hint === undefined ? error : new LmError(error.code, error.message, { hint, cause: error });
 }
 
 function isAgent(answer: Answer, origin: string): boolean {
@@ -27,7 +37,7 @@ function isAgent(answer: Answer, origin: string): boolean {
   if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
   throw new LmError(
     'protocol',
-    `${origin} speaks version ${printable(version)} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
+    `${origin} speaks version ${excerpt(version)} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
     {
       hint: 'run the same version of lm on both hosts',
     },

@@ -1,30 +1,31 @@
 // One keep-alive connection of a lane: a request out, a response in through one reused buffer. Knows no files.
 
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Pacer } from '../wire/rate.js';
 import { createResponseReader, type ResponseSink } from '../wire/response.js';
+import type { Method } from '../wire/routes.js';
+import { TLS_PROTOCOL } from '../wire/tls.js';
+import { PATIENCE, type Patience, STALLED, stalledText, Watch } from './patience.js';
+import { PINNED, pinFault } from './pin.js';
 
 /** Where the bytes come from. Plain data: it crosses threads. */
 export interface Origin {
   host: string;
   port: number;
-  /** PEM texts; absent for plain HTTP. */
-  tls?: { ca?: string; cert?: string; key?: string };
+  /** PEM texts, and what `pin.ts` goes by; absent for plain HTTP. */
+  tls?: { ca?: string; cert?: string; key?: string; pin?: string };
   /** Sent as a bearer token. */
   token?: string;
 }
 
 export interface Request {
-  method: 'GET' | 'POST';
+  method: Method;
   /** Sent as it stands: a Sidecar's paths are not percent-encoded. */
   target: string;
   headers?: Record<string, string>;
   body?: Uint8Array;
 }
-
-/** No byte for so long means that the other side is gone. An agent sends something every 5 s at the least. */
-const IDLE_MS = 30_000;
 
 /** The most a TLS record holds (RFC 8446, 5.1). */
 const RECORD_BYTES = 16 * 1024;
@@ -33,6 +34,8 @@ export class Connection {
   readonly #origin: Origin;
   readonly #buffer: Uint8Array;
   readonly #pacer: Pacer;
+  readonly #patience: Pick<Patience, 'silenceMs' | 'secondMs' | 'sayMs'>;
+  #watch: Watch | undefined;
   #reader = createResponseReader();
   #socket: Socket | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
@@ -43,10 +46,11 @@ export class Connection {
   #flush: NodeJS.Immediate | undefined;
 
   /** `buffer` is what the socket reads into; over TLS it holds several records, which are at most 16 KiB. */
-  constructor(origin: Origin, buffer: Uint8Array, pacer: Pacer) {
+  constructor(origin: Origin, buffer: Uint8Array, pacer: Pacer, patience = PATIENCE) {
     this.#origin = origin;
     this.#buffer = buffer;
     this.#pacer = pacer;
+    this.#patience = patience;
   }
 
   /** Whether the next request would go over a connection that has served one before, and so may have died since. */
@@ -61,11 +65,16 @@ export class Connection {
       this.#reader.expect({
         head: (head) => {
           this.#closes = head.closes;
+          this.#watch?.progressed();
           sink.head(head);
         },
-        body: (chunk) => sink.body(chunk),
+        body: (chunk) => {
+          this.#watch?.received(chunk.length);
+          sink.body(chunk);
+        },
         end: () => {
           sink.end();
+          this.#unwatch();
           if (this.#closes) this.#drop();
           this.#settle?.resolve();
           this.#settle = undefined;
@@ -85,6 +94,7 @@ export class Connection {
   #drop(): void {
     if (this.#flush) clearImmediate(this.#flush);
     this.#flush = undefined;
+    this.#unwatch();
     this.#socket?.destroy();
     this.#socket = undefined;
     this.#from = 0;
@@ -112,14 +122,26 @@ export class Connection {
       : { buffer: this.#buffer, callback: (bytes) => this.#push(this.#buffer.subarray(0, bytes)) };
     const servername = isIP(host) ? '' : host; // an address is no server name (RFC 6066, 3)
     const plain = { host, port, noDelay: true, onread };
-    const secured: ConnectionOptions & typeof plain = { ...plain, ...tls, servername, minVersion: 'TLSv1.2' };
+    const { pin, ...pem } = tls ?? {};
+    const judged = pin === undefined ? pem : { ...pem, ...PINNED };
+    const secured: ConnectionOptions & typeof plain = { ...plain, ...judged, servername, ...TLS_PROTOCOL };
     const socket = tls ? connectTls(secured) : connect(plain);
+    if (pin !== undefined) this.#prove(socket as TLSSocket, pin);
     const fail = (error: Error): void => this.#fail(socket, error);
-    socket.setTimeout(IDLE_MS, () => fail(fault('ETIMEDOUT', 'the source has sent nothing for 30 s')));
+    const { silenceMs, secondMs } = this.#patience;
+    socket.setTimeout((silenceMs / 1000) * secondMs, () => fail(fault(STALLED, stalledText('files', 0, silenceMs))));
     socket.on('error', fail);
     socket.on('end', () => fail(fault('ECONNRESET', 'the source closed the connection')));
     socket.on('close', () => fail(fault('ECONNRESET', 'the connection was closed')));
     return socket;
+  }
+
+  /** As Node refuses a certificate: what was written before waits for the handshake, and goes with the socket. */
+  #prove(socket: TLSSocket, pin: string): void {
+    socket.once('secureConnect', () => {
+      const mismatch = pinFault(socket, pin);
+      if (mismatch) this.#fail(socket, mismatch);
+    });
   }
 
   /** Where the socket reads to next. It asks right after each read, and keeps the place until then. */
@@ -160,12 +182,28 @@ export class Connection {
       this.#fail(this.#socket, error);
       return true;
     }
-    const waitMs = this.#pacer.take(chunk.length);
     const socket = this.#socket;
+    if (this.#settle && socket) this.#watch ??= this.#watchOver(socket);
+    const waitMs = this.#pacer.take(chunk.length);
     if (waitMs <= 0 || !socket) return true;
+    this.#watch?.rest();
     socket.pause();
-    setTimeout(() => socket.resume(), waitMs);
+    setTimeout(() => {
+      this.#watch?.wait();
+      socket.resume();
+    }, waitMs);
     return false;
+  }
+
+  /** From the first bytes of an answer to the last: a drip keeps the socket's own timeout from coming. */
+  #watchOver(socket: Socket): Watch {
+    const end = ({ message }: Error): void => this.#fail(socket, fault(STALLED, message));
+    return new Watch({ asked: 'files', silenceMs: this.#patience.silenceMs, end }, this.#patience);
+  }
+
+  #unwatch(): void {
+    this.#watch?.stop();
+    this.#watch = undefined;
   }
 
   /** A socket that was given up says that it is closed a little later, when another may have taken its place. */

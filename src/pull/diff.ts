@@ -2,58 +2,41 @@
 
 import { LmError, printable } from '../errors.js';
 import type { Reason } from '../events.js';
+import { MAY_CHANGE } from '../files/dirfd.js';
 import {
   type BlockSum,
-  type DirType,
+  type Entry,
   type EntryKey,
   FIRST_FEW,
   isClosed,
   isPartName,
   joinKey,
-  type Kind,
-  kindOf,
   type ListedBlock,
-  type Row,
+  parentOf,
+  type RootKey,
+  rootOf,
   type WalkedBlock,
 } from '../files/entry.js';
-import { sameTime, type TimeUnit } from '../files/times.js';
-import { count, noCounts, type PlanCounts, type RootCounts, rootCounts, takeRoom } from './counts.js';
-import { type IsSame, type Merged, mergeUnlike, type Pair } from './merge.js';
+import {
+  count,
+  countDownload,
+  countLeft,
+  countMatching,
+  countTotal,
+  giveRoom,
+  noCounts,
+  type PlanCounts,
+  type RootCounts,
+  rootCounts,
+  rootShare,
+  takeRoom,
+} from './counts.js';
+import { Differences, type DiffPolicy } from './differences.js';
+import type { Holdings } from './holdings.js';
+import { name } from './left-out.js';
+import { type Merged, mergeUnlike, type Pair, type TakeIfSame } from './merge.js';
+import type { PlanSink } from './plan-sink.js';
 import { type Frame, WayDown } from './way-down.js';
-
-export interface DiffPolicy {
-  /** What makes a file of equal size the same file. */
-  compare: 'mtime' | 'size' | 'checksum';
-  /** Types whose files of equal size are compared by digest whatever `compare` says. */
-  digested: readonly DirType[];
-  unit: TimeUnit;
-  /** What is replaced is kept elsewhere on the same file system, and takes up its room there. */
-  keepsReplaced: boolean;
-  /** Whether this process may give files away, so that owners are compared and set. One that may not has to open closed directories. */
-  owners: boolean;
-  /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
-  isSuspect?(key: EntryKey): boolean;
-}
-
-/** Where the decisions go, in the order in which they may be carried out: removals and settlings come children first. */
-export interface PlanSink {
-  /** A foreign entry, or one of the wrong kind. A directory comes after all it held. */
-  remove(dir: EntryKey, row: Row, reason: Reason): void;
-  mkdir(dir: EntryKey, row: Row, reason: Reason): void;
-  /** A file or link to bring whole; `row` is the source's. */
-  fetch(dir: EntryKey, row: Row, reason: Reason): void;
-  /** Contents match, or are believed to; mode, owner or time do not. `row` is the source's. */
-  fix(dir: EntryKey, row: Row, reason: Reason): void;
-  /**
-   * A directory whose mode, owner or time will have to be set once all below it is done; `made`, when the plan makes it first, `mend`
-   * when its mode or owner is not the source's.
-   */
-  settle(dir: EntryKey, row: Row, made: boolean, mend: Reason | undefined): void;
-  /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
-  check(dir: EntryKey, source: Row, local: Row, mend: Reason | undefined): void;
-  /** Unfinished bytes of an earlier run. */
-  part(dir: EntryKey, row: Row): void;
-}
 
 export async function diff(
   source: AsyncIterable<ListedBlock>,
@@ -70,172 +53,199 @@ export async function diff(
 }
 
 /** What is the same needs no judgement, but where the same attributes are no proof. */
-function sameUnder({ compare, digested, isSuspect, owners }: DiffPolicy): IsSame {
+function sameUnder({ compare, digested, asksEmpty, isSuspect, young, hot, owners }: DiffPolicy): TakeIfSame {
   if (compare === 'checksum' || isSuspect) return () => false;
   return (source, local) =>
-    !digested.some((type) => local.sum.dir.startsWith(`${type}/`)) && source.isSameAs?.(local, owners) === true;
+    !digested.some((type) => local.sum.dir.startsWith(`${type}/`)) &&
+    !(asksEmpty && local.sum.hasEmpty) &&
+    young?.hasIn(local.sum.dir) !== true &&
+    hot?.mayBeIn(local.sum.dir) !== true &&
+    source.takeIfSame?.(local, owners) === true;
 }
 
 class Differ {
   readonly counts = noCounts();
   readonly #policy: DiffPolicy;
   readonly #sink: PlanSink;
+  readonly #differences: Differences;
   readonly #way = new WayDown((frame) => this.#left(frame));
 
   constructor(policy: DiffPolicy, sink: PlanSink) {
     this.#policy = policy;
     this.#sink = sink;
+    this.#differences = new Differences(policy, this.counts.notKept);
   }
 
-  see({ dir, pairs, excluded, device }: Merged): void {
-    const frame = this.#enter(dir, excluded, device);
+  see({ dir, pairs, excluded }: Merged): void {
+    const frame = this.#enter(dir, excluded);
     for (const pair of pairs) this.#judge(frame, pair);
   }
 
   /** The same on both sides; only what lies in its directories may still differ. */
-  seeSame({ dir, excluded, device, entries, bytes, directories }: BlockSum): void {
-    this.#enter(dir, excluded !== undefined, device);
+  seeSame({ dir, excluded, entries, bytes, directories }: BlockSum): void {
+    this.#enter(dir, excluded !== undefined);
     if (entries === 0) return;
-    for (const share of [this.counts.total, this.counts.local, this.counts.matching]) {
+    const root = this.#rootCounts();
+    const { total, local, matching } = this.counts;
+    const { total: ofRoot, matching: sameOfRoot } = rootShare(this.counts, this.#way.root);
+    for (const share of [total, local, matching, ofRoot, sameOfRoot]) {
       share.entries += entries;
       share.bytes += bytes;
     }
-    const root = this.#rootCounts();
     root.source += entries;
     root.local += entries;
-    for (const row of directories)
-      this.#way.announce(dir, { row, local: row, unsettled: isClosed(row) && !this.#policy.owners });
+    const files = entries - directories.length;
+    this.counts.files += files;
+    this.counts.holdings.add(dir, 'source', files, bytes);
+    this.counts.holdings.add(dir, 'local', files, bytes);
+    for (const entry of directories)
+      this.#way.announce(dir, { entry, local: entry, unsettled: isClosed(entry) && !this.#policy.owners });
   }
 
   leaveAll(): void {
     this.#way.leaveAll();
   }
 
-  #enter(dir: EntryKey, excluded: boolean, device: string | undefined): Frame {
+  #enter(dir: EntryKey, excluded: boolean): Frame {
     const frame = this.#way.enter(dir);
-    if (device !== undefined) {
-      frame.foreignDevice = true;
-      if (!frame.row) this.#way.shield();
-    }
     if (excluded) this.#way.shield();
     return frame;
   }
 
   #left(frame: Frame): void {
-    if (frame.dir === '') return;
-    if (frame.row) {
-      if (frame.unsettled) this.#sink.settle(frame.dir, frame.row, frame.local === undefined, frame.reason);
-    } else if (frame.shielded) this.counts.shielded++;
+    if (frame.dir === '') return this.#leftRoot(frame.key);
+    if (frame.entry) {
+      if (frame.unsettled)
+        this.#sink.settle(frame.dir, frame.entry, frame.local === undefined, frame.reason, frame.local);
+    } else if (frame.shielded) this.#shielded(frame.key);
     else this.#remove(frame.dir, frame.local!, frame.reason!);
   }
 
+  /** One that is closed to its owner has been opened, or will be to set the attributes of what it holds. */
+  #leftRoot(key: RootKey): void {
+    const pair = this.#policy.roots?.get(key);
+    if (!pair) return;
+    const mend = this.#differences.ofMetadata(key, 'directory', pair.source, pair.local);
+    if (mend) this.counts.fix++;
+    const isOpened =
+      !this.#policy.owners && pair.source.owner !== undefined && (pair.source.mode & MAY_CHANGE) !== MAY_CHANGE;
+    if (mend || isOpened) this.#sink.settle(parentOf(key), pair.source, false, mend, pair.local);
+  }
+
   #judge(frame: Frame, { source, local }: Pair): void {
-    if (source && isPartName(source[0]))
+    if (source && isPartName(source.name))
       throw new LmError(
         'refused',
-        `the source has a file named like unfinished work of lm: ${printable(joinKey(frame.key, source[0]))}`,
+        `the source has a file named like unfinished work of lm: ${printable(joinKey(frame.key, source.name))}`,
         {
           hint: 'remove or exclude it at the source',
         },
       );
-    if (source && kindOf(source[3]) === 'other') {
-      this.#special(joinKey(frame.key, source[0]));
+    if (source && source.kind === 'other') {
+      this.#special(joinKey(frame.key, source.name));
+      if (local && local.kind === 'other') return; // takes no part on either side
       source = undefined;
     }
-    if (local && isPartName(local[0]) && kindOf(local[3]) !== 'directory') return this.#sink.part(frame.key, local);
-    if (local && kindOf(local[3]) === 'other' && !source) return this.#way.shield();
+    if (local && isPartName(local.name) && local.kind !== 'directory') return this.#sink.part(frame.key, local);
     if (local) {
       count(this.counts.local, local);
       this.#rootCounts().local++;
+      this.#holds(frame.key, 'local', local);
     }
     if (!source) return local && this.#foreign(frame, local, 'foreign');
-    count(this.counts.total, source);
-    this.#rootCounts().source++;
-    if (local && kindOf(local[3]) === kindOf(source[3])) return this.#compare(frame, source, local);
+    countTotal(this.counts, frame.key, source);
+    this.#holds(frame.key, 'source', source);
+    if (this.#isLeft(frame.key, source, local)) return countLeft(this.counts, frame.key, source);
+    if (local && local.kind === source.kind) return this.#compare(frame, source, local);
     this.#bring(frame, source, local);
   }
 
+  /** What stands here under its name is an older copy of it, or nothing. */
+  #isLeft(dir: EntryKey, source: Entry, local: Entry | undefined): boolean {
+    const { hot } = this.#policy;
+    if (!hot?.mayBeIn(dir) || source.kind !== 'file' || !hot.has(joinKey(dir, source.name), source)) return false;
+    return !local || local.kind === 'file';
+  }
+
   /** Absent here, or here as something else. */
-  #bring(frame: Frame, source: Row, local: Row | undefined): void {
+  #bring(frame: Frame, source: Entry, local: Entry | undefined): void {
     if (local) this.#foreign(frame, local, 'kind');
     frame.unsettled = true;
     const reason = local ? 'kind' : 'new';
-    count(this.counts.download, source);
-    takeRoom(this.counts, this.#way.root, source, undefined);
-    if (kindOf(source[3]) !== 'directory') return this.#sink.fetch(frame.key, source, reason);
+    countDownload(this.counts, frame.key, source);
+    this.#holds(frame.key, 'fresh', source);
+    takeRoom(this.counts, this.#mountOf(frame.key), source, undefined);
+    if (source.kind !== 'directory') return this.#sink.fetch(frame.key, source, reason);
     this.#sink.mkdir(frame.key, source, reason);
-    this.#way.announce(frame.key, { row: source, unsettled: true });
+    this.#way.announce(frame.key, { entry: source, unsettled: true });
   }
 
-  #compare(frame: Frame, source: Row, local: Row): void {
-    const kind = kindOf(source[3]);
-    const metadata = this.#metadataReason(kind, source, local);
+  #compare(frame: Frame, source: Entry, local: Entry): void {
+    const { kind } = source;
+    const key = joinKey(frame.key, source.name);
+    const metadata = this.#differences.ofMetadata(key, kind, source, local);
     if (kind === 'directory') {
       if (metadata) this.counts.fix++;
-      else count(this.counts.matching, source);
+      else countMatching(this.counts, frame.key, source);
       const unsettled =
-        metadata !== undefined || !this.#sameTime(source, local) || (isClosed(local) && !this.#policy.owners);
-      return this.#way.announce(frame.key, { row: source, local, unsettled, reason: metadata });
+        metadata !== undefined ||
+        !this.#differences.isSameTime(key, source, local) ||
+        (isClosed(local) && !this.#policy.owners);
+      return this.#way.announce(frame.key, { entry: source, local, unsettled, reason: metadata });
     }
-    const reason = this.#contentReason(kind, source, local);
-    const mend = metadata ?? (this.#sameTime(source, local) ? undefined : 'mtime');
-    if (
-      reason === undefined &&
-      kind === 'file' &&
-      source[1] !== '0' &&
-      this.#isDoubted(joinKey(frame.key, source[0]))
-    ) {
+    const reason = this.#differences.ofContent(key, kind, source, local);
+    if (reason === 'size' && Number(source.size) < Number(local.size)) this.counts.holdings.shrinks(frame.key);
+    const mend = metadata ?? (this.#differences.isSameTime(key, source, local) ? undefined : 'mtime');
+    const cut =
+      reason === undefined && kind === 'file' && mend !== 'mtime' && !this.#differences.isEqualTime(source, local);
+    if (cut) name(this.counts.notKept.times, key);
+    if (reason === undefined && kind === 'file' && this.#differences.isDoubted(key, source, cut)) {
       frame.unsettled = true; // should the digests differ, the file is replaced
       return this.#sink.check(frame.key, source, local, mend);
     }
+    if (reason === 'mtime') this.counts.retimed++;
     if (reason) {
       frame.unsettled = true;
-      count(this.counts.download, source);
-      takeRoom(this.counts, this.#way.root, source, this.#policy.keepsReplaced ? undefined : local);
+      countDownload(this.counts, frame.key, source);
+      takeRoom(this.counts, this.#mountOf(frame.key), source, this.#policy.keepsReplaced ? undefined : local);
       return this.#sink.fetch(frame.key, source, reason);
     }
-    count(this.counts.matching, source);
+    countMatching(this.counts, frame.key, source);
     if (!mend) return;
     this.counts.fix++;
-    this.#sink.fix(frame.key, source, mend);
+    this.#sink.fix(frame.key, source, mend, local);
   }
 
-  #isDoubted(key: EntryKey): boolean {
-    const { compare, digested, isSuspect } = this.#policy;
-    return compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`)) || isSuspect?.(key) === true;
+  #mountOf(dir: EntryKey): EntryKey {
+    return this.#policy.mountOf?.(dir) ?? rootOf(dir);
   }
 
   #rootCounts(): RootCounts {
     return rootCounts(this.counts, this.#way.root);
   }
 
-  #contentReason(kind: Kind, source: Row, local: Row): Reason | undefined {
-    if (kind === 'link') return source[7] === local[7] ? undefined : 'link-target';
-    if (source[1] !== local[1]) return 'size';
-    return this.#policy.compare === 'mtime' && !this.#sameTime(source, local) ? 'mtime' : undefined;
-  }
-
-  /** Undefined for what a Sidecar does not tell and what this process could not set. A link's mode means nothing. */
-  #metadataReason(kind: Kind, source: Row, local: Row): Reason | undefined {
-    if (source[5] === null) return undefined;
-    if (kind !== 'link' && (source[3] & 0o7777) !== (local[3] & 0o7777)) return 'mode';
-    return this.#policy.owners && (source[5] !== local[5] || source[6] !== local[6]) ? 'owner' : undefined;
-  }
-
-  #sameTime(source: Row, local: Row): boolean {
-    return sameTime(source[2], local[2], this.#policy.unit);
-  }
-
-  #foreign(frame: Frame, local: Row, reason: Reason): void {
-    if (frame.foreignDevice) return this.#way.shield();
-    if (frame.row || frame.dir === '') frame.unsettled = true;
-    if (kindOf(local[3]) !== 'directory') return this.#remove(frame.key, local, reason);
+  #foreign(frame: Frame, local: Entry, reason: Reason): void {
+    if (frame.entry || frame.dir === '') frame.unsettled = true;
+    if (local.kind !== 'directory') return this.#remove(frame.key, local, reason);
+    const key = joinKey(frame.key, local.name);
+    if (this.#policy.isMountPoint?.(key)) this.counts.mountsOnlyHere.push(key);
     this.#way.announce(frame.key, { local, unsettled: false, reason });
   }
 
-  #remove(dir: EntryKey, row: Row, reason: Reason): void {
-    count(this.counts.remove, row);
-    this.#sink.remove(dir, row, reason);
+  #remove(dir: EntryKey, entry: Entry, reason: Reason): void {
+    count(this.counts.remove, entry);
+    if (!this.#policy.keepsReplaced) giveRoom(this.counts, this.#mountOf(dir), entry);
+    this.#holds(dir, 'removed', entry);
+    this.#sink.remove(dir, entry, reason);
+  }
+
+  #shielded(key: EntryKey): void {
+    this.counts.shielded++;
+    if (this.counts.firstShielded.length < FIRST_FEW) this.counts.firstShielded.push(key);
+  }
+
+  #holds(dir: EntryKey, side: Parameters<Holdings['add']>[1], entry: Entry): void {
+    if (entry.kind !== 'directory') this.counts.holdings.add(dir, side, 1, Number(entry.size));
   }
 
   #special(key: EntryKey): void {

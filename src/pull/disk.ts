@@ -1,47 +1,36 @@
 // Everything lm does to the destination's files, one entry at a time: parts, publishing, links, directories, removals.
-// Decides nothing; the only code that writes below a root.
+// Decides nothing; beside attributes.ts, which it uses, the only code that writes below a root.
 
 import {
-  chmodSync,
-  chownSync,
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   fstatSync,
   ftruncateSync,
-  futimesSync,
-  lchownSync,
   lstatSync,
-  lutimesSync,
   mkdirSync,
   openSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  utimesSync,
   writeSync,
 } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
 import { nameHash } from '../files/digest.js';
 import { type DirHandle, pinned } from '../files/dirfd.js';
-import { type EntryKey, joinKey, kindOf, type Row } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, kindOf, rootOf } from '../files/entry.js';
+import { lstatIfThere, removeIfThere } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
-import { utimesSeconds } from '../files/times.js';
+import { setTime } from '../files/set-time.js';
+import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
-import { Births, type Newborn, type Owner } from './births.js';
-import { isOccupied, type Obstacle, occupied, Places } from './places.js';
-
-export interface DiskOptions {
-  /** Set owners; only a privileged process can. */
-  owners: boolean;
-  /** For entries whose mode the source does not tell (a Sidecar's). */
-  umask: number;
-}
+import { Births, type Newborn } from './births.js';
+import { CHANGED, isOccupied, type Obstacle, occupied, Places } from './places.js';
+import { ifStill, isReplaced } from './surveyed.js';
 
 const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW;
+/** O_NONBLOCK: a pipe that took a part's name must not hold the thread until somebody reads it. */
+const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
@@ -57,16 +46,21 @@ export interface OpenPart extends Newborn {
 /** One thread's hands. Every method throws `local`, naming the path, when the disk refuses. */
 export class Disk {
   readonly #roots: Roots;
-  readonly #options: DiskOptions;
   readonly #places: Places;
   readonly #births = new Births();
+  readonly #attributes: Attributes;
   readonly #kept: (bytes: number) => void;
   #backup: Backup | undefined;
 
-  /** `kept` hears of every entry that went into a backup. */
-  constructor(roots: Roots, options: DiskOptions, kept: (bytes: number) => void = () => {}) {
+  /** `kept` hears of every entry that went into a backup, `unkept` of attributes that the file system did not take. */
+  constructor(
+    roots: Roots,
+    options: DiskOptions,
+    kept: (bytes: number) => void = () => {},
+    unkept: (entry: UnkeptNow) => void = () => {},
+  ) {
     this.#roots = roots;
-    this.#options = options;
+    this.#attributes = new Attributes(options, unkept);
     this.#places = new Places(roots);
     this.#kept = kept;
   }
@@ -89,44 +83,40 @@ export class Disk {
     const part = partNameOf(name);
     return this.#places.in(dir, 'write', joinKey(dir, name), (handle) => {
       const fd = anew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
-      ftruncateSync(fd, bytes);
+      try {
+        ftruncateSync(fd, bytes);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
       return { fd, name: part, written: bytes, settled: false };
     });
   }
 
   /** A new part of a file that will be written from its beginning. */
-  beginFile(dir: EntryKey, row: Row): OpenPart | Obstacle {
-    const name = partNameOf(row[0]);
-    const [mode, owner] = [this.#modeOf(row), this.#ownerOf(row)];
-    return this.#places.in(dir, 'write', joinKey(dir, row[0]), (handle) => {
+  beginFile(dir: EntryKey, entry: Entry): OpenPart | Obstacle {
+    const name = partNameOf(entry.name);
+    const [mode, owner] = [this.#attributes.modeOf(entry), this.#attributes.ownerOf(entry)];
+    return this.#places.in(dir, 'write', joinKey(dir, entry.name), (handle) => {
       const { fd, settled } = anew(handle.at(name), (at) => this.#births.open(handle, at, NEW_PART, mode, owner));
       return { fd, settled, name, written: 0 };
     });
   }
 
-  /** The part of an earlier run, or undefined when it is gone or not the one that is known by `ino`. */
+  /** A part that was made before, or undefined when it is gone, not the one that is known by `ino`, or has a second name. */
   reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): OpenPart | undefined {
     try {
       const part = partNameOf(name);
       const fd = openSync(this.#places.open(dir).at(part), OLD_PART);
       const stat = fstatSync(fd, { bigint: true });
-      if (stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))
+      const isAlone = stat.isFile() && stat.nlink <= 1n; // what it is a name of besides is not lm's to write to
+      if (isAlone && stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))
         return { fd, name: part, written: bytes, settled: false };
       closeSync(fd);
       return undefined;
     } catch (error) {
-      if (isOccupied(error) || errnoOf(error) === 'ENOENT') return undefined;
+      if (isOccupied(error) || errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENXIO') return undefined;
       throw localError('open the unfinished part of', this.#places.path(joinKey(dir, name)), error);
-    }
-  }
-
-  /** What a part takes up on disk, which is less than its size while it has holes; undefined when there is none. */
-  bytesOfPart(dir: EntryKey, name: string): number | undefined {
-    try {
-      return lstatSync(this.#places.open(dir).at(partNameOf(name))).blocks * 512;
-    } catch (error) {
-      if (isOccupied(error) || errnoOf(error) === 'ENOENT') return undefined;
-      throw localError('look at the unfinished part of', this.#places.path(joinKey(dir, name)), error);
     }
   }
 
@@ -149,19 +139,14 @@ export class Disk {
   }
 
   /** Gives the part its owner, mode and time, and then its final name. Closes it. */
-  publish(part: OpenPart, dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, bytes, mtimeNs] = row;
+  publish(part: OpenPart, dir: EntryKey, entry: Entry): Obstacle | undefined {
+    const { name, size: bytes, mtimeNs } = entry;
     const { fd } = part;
     const key = joinKey(dir, name);
     try {
       if (part.written !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
-      if (!part.settled) {
-        const owner = this.#ownerOf(row);
-        if (owner) fchownSync(fd, owner.uid, owner.gid);
-        fchmodSync(fd, this.#modeOf(row));
-      }
-      const time = utimesSeconds(mtimeNs);
-      futimesSync(fd, time, time);
+      if (!part.settled) this.#attributes.setOfNew(fd, entry, key);
+      setTime(fd, mtimeNs);
     } catch (error) {
       throw localError('write', this.#places.path(key), error);
     } finally {
@@ -189,26 +174,26 @@ export class Disk {
 
   /** Removes an unfinished file by its own name. */
   discard(dir: EntryKey, part: string): void {
-    this.#places.do(dir, 'remove', joinKey(dir, part), (handle) => unlinkIfThere(handle.at(part)));
+    this.#places.do(dir, 'remove', joinKey(dir, part), (handle) => removeIfThere(handle.at(part)));
   }
 
-  makeLink(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, , mtimeNs, , , , , target] = row;
+  makeLink(dir: EntryKey, entry: Entry): Obstacle | undefined {
+    const { name, target } = entry;
     const part = partNameOf(name);
-    const owner = this.#ownerOf(row);
-    const time = utimesSeconds(mtimeNs);
     return this.#places.do(dir, 'write', joinKey(dir, name), (handle) => {
       anew(handle.at(part), (at) => symlinkSync(target!, at));
-      if (owner) lchownSync(handle.at(part), owner.uid, owner.gid);
-      lutimesSync(handle.at(part), time, time);
+      pinned(handle.at(part), (at, stat) => {
+        if (!stat.isSymbolicLink() || stat.nlink > 1) throw occupied(); // not the link just made
+        this.#attributes.setOfNewLink(at, entry, joinKey(dir, name));
+      });
       this.#keep(handle, dir, name);
       renameSync(handle.at(part), handle.at(name));
     });
   }
 
   /** Open to its owner alone until `mend` gives it its mode. */
-  makeDirectory(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name] = row;
+  makeDirectory(dir: EntryKey, entry: Entry): Obstacle | undefined {
+    const { name } = entry;
     return this.#places.do(dir, 'create', joinKey(dir, name), (handle) => {
       try {
         mkdirSync(handle.at(name), 0o700);
@@ -218,57 +203,59 @@ export class Disk {
     });
   }
 
-  remove(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, , , mode] = row;
+  /** What was listed as `entry`, if it is still there; what has taken its name stays. */
+  remove(dir: EntryKey, entry: Entry): Obstacle | undefined {
+    const { name, kind } = entry;
     const key = joinKey(dir, name);
-    return this.#places.do(dir, 'remove', key, (handle) => {
-      if (kindOf(mode) !== 'directory') {
+    const remove = (handle: DirHandle): Obstacle | undefined => {
+      const at = handle.at(name);
+      if (isReplaced(at, entry)) return CHANGED;
+      if (kind !== 'directory') {
         this.#keep(handle, dir, name);
-        return unlinkIfThere(handle.at(name));
+        unlinkSync(at);
+        return undefined;
       }
       this.#places.forget(key);
-      this.#backup?.keepDirectory(dir, row, this.#options.owners);
-      rmdirSync(handle.at(name));
+      this.#backup?.keepDirectory(dir, entry, this.#attributes.owners);
+      rmdirSync(at);
       if (this.#backup) this.#kept(0);
-    });
+      return undefined;
+    };
+    return this.#places.in(dir, 'remove', key, remove, () => undefined);
   }
 
   /** What stands under a name that is about to be given away; a directory does not give way to anything. */
   #keep(handle: DirHandle, dir: EntryKey, name: string): void {
     if (!this.#backup) return;
-    const stat = lstatSync(handle.at(name), { throwIfNoEntry: false });
+    const stat = lstatIfThere(handle.at(name));
     if (stat && !stat.isDirectory() && this.#backup.keep(handle.at(name), dir, name)) this.#kept(stat.size);
   }
 
-  /** Sets owner, mode and time of what stands under its final name. */
-  mend(dir: EntryKey, row: Row): Obstacle | undefined {
-    const [name, , mtimeNs, mode, , uid] = row;
-    const owner = this.#ownerOf(row);
-    return this.#places.do(dir, 'set the attributes of', joinKey(dir, name), (handle) => {
-      const time = utimesSeconds(mtimeNs);
-      if (kindOf(mode) === 'link') {
-        const at = handle.at(name);
-        if (!lstatSync(at).isSymbolicLink()) throw occupied();
-        if (owner) lchownSync(at, owner.uid, owner.gid);
-        return lutimesSync(at, time, time);
-      }
-      pinned(handle.at(name), (at, stat) => {
-        if (kindOf(stat.mode) !== kindOf(mode)) throw occupied();
-        if (owner) chownSync(at, owner.uid, owner.gid);
-        if (uid !== null) chmodSync(at, mode & 0o7777);
-        else if (kindOf(mode) === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
-        utimesSync(at, time, time);
+  /** Sets owner, mode and time of what stands under its final name, if that is still `local`; else gives it nothing. */
+  mend(dir: EntryKey, entry: Entry, local: Entry): Obstacle | undefined {
+    const key = joinKey(dir, entry.name);
+    if (key === rootOf(key)) return this.#mendRoot(key, entry, local);
+    return this.#places.in(dir, 'set the attributes of', key, (handle) =>
+      ifStill(handle.at(entry.name), local, entry, (at, stat) => {
+        if (kindOf(stat.mode) !== entry.kind) throw occupied();
+        if (entry.kind === 'link') this.#attributes.setOfLink(at, entry, key);
+        else this.#attributes.set(at, stat, entry, key);
+        return undefined;
+      }),
+    );
+  }
+
+  #mendRoot(key: EntryKey, entry: Entry, local: Entry): Obstacle | undefined {
+    const path = this.#places.path(key);
+    try {
+      return pinned(path, (at, stat) => {
+        if (local.ino !== undefined && `${stat.ino}` !== local.ino) return CHANGED;
+        this.#attributes.setOfRoot(at, stat, entry, key);
+        return undefined;
       });
-    });
-  }
-
-  #modeOf([, , , mode, , uid]: Row): number {
-    return uid === null ? 0o666 & ~this.#options.umask : mode & 0o7777;
-  }
-
-  /** Undefined: it is not ours to set. */
-  #ownerOf([, , , , , uid, gid]: Row): Owner | undefined {
-    return this.#options.owners && uid !== null && gid !== null ? { uid, gid } : undefined;
+    } catch (error) {
+      throw localError('set the attributes of', path, error);
+    }
   }
 }
 
@@ -280,13 +267,5 @@ function anew<T>(path: string, make: (path: string) => T): T {
     if (errnoOf(error) !== 'EEXIST') throw error;
     unlinkSync(path);
     return make(path);
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }

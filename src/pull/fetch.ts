@@ -1,35 +1,33 @@
 // One unit's bytes, from the source's answers to the disk: a bundle or range from an lm agent, or plain GETs from a Sidecar.
 // Runs in a lane. Retries nothing.
 
-import { errnoOf, LmError, printable } from '../errors.js';
-import { type EntryKey, joinKey, type Row } from '../files/entry.js';
+import { errnoOf, excerpt, LmError } from '../errors.js';
+import { joinKey, NO_INODE } from '../files/entry.js';
 import type { Xxh64 } from '../files/xxh64.js';
+import { fileUrl, isServedRaw } from '../wire/file-urls.js';
 import {
   createFrameReader,
   FRAMES_CONTENT_TYPE,
   type FrameEnd,
   type FrameSink,
   writeFetchRequest,
+  YOUNG_HEADER,
 } from '../wire/frames.js';
 import type { Part, PartsOfDir } from '../wire/parts.js';
 import type { ResponseHead } from '../wire/response.js';
-import { FETCH, fileUrl, isRawKey } from '../wire/routes.js';
+import { requestFor } from '../wire/routes.js';
 import type { Connection, Request } from './connection.js';
-import type { FileResult, LaneFault } from './lane-jobs.js';
-
-/** A file of a unit. */
-export interface Wanted {
-  dir: EntryKey;
-  row: Row;
-}
+import type { FileResult, LaneFault, Wanted } from './lane-jobs.js';
+import type { Transport } from './transport.js';
 
 /** What a fetch tells of each file, in order, as soon as it is settled. */
 export interface FetchSink {
   /** The bytes of the next file, in order; `position` counts from where its fetch began. */
   bytes(file: Wanted, chunk: Uint8Array, position: number): void;
-  /** All its bytes have been handed over, and are the source's. */
-  whole(file: Wanted): void;
-  problem(file: Wanted, result: FileResult, message: string): void;
+  /** All its bytes have been handed over, and are the source's. `young`, when they were read; undefined where the source does not tell. */
+  whole(file: Wanted, young: boolean | undefined): void;
+  /** `side`: whose disk it was, where that is known. */
+  problem(file: Wanted, result: FileResult, message: string, side?: 'source'): void;
   /** What was handed over of this file is worth nothing. */
   forget(file: Wanted): void;
 }
@@ -45,28 +43,62 @@ const ERROR_BODY_BYTES = 4096;
 /** Of the body of an error, which is read to its end so that the connection can be used again. */
 const MOST_ERROR_BYTES = 1 << 20;
 
-/** A range of the single file, or every file whole. Resolves to what cut it short, if anything; throws `local` and `protocol`. */
-export async function fetchFrames(
+/** Both resolve to what cut them short, if anything, and throw `local` and `protocol`. */
+export interface Fetcher {
+  files(slot: Slot, files: readonly Wanted[], sink: FetchSink): Promise<LaneFault | undefined>;
+  range(slot: Slot, file: Wanted, range: Range, sink: FetchSink): Promise<LaneFault | undefined>;
+}
+
+/** In bytes of the file. */
+interface Range {
+  offset: number;
+  length: number;
+}
+
+export const FETCHERS: Record<Transport['by'], Fetcher> = {
+  units: {
+    files: (slot, files, sink) => fetchFrames(slot, files, undefined, sink),
+    range: (slot, file, range, sink) => fetchFrames(slot, [file], range, sink),
+  },
+  files: {
+    async files(slot, files, sink) {
+      for (const file of files) {
+        const fault = await fetchFile(slot, file, undefined, sink);
+        if (fault) return fault;
+      }
+      return undefined;
+    },
+    range: fetchFile,
+  },
+};
+
+/** A range of the single file, or every file whole. */
+async function fetchFrames(
   slot: Slot,
   files: readonly Wanted[],
-  range: { offset: number; length: number } | undefined,
+  range: Range | undefined,
   sink: FetchSink,
 ): Promise<LaneFault | undefined> {
-  const lengths = range ? [range.length] : files.map(({ row }) => Number(row[1]));
+  const lengths = range ? [range.length] : files.map(({ entry }) => Number(entry.size));
   const request: Request = {
-    method: 'POST',
-    target: FETCH,
+    ...requestFor('fetch'),
     headers: { 'Content-Type': 'application/x-ndjson' },
     body: writeFetchRequest(
       range
-        ? { kind: 'range', ...range, dirs: partsByDir(files) as [[string, [Part]]] }
-        : { kind: 'bundle', dirs: partsByDir(files) },
+        ? { kind: 'range', young: true, ...range, dirs: partsByDir(files) as [[string, [Part]]] }
+        : { kind: 'bundle', young: true, dirs: partsByDir(files) },
     ),
   };
-  const frames = createFrameReader(lengths, frameSink(files, sink), slot.hasher);
+  let tellsYoung = false;
+  const frames = createFrameReader(
+    lengths,
+    frameSink(files, sink, () => tellsYoung),
+    slot.hasher,
+  );
   const fault = await exchange(slot.connection, request, {
     head(head) {
       if (head.headers.get('content-type') !== FRAMES_CONTENT_TYPE) throw notFrames(head);
+      tellsYoung = head.headers.has(YOUNG_HEADER);
     },
     body: (chunk) => frames.push(chunk),
   });
@@ -76,24 +108,37 @@ export async function fetchFrames(
 
 class Damaged extends Error {}
 
-function frameSink(files: readonly Wanted[], sink: FetchSink): FrameSink {
+function frameSink(files: readonly Wanted[], sink: FetchSink, tellsYoung: () => boolean): FrameSink {
   return {
-    refused: (index, result, message) => sink.problem(files[index]!, result, message),
+    refused: (index, result, message) => refusedFile(sink, files[index]!, result, message),
     bytes: (index, chunk, position) => sink.bytes(files[index]!, chunk, position),
     end(index: number, end: FrameEnd) {
       const file = files[index]!;
-      if (end === 'as-promised') return sink.whole(file);
+      if (end === 'young') return sink.whole(file, true);
+      if (end === 'as-promised') return sink.whole(file, tellsYoung() ? false : undefined);
       sink.forget(file);
       if (end === 'damaged') throw new Damaged();
-      sink.problem(file, end, end === 'changed' ? 'it changed while it was read' : 'the source could not read it');
+      sink.problem(file, end, END_TEXT[end]);
     },
   };
 }
 
+/** An error of the source's disk says on which side it was; what else the agent says is a sentence of its own. */
+function refusedFile(sink: FetchSink, file: Wanted, result: FileResult, message: string): void {
+  if (result !== 'failed' || !/^E[A-Z0-9]+$/.test(message)) return sink.problem(file, result, message);
+  const meaning = message === 'EACCES' || message === 'EPERM' ? ': lm serve runs as a user who may not read it' : '';
+  sink.problem(file, result, `cannot be read at the source: ${message}${meaning}`, 'source');
+}
+
+const END_TEXT = {
+  changed: 'it changed while it was read',
+  failed: 'the source could not read it, or it holds fewer bytes than it states',
+} as const;
+
 function partsByDir(files: readonly Wanted[]): PartsOfDir[] {
   const dirs: PartsOfDir[] = [];
-  for (const { dir, row } of files) {
-    const [name, size, mtimeNs, , ino] = row;
+  for (const { dir, entry } of files) {
+    const { name, size, mtimeNs, ino = NO_INODE } = entry;
     const last = dirs.at(-1);
     if (last?.[0] === dir) last[1].push([name, size, mtimeNs, ino]);
     else dirs.push([dir, [[name, size, mtimeNs, ino]]]);
@@ -105,25 +150,25 @@ function partsByDir(files: readonly Wanted[]): PartsOfDir[] {
  * One file, or a range of it, by a plain GET (sidecar-side rules: URLs raw, no validators, the total of Content-Range is
  * wrong). A different length means that the file has changed since it was listed.
  */
-export async function fetchFile(
+async function fetchFile(
   slot: Slot,
   file: Wanted,
-  range: { offset: number; length: number } | undefined,
+  range: Range | undefined,
   sink: FetchSink,
 ): Promise<LaneFault | undefined> {
-  const key = joinKey(file.dir, file.row[0]);
-  if (!isRawKey(key)) {
+  const key = joinKey(file.dir, file.entry.name);
+  if (!isServedRaw(key)) {
     sink.problem(file, 'failed', 'a Sidecar cannot serve a file of this name');
     return undefined;
   }
-  const expected = range?.length ?? Number(file.row[1]);
-  const whole = !range || range.length === Number(file.row[1]);
+  const expected = range?.length ?? Number(file.entry.size);
+  const whole = !range || range.length === Number(file.entry.size);
   const headers = whole ? undefined : { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` };
   let position = 0;
   let other: string | undefined;
   const fault = await exchange(
     slot.connection,
-    { method: 'GET', target: fileUrl(key), headers },
+    { ...requestFor('file', fileUrl(key)), headers },
     {
       head(head) {
         other = unexpected(head, expected, whole ? undefined : range!.offset);
@@ -137,7 +182,7 @@ export async function fetchFile(
   );
   const gone = goneReason(fault, other);
   if (!gone) {
-    if (!fault) sink.whole(file);
+    if (!fault) sink.whole(file, undefined);
     return fault;
   }
   sink.forget(file);
@@ -222,5 +267,5 @@ const endlessError = ({ status, length }: ResponseHead): LmError =>
 const notFrames = (head: ResponseHead): LmError =>
   new LmError(
     'protocol',
-    `the source answered a fetch with ${printable(head.headers.get('content-type') ?? 'no content type')}`,
+    `the source answered a fetch with ${excerpt(head.headers.get('content-type') ?? 'no content type')}`,
   );

@@ -1,9 +1,10 @@
 // Whether a backup directory can take what is in the roots, found out by trying. Leaves nothing behind and keeps nothing.
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
+import { removeIfThere } from '../files/if-there.js';
 import { pointsBelow, readMounts } from '../files/mounts.js';
 import { keepAs } from './backup.js';
 import { probeName } from './guard-fidelity.js';
@@ -37,7 +38,7 @@ export function tryBackup(dir: string, roots: Roots): void {
       if (errnoOf(error) === 'EXDEV') throw elsewhere(`${key} (${printable(path)}) is on another mount`);
       throw localError('move a file from', `${path} to ${dir}`, error);
     } finally {
-      for (const probe of [from, to]) rmSync(probe, { force: true });
+      for (const probe of [from, to]) removeIfThere(probe);
     }
   }
 }

@@ -39,8 +39,16 @@ export interface Surroundings {
   stateDir: string;
   homes: readonly string[];
   backupDir?: string;
-  /** `machine` is the hashed machine id, '' when unknown. `ino` tells a source in a container, whose paths are others, apart. */
-  source?: { machine: string; ownMachine: string; roots: readonly { path: string; ino?: string }[] };
+  /**
+   * For what may not be asked of the source by a file made there: a backup directory, and with `guesses` the roots. `machine` is the hashed
+   * machine id, '' when unknown. `ino` tells a source in a container, whose paths are others, apart.
+   */
+  source?: {
+    machine: string;
+    ownMachine: string;
+    roots: readonly { path: string; ino?: string }[];
+    guesses: boolean;
+  };
 }
 
 /** Throws `refused` for a destination root where copying and cleaning could destroy something else. Paths of `roots` are real. */
@@ -59,7 +67,8 @@ export async function checkRootPaths(
       if (relation === 'is' || relation === 'holds')
         throw refusal(`${what} ${relation} a home directory, ${printable(home[0]!.path)}`, OWN_DIRECTORY);
     }
-    for (const other of [...others, ...places.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain }))]) {
+    const known = around.source?.guesses === false ? others.filter(({ name }) => name !== SOURCE) : others;
+    for (const other of [...known, ...places.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain }))]) {
       const relation = relate(root.chain, other.chain);
       if (relation)
         throw refusal(
@@ -88,6 +97,7 @@ export function homesIn(passwd: string, home: string | undefined): string[] {
 }
 
 const BACKUP = 'backup directory';
+const SOURCE = 'source root';
 const BESIDE = 'choose a directory beside the roots, on their file system';
 const OWN_DIRECTORY = 'choose a directory of its own for each root';
 
@@ -143,12 +153,33 @@ const realPathAsFarAsPossible = (path: string): Promise<string> =>
     return join(await realPathAsFarAsPossible(dirname(path)), basename(path));
   });
 
+export type Relation = 'is' | 'is inside' | 'holds';
+
+/** What one directory is to another of this host, and for 'is inside' the names on the way down to it. */
+export async function findRelation(
+  path: string,
+  other: string,
+): Promise<{ relation: Relation; below: string[] } | undefined> {
+  const [chain, others] = await Promise.all([chainOf(path), chainOf(other)]);
+  const relation = relate(chain, others);
+  if (!relation) return undefined;
+  const depth = chain.findIndex((place) => isSame(place, others[0]!));
+  return {
+    relation,
+    below: chain
+      .slice(0, Math.max(0, depth))
+      .map((place) => basename(place.path))
+      .reverse(),
+  };
+}
+
+const isSame = (a: Place, b: Place): boolean => a.path === b.path || (a.id !== undefined && a.id === b.id);
+
 /** By inode too, because a bind mount gives a directory a second path. */
-function relate(a: Chain, b: Chain): 'is' | 'is inside' | 'holds' | undefined {
-  const same = (x: Place, y: Place) => x.path === y.path || (x.id !== undefined && x.id === y.id);
-  if (same(a[0]!, b[0]!)) return 'is';
-  if (a.some((place) => same(place, b[0]!))) return 'is inside';
-  return b.some((place) => same(place, a[0]!)) ? 'holds' : undefined;
+function relate(a: Chain, b: Chain): Relation | undefined {
+  if (isSame(a[0]!, b[0]!)) return 'is';
+  if (a.some((place) => isSame(place, b[0]!))) return 'is inside';
+  return b.some((place) => isSame(place, a[0]!)) ? 'holds' : undefined;
 }
 
 async function otherPlaces(around: Surroundings): Promise<{ name: string; chain: Chain }[]> {
@@ -159,7 +190,7 @@ async function otherPlaces(around: Surroundings): Promise<{ name: string; chain:
   for (const { path, ino } of source.roots) {
     const here = await statIfAllowed(path);
     if (!here || ino === undefined || ino === '0' || here.ino === BigInt(ino))
-      places.push({ name: 'source root', chain: await chainOf(path) });
+      places.push({ name: SOURCE, chain: await chainOf(path) });
   }
   return places;
 }

@@ -1,8 +1,14 @@
 // Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
 
 import { setMaxListeners } from 'node:events';
-import { LmError, printable } from '../errors.js';
-import { atFirstContact, failureOfError, failureOfStatus } from './failure.js';
+import type { TLSSocket } from 'node:tls';
+import type { buildConnector, Dispatcher } from 'undici';
+import { excerpt, LmError } from '../errors.js';
+import type { Method } from '../wire/routes.js';
+import { TLS_PROTOCOL } from '../wire/tls.js';
+import { atFirstContact, failureOfError, failureOfStatus, NO_PROXY } from './failure.js';
+import { PATIENCE, type Patience, Watch } from './patience.js';
+import { PINNED, pinFault } from './pin.js';
 import type { Attempt } from './retry.js';
 
 /** How to reach the source. Certificates and keys are PEM text. */
@@ -13,25 +19,40 @@ export interface SourceAddress {
   caCert?: string | undefined;
   clientCert?: string | undefined;
   clientKey?: string | undefined;
+  /** The SHA-256 of the source's certificate, as `AB:CD:…`: then no authority and no name counts. */
+  pin?: string | undefined;
+  /** Asked when the source refuses the token, or wants one: what to do about it, if that is known. */
+  tokenHint?: () => Promise<string | undefined>;
 }
 
 export interface Ask {
   /** The request as people know it: `the listing`. */
   asked: string;
-  method?: 'GET' | 'POST';
+  method?: Method;
   /** Sent as it is: never encoded, decoded or normalised. */
   target: string;
   headers?: Record<string, string>;
   body?: Uint8Array;
   /** How long the source may be silent, before its answer and within it. */
   silenceMs: number;
+  /** How long it may give nothing but signs of life. */
+  aliveMs?: number;
   signal: AbortSignal;
 }
 
 /** A 200. A body that is not read holds its connection until the client is closed. */
 export interface Answer {
   header(name: string): string | undefined;
+  /** Ends with a `source` error when it falls silent. */
   body: AsyncIterable<Uint8Array>;
+  /** To be called for all that was of use in the body: what is waited for in between is told after a minute. */
+  progressed(): void;
+}
+
+export interface ClientOptions extends SourceAddress {
+  patience?: Patience;
+  /** Hears of an answer that keeps its client waiting: see `Waiting`. */
+  say?(asked: string, forMs: number, alive: boolean): void;
 }
 
 export interface HttpClient {
@@ -44,34 +65,106 @@ export interface HttpClient {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** undici is loaded here, some 50 ms in which the threads of listings and digests can start. Throws `usage` for what is no origin. */
-export async function createHttpClient(address: SourceAddress): Promise<HttpClient> {
-  const origin = originOf(address.url);
-  const { Pool } = (await import('undici')).default;
-  const { caCert: ca, clientCert: cert, clientKey: key, token } = address;
-  const pool = new Pool(origin, { allowH2: false, connect: { ca, cert, key, timeout: CONNECT_TIMEOUT_MS } });
+export async function createHttpClient(options: ClientOptions): Promise<HttpClient> {
+  const origin = originOf(options.url);
+  const { Pool, buildConnector } = (await import('undici')).default;
+  const { caCert: ca, clientCert: cert, clientKey: key, pin, token } = options;
+  const { patience = PATIENCE, say } = options;
+  const plain = { ...TLS_PROTOCOL, cert, key, timeout: CONNECT_TIMEOUT_MS };
+  const connect =
+    pin === undefined ? { ...plain, ca } : pinned(buildConnector({ ...plain, ...PINNED, maxCachedSessions: 0 }), pin);
+  const pool = new Pool(origin, { allowH2: false, connect });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let answered = false;
   return {
     origin,
-    async ask({ asked, method = 'GET', target, headers, body, silenceMs, signal }) {
-      const request = { method, path: target, headers: { ...always, ...headers }, body: body ?? null, signal };
-      setMaxListeners(0, signal); // every request under way listens to its run's one signal; the queue bounds their number
-      const timeouts = { headersTimeout: silenceMs, bodyTimeout: silenceMs };
+    async ask(ask) {
+      const { asked, method = 'GET', target, headers, body = null } = ask;
+      const { watch, signal, over } = watchOver(ask, patience, say);
+      const request = { method, path: target, headers: { ...always, ...headers }, body, signal };
       try {
-        const response = await pool.request({ ...request, ...timeouts });
+        const response = await pool.request({ ...request, headersTimeout: 0, bodyTimeout: 0, onInfo: refuseInterim });
         answered = true;
-        const header = (name: string): string | undefined => [response.headers[name] ?? []].flat()[0];
-        if (response.statusCode === 200) return { value: { header, body: response.body } };
-        const message = messageIn(await textOf(response.body, 16_384));
-        const refusal = { status: response.statusCode, retryAfter: header('retry-after'), message };
+        response.body.once('close', over);
+        const answer = answerOf(response, watch);
+        if (response.statusCode === 200) return { value: answer };
+        const refusal = {
+          status: response.statusCode,
+          retryAfter: answer.header('retry-after'),
+          message: messageIn(await textOf(answer.body, 16_384)),
+          withToken: token !== undefined,
+        };
         return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
       } catch (error) {
+        over();
         const failure = failureOfError(error, origin, answered);
         return { failure: answered ? failure : atFirstContact(failure, origin, cert !== undefined) };
       }
     },
     close: () => pool.destroy(),
   };
+}
+
+/** The signal ends the request: that of its run, or a silence that has lasted too long. undici's own timeouts take a drip for an answer. */
+function watchOver({ signal, ...ask }: Ask, patience: Patience, say: ClientOptions['say']) {
+  const { asked, silenceMs, aliveMs = patience.aliveMs } = ask;
+  const stop = new AbortController();
+  const leave = (): void => stop.abort(signal.reason);
+  setMaxListeners(0, signal); // every request under way listens to its run's one signal; the queue bounds their number
+  signal.addEventListener('abort', leave);
+  if (signal.aborted) leave();
+  const end = (error: LmError): void => stop.abort(error);
+  const waiting = {
+    asked,
+    silenceMs,
+    aliveMs,
+    say: (forMs: number, alive: boolean) => say?.(asked, forMs, alive),
+    end,
+  };
+  const watch = new Watch(waiting, patience);
+  const over = (): void => {
+    watch.stop();
+    signal.removeEventListener('abort', leave);
+  };
+  return { watch, signal: stop.signal, over };
+}
+
+function answerOf({ headers, body }: Dispatcher.ResponseData, watch: Watch): Answer {
+  watch.rest();
+  return {
+    header: (name) => [headers[name] ?? []].flat()[0],
+    body: watched(body, watch),
+    progressed: () => watch.progressed(),
+  };
+}
+
+/** Only the time in which the client waits for the next piece is the source's. */
+async function* watched(body: AsyncIterable<Uint8Array>, watch: Watch): AsyncGenerator<Uint8Array> {
+  watch.wait();
+  for await (const chunk of body) {
+    watch.rest();
+    watch.received(chunk.length);
+    yield chunk;
+    watch.wait();
+  }
+}
+
+/** A lane takes none either. An agent sends none, and each would start the time for the head anew. */
+function refuseInterim({ statusCode }: { statusCode: number }): never {
+  throw new LmError('protocol', `the source answered with HTTP ${statusCode}, which only announces an answer`, {
+    hint: NO_PROXY,
+  });
+}
+
+/** No request is written before the connector has handed over the socket. */
+function pinned(connect: buildConnector.connector, pin: string): buildConnector.connector {
+  return (options, done) =>
+    connect(options, (error, socket) => {
+      const fault = error ?? pinFault(socket as TLSSocket, pin);
+      if (fault === undefined) return done(null, socket!);
+      socket?.destroy();
+      done(fault, null);
+    });
 }
 
 function originOf(text: string): string {
@@ -107,10 +200,10 @@ function messageIn(text: string): string | undefined {
 export function notOurs(answer: Answer, asked: string, origin: string): LmError {
   const type = answer.header('content-type') ?? 'no content type';
   const server = answer.header('server');
-  const who = server === undefined ? '' : ` by ${printable(server)}`;
+  const who = server === undefined ? '' : ` by ${excerpt(server)}`;
   return new LmError(
     'protocol',
-    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${printable(type)}`,
+    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${excerpt(type)}`,
     {
       hint: 'check the host and the port in the URL',
     },
@@ -127,6 +220,7 @@ export async function* bodyOf(answer: Answer, ask: Ask, origin: string): AsyncGe
     yield* answer.body;
   } catch (error) {
     ask.signal.throwIfAborted();
+    if (error instanceof LmError) throw error;
     const failure = failureOfError(error, origin);
     if (failure.kind === 'fatal' && !(failure.error instanceof LmError)) throw error;
     const reason = failure.kind === 'fatal' ? failure.error.message : failure.reason;

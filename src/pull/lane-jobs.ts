@@ -1,18 +1,16 @@
 // What the main thread asks of a lane and what it hears back. Plain data: it crosses threads.
 
-import type { Share } from '../events.js';
-import type { EntryKey, Row } from '../files/entry.js';
+import type { Share, Side } from '../events.js';
+import type { Entry, EntryKey } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import type { Origin } from './connection.js';
-import type { DiskOptions } from './disk.js';
+import type { DiskOptions, UnkeptNow } from './attributes.js';
 import type { Slice } from './spool.js';
+import type { Transport } from './transport.js';
 
 export interface LaneSetup {
   roots: Roots;
   disk: DiskOptions;
-  /** 'lm' answers whole units; from a 'sidecar' each file is asked for by itself. */
-  kind: 'lm' | 'sidecar';
-  origin: Origin;
+  transport: Transport;
   limitRate?: number;
   /** The pacing clock, one for all lanes. */
   clock: SharedArrayBuffer;
@@ -27,10 +25,12 @@ export const LANE_COUNTERS = { bytesReceived: 0, bytesDone: 1, filesDone: 2, ent
 export type Deed = 'remove' | 'mkdir' | 'fix' | 'settle';
 
 export type LaneJob =
-  /** `from`: how many of the files that need bytes an earlier try has settled; undefined on the first try. */
+  /** `from`: how many of the files that are asked for an earlier try has settled; undefined on the first try. */
   | { kind: 'bundle'; spool: string; slice: Slice; from?: number }
   /** Into the part the main thread has made. `offset` is a multiple of 1 MiB. */
-  | { kind: 'range'; dir: EntryKey; row: Row; offset: number; length: number }
+  | { kind: 'range'; dir: EntryKey; entry: Entry; partIno: string | undefined; offset: number; length: number }
+  /** What a bundle has left unpublished. */
+  | { kind: 'publish'; files: Wanted[] }
   | { kind: Deed; spool: string; slice: Slice }
   /** Directories may have gone, or have been made again. */
   | { kind: 'forget' }
@@ -40,20 +40,33 @@ export type LaneJob =
 /** A job as it is handed over. `backup`: the directory that keeps what it removes or replaces. */
 export type LaneOrder = LaneJob & { backup?: string };
 
+/** A file of a unit. */
+export interface Wanted {
+  dir: EntryKey;
+  entry: Entry;
+  /** The inode of the part that has been made for it. */
+  partIno?: string | undefined;
+}
+
 export type FileResult = 'vanished' | 'changed' | 'failed';
 
 export interface FileProblem {
   key: EntryKey;
   result: FileResult;
   message: string;
+  side?: Side;
 }
 
 export interface LaneResult {
   /** Entries dealt with, and the listed bytes of files that were published. */
   done: Share;
   problems: FileProblem[];
-  /** Of a bundle, files that need no further try; of a range, bytes from its start that are on disk and proved. */
+  /** Files that were young when they were read. A bundle's are whole, but not published: that takes the journal first. */
+  young: Wanted[];
+  /** Of a bundle, files asked for that need no further try; of a range, bytes from its start that are on disk and proved. */
   settled: number;
+  /** Attributes that the destination has not taken, of this job or one beside it. */
+  unkept?: UnkeptNow[];
   /** What cut the unit short; the rest of it deserves another try, if the retry policy agrees. */
   fault?: LaneFault;
 }

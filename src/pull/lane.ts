@@ -2,30 +2,40 @@
 
 import { workerData } from 'node:worker_threads';
 import { LmError } from '../errors.js';
-import { joinKey, kindOf, type Row } from '../files/entry.js';
+import { type Entry, joinKey } from '../files/entry.js';
 import { serveJobs } from '../files/threads.js';
 import { createXxh64 } from '../files/xxh64.js';
+import { mayBeYoung } from '../files/young.js';
 import { createPacer } from '../wire/rate.js';
+import type { UnkeptNow } from './attributes.js';
 import { Connection } from './connection.js';
 import { Disk, type OpenPart } from './disk.js';
-import { type FetchSink, fetchFile, fetchFrames, type Slot, type Wanted } from './fetch.js';
+import { FETCHERS, type FetchSink, type Slot } from './fetch.js';
 import {
-  type Deed,
   LANE_COUNTERS,
   type LaneFault,
   type LaneOrder,
   type LaneResult,
   type LaneSetup,
+  type Wanted,
 } from './lane-jobs.js';
-import type { Obstacle } from './places.js';
+import { CHANGED, type Obstacle } from './places.js';
 import { readSlice, type Slice } from './spool.js';
 
 const setup = workerData as LaneSetup;
+const { by, origin, servesEmpty } = setup.transport;
+const fetcher = FETCHERS[by];
 const counters = new BigInt64Array(setup.counters);
-const disk = new Disk(setup.roots, setup.disk, (bytes) => {
-  add('entriesKept', 1);
-  add('bytesKept', bytes);
-});
+let unkept: UnkeptNow[] = [];
+const disk = new Disk(
+  setup.roots,
+  setup.disk,
+  (bytes) => {
+    add('entriesKept', 1);
+    add('bytesKept', bytes);
+  },
+  (entry) => void unkept.push(entry),
+);
 const pacer = createPacer(setup.limitRate, setup.clock);
 
 /** What is read at once is written and hashed while it is in the core's own cache. */
@@ -36,12 +46,22 @@ const busy = new Set<Slot>();
 let stopped = false;
 
 serveJobs<LaneOrder, LaneResult>(async (job) => {
+  const result = await carryOut(job);
+  if (unkept.length === 0) return result;
+  const told = { ...result, unkept };
+  unkept = [];
+  return told;
+});
+
+async function carryOut(job: LaneOrder): Promise<LaneResult> {
   if (job.backup !== undefined) disk.backUpInto(job.backup);
   switch (job.kind) {
     case 'bundle':
       return bundle(readEntries(job.spool, job.slice), job.from);
     case 'range':
-      return range({ dir: job.dir, row: job.row }, job.offset, job.length);
+      return range({ dir: job.dir, entry: job.entry, partIno: job.partIno }, job.offset, job.length);
+    case 'publish':
+      return publish(job.files);
     case 'forget':
       disk.forgetDirectories();
       return empty();
@@ -49,54 +69,71 @@ serveJobs<LaneOrder, LaneResult>(async (job) => {
       stopped = true;
       for (const slot of busy) slot.connection.close();
       return empty();
+    case 'fix':
+    case 'settle':
+      return mend(readEntries(job.spool, job.slice));
     default:
       return deeds(job.kind, readEntries(job.spool, job.slice));
   }
-});
+}
 
-const empty = (): LaneResult => ({ done: { entries: 0, bytes: 0 }, problems: [], settled: 0 });
+const empty = (): LaneResult => ({ done: { entries: 0, bytes: 0 }, problems: [], young: [], settled: 0 });
 
 const readEntries = (spool: string, slice: Slice): Wanted[] =>
-  readSlice(spool, slice).flatMap(([dir, rows]) => rows.map((row) => ({ dir, row })));
+  readSlice(spool, slice).flatMap(([dir, entries]) => entries.map((entry) => ({ dir, entry })));
 
-const hasBytes = ({ row }: Wanted): boolean => kindOf(row[3]) === 'file' && row[1] !== '0';
+const isAskedFor = ({ entry }: Wanted): boolean => entry.kind === 'file' && (entry.size !== '0' || servesEmpty);
 
 async function bundle(entries: Wanted[], from: number | undefined): Promise<LaneResult> {
   const result = empty();
-  if (from === undefined) for (const entry of entries) if (!hasBytes(entry)) makeHere(entry, result);
-  const files = entries.filter(hasBytes).slice(from ?? 0);
+  if (from === undefined) for (const entry of entries) if (!isAskedFor(entry)) makeHere(entry, result);
+  const files = entries.filter(isAskedFor).slice(from ?? 0);
   result.settled = from ?? 0;
   if (files.length > 0) result.fault = await fetchAll(files, result);
   return result;
 }
 
-/** Empty files and links need no byte from the source; a Sidecar refuses to send empty files (416). */
-function makeHere({ dir, row }: Wanted, result: LaneResult): void {
-  if (kindOf(row[3]) === 'link') return note(result, { dir, row }, disk.makeLink(dir, row));
-  const part = disk.beginFile(dir, row);
-  note(result, { dir, row }, typeof part === 'string' ? part : disk.publish(part, dir, row));
+/** Links, and empty files that are not served, need nothing from the source. */
+function makeHere({ dir, entry }: Wanted, result: LaneResult): void {
+  if (entry.kind === 'link') return note(result, { dir, entry }, disk.makeLink(dir, entry));
+  const part = disk.beginFile(dir, entry);
+  note(result, { dir, entry }, typeof part === 'string' ? part : disk.publish(part, dir, entry));
 }
 
-function note(result: LaneResult, { dir, row }: Wanted, obstacle: string | undefined): void {
+function note(result: LaneResult, { dir, entry }: Wanted, obstacle: string | undefined): void {
   if (obstacle !== undefined) {
-    result.problems.push({ key: joinKey(dir, row[0]), result: 'failed', message: obstacle });
+    result.problems.push({ key: joinKey(dir, entry.name), result: 'failed', message: obstacle });
     return;
   }
   result.done.entries++;
-  result.done.bytes += Number(row[1]);
+  result.done.bytes += Number(entry.size);
   add('filesDone', 1);
 }
 
 const add = (counter: keyof typeof LANE_COUNTERS, amount: number): void =>
   void Atomics.add(counters, LANE_COUNTERS[counter], BigInt(amount));
 
-/** The files of a bundle, each published as soon as its last byte is there. */
+/** Whether nothing but its digest can tell a later change, which of an empty file the size does; see files/young. */
+const wasYoung = ({ entry }: Wanted, told: boolean | undefined): boolean =>
+  entry.size !== '0' && (told ?? mayBeYoung(BigInt(entry.mtimeNs), Date.now()));
+
+function publish(files: Wanted[]): LaneResult {
+  const result = empty();
+  for (const file of files) {
+    const { dir, entry } = file;
+    const part = disk.reopenPart(dir, entry.name, Number(entry.size), file.partIno);
+    note(result, file, part ? disk.publish(part, dir, entry) : 'its unfinished part is gone');
+  }
+  return result;
+}
+
+/** The files of a bundle, each published as soon as its last byte is there, unless it was young. */
 function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | undefined> {
   let part: OpenPart | Obstacle | undefined;
   let begun: Wanted | undefined;
   let unproved = 0;
   const begin = (file: Wanted): void => {
-    part = disk.beginFile(file.dir, file.row);
+    part = disk.beginFile(file.dir, file.entry);
     begun = file;
     unproved = 0;
   };
@@ -104,18 +141,23 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
     bytes(file, chunk, position) {
       stopIfAsked();
       if (position === 0) begin(file);
-      if (typeof part === 'object') disk.append(part, chunk, joinKey(file.dir, file.row[0]));
+      if (typeof part === 'object') disk.append(part, chunk, joinKey(file.dir, file.entry.name));
       unproved += chunk.length;
       arrived(chunk.length);
     },
-    whole(file) {
+    whole(file, told) {
+      if (begun !== file) begin(file); // it is empty
       const done = part;
       part = begun = undefined;
-      note(result, file, typeof done === 'object' ? disk.publish(done, file.dir, file.row) : done);
+      if (typeof done === 'object' && wasYoung(file, told)) {
+        const partIno = disk.inodeOf(done.fd);
+        disk.close(done.fd, joinKey(file.dir, file.entry.name));
+        result.young.push({ ...file, partIno });
+      } else note(result, file, typeof done === 'object' ? disk.publish(done, file.dir, file.entry) : done);
       result.settled++;
     },
-    problem(file, kind, message) {
-      result.problems.push({ key: joinKey(file.dir, file.row[0]), result: kind, message });
+    problem(file, kind, message, side) {
+      result.problems.push({ key: joinKey(file.dir, file.entry.name), result: kind, message, ...(side && { side }) });
       result.settled++;
     },
     forget(file) {
@@ -123,18 +165,16 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
       const lost = part;
       part = begun = undefined;
       if (typeof lost !== 'object') return;
-      disk.close(lost.fd, joinKey(file.dir, file.row[0]));
+      disk.close(lost.fd, joinKey(file.dir, file.entry.name));
       disk.discard(file.dir, lost.name);
     },
   };
   return withSlot(async (slot) => {
     try {
-      if (setup.kind === 'lm') return await fetchFrames(slot, files, undefined, sink);
-      for (const file of files) {
-        const fault = await fetchFile(slot, file, undefined, sink);
-        if (fault) return fault;
-      }
-      return undefined;
+      return await fetcher.files(slot, files, sink);
+    } catch (error) {
+      for (const { dir, entry } of result.young) disk.discardPart(dir, entry.name); // nobody will hear of them
+      throw error;
     } finally {
       if (begun) sink.forget(begun); // only what was cut off is still open here
     }
@@ -145,9 +185,9 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
 async function range(file: Wanted, offset: number, length: number): Promise<LaneResult> {
   const result = empty();
   let unproved = 0;
-  const { dir, row } = file;
-  const key = joinKey(dir, row[0]);
-  const part = disk.reopenPart(dir, row[0], Number(row[1]));
+  const { dir, entry } = file;
+  const key = joinKey(dir, entry.name);
+  const part = disk.reopenPart(dir, entry.name, Number(entry.size), file.partIno);
   if (!part)
     throw new LmError('local', `the unfinished part of ${key} is gone`, { hint: 'does something else write there?' });
   try {
@@ -158,18 +198,16 @@ async function range(file: Wanted, offset: number, length: number): Promise<Lane
         unproved += chunk.length;
         arrived(chunk.length);
       },
-      whole() {
+      whole(_, told) {
+        if (wasYoung(file, told)) result.young.push(file);
         result.settled = length;
         unproved = 0;
       },
-      problem: (_, kind, message) => void result.problems.push({ key, result: kind, message }),
+      problem: (_, kind, message, side) =>
+        void result.problems.push({ key, result: kind, message, ...(side && { side }) }),
       forget() {},
     };
-    result.fault = await withSlot((slot) =>
-      setup.kind === 'lm'
-        ? fetchFrames(slot, [file], { offset, length }, sink)
-        : fetchFile(slot, file, { offset, length }, sink),
-    );
+    result.fault = await withSlot((slot) => fetcher.range(slot, file, { offset, length }, sink));
     return result;
   } finally {
     add('bytesDone', -unproved);
@@ -201,25 +239,39 @@ async function withSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
 }
 
 function openSlot(): Slot {
-  const hasher = createXxh64(setup.origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
-  return { connection: new Connection(setup.origin, hasher.buffer, pacer), hasher };
+  const hasher = createXxh64(origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
+  return { connection: new Connection(origin, hasher.buffer, pacer), hasher };
 }
 
-const DEEDS: Record<Deed, (dir: string, row: Row) => string | undefined> = {
-  remove: (dir, row) => disk.remove(dir, row),
-  mkdir: (dir, row) => disk.makeDirectory(dir, row),
-  fix: (dir, row) => disk.mend(dir, row),
-  settle: (dir, row) => disk.mend(dir, row),
+const DEEDS: Record<'remove' | 'mkdir', (dir: string, entry: Entry) => Obstacle | undefined> = {
+  remove: (dir, entry) => disk.remove(dir, entry),
+  mkdir: (dir, entry) => disk.makeDirectory(dir, entry),
 };
 
-function deeds(deed: Deed, entries: Wanted[]): LaneResult {
+function deeds(deed: keyof typeof DEEDS, entries: Wanted[]): LaneResult {
   const result = empty();
-  for (const entry of entries) {
-    const obstacle = DEEDS[deed](entry.dir, entry.row);
-    if (obstacle === undefined) {
-      result.done.entries++;
-      result.done.bytes += Number(entry.row[1]);
-    } else result.problems.push({ key: joinKey(entry.dir, entry.row[0]), result: 'failed', message: obstacle });
+  for (const { dir, entry } of entries) noteDeed(result, { dir, entry }, DEEDS[deed](dir, entry));
+  return result;
+}
+
+/** Two entries each; see PlanSpools. */
+function mend(entries: Wanted[]): LaneResult {
+  const result = empty();
+  for (let i = 0; i < entries.length; i += 2) {
+    const { dir, entry } = entries[i]!;
+    noteDeed(result, { dir, entry }, disk.mend(dir, entry, entries[i + 1]!.entry));
   }
   return result;
+}
+
+function noteDeed(result: LaneResult, { dir, entry }: Wanted, obstacle: Obstacle | undefined): void {
+  if (obstacle === undefined) {
+    result.done.entries++;
+    result.done.bytes += Number(entry.size);
+  } else {
+    const problem = { key: joinKey(dir, entry.name), message: obstacle };
+    result.problems.push(
+      obstacle === CHANGED ? { ...problem, result: 'changed', side: 'destination' } : { ...problem, result: 'failed' },
+    );
+  }
 }

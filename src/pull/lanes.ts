@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import type { Share } from '../events.js';
 import { createPool } from '../files/threads.js';
 import { sharedPace } from '../wire/rate.js';
+import type { UnkeptNow } from './attributes.js';
 import { LANE_COUNTERS, type LaneJob, type LaneOrder, type LaneResult, type LaneSetup } from './lane-jobs.js';
 
 export interface Lanes {
@@ -32,11 +33,12 @@ export interface Lanes {
   close(): Promise<void>;
 }
 
-/** An abort of `signal` ends what the lanes are doing at the next chunk. */
+/** An abort of `signal` ends what the lanes are doing at the next chunk. What `unkept` throws is what the job is rejected with. */
 export function createLanes(
   setup: Omit<LaneSetup, 'clock' | 'counters'>,
   concurrency: number,
   signal: AbortSignal,
+  unkept: (entries: readonly UnkeptNow[]) => void,
 ): Lanes {
   const counters = new SharedArrayBuffer(Object.keys(LANE_COUNTERS).length * BigInt64Array.BYTES_PER_ELEMENT);
   const totals = new BigInt64Array(counters);
@@ -61,7 +63,9 @@ export function createLanes(
         lane === undefined ? lanes.reduce((best, one) => (one.jobs < best.jobs ? one : best)) : lanes[lane]!;
       chosen.jobs++;
       try {
-        return await chosen.pool.run({ ...job, ...backup });
+        const result = await chosen.pool.run({ ...job, ...backup });
+        if (result.unkept) unkept(result.unkept);
+        return result;
       } finally {
         chosen.jobs--;
       }

@@ -3,49 +3,65 @@
 import { LmError, printable } from '../errors.js';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../files/digest.js';
 import type { ListedFile } from '../files/digest-files.js';
-import { type EntryKey, parentOf } from '../files/entry.js';
+import { type EntryKey, parentOf, rootOf } from '../files/entry.js';
 import { textOf } from '../wire/lines.js';
 import { readListing } from '../wire/listing.js';
 import { type FileDigest, OpenFilesReport, parseAs, readDigestLine } from '../wire/messages.js';
 import { MAX_PARTS, MAX_REQUEST_BYTES, PARTS_CONTENT_TYPE, type PartsOfDir, writeParts } from '../wire/parts.js';
-import { DIGESTS, listTarget, OPEN_FILES } from '../wire/routes.js';
+import { CHECK_HEADER, FEATURES_HEADER, HOT_HEADER, listTarget, ROUTES, requestFor } from '../wire/routes.js';
 import { provedLines, SEALED_TYPE } from '../wire/sealed.js';
 import { failureOfError } from './failure.js';
 import { type Answer, type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
+import { PATIENCE } from './patience.js';
 import { createRetrier, withRetry } from './retry.js';
-import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { askStatus, findsEmpty, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { transportTo } from './transport.js';
 
-/** An agent says something at least every 5 s. */
-const SILENCE_MS = 30_000;
+/** Enough that the cost of a request does not count, little enough that no connection waits long for the last one. */
+const DIGEST_BATCH = { files: 256, bytes: 64 << 20 };
 
 export function lmSource(parts: SourceParts): Source {
-  const { client, firstStatus, maxConcurrentFileRequests } = parts;
+  const { client, firstStatus, reopened, maxConcurrentFileRequests } = parts;
+  const { silenceMs } = parts.patience ?? PATIENCE;
   return {
     url: client.origin,
     kind: 'lm',
+    tells: { timeUnit: 'us', mounts: true },
+    digestBatch: DIGEST_BATCH,
+    transport: transportTo(parts, { by: 'units', servesEmpty: true }),
     algorithms: DIGEST_ALGORITHMS,
     firstStatus,
+    reopened,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
     status: async (signal) => (await askStatus(parts, signal)).status,
-    async list({ only }, signal) {
-      const headers = { accept: SEALED_TYPE };
-      const ask: Ask = { asked: 'the listing', target: listTarget(only), headers, silenceMs: SILENCE_MS, signal };
-      const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal));
-      const listing = await readListing(bytesOf(answer, ask, client.origin));
+    findsEmpty: (key, signal) => findsEmpty(parts, key, signal),
+    async list({ only, features = [] }, signal) {
+      const headers = {
+        accept: SEALED_TYPE,
+        ...(features.length > 0 && { [FEATURES_HEADER]: features.join(',') }),
+      };
+      const ask: Ask = { ...requestFor('list', listTarget(only)), headers, silenceMs, signal };
+      const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal)).catch((error) => {
+        throw only === undefined ? error : ifUnknownThere(error, only);
+      });
+      const listing = await readListing(bytesOf(answer, ask, client.origin), () => answer.progressed());
       if (listing.header.only !== only) throw notAsked(only, listing.header.only);
       return listing;
     },
     async *digests(algorithm, files, signal) {
       for (const slice of slicesOf(files)) yield* digestsOf(parts, algorithm, files, slice, signal);
     },
-    async openFiles(signal) {
-      const ask: Ask = { asked: 'its open files', target: OPEN_FILES, silenceMs: SILENCE_MS, signal };
+    async openFiles(signal, { check = false, hot = false } = {}) {
+      const headers: Ask['headers'] = { ...(check && { [CHECK_HEADER]: 'run' }), ...(hot && { [HOT_HEADER]: 'name' }) };
+      const ask: Ask = { ...requestFor('open-files'), headers, silenceMs, signal };
       return withRetry(
         async () => {
           const reply = await client.ask(ask);
           if ('failure' in reply) return reply;
-          for await (const [line] of provedLines(bytesOf(reply.value, ask, client.origin), ask.asked))
-            return { value: parseAs(OpenFilesReport, textOf(line!), ask.asked) };
+          for await (const lines of provedLines(bytesOf(reply.value, ask, client.origin), ask.asked)) {
+            const report = lines.map(textOf).find((text) => !text.startsWith(PROGRESS));
+            if (report !== undefined) return { value: parseAs(OpenFilesReport, report, ask.asked) };
+          }
           throw stopped(ask.asked);
         },
         retrying(parts, ask.asked, signal),
@@ -54,6 +70,16 @@ export function lmSource(parts: SourceParts): Source {
     close: () => client.close(),
   };
 }
+
+/** A line that only says that the answer is being worked on. */
+const PROGRESS = '{"type":"progress"';
+
+/** Of a disk that is busy elsewhere. */
+const SLOW_BYTES_PER_MS = 1024;
+
+/** What one of them may take at the other end, where no other answer need come in the meantime. */
+const slowestMs = (files: readonly ListedFile[]): number =>
+  files.reduce((most, { size }) => Math.max(most, Number(size)), 0) / SLOW_BYTES_PER_MS;
 
 /** Longest escaped name, three numbers and punctuation: what one file can add to a request. */
 const longestPart = (file: ListedFile): number => 6 * file.key.length + 80;
@@ -83,21 +109,23 @@ async function* digestsOf(
   asked: number[],
   signal: AbortSignal,
 ): AsyncGenerator<SourceDigest> {
-  const { client } = parts;
-  const retrier = createRetrier(retrying(parts, 'digests', signal));
+  const { client, patience = PATIENCE } = parts;
+  const retrier = createRetrier(retrying(parts, ROUTES.digests.asked, signal));
   const missing = new Set(asked);
   while (missing.size > 0) {
     signal.throwIfAborted();
     const indexes = [...missing];
-    const body = writeParts({ digestAlgorithm: algorithm }, partsOf(indexes.map((index) => files[index]!)));
+    const body = writeParts(
+      { digestAlgorithm: algorithm, young: true },
+      partsOf(indexes.map((index) => files[index]!)),
+    );
     const headers = { 'content-type': PARTS_CONTENT_TYPE };
     const ask: Ask = {
-      asked: 'digests',
-      method: 'POST',
-      target: DIGESTS,
+      ...requestFor('digests'),
       headers,
       body,
-      silenceMs: SILENCE_MS,
+      silenceMs: patience.silenceMs,
+      aliveMs: patience.aliveMs + slowestMs(indexes.map((index) => files[index]!)),
       signal,
     };
     const reply = await client.ask(ask);
@@ -110,9 +138,8 @@ async function* digestsOf(
         const index = indexes[answer.index];
         if (index === undefined || !missing.delete(index)) throw senseless(`file ${answer.index} twice or unasked`);
         retrier.progressed();
-        yield answer.digest === null
-          ? { index, result: answer.result, message: answer.message }
-          : { index, digest: answer.digest };
+        reply.value.progressed();
+        yield answer.digest === null ? { index, result: answer.result, message: answer.message } : { ...answer, index };
       }
     } catch (error) {
       await retrier.failed(failureOfError(error, client.origin));
@@ -145,6 +172,12 @@ function bytesOf(answer: Answer, ask: Ask, origin: string): AsyncIterable<Uint8A
 
 const stopped = (what: string): LmError =>
   new LmError('source', `${what} stopped before their end`, { hint: 'run the same command again' });
+
+/** An agent refuses a key of a root it does not have before there is a listing, whose header would say so. */
+function ifUnknownThere(error: unknown, only: EntryKey): unknown {
+  if (!(error instanceof LmError) || !error.message.includes('no root is configured for')) return error;
+  return new LmError('usage', `--only: the source does not serve ${rootOf(only)}`, { cause: error });
+}
 
 /** A request has no checksum: what was heard of it, the header says. */
 const notAsked = (asked: EntryKey | undefined, listed: EntryKey | undefined): LmError =>

@@ -4,16 +4,16 @@ import {
   type Block,
   type BlockSum,
   compareKeys,
+  type Entry,
   type EntryKey,
   type ListedBlock,
-  type Row,
   type WalkedBlock,
 } from '../files/entry.js';
 
 /** An entry as each side has it; at least one of the two. */
 export interface Pair {
-  source?: Row;
-  local?: Row;
+  source?: Entry;
+  local?: Entry;
 }
 
 /** Some of a directory's pairs, in order. The pieces of a directory follow one another, directories come depth-first. */
@@ -22,12 +22,10 @@ export interface Merged {
   pairs: Pair[];
   /** Whether the local side left out entries of this directory because a pattern excludes them. */
   excluded: boolean;
-  /** The local device, when the directory is a mount point here. */
-  device?: string;
 }
 
-/** Whether a block of the source need not be paired, being the same as that of this host: see `ListedBlock.isSameAs`. */
-export type IsSame = (source: ListedBlock, local: WalkedBlock) => boolean;
+/** Takes a block of the source that need not be paired, being the same as that of this host; see `ListedBlock.takeIfSame`. */
+export type TakeIfSame = (source: ListedBlock, local: WalkedBlock) => boolean;
 
 export async function* mergeBlocks(
   source: AsyncIterable<ListedBlock>,
@@ -40,7 +38,7 @@ export async function* mergeBlocks(
 export async function* mergeUnlike(
   source: AsyncIterable<ListedBlock>,
   local: AsyncIterable<WalkedBlock>,
-  isSame: IsSame,
+  takeIfSame: TakeIfSame,
 ): AsyncGenerator<Merged | BlockSum> {
   const s = new Cursor(source);
   const l = new Cursor(local);
@@ -48,7 +46,7 @@ export async function* mergeUnlike(
     await s.advance();
     await l.advance();
     while (s.item || l.item) {
-      if (s.isFresh && l.isFresh && isSame(s.item!, l.item!)) {
+      if (s.isFresh && l.isFresh && takeIfSame(s.item!, l.item!)) {
         yield l.item!.sum;
         await s.advance();
         await l.advance();
@@ -76,20 +74,20 @@ function orderOf(source: Block | undefined, local: Block | undefined): number {
 }
 
 function mergeNext(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, order: number): Merged {
-  const { dir, excluded, device } = (order < 0 ? s.block : l.block)!;
+  const { dir, excluded } = (order < 0 ? s.block : l.block)!;
   const pairs: Pair[] = [];
-  if (order < 0) for (const row of s.rest()) pairs.push({ source: row });
-  else if (order > 0) for (const row of l.rest()) pairs.push({ local: row });
+  if (order < 0) for (const entry of s.rest()) pairs.push({ source: entry });
+  else if (order > 0) for (const entry of l.rest()) pairs.push({ local: entry });
   else pairUp(s, l, pairs);
-  return { dir, pairs, excluded: order >= 0 && excluded !== undefined, ...(order >= 0 && device && { device }) };
+  return { dir, pairs, excluded: order >= 0 && excluded !== undefined };
 }
 
-/** Two blocks of one directory, until one of them is spent: the other's next rows may still meet rows of a block to come. */
+/** Two blocks of one directory, until one of them is spent: the other's next entries may still meet entries of a block to come. */
 function pairUp(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, pairs: Pair[]): void {
   while (!s.isSpent && !l.isSpent) {
-    const a = s.row();
-    const b = l.row();
-    const order = compareKeys(a[0], b[0]);
+    const a = s.entry();
+    const b = l.entry();
+    const order = compareKeys(a.name, b.name);
     if (order <= 0) s.at++;
     if (order >= 0) l.at++;
     pairs.push(order < 0 ? { source: a } : order > 0 ? { local: b } : { source: a, local: b });
@@ -126,8 +124,8 @@ class Cursor<Item extends ListedBlock> {
     }
   }
 
-  row(): Row {
-    return this.block!.rows[this.at]!;
+  entry(): Entry {
+    return this.block!.entries[this.at]!;
   }
 
   get isFresh(): boolean {
@@ -135,10 +133,10 @@ class Cursor<Item extends ListedBlock> {
   }
 
   get isSpent(): boolean {
-    return this.block !== undefined && this.at >= this.block.rows.length;
+    return this.block !== undefined && this.at >= this.block.entries.length;
   }
 
-  *rest(): Generator<Row> {
-    while (!this.isSpent) yield this.block!.rows[this.at++]!;
+  *rest(): Generator<Entry> {
+    while (!this.isSpent) yield this.block!.entries[this.at++]!;
   }
 }

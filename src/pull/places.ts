@@ -9,6 +9,9 @@ import { pathOf, type Roots } from '../files/roots.js';
 /** Why an entry could not be put in its place although the disk is well; the entry then counts as failed. */
 export type Obstacle = string;
 
+/** Not a failure: the entry is left to whoever was at work there, and to the next pass. */
+export const CHANGED: Obstacle = 'something else stands here than was listed, and was left as it is';
+
 /** Something that had to stay occupies the name. */
 const OCCUPIED = new Set(['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']);
 
@@ -47,11 +50,15 @@ export class Places {
     return this.in(dir, doing, key, (handle): undefined => deed(handle) as undefined);
   }
 
-  /** Runs `deed` in an open directory; one that is closed to its owner is opened for as long as the pass lasts. Throws `local`. */
-  in<T>(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => T): T | Obstacle {
+  /**
+   * Runs `deed` in an open directory; one that is closed to its owner is opened for as long as the pass lasts. Throws `local`; where the
+   * directory, or what it is about, is not there any more, calls `gone` if there is one.
+   */
+  in<T>(dir: EntryKey, doing: string, key: EntryKey, deed: (handle: DirHandle) => T, gone?: () => T): T | Obstacle {
     try {
       return this.#inOpened(dir, deed, [MAY_LOOK, MAY_CHANGE]);
     } catch (error) {
+      if (gone && errnoOf(error) === 'ENOENT') return gone();
       if (isOccupied(error)) return 'something that has to stay stands in its place';
       throw localError(doing, this.path(key), error);
     }

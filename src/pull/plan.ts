@@ -1,13 +1,11 @@
 // The decisions of a diff, set aside in spools, in the order in which they are carried out. Decides and does nothing itself.
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { localError } from '../errors.js';
 import type { Action, Emit, Reason } from '../events.js';
-import { type EntryKey, FIRST_FEW, joinKey, kindOf, type RootKey, type Row, rootOf } from '../files/entry.js';
+import { type Entry, type EntryKey, FIRST_FEW, joinKey, rootOf } from '../files/entry.js';
 import type { PlanCounts } from './counts.js';
-import type { PlanSink } from './diff.js';
 import { partNameOf } from './disk.js';
+import type { Mend, PlanSink } from './plan-sink.js';
 import { type Slice, type SliceLimits, Spool } from './spool.js';
 
 /** Files up to this size travel in bundles, larger ones in ranges. */
@@ -19,7 +17,7 @@ const BUNDLE_ENTRIES = 1000;
 /** Directories may lie so deep that their keys alone would make a request longer than an agent takes (`MAX_REQUEST_BYTES`). */
 const BUNDLE_KEY_BYTES = 2 * 1024 * 1024;
 
-/** An even number: a file has two rows. */
+/** Even numbers: an entry may have two entries. */
 const CHECK = { entries: 1000, bytes: Number.POSITIVE_INFINITY };
 const DEED = { entries: 5000, bytes: Number.POSITIVE_INFINITY };
 
@@ -29,8 +27,8 @@ export interface Plan {
   firstRemovals: EntryKey[];
   /** Unfinished files that are of no use any more. */
   staleParts: { dir: EntryKey; name: string }[];
-  /** Bytes of parts that will be gone on with: they take up their room already. */
-  bytesResumed: Map<RootKey, number>;
+  /** Bytes of parts that will be gone on with, by root or mount point: they take up their room already. */
+  bytesResumed: Map<EntryKey, number>;
 }
 
 export interface PlanSpools {
@@ -40,6 +38,7 @@ export interface PlanSpools {
   bundle: Spool;
   /** One slice a file. */
   big: Spool;
+  /** Two entries each, in this and those below: the source's, whose attributes are to be set, and the local one that is to have them. */
   fix: Spool;
   /** Directories the plan makes, and then those that were there: none of the former holds one of the latter. */
   settleMade: Spool;
@@ -55,93 +54,126 @@ export interface PlanWriter extends PlanSink {
   abandon(): void;
 }
 
-/** Files of equal size whose digests will tell, each as the source's row and then the local one: those whose attributes are right, and those whose attributes need mending too. */
-export interface Checks {
-  right: Spool;
-  toMend: Spool;
-}
+/** Files of equal size whose digests will tell, each as the source's entry and then the local one, by which attribute needs mending too. */
+export type Checks = Map<Mend | undefined, Spool>;
 
 export interface PlanOptions {
   /** Hears of every path; without it a plan of a million files makes no million events. */
   itemize?: Emit;
   dryRun: boolean;
   /** What an earlier run's part of this very file takes up on disk; undefined when there is none to go on with. */
-  bytesLeft(key: EntryKey, row: Row): number | undefined;
+  bytesLeft(key: EntryKey, entry: Entry): number | undefined;
+  /** As in DiffPolicy. */
+  mountOf?(dir: EntryKey): EntryKey;
 }
 
-export function createPlanWriter(dir: string, { itemize, dryRun, bytesLeft }: PlanOptions): PlanWriter {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw localError('create', dir, error);
-  }
-  const spool = (name: string, limits: SliceLimits = DEED): Spool => new Spool(join(dir, `${name}.jsonl`), limits);
-  const spools: PlanSpools = {
-    remove: spool('remove'),
-    mkdir: spool('mkdir'),
-    bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES, keyBytes: BUNDLE_KEY_BYTES }),
-    big: spool('big', { entries: 1, bytes: Number.POSITIVE_INFINITY }),
-    fix: spool('fix'),
-    settleMade: spool('settle-made'),
-    settle: spool('settle'),
-  };
-  const checks: Checks = { right: spool('check', CHECK), toMend: spool('check-mend', CHECK) };
+/** `dir` is there already. */
+export function createPlanWriter(
+  dir: string,
+  { itemize, dryRun, bytesLeft, mountOf = rootOf }: PlanOptions,
+): PlanWriter {
+  const { spools, checks, close } = openSpools(dir);
   const parts: Plan['staleParts'] = [];
   const resumed = new Set<EntryKey>();
-  const bytesResumed = new Map<RootKey, number>();
+  const bytesResumed = new Map<EntryKey, number>();
   const firstRemovals: EntryKey[] = [];
-  const tell = (action: Action, where: EntryKey, row: Row, reason: Reason): void =>
-    itemize?.({ type: 'item', action, key: joinKey(where, row[0]), bytes: Number(row[1]), reason, dryRun });
+  const tell = (action: Action, where: EntryKey, entry: Entry, reason: Reason): void =>
+    itemize?.({ type: 'item', action, key: joinKey(where, entry.name), bytes: Number(entry.size), reason, dryRun });
   return {
-    remove(where, row, reason) {
-      spools.remove.add(where, row);
-      if (firstRemovals.length < FIRST_FEW) firstRemovals.push(joinKey(where, row[0]));
-      tell('remove', where, row, reason);
+    remove(where, entry, reason) {
+      spools.remove.add(where, entry);
+      if (firstRemovals.length < FIRST_FEW) firstRemovals.push(joinKey(where, entry.name));
+      tell('remove', where, entry, reason);
     },
-    mkdir(where, row, reason) {
-      spools.mkdir.add(where, row);
-      tell('mkdir', where, row, reason);
+    mkdir(where, entry, reason) {
+      spools.mkdir.add(where, entry);
+      tell('mkdir', where, entry, reason);
     },
-    fetch(where, row, reason) {
-      (isBig(row) ? spools.big : spools.bundle).add(where, row);
-      const left = isBig(row) ? bytesLeft(joinKey(where, row[0]), row) : undefined;
+    fetch(where, entry, reason) {
+      (isBig(entry) ? spools.big : spools.bundle).add(where, entry);
+      const left = isBig(entry) ? bytesLeft(joinKey(where, entry.name), entry) : undefined;
       if (left !== undefined) {
-        resumed.add(joinKey(where, partNameOf(row[0])));
-        bytesResumed.set(rootOf(where), (bytesResumed.get(rootOf(where)) ?? 0) + left);
+        resumed.add(joinKey(where, partNameOf(entry.name)));
+        bytesResumed.set(mountOf(where), (bytesResumed.get(mountOf(where)) ?? 0) + left);
       }
-      tell('copy', where, row, reason);
+      tell('copy', where, entry, reason);
     },
-    fix(where, row, reason) {
-      spools.fix.add(where, row);
-      tell('fix', where, row, reason);
+    fix(where, entry, reason, local) {
+      spools.fix.add(where, entry);
+      spools.fix.add(where, local);
+      tell('fix', where, entry, reason);
     },
-    settle(where, row, made, mend) {
-      (made ? spools.settleMade : spools.settle).add(where, row);
-      if (mend) tell('fix', where, row, mend);
+    settle(where, entry, made, mend, local = unknown(entry)) {
+      const spool = made ? spools.settleMade : spools.settle;
+      spool.add(where, entry);
+      spool.add(where, local);
+      if (mend) tell('fix', where, entry, mend);
     },
-    check(where, row, local, mend) {
-      const spool = mend ? checks.toMend : checks.right;
-      spool.add(where, row);
+    check(where, entry, local, mend) {
+      const spool = checks.get(mend)!;
+      spool.add(where, entry);
       spool.add(where, local);
     },
     checks() {
-      checks.right.finish();
-      checks.toMend.finish();
+      for (const spool of checks.values()) spool.finish();
       return checks;
     },
-    part: (where, row) => void parts.push({ dir: where, name: row[0] }),
+    part: (where, entry) => void parts.push({ dir: where, name: entry.name }),
     finish(counts) {
       for (const each of Object.values(spools)) each.finish();
       const staleParts = parts.filter((part) => !resumed.has(joinKey(part.dir, part.name)));
       return { counts, spools, firstRemovals, staleParts, bytesResumed };
     },
-    abandon() {
-      for (const each of [...Object.values(spools), checks.right, checks.toMend]) each.close();
-    },
+    abandon: close,
   };
 }
 
-const isBig = (row: Row): boolean => kindOf(row[3]) === 'file' && Number(row[1]) > BUNDLE_BYTES;
+/** All, or none. */
+function openSpools(dir: string): { spools: PlanSpools; checks: Checks; close(): void } {
+  const open: Spool[] = [];
+  const close = (): void => {
+    for (const spool of open) spool.close();
+  };
+  const spool = (name: string, limits: SliceLimits = DEED): Spool => {
+    open.push(new Spool(join(dir, `${name}.jsonl`), limits));
+    return open.at(-1)!;
+  };
+  try {
+    const spools: PlanSpools = {
+      remove: spool('remove'),
+      mkdir: spool('mkdir'),
+      bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES, keyBytes: BUNDLE_KEY_BYTES }),
+      big: spool('big', { entries: 1, bytes: Number.POSITIVE_INFINITY }),
+      fix: spool('fix'),
+      settleMade: spool('settle-made'),
+      settle: spool('settle'),
+    };
+    const checks: Checks = new Map([[undefined, spool('check', CHECK)]]);
+    for (const mend of MENDED) checks.set(mend, spool(`check-${mend}`, CHECK));
+    return { spools, checks, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** A directory that is still to be made. */
+const unknown = ({ name, kind, mode }: Entry): Entry => ({
+  name,
+  kind,
+  size: '0',
+  mtimeNs: '0',
+  mode,
+  ino: undefined,
+  owner: undefined,
+  target: undefined,
+  ctimeNs: undefined,
+  links: undefined,
+});
+
+const MENDED = ['mode', 'owner', 'mtime'] as const satisfies Mend[];
+
+const isBig = (entry: Entry): boolean => entry.kind === 'file' && Number(entry.size) > BUNDLE_BYTES;
 
 /** Big files first: what is left at the end is then small, and no lane waits long for another. */
 export const bigFirst = (slices: Slice[]): Slice[] => [...slices].sort((a, b) => b.bytes - a.bytes);

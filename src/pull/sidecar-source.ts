@@ -3,42 +3,57 @@
 import { LmError, printable } from '../errors.js';
 import type { DigestAlgorithm } from '../files/digest.js';
 import type { ListedFile } from '../files/digest-files.js';
+import { isServedRaw } from '../wire/file-urls.js';
 import { DigestResponse, parseAs } from '../wire/messages.js';
-import { AGENT_HEADER, digestTarget, FILES, isRawKey } from '../wire/routes.js';
+import { AGENT_HEADER, digestTarget, requestFor } from '../wire/routes.js';
 import { type Failure, failureOfError } from './failure.js';
 import { type Ask, isOfType, notOurs, textOf } from './http-client.js';
+import { entryCounter } from './listing-count.js';
+import { PATIENCE } from './patience.js';
 import { type Attempt, createRetrier, withRetry } from './retry.js';
 import { readSidecarListing } from './sidecar-listing.js';
-import { askStatus, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { askStatus, findsEmpty, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { transportTo } from './transport.js';
 
 /** DigestAlgorithmFactory knows these, whatever their case. */
 const ALGORITHMS: readonly DigestAlgorithm[] = ['xxhash32', 'md5'];
 
-/** A Sidecar answers when the whole file is hashed, or the whole tree walked; its own request timeout is 5 min. */
-const SILENCE_MS = 300_000;
+/** By its one route for a digest. */
+const ONE_FILE = { files: 1, bytes: 0 };
 
 const JSON_TYPE = 'application/json';
 
 export function sidecarSource(parts: SourceParts): Source {
   const { client, firstStatus, maxConcurrentFileRequests } = parts;
+  const { sidecarSilenceMs: silenceMs } = parts.patience ?? PATIENCE;
   return {
     url: client.origin,
     kind: 'sidecar',
+    tells: { timeUnit: 'ms', mounts: false },
+    digestBatch: ONE_FILE,
+    transport: transportTo(parts, { by: 'files', servesEmpty: false }), // it answers for an empty one with 416
     algorithms: ALGORITHMS,
     firstStatus,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
     status: async (signal) => (await askStatus(parts, signal)).status,
+    findsEmpty: (key, signal) => findsEmpty(parts, key, signal),
     async list({ only }, signal) {
       const headers = { accept: JSON_TYPE };
-      const ask: Ask = { asked: 'the listing', target: FILES, headers, silenceMs: SILENCE_MS, signal };
+      const ask: Ask = { ...requestFor('list'), headers, silenceMs, signal };
       return withRetry(
         async () => {
           const reply = await client.ask(ask);
           if ('failure' in reply) return reply;
           if (!isOfType(reply.value, JSON_TYPE)) throw notOurs(reply.value, ask.asked, client.origin);
           if (reply.value.header(AGENT_HEADER) !== undefined) return { failure: { kind: 'fatal', error: mistaken() } };
+          const { body } = reply.value;
+          const add = entryCounter(parts.emit);
+          const progressed = (files: number): void => {
+            reply.value.progressed();
+            add('source', files); // it is read to its end before anything is compared
+          };
           return {
-            value: await readSidecarListing(reply.value.body, { roots: parts.roots, spool: parts.spool, only }),
+            value: await readSidecarListing(body, { roots: parts.roots, spool: parts.spool, only, progressed }),
           };
         },
         retrying(parts, ask.asked, signal),
@@ -63,9 +78,10 @@ async function digestOf(
   { key }: ListedFile,
   signal: AbortSignal,
 ): Promise<OneDigest> {
-  if (!isRawKey(key)) return failed('a Sidecar cannot serve a name that needs percent-encoding');
+  if (!isServedRaw(key)) return failed('a Sidecar cannot serve a name that needs percent-encoding');
   const asked = `the digest of ${printable(key)}`;
-  const ask: Ask = { asked, target: digestTarget(key, algorithm), silenceMs: SILENCE_MS, signal };
+  const { sidecarSilenceMs: silenceMs } = parts.patience ?? PATIENCE;
+  const ask: Ask = { ...requestFor('file', digestTarget(key, algorithm)), asked, silenceMs, signal };
   const { client } = parts;
   const retrier = createRetrier(retrying(parts, asked, signal));
   for (;;) {

@@ -3,7 +3,9 @@
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { localError } from '../errors.js';
-import type { EntryKey, Row } from '../files/entry.js';
+import type { Entry, EntryKey } from '../files/entry.js';
+import { fromRow, type Row, toRow } from '../files/row.js';
+import { SpoolRoom } from './spool-room.js';
 
 /** A run of lines of one spool file; what a work unit is made of. */
 export interface Slice {
@@ -27,6 +29,7 @@ export class Spool {
   readonly path: string;
   readonly slices: Slice[] = [];
   readonly #limits: SliceLimits;
+  readonly #room: SpoolRoom;
   #fd: number | undefined;
   #dir: EntryKey = '';
   #rows: Row[] = [];
@@ -35,9 +38,10 @@ export class Spool {
   #keyBytes = 0;
 
   /** Starts an empty file at `path`. Every method throws `local` when the disk refuses. */
-  constructor(path: string, limits: SliceLimits) {
+  constructor(path: string, limits: SliceLimits, room = new SpoolRoom(path)) {
     this.path = path;
     this.#limits = limits;
+    this.#room = room;
     try {
       this.#fd = openSync(path, 'w', 0o600);
     } catch (error) {
@@ -45,8 +49,8 @@ export class Spool {
     }
   }
 
-  add(dir: EntryKey, row: Row): void {
-    const bytes = Number(row[1]);
+  add(dir: EntryKey, entry: Entry): void {
+    const bytes = Number(entry.size);
     const { entries, bytes: held } = this.#slice;
     const { entries: mostEntries, bytes: mostBytes, keyBytes: mostKeyBytes = Number.POSITIVE_INFINITY } = this.#limits;
     const more = dir === this.#dir ? 0 : Buffer.byteLength(JSON.stringify(dir));
@@ -57,7 +61,7 @@ export class Spool {
       this.#keyBytes += more;
     }
     this.#dir = dir;
-    this.#rows.push(row);
+    this.#rows.push(toRow(entry));
     this.#slice.entries++;
     this.#slice.bytes += bytes;
   }
@@ -101,11 +105,19 @@ export class Spool {
     } catch (error) {
       throw localError('write', this.path, error);
     }
+    this.#room.took(bytes.length);
   }
 }
 
+/** A line, read. */
+export type SpooledLine = [dir: EntryKey, rows: Row[]];
+
+export type EntriesOfDir = [dir: EntryKey, entries: Entry[]];
+
+export const entriesOf = ([dir, rows]: SpooledLine): EntriesOfDir => [dir, rows.map(fromRow)];
+
 /** The entries of a slice, directory by directory. */
-export function readSlice(path: string, slice: Slice): [dir: EntryKey, rows: Row[]][] {
+export function readSlice(path: string, slice: Slice): EntriesOfDir[] {
   const bytes = Buffer.allocUnsafe(slice.length);
   try {
     const fd = openSync(path, 'r');
@@ -125,5 +137,5 @@ export function readSlice(path: string, slice: Slice): [dir: EntryKey, rows: Row
     .toString('utf8')
     .split('\n')
     .slice(0, -1)
-    .map((line) => JSON.parse(line));
+    .map((line) => entriesOf(JSON.parse(line)));
 }

@@ -4,17 +4,19 @@ import PQueue from 'p-queue';
 import type { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { BLOCK_BYTES } from '../files/digest.js';
-import type { EntryKey, Row } from '../files/entry.js';
+import { type Entry, type EntryKey, FIRST_FEW } from '../files/entry.js';
 import type { Iteration } from '../report.js';
 import type { ClosedDirectories } from './closed-directories.js';
 import type { Disk } from './disk.js';
 import { failureOfFault } from './failure.js';
+import type { ChangedFiles } from './hot-files.js';
 import type { Deed, FileProblem, LaneJob, LaneResult } from './lane-jobs.js';
 import type { Lanes } from './lanes.js';
 import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range, rangeBytesFor } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
 import { createRetrier } from './retry.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
+import type { YoungFiles } from './young-files.js';
 
 type BundleJob = Extract<LaneJob, { kind: 'bundle' }>;
 type RangeJob = Extract<LaneJob, { kind: 'range' }>;
@@ -24,6 +26,8 @@ export interface TransferContext {
   /** The main thread's own hands, for big files. */
   disk: Disk;
   journal: PartJournal;
+  young: Pick<YoungFiles, 'add'>;
+  changed: ChangedFiles;
   closed: ClosedDirectories | undefined;
   concurrency: number;
   /** The source's origin, for messages. */
@@ -72,9 +76,9 @@ async function moveBytes(plan: Plan, iteration: Iteration, context: TransferCont
   };
   let bytesLeft = big.slices.reduce((sum, { bytes }) => sum + bytes, 0);
   const begin = (slice: Slice): BigFile => {
-    const [[dir, [row]]] = readSlice(big.path, slice) as [[EntryKey, [Row]]];
+    const [[dir, [entry]]] = readSlice(big.path, slice) as [[EntryKey, [Entry]]];
     const rangeBytes = rangeBytesFor(bytesLeft, context.concurrency);
-    const file = beginBigFile(context.disk, context.journal, { dir, row }, rangeBytes);
+    const file = beginBigFile(context.disk, context.journal, { dir, entry }, rangeBytes);
     bytesLeft -= slice.bytes;
     iteration.bytesReused += file.bytesReused;
     if (file.pending === 0) endFile(file, iteration, context);
@@ -137,10 +141,10 @@ async function moveRange(
   iteration: Iteration,
   context: TransferContext,
 ): Promise<void> {
-  const { dir, row } = file;
-  const problem = file.problem ?? (await fetchRange({ kind: 'range', dir, row, ...range }, lane, context));
+  const { dir, entry, partIno } = file;
+  const problem = file.problem ?? (await fetchRange({ kind: 'range', dir, entry, partIno, ...range }, lane, context));
   file.problem ??= problem; // another range may have met one meanwhile, and one voids the file
-  if (!file.problem) context.journal.rangeDone(`${dir}/${row[0]}`, range);
+  if (!file.problem) context.journal.rangeDone(`${dir}/${entry.name}`, range);
   file.pending--;
   if (file.pending === 0) endFile(file, iteration, context);
 }
@@ -149,26 +153,43 @@ function endFile(file: BigFile, iteration: Iteration, context: TransferContext):
   const problem = endBigFile(context.disk, context.journal, file);
   if (problem) return report(problem, iteration, context);
   iteration.filesDownloaded++;
-  iteration.bytesDownloaded += Number(file.row[1]);
+  iteration.bytesDownloaded += Number(file.entry.size);
   context.lanes.countFile();
 }
 
-function report(problem: FileProblem, iteration: Iteration, { emit }: TransferContext): void {
-  if (problem.result === 'vanished') iteration.filesVanished++;
-  else if (problem.result === 'changed') iteration.filesChanged++;
-  else iteration.downloadFailures++;
+function report(problem: FileProblem, iteration: Iteration, { changed, emit }: TransferContext): void {
+  if (problem.result === 'vanished') {
+    iteration.filesVanished++;
+    iteration.firstVanished = firstFew(iteration.firstVanished, problem.key);
+  } else if (problem.result === 'changed') {
+    iteration.filesChanged++;
+    changed.add(problem.key);
+    iteration.firstChanged = firstFew(iteration.firstChanged, problem.key);
+  } else {
+    iteration.downloadFailures++;
+    if (problem.side === 'source') iteration.filesUnreadable = (iteration.filesUnreadable ?? 0) + 1;
+  }
   emit({ type: 'file-problem', ...problem });
 }
 
+const firstFew = (first: EntryKey[] = [], key: EntryKey): EntryKey[] => [...first, key].slice(0, FIRST_FEW);
+
 /** A bundle, tried again from the first unsettled file for as long as the retry policy agrees. */
 async function fetchBundle(job: BundleJob, context: TransferContext): Promise<LaneResult> {
-  const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], settled: 0 };
+  const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], young: [], settled: 0 };
+  const take = ({ done, problems }: LaneResult): void => {
+    total.done.entries += done.entries;
+    total.done.bytes += done.bytes;
+    total.problems.push(...problems);
+  };
   const retrier = createRetrier({ what: `${job.slice.entries} files`, ...context });
   for (let from = job.from; ; ) {
     const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
-    total.done.entries += result.done.entries;
-    total.done.bytes += result.done.bytes;
-    total.problems.push(...result.problems);
+    take(result);
+    if (result.young.length > 0) {
+      context.young.add(result.young); // on record before a next run could take their times for a proof
+      take(await context.lanes.run({ kind: 'publish', files: result.young }));
+    }
     if (!result.fault) return total;
     if (result.settled > (from ?? 0)) retrier.progressed();
     from = result.settled;
@@ -182,11 +203,12 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
  */
 async function fetchRange(job: RangeJob, lane: number, context: TransferContext): Promise<FileProblem | undefined> {
   const end = job.offset + job.length;
-  const retrier = createRetrier({ what: `${job.dir}/${job.row[0]} at ${job.offset}`, ...context });
+  const retrier = createRetrier({ what: `${job.dir}/${job.entry.name} at ${job.offset}`, ...context });
   let piece = job.length;
   for (let offset = job.offset; offset < end; ) {
     const length = Math.min(piece, end - offset);
-    const { problems, fault } = await context.lanes.run({ ...job, offset, length }, lane);
+    const { problems, young, fault } = await context.lanes.run({ ...job, offset, length }, lane);
+    if (young.length > 0) context.young.add(young);
     if (problems[0]) return problems[0]; // one changed range voids the file
     if (fault) {
       if (fault.kind !== 'status') piece = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
@@ -203,7 +225,7 @@ const PROGRESS_MS = 250;
 
 function tellProgress(plan: Plan, iteration: Iteration, { lanes, emit }: TransferContext): () => void {
   const { download } = plan.counts;
-  const directories = iteration.filesDownloaded;
+  const directories = plan.spools.mkdir.slices.reduce((sum, { entries }) => sum + entries, 0);
   const receivedBefore = lanes.received();
   const tell = (): void => {
     const { bytesDone, filesDone } = lanes.progress();
@@ -215,8 +237,8 @@ function tellProgress(plan: Plan, iteration: Iteration, { lanes, emit }: Transfe
       bytesDone: Math.min(download.bytes, bytesDone + iteration.bytesReused),
       bytesTotal: download.bytes,
       bytesReused: iteration.bytesReused,
-      filesDone: directories + filesDone,
-      filesTotal: download.entries,
+      filesDone,
+      filesTotal: download.entries - directories,
     });
   };
   lanes.startCounting();

@@ -1,22 +1,20 @@
 // The directories from a root down to the one a sweep over sorted listings is in, and those still to come below them. Judges nothing.
 
 import type { Reason } from '../events.js';
-import { type EntryKey, isWithin, joinKey, type RootKey, type Row } from '../files/entry.js';
+import { type Entry, type EntryKey, isWithin, joinKey, type RootKey } from '../files/entry.js';
 
 /** A directory of either side, or of both. */
 export interface Frame {
   key: EntryKey;
-  /** The one it lies in; '' for a root, which has no row of its own: it is neither removed nor settled. */
+  /** The one it lies in; '' for a root, which has no entry of its own: it is neither removed nor settled. */
   dir: EntryKey;
-  /** The source's row; undefined when the directory is foreign and `local` is to go. */
-  row?: Row;
-  local?: Row;
+  /** The source's entry; undefined when the directory is foreign and `local` is to go. */
+  entry?: Entry;
+  local?: Entry;
   /** Its own mode, owner or time differ, or something in it changes, which moves its time. */
   unsettled: boolean;
   /** Foreign, but something in it must stay. */
   shielded: boolean;
-  /** On another device than its root: nothing foreign is removed from it. */
-  foreignDevice: boolean;
   /** Why a foreign one is to go; what is to be mended of another. */
   reason?: Reason | undefined;
 }
@@ -26,7 +24,7 @@ export class WayDown {
   readonly #left: (frame: Frame) => void;
   /** From the root down. */
   readonly #path: Frame[] = [];
-  /** Directories whose row has been seen and whose own blocks are still to come. */
+  /** Directories whose entry has been seen and whose own blocks are still to come. */
   readonly #announced = new Map<EntryKey, Frame>();
 
   constructor(left: (frame: Frame) => void) {
@@ -44,14 +42,13 @@ export class WayDown {
     if (top?.key === dir) return top;
     const frame = this.#announced.get(dir) ?? newFrame(dir, '', { unsettled: false });
     this.#announced.delete(dir);
-    frame.foreignDevice = top?.foreignDevice ?? false;
     this.#path.push(frame);
     return frame;
   }
 
-  /** A directory met in `dir`, by its row on either side. */
-  announce(dir: EntryKey, met: Pick<Frame, 'row' | 'local' | 'unsettled' | 'reason'>): void {
-    const [name] = (met.row ?? met.local)!;
+  /** A directory met in `dir`, by its entry on either side. */
+  announce(dir: EntryKey, met: Pick<Frame, 'entry' | 'local' | 'unsettled' | 'reason'>): void {
+    const { name } = (met.entry ?? met.local)!;
     const key = joinKey(dir, name);
     this.#announced.set(key, newFrame(key, dir, met));
   }
@@ -73,14 +70,13 @@ export class WayDown {
 const newFrame = (
   key: EntryKey,
   dir: EntryKey,
-  { row, local, unsettled, reason }: Parameters<WayDown['announce']>[1],
+  { entry, local, unsettled, reason }: Parameters<WayDown['announce']>[1],
 ): Frame => ({
   key,
   dir,
-  ...(row && { row }),
+  ...(entry && { entry }),
   ...(local && { local }),
   unsettled,
   shielded: false,
-  foreignDevice: false,
   reason,
 });

@@ -35,7 +35,7 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
       case 'planned':
         return !quiet || event.dryRun;
       case 'file-problem':
-        return verbose || event.result === 'failed';
+        return verbose || event.result === 'failed' || event.side === 'destination';
       case 'warning':
       case 'difference':
         return true;

@@ -3,8 +3,8 @@
 import { printable } from '../errors.js';
 import type { Event } from '../events.js';
 import type { Difference, Iteration } from '../report.js';
-import { formatBytes, formatEntries, formatShare, formatSpan } from './quantities.js';
-import { copySummary, verifySummary } from './summary.js';
+import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from './quantities.js';
+import { copySummary, rootLines, verifySummary } from './summary.js';
 
 export type Tone = 'plain' | 'faint' | 'good' | 'warn' | 'bad';
 
@@ -36,7 +36,13 @@ export function linesOf(event: Event, volume: Volume): Line[] {
     case 'item':
       return volume.verbose || (event.dryRun && !volume.quiet) ? [out(itemLine(event))] : [];
     case 'planned':
-      return volume.quiet && !event.dryRun ? [] : [out(planLine(event))];
+      return volume.quiet && !event.dryRun
+        ? []
+        : [planLine(event), ...rootLines(event).map((line) => `  matching ${line}`)].map((line) => out(line));
+    case 'waiting':
+      return volume.quiet ? [] : [out(`waiting for ${event.who} to go, ${formatSpan(event.leftMs)} at most`, 'faint')];
+    case 'stalled':
+      return volume.quiet ? [] : [out(stalledLine(event), 'faint')];
     case 'retried':
       return volume.quiet ? [] : [err(retryLine(event), 'faint')];
     case 'warning':
@@ -49,6 +55,7 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return copySummary(event).map((text, i) => out(text, i === 0 ? verdict(event.exitCode) : 'plain'));
     case 'verify-ended':
       return verifySummary(event).map((text, i) => out(text, i === 0 ? verdict(event.exitCode) : 'plain'));
+    case 'listing':
     case 'progress': // a bar or a line every few seconds: text.ts
       return [];
     default:
@@ -83,9 +90,13 @@ function told(event: Told): Line[] {
   }
 }
 
-/** The hint goes on a line of its own, as that of an error does. */
-function warning({ text, hint }: Extract<Event, { type: 'warning' }>): Line[] {
-  return [err(`warning: ${text}`, 'warn'), ...(hint === undefined ? [] : [err(`hint: ${hint}`)])];
+/** Details and hint go on lines of their own, as those of an error do. */
+function warning({ text, details = [], hint }: Extract<Event, { type: 'warning' }>): Line[] {
+  return [
+    err(`warning: ${text}`, 'warn'),
+    ...details.map((line) => err(`  ${line}`)),
+    ...(hint === undefined ? [] : [err(`hint: ${hint}`)]),
+  ];
 }
 
 /** `copy    new           12.3 MiB  data/0/ks/x.db`: fixed columns, and the name last, for it may hold spaces. */
@@ -95,10 +106,10 @@ function itemLine({ action, reason, bytes, key, dryRun }: Extract<Event, { type:
 }
 
 /** One form for dry and real runs, so that the two can be compared. */
-function planLine({ download, remove, unchanged }: Extract<Event, { type: 'planned' }>): string {
+function planLine({ download, remove, unchanged, left }: Extract<Event, { type: 'planned' }>): string {
   return (
     `plan: ${download.entries} to copy (${formatBytes(download.bytes)}), ` +
-    `${remove.entries} to remove (${formatBytes(remove.bytes)}), ${unchanged.entries} unchanged`
+    `${remove.entries} to remove (${formatBytes(remove.bytes)}), ${unchanged.entries} unchanged${formatLeft(left)}`
   );
 }
 
@@ -112,19 +123,25 @@ function listedLine(event: Extract<Event, { type: 'listed' }>): string {
   return `${line}; ${excluded} excluded: ${named.map(printable).join(', ')}${excluded > named.length ? ', …' : ''}`;
 }
 
+function stalledLine({ what, forMs, alive }: Extract<Event, { type: 'stalled' }>): string {
+  const came = alive ? 'only signs of life have come' : 'nothing has come';
+  return `waiting for ${printable(what)}: ${came} for ${formatSpan(forMs)}`;
+}
+
 function retryLine({ what, attempt, waitMs, reason }: Extract<Event, { type: 'retried' }>): string {
   return `retry ${attempt} of ${printable(what)} in ${formatSpan(waitMs)}: ${reason}`;
 }
 
-/** Vanished and changed files are what a live source does: counted in the pass, named only when asked. */
-function fileProblem({ key, result, message }: Extract<Event, { type: 'file-problem' }>, volume: Volume): Line[] {
+/** Vanished and changed files are what a live source does: counted in the pass, named only when asked. A destination is to stand still. */
+function fileProblem({ key, result, message, side }: Extract<Event, { type: 'file-problem' }>, volume: Volume): Line[] {
   const text = `${result}  ${printable(key)}${message === '' ? '' : `: ${message}`}`;
   if (result === 'failed') return [err(text, 'bad')];
+  if (side === 'destination') return [err(text, 'warn')];
   return volume.verbose ? [out(text, 'faint')] : [];
 }
 
 /** `differs  digest  source 946b5bf9, destination fb0077f9: data/0/ks/x.db` */
-function differenceLine({ key, reason, source, destination }: Difference): string {
+export function differenceLine({ key, reason, source, destination }: Difference): string {
   const values = [
     source === undefined ? undefined : `source ${printable(source)}`,
     destination === undefined ? undefined : `destination ${printable(destination)}`,
@@ -146,6 +163,7 @@ function iterationLine(pass: Iteration): string {
     ...(['filesVanished', 'filesChanged', 'filesRemoved'] as const).flatMap((name) =>
       pass[name] === 0 ? [] : [`${name}=${pass[name]}`],
     ),
+    ...(pass.filesLeft > 0 ? [`filesLeft=${pass.filesLeft}`, `bytesLeft=${bare(pass.bytesLeft)}`] : []),
     `matching=${formatShare(pass.matchRatio).replace(' ', '')}`,
   ];
   return `iteration ${pass.iteration}: ${pass.state} ${counters.join(' ')}`;

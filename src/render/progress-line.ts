@@ -31,8 +31,9 @@ export function logLine(reading: Reading): string {
 }
 
 function words({ percent, bytesPerSecond, etaMs, progress }: Reading) {
-  const { bytesDone, bytesTotal, filesDone, filesTotal } = progress;
-  const left = bytesDone >= bytesTotal ? 'finishing' : bytesPerSecond === 0 ? 'stalled' : 'ETA ?';
+  const { bytesDone, bytesTotal, bytesReused = 0, filesDone, filesTotal } = progress;
+  const begun = bytesDone > bytesReused;
+  const left = bytesDone >= bytesTotal ? 'finishing' : bytesPerSecond === 0 && begun ? 'stalled' : 'ETA ?';
   return {
     percent,
     rate: bytesPerSecond === undefined ? '? B/s' : formatRate(bytesPerSecond),

@@ -1,19 +1,8 @@
-// How people read quantities: binary sizes, rates, spans of time, shares. Exact numbers are for JSON and never pass here.
+// How people read what a run measures: rates, spans of time, shares. Exact numbers are for JSON and never pass here.
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+import { formatBytes } from '../amounts.js';
 
-/** `0 B`, `1023 B`, `1.0 KiB`, `12.3 GiB`: whole bytes below 1 KiB, one decimal above. -1, the Sidecar's unknown, is `?`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 0) return '?';
-  let value = bytes;
-  let unit = 0;
-  // 1023.95 would print as 1024.0: it belongs to the next unit.
-  while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return unit === 0 ? `${Math.floor(value)} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
-}
+export { formatBytes, formatEntries, formatLeft, formatShare } from '../amounts.js';
 
 /** Bytes per second: `88.0 MiB/s`. */
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
@@ -33,13 +22,3 @@ export function formatEta(ms: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${pad(Math.floor((seconds % 3_600) / 60))}m`;
   return `${Math.floor(seconds / 86_400)}d${pad(Math.floor((seconds % 86_400) / 3_600))}h`;
 }
-
-/** A share of one as `99.98 %`, rounded down: only 1 itself reads `100 %`. */
-export function formatShare(ratio: number): string {
-  if (ratio >= 1) return '100 %';
-  const hundredths = Math.floor(ratio * 10_000 + 1e-9);
-  return `${Math.min(hundredths, 9_999) / 100} %`;
-}
-
-/** `1 entry`, `812 entries`. */
-export const formatEntries = (count: number): string => `${count} ${count === 1 ? 'entry' : 'entries'}`;

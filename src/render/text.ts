@@ -2,10 +2,12 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { SingleBar } from 'cli-progress';
+import type { Event } from '../events.js';
 import { type Line, linesOf, out, type Tone } from './lines.js';
 import { Meter } from './meter.js';
 import type { Output } from './output.js';
 import { barLine, logLine } from './progress-line.js';
+import { formatEntries } from './quantities.js';
 import type { Renderer } from './renderer.js';
 
 const LOG_EVERY_MS = 5_000;
@@ -37,6 +39,7 @@ export function textRenderer(options: TextOptions): Renderer {
     emit(event) {
       print(linesOf(event, { quiet, verbose }));
       if (event.type === 'progress') ticker?.progress(event);
+      else if (event.type === 'listing') ticker?.count(countLine(event));
       else if (ENDS_PROGRESS.has(event.type)) ticker?.stop();
     },
     say(_type, _fields, lines) {
@@ -48,12 +51,20 @@ export function textRenderer(options: TextOptions): Renderer {
   };
 }
 
-/** A phase that moves bytes ends with the next phase or with the run. */
-const ENDS_PROGRESS: ReadonlySet<string> = new Set(['phase', 'iteration-ended', 'copy-ended', 'verify-ended']);
+/** What takes time ends with what came of it, with the next phase or with the run. */
+const ENDS_PROGRESS: ReadonlySet<string> = new Set([
+  'phase',
+  'listed',
+  'iteration-ended',
+  'copy-ended',
+  'verify-ended',
+]);
 
 /** Shows progress between the lines. */
 interface Ticker {
   progress(event: Parameters<Meter['add']>[0]): void;
+  /** Instead of progress, where it is not known how much there is. */
+  count(text: string): void;
   /** Makes room for a line; the progress comes back by itself. */
   clear(): void;
   stop(): void;
@@ -63,16 +74,22 @@ interface Ticker {
 function barTicker(stdout: Output, now: () => number): Ticker {
   const meter = new Meter();
   let bar: SingleBar | undefined;
+  let counted: string | undefined;
   const width = () => stdout.columns - 1; // the last column would make some terminals wrap
-  const format = () => barLine(meter.read(now())!, width());
+  const format = () => counted?.slice(0, width()) ?? barLine(meter.read(now())!, width());
   const stop = () => {
     bar?.stop();
     bar = undefined;
   };
   return {
     progress(event) {
+      counted = undefined;
       meter.add(event, now());
       bar?.update(event.bytesDone);
+      bar ??= startBar(stdout, format);
+    },
+    count(text) {
+      counted = text;
       bar ??= startBar(stdout, format);
     },
     clear: stop,
@@ -109,20 +126,30 @@ function startBar(stdout: Output, format: () => string): SingleBar {
 function logTicker(stdout: Output, now: () => number): Ticker {
   const meter = new Meter();
   let timer: NodeJS.Timeout | undefined;
-  const tick = () => stdout.write(`${logLine(meter.read(now())!)}\n`);
+  let counted: string | undefined;
+  const tick = () => stdout.write(`${counted ?? logLine(meter.read(now())!)}\n`);
   const stop = () => {
     clearInterval(timer);
     timer = undefined;
   };
   return {
     progress(event) {
+      counted = undefined;
       meter.add(event, now());
+      timer ??= setInterval(tick, LOG_EVERY_MS).unref();
+    },
+    count(text) {
+      counted = text;
       timer ??= setInterval(tick, LOG_EVERY_MS).unref();
     },
     clear() {},
     stop,
   };
 }
+
+/** `listing: 1200000 entries at the source, 3 here` */
+const countLine = ({ source, destination }: Extract<Event, { type: 'listing' }>): string =>
+  `listing: ${formatEntries(source)} at the source, ${destination} here`;
 
 export type PrintLine = (line: Line) => void;
 

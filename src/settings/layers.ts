@@ -1,6 +1,7 @@
 // Where settings come from, strongest first, and how a stated word becomes a value. Every value knows who stated it.
 
-import { LmError, printable } from '../errors.js';
+import { excerpt, LmError, printable } from '../errors.js';
+import type { Kind } from './kinds.js';
 import { fileKeyOf, type OptionName, optionOf, type ValueOf } from './options.js';
 
 /** Strongest first. */
@@ -45,16 +46,25 @@ export function read(name: OptionName, stated: string | readonly string[], origi
   if (!option.list && words.length !== 1) throw wrong(name, origin, `a list of ${words.length}`);
   const values = words.map((word) => {
     const value = option.kind.parse(word, base);
-    if (value === undefined) throw wrong(name, origin, `'${printable(word)}'`, option.kind.suggest?.(word));
+    if (value === undefined) throw wrong(name, origin, `'${excerpt(option.kind.mask?.(word) ?? word)}'`, word);
     return { value, text: option.kind.show?.(value) ?? (typeof value === 'string' ? value : word) };
   });
   if (!option.list) return { ...values[0]!, origin };
   return { value: values.map((one) => one.value), text: values.map((one) => one.text), origin };
 }
 
-function wrong(name: OptionName, origin: Origin, got: string, suggestion?: string): LmError {
-  return new LmError('usage', `${label(name, origin)}: got ${got}, takes ${optionOf(name).kind.takes}`, {
-    ...(suggestion === undefined ? {} : { hint: `did you mean ${printable(suggestion)}?` }),
+const MAX_SUGGESTION = 200;
+
+function suggestionFor(word: string, kind: Kind<unknown>): string | undefined {
+  const guess = kind.suggest?.(word);
+  return guess === undefined || guess.length > MAX_SUGGESTION ? undefined : `did you mean ${printable(guess)}?`;
+}
+
+function wrong(name: OptionName, origin: Origin, got: string, word?: string): LmError {
+  const { kind } = optionOf(name);
+  const hint = word === undefined ? undefined : (suggestionFor(word, kind) ?? kind.advise?.(word));
+  return new LmError('usage', `${label(name, origin)}: got ${got}, takes ${kind.takes}`, {
+    ...(hint !== undefined && { hint }),
   });
 }
 

@@ -5,6 +5,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   let best: string | undefined;
   let least = word.length < 5 ? 1 : 2;
   for (const candidate of candidates) {
+    if (Math.abs(word.length - candidate.length) > least) continue; // as many slips at least, and long words take long
     const slips = distance(word, candidate);
     if (slips <= least && (best === undefined || slips < least)) {
       best = candidate;

@@ -2,24 +2,32 @@
 // option is adding an entry here. Loads neither commander, yaml nor zod, so that `--help` stays quick.
 
 import {
+  certificateName,
   choice,
   deleteLimit,
   duration,
+  fingerprint,
+  guardPort,
   integer,
   type Kind,
   keyPrefix,
+  leftOutType,
   listen,
   path,
   pattern,
   rate,
   ratio,
-  sourceUrl,
   text,
   toggle,
   typedDir,
+  waitingTime,
 } from './kinds.js';
+import { sourceUrl } from './source-url.js';
 
-export const COMMANDS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'config show', 'demo'] as const;
+export const COMMANDS = [
+  ...(['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const),
+  ...(['instances', 'config show', 'demo'] as const),
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 interface OptionShape {
@@ -41,8 +49,9 @@ interface OptionShape {
 }
 
 const ALL = COMMANDS;
-const PULL = ['copy', 'verify', 'status'] as const;
+const PULL = ['copy', 'verify', 'complete', 'status'] as const;
 const ON_ROOTS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const;
+const NAMING_ROOTS = [...ON_ROOTS, 'config show'] as const;
 
 export const OPTIONS = {
   url: {
@@ -54,18 +63,29 @@ export const OPTIONS = {
   },
   root: {
     kind: typedDir,
-    commands: ON_ROOTS,
+    commands: NAMING_ROOTS,
     list: true,
     remembered: true,
     help: 'a directory that takes part; repeatable, data may repeat and is numbered in order',
   },
   'cassandra-yaml': {
     kind: path('FILE'),
-    commands: ON_ROOTS,
+    commands: NAMING_ROOTS,
     remembered: true,
     help: 'take the directories, and the port to guard, from this cassandra.yaml',
   },
-  host: { kind: text('NAME'), commands: ON_ROOTS, help: 'the name or address of this host in migration_map' },
+  without: {
+    kind: leftOutType,
+    commands: NAMING_ROOTS,
+    list: true,
+    remembered: true,
+    help: 'leave out the root of this type, and what it holds; said again at the end of every command; repeatable',
+  },
+  host: {
+    kind: text('NAME'),
+    commands: ON_ROOTS,
+    help: 'a name or address of this host: in migration_map, and as clients of lm serve may call it',
+  },
 
   listen: {
     kind: listen,
@@ -80,10 +100,25 @@ export const OPTIONS = {
     block: 'live_migration',
     help: 'file requests under way at once; the next is told to come back',
   },
+  'tls-auto': {
+    kind: toggle,
+    commands: ['serve'],
+    help: 'encrypt with a certificate of its own making, kept in --state-dir, and print its fingerprint for --pin',
+  },
   'tls-cert': { kind: path('FILE'), commands: ['serve'], help: 'certificate chain, PEM' },
   'tls-key': { kind: path('FILE'), commands: ['serve'], help: 'its key, PEM, readable by its owner only' },
   'client-ca': { kind: path('FILE'), commands: ['serve'], help: 'demand a client certificate signed by one of these' },
-  insecure: { kind: toggle, commands: ['serve'], help: 'listen beyond loopback though anybody could read everything' },
+  'client-name': {
+    kind: certificateName,
+    commands: ['serve'],
+    list: true,
+    help: 'of those, take only certificates with this name (DNS of subjectAltName, else CN); repeatable',
+  },
+  insecure: {
+    kind: toggle,
+    commands: ['serve'],
+    help: 'ask for no token though anybody who can connect could read everything',
+  },
   'expire-after': { kind: duration, commands: ['serve'], help: 'stop after this long without a request' },
   'access-log': { kind: path('FILE'), commands: ['serve'], help: 'append a line a request to FILE' },
 
@@ -112,7 +147,7 @@ export const OPTIONS = {
     kind: deleteLimit,
     commands: ['copy'],
     default: '50%',
-    help: 'refuse to remove more than this share, or number, of what the destination holds',
+    help: 'refuse when the source has lost more than this share, or number of files, of what it held',
   },
   'backup-dir': {
     kind: path('DIR'),
@@ -123,28 +158,55 @@ export const OPTIONS = {
   'limit-rate': { kind: rate, commands: ['serve', 'copy'], help: 'bytes a second at most, such as 200MiB/s' },
   'pre-check': {
     kind: text('CMD'),
-    commands: ['copy'],
+    commands: ['copy', 'complete'],
     remembered: true,
-    help: 'a command that must succeed before every pass',
+    help: 'a command that must succeed before every pass, and before lm complete',
   },
   'guard-port': {
-    kind: integer(1, 65_535),
-    commands: ['copy'],
+    kind: guardPort,
+    commands: ['serve', 'copy', 'complete'],
     list: true,
     remembered: true,
-    help: 'refuse while something listens on this port; repeatable',
+    help: 'a port of the service here, which must not be listened on; repeatable; serve: asked for the final pass',
   },
-  adopt: { kind: toggle, commands: ['copy'], help: 'give lm a destination that was not empty at the first copy' },
+  'jmx-port': {
+    kind: guardPort,
+    commands: ['serve', 'copy', 'complete'],
+    remembered: true,
+    help: 'where the JMX of Cassandra here listens (7199, which is guarded when cassandra.yaml is known)',
+  },
+  'at-rest-check': {
+    kind: text('CMD'),
+    commands: ['serve'],
+    help: 'a command that must succeed here before a final pass may; such as a look for the service',
+  },
+  'keep-setuid': {
+    kind: toggle,
+    commands: ['copy', 'verify', 'complete'],
+    help: 'give programs set-user-id and set-group-id as at the source; verify and complete: expect them',
+  },
+  adopt: { kind: toggle, commands: ['copy'], help: 'give lm what is here and was not put there by it' },
   'new-source': { kind: toggle, commands: ['copy'], help: 'accept a source, or roots, other than those seen before' },
   'allow-running': {
     kind: toggle,
-    commands: ['copy'],
-    help: 'copy though nothing proves that the service here is stopped',
+    commands: ['copy', 'complete'],
+    help: 'go on though nothing proves that the service here is stopped',
   },
   'allow-live-source': {
     kind: toggle,
     commands: ['copy'],
     help: 'end a final pass well though something still writes to the source',
+  },
+  'wait-for-writer': {
+    kind: waitingTime,
+    commands: ['copy'],
+    default: '30s',
+    help: 'how long a final pass waits for a process that still writes to the source to go; 0s refuses at once',
+  },
+  'allow-txn-logs': {
+    kind: toggle,
+    commands: ['copy'],
+    help: 'end a final pass well though transaction logs of Cassandra name files elsewhere',
   },
 
   algo: {
@@ -157,18 +219,31 @@ export const OPTIONS = {
   unverified: {
     kind: toggle,
     commands: ['complete'],
-    help: 'complete though no verify has passed since the last copy',
+    help: 'complete without a final pass, a verification, and a last look at both sides',
+  },
+
+  forget: {
+    kind: text('NAME'),
+    commands: ['instances'],
+    help: 'remove all records of this one, if it is complete, or nothing has come of it, or its directories are gone',
   },
 
   'token-file': {
     kind: path('FILE'),
     commands: ['serve', ...PULL],
     remembered: true,
-    help: 'bearer token, readable by its owner only',
+    help: 'bearer token of 16 characters or more, readable by its owner only',
   },
   'ca-cert': { kind: path('FILE'), commands: PULL, remembered: true, help: 'trust these instead of the system, PEM' },
   'client-cert': { kind: path('FILE'), commands: PULL, remembered: true, help: 'certificate to present, PEM' },
   'client-key': { kind: path('FILE'), commands: PULL, remembered: true, help: 'its key, readable by its owner only' },
+
+  pin: {
+    kind: fingerprint,
+    commands: PULL,
+    remembered: true,
+    help: 'the source has the certificate with this fingerprint, whoever signed it, and whatever its name',
+  },
 
   'files-to-exclude': {
     kind: pattern,
@@ -191,7 +266,7 @@ export const OPTIONS = {
     help: 'directories left out with all they hold',
   },
 
-  config: { kind: path('FILE'), commands: ALL, help: 'settings file (./lm.yaml, else /etc/lm/lm.yaml)' },
+  config: { kind: path('FILE'), commands: ALL, help: 'settings file (./lm.yaml unless root, else /etc/lm/lm.yaml)' },
   'state-dir': { kind: path('DIR'), commands: ALL, help: 'where lm keeps its records ($XDG_STATE_HOME/lm)' },
   instance: { kind: text('NAME'), commands: ALL, help: 'which migration of this host is meant, if there are several' },
   json: { kind: toggle, commands: ALL, help: 'one JSON object a line on stdout' },

@@ -1,5 +1,7 @@
 // Words to quantities: rates, durations, shares, addresses. Pure; refuses a number whose unit would have to be guessed.
 
+import { plainAddress } from '../files/addresses.js';
+
 /** Bytes per unit. Upper and lower case matter: `b` could be bits or bytes, so bits are spelt out. */
 const BYTES_PER_UNIT: Record<string, number | undefined> = {
   B: 1,
@@ -21,6 +23,8 @@ const BYTES_PER_UNIT: Record<string, number | undefined> = {
   Mibit: 2 ** 20 / 8,
   Gibit: 2 ** 30 / 8,
 };
+
+export const RATE_UNITS: readonly string[] = Object.keys(BYTES_PER_UNIT);
 
 /** `200MiB/s`, `25MB/s`, `1Gbit/s` → bytes per second, from 1 to 2^53; undefined for anything else. */
 export function parseRate(text: string): number | undefined {
@@ -78,13 +82,23 @@ export function parseListen(text: string): ListenAddress | undefined {
   const port = parseInteger(digits ?? '', 0, 65_535);
   if (port === undefined) return undefined;
   if (!text.includes(':')) return { host: '127.0.0.1', port };
-  return { host: bracketed ?? (plain || '::'), port };
+  return { host: plainAddress(bracketed ?? (plain || '::')), port };
+}
+
+/** `9042`, on whatever address; `127.0.0.2:9042` or `[::1]:9042`, on that one. Names are as good as addresses. */
+export function parseGuardPort(text: string): number | ListenAddress | undefined {
+  if (!text.includes(':')) return parseInteger(text, 1, 65_535);
+  const address = text.startsWith(':') ? undefined : parseListen(text);
+  return address && address.port > 0 ? address : undefined;
 }
 
 function parsePercent(text: string): number | undefined {
   const amount = text.endsWith('%') ? parseDecimal(text.slice(0, -1)) : undefined;
-  return amount === undefined ? undefined : amount / 100;
+  return amount === undefined ? undefined : plain(amount / 100);
 }
+
+/** Decimal words are no sums of binary fractions: 1.1 / 100 is 0.011000000000000001. Fifteen digits are exact both ways. */
+export const plain = (value: number): number => Number(value.toPrecision(15));
 
 const parseDecimal = (text: string): number | undefined =>
   /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : undefined;

@@ -2,6 +2,7 @@
 // copy after it would go without. Never a consent, never a secret: of those only paths.
 
 import type { CopySettings } from '../settings.js';
+import { guardPort } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
 
@@ -10,18 +11,22 @@ export type Remembered = Record<string, unknown>;
 
 /** Only options marked as remembered, each with paths made absolute. */
 export function toRemember(settings: CopySettings): Remembered {
-  const { url, roots, cassandra, exclusions, tokenFile, tls, concurrency, preCheck, guardPorts } = settings;
+  const { url, roots, without, cassandra, exclusions, tokenFile, tls, concurrency, preCheck, guardPorts, jmxPort } =
+    settings;
   const words = {
     url: url.origin,
     root: roots.map((root) => `${root.type}=${root.path}`),
     'cassandra-yaml': cassandra?.file,
+    without: without.length > 0 ? without : undefined,
     concurrency: String(concurrency),
     'pre-check': preCheck,
-    'guard-port': guardPorts.map(String),
+    'guard-port': guardPorts.map((port) => guardPort.show!(port)),
+    'jmx-port': jmxPort === undefined ? undefined : guardPort.show!(jmxPort),
     'token-file': tokenFile,
     'ca-cert': tls.caCert,
     'client-cert': tls.clientCert,
     'client-key': tls.clientKey,
+    pin: tls.pin,
     'files-to-exclude': exclusions.filesToExclude,
     'dirs-to-exclude': exclusions.dirsToExclude,
   } satisfies Partial<Record<OptionName, string | string[] | undefined>>;

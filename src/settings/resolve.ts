@@ -3,7 +3,7 @@
 import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/entry.js';
 import { checkPatterns } from '../files/filter.js';
-import type { CommonSettings, FromSource, OnRoots, SettingsOf } from '../settings.js';
+import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf } from '../settings.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole } from './migration-map.js';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
@@ -21,7 +21,7 @@ export function resolve<C extends CommandName>(command: C, stated: Stated, remem
 }
 
 /** Where the records are and how to speak, known before memory is: memory is kept there. */
-export function commonSettings({ command, layers, migration }: Stated): CommonSettings {
+export function commonSettings({ command, layers, migration, file }: Stated): CommonSettings {
   refuseBoth(layers, 'quiet', 'verbose');
   const own = OPTION_NAMES.filter((name) => optionOf(name).commands.includes(command));
   const found = own.map((name) => [name, find(layers, name)?.origin] as const).filter(([, origin]) => origin);
@@ -32,6 +32,7 @@ export function commonSettings({ command, layers, migration }: Stated): CommonSe
     quiet: pick(layers, 'quiet'),
     verbose: pick(layers, 'verbose'),
     color: pick(layers, 'color'),
+    file,
     role: migration?.role,
     pair: migration?.pair,
     origins: Object.fromEntries(found) as Partial<Record<OptionName, Origin>>,
@@ -50,16 +51,22 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     checkServe(layers);
     return {
       ...needRoots(onRoots(stated), 'lm serve /srv/data'),
+      hostName: pick(layers, 'host'),
       listen: pick(layers, 'listen'),
       maxConcurrentFileRequests: pick(layers, 'max-concurrent-file-requests'),
       limitRate: pick(layers, 'limit-rate'),
       tokenFile: pick(layers, 'token-file'),
+      tlsAuto: pick(layers, 'tls-auto'),
       tlsCert: pick(layers, 'tls-cert'),
       tlsKey: pick(layers, 'tls-key'),
       clientCa: pick(layers, 'client-ca'),
+      clientNames: pick(layers, 'client-name'),
       insecure: pick(layers, 'insecure'),
       expireAfterMs: pick(layers, 'expire-after'),
       accessLog: pick(layers, 'access-log'),
+      guardPorts: pick(layers, 'guard-port'),
+      jmxPort: pick(layers, 'jmx-port'),
+      atRestCheck: pick(layers, 'at-rest-check'),
     };
   },
   copy: (stated) => {
@@ -76,32 +83,41 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       limitRate: pick(layers, 'limit-rate'),
       preCheck: pick(layers, 'pre-check'),
       guardPorts: pick(layers, 'guard-port'),
+      jmxPort: pick(layers, 'jmx-port'),
       adopt: pick(layers, 'adopt'),
       newSource: pick(layers, 'new-source'),
       allowRunning: pick(layers, 'allow-running'),
       allowLiveSource: pick(layers, 'allow-live-source'),
+      waitForWriterMs: pick(layers, 'wait-for-writer'),
+      allowTxnLogs: pick(layers, 'allow-txn-logs'),
+      keepSetuid: pick(layers, 'keep-setuid'),
     };
   },
   verify: (stated) => ({
     ...fromSource(stated),
     algo: pick(stated.layers, 'algo'),
     report: pick(stated.layers, 'report'),
+    keepSetuid: pick(stated.layers, 'keep-setuid'),
   }),
-  complete: (stated) => ({ ...onRoots(stated), unverified: pick(stated.layers, 'unverified') }),
+  complete: (stated) => ({
+    ...reachingSource(stated),
+    preCheck: pick(stated.layers, 'pre-check'),
+    guardPorts: pick(stated.layers, 'guard-port'),
+    jmxPort: pick(stated.layers, 'jmx-port'),
+    allowRunning: pick(stated.layers, 'allow-running'),
+    unverified: pick(stated.layers, 'unverified'),
+    keepSetuid: pick(stated.layers, 'keep-setuid'),
+  }),
   reset: (stated) => onRoots(stated),
-  status: (stated) => ({
-    ...onRoots(stated),
-    url: pick(stated.layers, 'url'),
-    tokenFile: pick(stated.layers, 'token-file'),
-    tls: clientTls(stated.layers),
-  }),
+  status: (stated) => reachingSource(stated),
+  instances: (stated) => ({ ...commonSettings(stated), forget: pick(stated.layers, 'forget') }),
   'config show': commonSettings,
   demo: commonSettings,
 };
 
 function onRoots(stated: Stated): OnRoots {
-  const { roots, cassandra, notes } = statedRoots(stated.layers);
-  return { ...commonSettings(stated), roots, cassandra, notes, exclusions: exclusionsIn(stated.layers) };
+  const { roots, whence, cassandra, without } = statedRoots(stated.layers);
+  return { ...commonSettings(stated), roots, whence, cassandra, without, exclusions: exclusionsIn(stated.layers) };
 }
 
 /** Patterns are tried here, while it is known where they stand; a walk would find out too late. */
@@ -145,6 +161,15 @@ function fromSource(stated: Stated): FromSource {
   };
 }
 
+function reachingSource(stated: Stated): ReachingSource {
+  return {
+    ...onRoots(stated),
+    url: pick(stated.layers, 'url'),
+    tokenFile: pick(stated.layers, 'token-file'),
+    tls: clientTls(stated.layers),
+  };
+}
+
 function needRoots<S extends OnRoots>(settings: S, example: string): S {
   if (settings.roots.length > 0) return settings;
   const hint = `${example}, or --root TYPE=DIR, --cassandra-yaml FILE, roots: in lm.yaml`;
@@ -152,12 +177,14 @@ function needRoots<S extends OnRoots>(settings: S, example: string): S {
 }
 
 function clientTls(layers: Layers): FromSource['tls'] {
+  refuseUnusedPin(layers);
   needTogether(layers, 'client-cert', 'client-key');
   needTogether(layers, 'client-key', 'client-cert');
   return {
     caCert: pick(layers, 'ca-cert'),
     clientCert: pick(layers, 'client-cert'),
     clientKey: pick(layers, 'client-key'),
+    pin: pick(layers, 'pin'),
   };
 }
 
@@ -168,11 +195,23 @@ function unusedTls(url: URL, layers: Layers): string[] {
   return [`${url.origin} is not encrypted, so the certificates go unused; say https:// if the source speaks TLS`];
 }
 
+/** A pin says who the source is, which nobody can tell of a line that is not encrypted. */
+function refuseUnusedPin(layers: Layers): void {
+  const [pin, url] = [find(layers, 'pin'), pick(layers, 'url')];
+  if (!pin || url?.protocol !== 'http:') return;
+  throw new LmError('usage', `${label('pin', pin.origin)}: ${url.origin} shows no certificate`, {
+    hint: `write https://${url.host}, and start lm serve there with --tls-auto`,
+  });
+}
+
 /** Nobody offers a node's data to a network by accident: beyond loopback takes a token, client certificates or a word. */
 function checkServe(layers: Layers): void {
   needTogether(layers, 'tls-cert', 'tls-key');
   needTogether(layers, 'tls-key', 'tls-cert');
-  needTogether(layers, 'client-ca', 'tls-cert');
+  const [auto, cert] = [pick(layers, 'tls-auto'), find(layers, 'tls-cert')];
+  if (auto && cert) throw new LmError('usage', `--tls-auto and ${label('tls-cert', cert.origin)} exclude each other`);
+  if (!auto) needTogether(layers, 'client-ca', 'tls-cert');
+  if (pick(layers, 'client-name').length > 0) needTogether(layers, 'client-name', 'client-ca');
   const { host } = pick(layers, 'listen');
   const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca');
   if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;

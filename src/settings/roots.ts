@@ -1,10 +1,14 @@
 // Which directories take part, whoever names them: DIR, --root, roots: or cassandra.yaml. Numbers them; opens none.
 
+import { join } from 'node:path';
 import { LmError, printable } from '../errors.js';
-import type { DirType } from '../files/entry.js';
+import { DIR_TYPES, type DirType } from '../files/entry.js';
+import { yamlLine } from '../files/roots.js';
 import { type CassandraYaml, readCassandraYaml } from './cassandra-yaml.js';
 import type { TypedDir } from './kinds.js';
-import { type Found, type Layers, label, type Origin } from './layers.js';
+import { type Found, find, type Layers, label, type Origin } from './layers.js';
+import { andText, type Host, keysText, storageDir } from './storage-dir.js';
+import { thisHost } from './this-host.js';
 
 /** A root as stated: `path` is absolute but otherwise as given, so it may not exist, and may be a link. */
 export interface StatedRoot {
@@ -16,40 +20,90 @@ export interface StatedRoot {
 
 export interface StatedRoots {
   roots: StatedRoot[];
+  /** Of each of `roots`, what says so: `--root`, `/etc/cassandra/cassandra.yaml:12`, `default of the package, …`. */
+  whence: string[];
   /** Who named them; undefined when nobody did. */
   origin: Origin | undefined;
   cassandra: CassandraYaml | undefined;
-  notes: string[];
+  /** Left out by --without. */
+  without: DirType[];
 }
 
 /** From the strongest layer that names any; directories of two layers are never mixed. Empty when none does. */
-export function statedRoots(layers: Layers): StatedRoots {
+export function statedRoots(layers: Layers, host = thisHost): StatedRoots {
+  const { unknown, ...stated } = knownRoots(layers, host);
+  if (unknown.length > 0) throw nothingTells(stated.cassandra!.file, unknown);
+  return stated;
+}
+
+/** As `statedRoots`; `unknown` are the types whose directory nothing tells, though this Cassandra has one. */
+export function knownRoots(layers: Layers, host = thisHost): StatedRoots & { unknown: DirType[] } {
+  const without = find(layers, 'without')!;
   for (const layer of layers) {
     const dirs = layer.get('root');
     const yaml = layer.get('cassandra-yaml');
-    if (dirs) return fromWords(dirs, yaml);
-    if (yaml) return fromCassandraYaml(yaml);
+    if (dirs) return { ...fromWords(dirs, yaml, without), unknown: [] };
+    if (yaml) return fromCassandraYaml(yaml, without.value as DirType[], host);
   }
-  return { roots: [], origin: undefined, cassandra: undefined, notes: [] };
+  const none = { roots: [], whence: [], origin: undefined, cassandra: undefined };
+  return { ...none, without: without.value as DirType[], unknown: [] };
 }
 
 /** A copy keeps the directories it took from cassandra.yaml, and that file for its port; nobody else may state both. */
-function fromWords({ value, origin }: Found, yaml: Found | undefined): StatedRoots {
+function fromWords({ value, origin }: Found, yaml: Found | undefined, without: Found): StatedRoots {
   const where = label('root', origin);
   if (yaml && origin.source !== 'remembered') {
     throw new LmError('usage', `${where} and ${label('cassandra-yaml', yaml.origin)} were both given`, {
       hint: 'both name the directories; keep one',
     });
   }
-  const cassandra = yaml && readCassandraYaml(yaml.value as string).cassandra;
-  return { roots: numbered(value as TypedDir[], where), origin, cassandra, notes: [] };
+  const dirs = value as TypedDir[];
+  const isNamed = (type: DirType): boolean => dirs.some((dir) => dir.type === type);
+  const leftOut = without.value as DirType[];
+  const both = leftOut.find(isNamed);
+  if (both && without.origin.source === origin.source)
+    throw new LmError('usage', `${where} names ${both}, and ${label('without', without.origin)} leaves it out`, {
+      hint: 'keep one',
+    });
+  return {
+    roots: numbered(dirs, where),
+    whence: dirs.map(() => origin.where),
+    origin,
+    cassandra: yaml && readCassandraYaml(yaml.value as string).cassandra,
+    without: leftOut.filter((type) => !isNamed(type)), // a stronger word than the one that left it out
+  };
 }
 
-function fromCassandraYaml({ value, origin }: Found): StatedRoots {
-  const { dirs, cassandra, notes } = readCassandraYaml(value as string);
-  const where = label('cassandra-yaml', origin);
-  if (dirs.length === 0) throw new LmError('usage', `${where}: ${printable(cassandra.file)} names no directory`);
-  return { roots: numbered(dirs, where), origin, cassandra, notes };
+function fromCassandraYaml({ value, origin }: Found, without: DirType[], host: Host) {
+  const { dirs, unnamed, cassandra } = readCassandraYaml(value as string);
+  const takesPart = (type: DirType): boolean => !without.includes(type);
+  const sought = unnamed.filter(takesPart);
+  const storage = sought.length > 0 ? storageDir(cassandra.file, sought, host) : undefined;
+  const named = [
+    ...dirs.filter(({ type }) => takesPart(type)),
+    ...(storage
+      ? sought.map((type) => ({ type, path: join(storage.path, type), where: `default ${storage.why}` }))
+      : []),
+  ].sort((a, b) => DIR_TYPES.indexOf(a.type) - DIR_TYPES.indexOf(b.type));
+  return {
+    roots: numbered(named, label('cassandra-yaml', origin)),
+    whence: named.map(({ where }) => where),
+    origin,
+    cassandra,
+    without,
+    unknown: storage ? [] : sought,
+  };
+}
+
+function nothingTells(file: string, types: readonly DirType[]): LmError {
+  const lines = andText(types.map((type) => `\`${yamlLine(type, 'DIR')}\``));
+  return new LmError(
+    'usage',
+    `${printable(file)} has no ${keysText(types)}, and nothing tells the default: no process runs with this file, which lies neither in /etc/cassandra nor in CASSANDRA_HOME/conf`,
+    {
+      hint: `add ${lines} to ${printable(file)}, the DIR that this Cassandra uses (by default ${types[0]} below its -Dcassandra.storagedir); or give every --root TYPE=DIR instead of the file`,
+    },
+  );
 }
 
 function numbered(dirs: readonly TypedDir[], where: string): StatedRoot[] {

@@ -1,8 +1,11 @@
 // Command line, environment and file → layers. Knows the order in which files are looked for; judges no combination.
 
-import { homedir } from 'node:os';
-import { LmError, printable } from '../errors.js';
-import type { SettingsFile } from './file.js';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { errnoOf, LmError, printable } from '../errors.js';
+import { lstatIfThere } from '../files/if-there.js';
+import { callerIsRoot } from '../files/trust.js';
+import type { readSettingsFile, SettingsFile } from './file.js';
 import { type Found, type Layer, type Layers, read } from './layers.js';
 import { defaultUrl, locate, type Migration, namesOfThisHost } from './migration-map.js';
 import { nearest } from './nearest.js';
@@ -22,29 +25,39 @@ export interface Stated {
   command: CommandName;
   layers: Layers;
   migration: Migration | undefined;
+  /** The settings file that was read. */
+  file: string | undefined;
+  /** For the operator to know, whatever comes of the command. */
+  warnings: string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const SYSTEM_FILE = '/etc/lm/lm.yaml';
 
-/** `names` is what this host is called, unless `--host` says so. Throws `usage` for whatever cannot be read. */
+/** `names` is what this host is called, unless `--host` says so. Throws `usage` for whatever cannot be read or may not be obeyed. */
 export async function readStated(
   invocation: Invocation,
   env: Environment,
   cwd: string,
   names = namesOfThisHost,
+  isRoot = callerIsRoot(),
 ): Promise<Stated> {
   const flags = flagLayer(invocation, cwd);
   const environment = environmentLayer(env, cwd);
-  const file = await settingsFile(flags.get('config') ?? environment.get('config'), cwd);
+  const named = flags.get('config') ?? environment.get('config');
+  const { file, path, warnings } = await settingsFile(named, cwd, isRoot);
   const layer = file?.layer ?? new Map();
-  const host = [flags, environment, layer].map((one) => one.get('host')?.value as string | undefined).find(Boolean);
+  const said = [flags, environment, layer] as const;
+  const host = said.map((one) => one.get('host')?.value as string | undefined).find(Boolean);
   const migration = file?.migrationMap && locate(file.migrationMap, host === undefined ? names() : [host]);
+  const stateDir = said.some((one) => one.has('state-dir')) ? undefined : defaultStateDir(env);
   return {
     command: invocation.command,
-    layers: [flags, environment, layer, new Map(), derivedLayer(env, migration)],
+    layers: [...said, new Map(), derivedLayer(stateDir, migration, path)],
     migration,
+    file: path,
+    warnings,
   };
 }
 
@@ -97,22 +110,79 @@ function checkVariables(env: Environment): void {
   }
 }
 
-async function settingsFile(stated: Found | undefined, cwd: string): Promise<SettingsFile | undefined> {
-  const { readSettingsFile } = await import('./file.js');
-  if (!stated) return readSettingsFile(`${cwd}/lm.yaml`) ?? readSettingsFile(SYSTEM_FILE);
-  const path = stated.value as string;
-  const file = readSettingsFile(path);
-  if (!file) throw new LmError('usage', `${stated.origin.where}: no file ${printable(path)}`);
-  return file;
+interface FoundFile {
+  file: SettingsFile | undefined;
+  path: string | undefined;
+  warnings: string[];
 }
 
-/** Defaults that depend on this host. XDG wants a relative XDG_STATE_HOME ignored. */
-function derivedLayer(env: Environment, migration: Migration | undefined): Layer {
+/**
+ * One that was named must be there. Root, who changes into directories of others, goes by no file it happens to find there: what may be
+ * obeyed is in /etc, or is named.
+ */
+async function settingsFile(stated: Found | undefined, cwd: string, isRoot: boolean): Promise<FoundFile> {
+  const { readSettingsFile } = await import('./file.js');
+  if (stated) {
+    const path = stated.value as string;
+    const file = readSettingsFile(path);
+    if (!file) throw new LmError('usage', `${stated.origin.where}: no file ${printable(path)}`);
+    return { file, path, warnings: [] };
+  }
+  const here = join(cwd, 'lm.yaml');
+  const passed = isRoot && here !== SYSTEM_FILE && isThere(here);
+  for (const path of isRoot ? [SYSTEM_FILE] : [here, SYSTEM_FILE]) {
+    const file = path === here ? readHere(here, readSettingsFile) : readSettingsFile(path);
+    if (file) return { file, path, warnings: passed ? [notAsRoot(here)] : [] };
+  }
+  return { file: undefined, path: undefined, warnings: passed ? [notAsRoot(here)] : [] };
+}
+
+/** As with `sudo -u` in a home directory that is closed to others: there may be a file there, and it may be the one that is meant. */
+function readHere(path: string, read: typeof readSettingsFile): SettingsFile | undefined {
+  try {
+    return read(path);
+  } catch (error) {
+    if (!(error instanceof LmError) || errnoOf(error.cause) !== 'EACCES') throw error;
+    const hint = 'cd to a directory that you may enter, or name a settings file with --config';
+    throw new LmError(error.code, error.message, { cause: error.cause, hint });
+  }
+}
+
+const notAsRoot = (path: string): string =>
+  `not read as root, because it was only found here: ${printable(path)}; give --config ./lm.yaml if it is meant`;
+
+function isThere(path: string): boolean {
+  try {
+    return lstatIfThere(path) !== undefined;
+  } catch {
+    return false; // whatever it is, it is not read
+  }
+}
+
+/** Paths that are not absolute are passed over, as the XDG base directory specification has it. Throws `usage` where there is no home. */
+function defaultStateDir({ XDG_STATE_HOME: xdg, HOME: home }: Environment): Found {
+  if (xdg?.startsWith('/')) return readStateDir(`${xdg}/lm`, 'XDG_STATE_HOME');
+  return readStateDir(`${home?.startsWith('/') ? home : homeOfAccount()}/.local/state/lm`, 'default');
+}
+
+const readStateDir = (path: string, where: string): Found => read('state-dir', path, { source: 'default', where }, '/');
+
+function homeOfAccount(): string {
+  try {
+    return userInfo().homedir;
+  } catch (cause) {
+    throw new LmError('usage', 'no home directory: HOME is no absolute path, and this user has no account', {
+      cause,
+      hint: 'say with --state-dir or LM_STATE_DIR where records are kept',
+    });
+  }
+}
+
+/** Defaults that depend on this host. */
+function derivedLayer(stateDir: Found | undefined, migration: Migration | undefined, file: string | undefined): Layer {
   const layer = new Map<OptionName, Found>();
-  const { XDG_STATE_HOME: xdg, HOME: home } = env;
-  const where = xdg?.startsWith('/') ? 'XDG_STATE_HOME' : 'default';
-  const stateDir = where === 'default' ? `${home || homedir()}/.local/state/lm` : `${xdg}/lm`;
-  layer.set('state-dir', read('state-dir', stateDir, { source: 'default', where }, '/'));
+  if (stateDir) layer.set('state-dir', stateDir);
+  if (file !== undefined) layer.set('config', read('config', file, { source: 'default', where: 'default' }, '/'));
   if (migration?.pair) {
     const origin = { source: 'default', where: `migration_map (${migration.where})` } as const;
     layer.set('url', read('url', defaultUrl(migration.pair.source), origin, '/'));

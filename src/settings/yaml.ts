@@ -1,8 +1,9 @@
 // YAML text → a document whose keys know their lines. The only importer of yaml; judges no setting.
 
-import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { errnoOf, LmError, printable } from '../errors.js';
+import { readTrusted } from '../files/regular-file.js';
+import type { TrustOptions } from '../files/trust.js';
 
 export interface YamlFile {
   path: string;
@@ -11,9 +12,9 @@ export interface YamlFile {
   placeOf(keys: readonly PropertyKey[]): string;
 }
 
-/** Undefined when there is no such file. Throws `usage` when it cannot be read, or is not YAML. */
-export function readYaml(path: string): YamlFile | undefined {
-  const text = readText(path);
+/** Undefined when there is no such file. Throws `usage` when it cannot be read, a stranger could have written it, or it is not YAML. */
+export function readYaml(path: string, trust: TrustOptions = {}): YamlFile | undefined {
+  const text = readText(path, trust);
   if (text === undefined) return undefined;
   const lines = new LineCounter();
   const { document, value } = understood(path, () => {
@@ -59,10 +60,14 @@ function offsetOf(root: Node | null, keys: readonly PropertyKey[]): number {
   return offset;
 }
 
-function readText(path: string): string | undefined {
+/** A thousand times what any of them holds. */
+const MOST_BYTES = 4 * 2 ** 20;
+
+function readText(path: string, trust: TrustOptions): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readTrusted(path, MOST_BYTES, trust).toString();
   } catch (error) {
+    if (error instanceof LmError) throw error;
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new LmError('usage', `cannot read ${printable(path)}: ${code}`, { cause: error });

@@ -3,19 +3,36 @@
 
 import { join } from 'node:path';
 import * as z from 'zod';
+import { isSameDirectory } from '../files/directory-marks.js';
+import type { KnownMount } from '../files/mount-points.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import type { DestinationRoot } from './identity.js';
+import { Marks } from './identity-file.js';
 
 export interface Adoption {
   atMs: number;
   how: 'empty' | 'adopted';
   roots: DestinationRoot[];
+  /** What was mounted below the roots and took part. Undefined in a record of lm 0.1.0, which kept none. */
+  mounts?: KnownMount[] | undefined;
 }
 
 const AdoptionRecord: z.ZodType<Adoption> = z.object({
   atMs: z.int(),
   how: z.enum(['empty', 'adopted']),
-  roots: z.array(z.object({ key: z.string(), path: z.string(), dev: z.string(), ino: z.string() })),
+  roots: z.array(z.object({ key: z.string(), path: z.string(), dev: z.string(), ...Marks })),
+  mounts: z
+    .array(
+      z.object({
+        key: z.string(),
+        root: z.string(),
+        fsType: z.string(),
+        source: z.string(),
+        ino: z.string(),
+        birthNs: z.string(),
+      }),
+    )
+    .optional(),
 });
 
 const pathIn = (dir: string): string => join(dir, 'adoption.json');
@@ -33,4 +50,4 @@ export const recordAdoption = (dir: string, adoption: Adoption): void =>
 
 /** The roots that are not covered: another directory in the same place was never given to lm. */
 export const notAdopted = (adoption: Adoption | undefined, roots: readonly DestinationRoot[]): DestinationRoot[] =>
-  roots.filter(({ dev, ino }) => !adoption?.roots.some((given) => given.dev === dev && given.ino === ino));
+  roots.filter((root) => !adoption?.roots.some((given) => given.key === root.key && isSameDirectory(given, root)));

@@ -2,10 +2,12 @@
 // Refuses to guess: what cannot be read as the record it should be is an error, never an absent record.
 
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ZodType } from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
+import { lstatIfThere } from '../files/if-there.js';
+import { type Judge, readRegular } from '../files/regular-file.js';
 
 /** Replaces `path`, or makes it, readable by its owner alone. On return the new content and its name are on disk. */
 export function writeFileAtomically(path: string, content: string): void {
@@ -16,7 +18,7 @@ export function writeFileAtomically(path: string, content: string): void {
 export function createFileAtomically(path: string, content: string): boolean {
   return placing(path, content, (temporary) => {
     linkSync(temporary, path); // unlike rename, refuses to replace
-    rmSync(temporary);
+    unlinkSync(temporary);
   });
 }
 
@@ -29,16 +31,23 @@ function placing(path: string, content: string, place: (temporary: string) => vo
     syncDirectory(dirname(path));
     return true;
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     if (errnoOf(error) === 'EEXIST') return false;
     throw localError('write', path, error);
   }
 }
 
+/** Why it cannot be removed, if it cannot, is what kept it from being written. */
+function discard(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {}
+}
+
 /** Removes `path`; true when there was something to remove. */
 export function removeFile(path: string): boolean {
   try {
-    rmSync(path);
+    unlinkSync(path);
     syncDirectory(dirname(path));
     return true;
   } catch (error) {
@@ -47,23 +56,29 @@ export function removeFile(path: string): boolean {
   }
 }
 
-/** The content of `path`, or undefined when there is no such file. */
-export function readFileIfAny(path: string): string | undefined {
+/** Many times what any of them holds. */
+const MOST_BYTES = 2 ** 26;
+
+/**
+ * The content of `path`, or undefined when there is no such file, and no link that leads nowhere. For `judge` see `readRegular`. Throws `usage` for what is no file, `local`
+ * for what cannot be read.
+ */
+export function readFileIfAny(path: string, judge?: Judge): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readRegular(path, MOST_BYTES, judge).toString();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT' && !lstatIfThere(path)?.isSymbolicLink()) return undefined;
     throw localError('read', path, error);
   }
 }
 
 /** The JSON record in `path`, or undefined when there is no such file. `hint` says what to do when it is damaged. */
-export function readRecord<T>(path: string, shape: ZodType<T>, hint: string): T | undefined {
-  const text = readFileIfAny(path);
+export function readRecord<T>(path: string, shape: ZodType<T>, hint: string, judge?: Judge): T | undefined {
+  const text = readFileIfAny(path, judge);
   return text === undefined ? undefined : parseRecord(text, path, shape, hint);
 }
 
-export function parseRecord<T>(text: string, path: string, shape: ZodType<T>, hint: string): T {
+function parseRecord<T>(text: string, path: string, shape: ZodType<T>, hint: string): T {
   try {
     return shape.parse(JSON.parse(text));
   } catch (cause) {

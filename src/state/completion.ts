@@ -1,11 +1,12 @@
 // Whether this host's part of the migration is complete, in the Sidecar's format and file name. Complete is one-way: only
 // `lm reset` clears it. A record that cannot be read is never taken for "not complete".
 
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { errnoOf, LmError, localError } from '../errors.js';
-import { createFileAtomically, parseRecord, readRecord, recordText, removeFile } from './atomic-file.js';
+import { LmError, localError } from '../errors.js';
+import { lstatIfThere, statIfThere } from '../files/if-there.js';
+import { createFileAtomically, readRecord, recordText, removeFile } from './atomic-file.js';
 
 /** The Sidecar's LiveMigrationStatus; `endTime` in milliseconds since the epoch. */
 export type Completion = { state: 'NOT_COMPLETED'; endTime: null } | { state: 'COMPLETED'; endTime: number };
@@ -36,7 +37,7 @@ export function markComplete(dir: string, nowMs = Date.now()): Completion {
 /** What a copy, a verification or a second completion is told. */
 const alreadyComplete = (endTime: number): LmError =>
   new LmError('refused', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
-    hint: "'lm reset' clears the record, if you mean to copy again",
+    hint: "'lm reset' forgets this migration, if you mean to copy again: that copy is a first one, with URL, directories and --adopt",
   });
 
 /** Throws `refused` when complete; the first guard of every command that would change or compare anything. */
@@ -58,9 +59,9 @@ export function completionWatcher(dir: string): () => Completion {
   let completion: Completion = NOT_COMPLETED;
   return () => {
     try {
-      const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-      if (!found) return NOT_COMPLETED;
-      if (versionOf(found) !== seen) [seen, completion] = readVersion(path);
+      const found = statIfThere(path);
+      if (!found && !lstatIfThere(path)) return NOT_COMPLETED;
+      if (!found || versionOf(found) !== seen) [seen, completion] = readVersion(path);
       return completion;
     } catch (error) {
       throw localError('read', path, error);
@@ -73,15 +74,9 @@ const versionOf = (stat: { mtimeNs: bigint; ino: bigint; size: bigint }): string
 
 /** The version is that of the very file read, should it be replaced between the two calls. */
 function readVersion(path: string): [version: string, Completion] {
-  let fd: number | undefined;
-  try {
-    fd = openSync(path, 'r');
-    const version = versionOf(fstatSync(fd, { bigint: true }));
-    return [version, parseRecord(readFileSync(fd, 'utf8'), path, CompletionRecord, HINT)];
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return ['', NOT_COMPLETED];
-    throw error;
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
+  let version = '';
+  const record = readRecord(path, CompletionRecord, HINT, (_, fd) => {
+    version = versionOf(fstatSync(fd, { bigint: true }));
+  });
+  return [version, record ?? NOT_COMPLETED];
 }

@@ -2,13 +2,16 @@
 // beyond the record that says which role and roots it is for.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
+import { inDirectory, lstatIfThere, removeTree, statIfThere } from '../files/if-there.js';
+import { makeTemporaryDir } from '../files/temporary-dir.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import { LOCK_FILE } from './lock.js';
+import { refuseStrangers, strangerIn, strangerText } from './strangers.js';
 
 export type Role = 'source' | 'destination';
 
@@ -25,6 +28,8 @@ export interface Instance {
   /** `<state-dir>/<name>`. */
   dir: string;
   roots: RootPath[];
+  /** Why none of it may be obeyed: somebody else has written it, or could have. Absent when nobody could. */
+  stranger?: string;
 }
 
 const RECORD = 'instance.json';
@@ -34,7 +39,10 @@ const InstanceRecord = z.object({
   roots: z.array(z.object({ key: z.string(), path: z.string() })),
 });
 
-/** The instance for these roots, made when it is new. Throws `usage` when `name` is taken by another role or other roots. */
+/**
+ * The instance for these roots, made when it is new. Throws `usage` when `name` is taken by another role or other roots, or when somebody
+ * else has a hand in what is there.
+ */
 export function openInstance(options: {
   stateDir: string;
   role: Role;
@@ -45,12 +53,21 @@ export function openInstance(options: {
   const name = checkedName(options.name) ?? instanceName(role, options.roots);
   const roots = inOrder(options.roots);
   const dir = join(stateDir, name);
+  refuseStrangers(dir);
   makeDirectory(dir);
+  refuseStrangers(dir); // who else might have made it meanwhile
   const known = readInstance(stateDir, name);
   if (known) checkSame(known, role, roots);
   // An agent keeps no promise about its roots, so they may change; a destination's journal and adoption are about them.
   if (!known || !sameRoots(known.roots, roots)) writeFileAtomically(join(dir, RECORD), recordText({ role, roots }));
   return { name, role, dir, roots };
+}
+
+/** One that is not known: its records lie in a temporary directory, which is the caller's to remove. */
+export function openPassingInstance(options: Parameters<typeof openInstance>[0]): Instance {
+  const { role } = options;
+  const name = checkedName(options.name) ?? instanceName(role, options.roots);
+  return { name, role, dir: makeTemporaryDir('lm-dry-run-'), roots: inOrder(options.roots) };
 }
 
 /**
@@ -76,7 +93,7 @@ export function findInstance(options: {
 /** Whether anything has come of it: a run that was refused, as for a slip in its directory, leaves its record and an empty journal. */
 export function isUsed({ dir }: Instance): boolean {
   const others = readdirSync(dir).filter((name) => name !== RECORD && name !== LOCK_FILE);
-  return others.some((name) => (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0) > 0);
+  return others.some((name) => (statIfThere(join(dir, name))?.size ?? 0n) > 0n);
 }
 
 /** Every instance below `stateDir`, by name. */
@@ -85,14 +102,32 @@ export function listInstances(stateDir: string, role?: Role): Instance[] {
   return found.filter((i) => i !== undefined).filter((i) => !role || i.role === role);
 }
 
-/** Forgets all that is kept of it; returns the names of what was removed. A crash leaves it whole or gone. */
-export function removeInstance({ dir }: Instance): string[] {
+/**
+ * Forgets all that is kept of it; returns the names of what was removed. A crash leaves it whole or gone; but of a stranger's, who may put
+ * another directory in its place meanwhile, what is in the directory that was looked at goes name by name, the record last.
+ */
+export function removeInstance({ dir, stranger }: Instance): string[] {
+  if (stranger !== undefined) return emptyInstance(dir);
   const doomed = join(dirname(dir), `.removed-${randomUUID()}`);
   try {
     const names = readdirSync(dir).sort();
     renameSync(dir, doomed);
-    rmSync(doomed, { recursive: true });
+    removeTree(doomed);
     return names;
+  } catch (error) {
+    throw localError('remove', dir, error);
+  }
+}
+
+function emptyInstance(dir: string): string[] {
+  try {
+    return inDirectory(dir, (at) => {
+      if (!isThere(at(RECORD))) throw new LmError('local', `${printable(dir)} is no longer what it was`);
+      const names = readdirSync(at('')).sort();
+      for (const name of [...names.filter((one) => one !== RECORD), RECORD]) removeTree(at(name));
+      rmdirSync(dir);
+      return names;
+    });
   } catch (error) {
     throw localError('remove', dir, error);
   }
@@ -107,11 +142,29 @@ export function instanceName(role: Role, roots: readonly RootPath[]): string {
 function readInstance(stateDir: string, name: string): Instance | undefined {
   const dir = join(stateDir, name);
   const hint = `it says which directories ${dir} is about; remove that directory only if no migration of them is under way`;
-  const record = readRecord(join(dir, RECORD), InstanceRecord, hint);
-  return record && { name, dir, ...record };
+  const path = join(dir, RECORD);
+  if (!isThere(path)) return undefined;
+  const fault = strangerIn(dir);
+  try {
+    const record = readRecord(path, InstanceRecord, hint);
+    return record && { name, dir, ...record, ...(fault && { stranger: strangerText(fault) }) };
+  } catch (error) {
+    if (fault) refuseStrangers(dir, fault); // the better answer
+    throw error;
+  }
 }
 
-const isFor = (instance: Instance, roots: readonly RootPath[]): boolean => sameRoots(instance.roots, inOrder(roots));
+function isThere(path: string): boolean {
+  try {
+    return lstatIfThere(path) !== undefined;
+  } catch (error) {
+    throw localError('read', path, error);
+  }
+}
+
+/** Whether these are its directories, in whatever order. */
+export const isFor = (instance: Instance, roots: readonly RootPath[]): boolean =>
+  sameRoots(instance.roots, inOrder(roots));
 
 const sameRoots = (a: readonly RootPath[], b: readonly RootPath[]): boolean =>
   a.length === b.length && a.every((root, i) => root.key === b[i]!.key && root.path === b[i]!.path);
@@ -151,11 +204,16 @@ const ambiguous = (instances: readonly Instance[]): LmError =>
 export const rootsText = (roots: readonly RootPath[]): string =>
   roots.map((root) => `${root.key}=${printable(root.path)}`).join(', ');
 
-function makeDirectory(path: string): void {
+/** With all that is missing above it; one by one, because Node's `recursive` takes a read-only file system for a missing directory. */
+function makeDirectory(path: string, isLast = false): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    throw localError('create', path, error);
+    if (errnoOf(error) === 'ENOENT' && !isLast) {
+      makeDirectory(dirname(path));
+      return makeDirectory(path, true);
+    }
+    if (errnoOf(error) !== 'EEXIST' || !statIfThere(path)?.isDirectory()) throw localError('create', path, error);
   }
 }
 

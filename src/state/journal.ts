@@ -1,19 +1,12 @@
 // The append-only record of what runs did: one JSON record a line, each with its own checksum. It saves work; what is true
 // is on the disk it tells of. Refuses to lose a record silently: a failed write ends the run.
 
-import {
-  appendFileSync,
-  closeSync,
-  fdatasyncSync,
-  ftruncateSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs';
+import { appendFileSync, closeSync, constants, fdatasyncSync, ftruncateSync, linkSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
+import { removeIfThere } from '../files/if-there.js';
+import { readRegular } from '../files/regular-file.js';
 import { syncDirectory, writeFileAtomically } from './atomic-file.js';
 import { carry, foldHistory, type History, type JournalRecord, type Line } from './history.js';
 import { bootId } from './host.js';
@@ -37,6 +30,9 @@ export function readJournal(dir: string, boot = bootId()): History {
 
 /** Above this, a journal without unfinished parts starts afresh, keeping what it amounted to. */
 const FRESH_BYTES = 8 * 2 ** 20;
+
+/** Young files in one record: well below what would make a journal start afresh again. */
+const MOST_CARRIED = 10_000;
 
 /** For one writer, who holds the lock. The journal before a fresh start is kept beside it. */
 export function openJournal(dir: string, freshBytes = FRESH_BYTES): Journal {
@@ -83,14 +79,17 @@ const TRUSTED: ReadonlySet<JournalRecord['type']> = new Set([
   'run-started',
   'sync-point',
   'copy-ended',
+  'inventory',
   'verify-ended',
 ]);
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** `bytes`, when given, is where the torn tail begins: the next record must not be glued to it. */
 function reopen(dir: string, bytes?: number): number {
   const path = pathIn(dir);
   try {
-    const fd = openSync(path, 'a', 0o600);
+    const fd = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
     if (bytes !== undefined) ftruncateSync(fd, bytes);
     syncDirectory(dir);
     return fd;
@@ -103,9 +102,9 @@ function reopen(dir: string, bytes?: number): number {
 function startAfresh(dir: string, lines: Line[]): boolean {
   const path = pathIn(dir);
   const history = foldHistory(lines, '');
-  if (history.parts.size > 0 || history.damagedLines > 0) return false;
+  if (history.parts.size > 0 || history.damagedLines > 0 || history.young.size > MOST_CARRIED) return false;
   try {
-    rmSync(previousIn(dir), { force: true });
+    removeIfThere(previousIn(dir));
     linkSync(path, previousIn(dir));
   } catch (error) {
     throw localError('keep', path, error);
@@ -115,6 +114,7 @@ function startAfresh(dir: string, lines: Line[]): boolean {
 }
 
 const VERSION = 1;
+const BEGINNING = `{"v":${VERSION},"at":`;
 const NEWLINE = 0x0a;
 const SEAL = /^,"sum":"([0-9a-f]{8})"\}$/;
 const SEAL_BYTES = 18;
@@ -131,6 +131,7 @@ const hex = (sum: number): string => sum.toString(16).padStart(8, '0');
 export function linesOf(bytes: Buffer, path: string): Line[] {
   const lines: Line[] = [];
   const end = wholeBytes(bytes);
+  if (end === 0 && !isTorn(bytes)) throw notOurs(path, 'is not a journal');
   for (let start = 0; start < end; ) {
     const newline = bytes.indexOf(NEWLINE, start);
     lines.push(unseal(bytes.subarray(start, newline), path));
@@ -139,6 +140,10 @@ export function linesOf(bytes: Buffer, path: string): Line[] {
   if (lines.length > 0 && lines.every((line) => line === 'damaged')) throw notOurs(path, 'is not a journal');
   return lines;
 }
+
+/** What a first record that was cut short looks like, or one of which a crash has kept the length alone. */
+const isTorn = (bytes: Buffer): boolean =>
+  bytes[0] === 0 || BEGINNING.startsWith(bytes.toString('latin1', 0, BEGINNING.length));
 
 const wholeBytes = (bytes: Buffer): number => bytes.lastIndexOf(NEWLINE) + 1;
 
@@ -156,9 +161,12 @@ const notOurs = (path: string, what: string): LmError =>
     hint: 'use the lm that wrote it, or remove it: what was copied is then compared again, unfinished files start over',
   });
 
+/** Far above what starts one afresh. */
+const MOST_BYTES = 2 ** 30;
+
 function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readRegular(path, MOST_BYTES);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return Buffer.alloc(0);
     throw localError('read', path, error);

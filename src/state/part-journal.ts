@@ -1,24 +1,24 @@
 // The journal as the transfer of big files sees it: what an earlier run left, and what this one does. Touches no part itself.
 
-import type { EntryKey, Row } from '../files/entry.js';
+import { type Entry, type EntryKey, NO_INODE } from '../files/entry.js';
 import type { KnownPart } from './history.js';
 import type { Journal } from './journal.js';
 
-/** `parts` are those of the history. What this run has begun or ended is no longer known from an earlier one. */
-export function partJournal(journal: Pick<Journal, 'append'>, parts: ReadonlyMap<EntryKey, KnownPart>) {
+/** Without a journal, as in a dry run, nothing is written down. `parts` are those of the history. What this run has begun or ended is no longer known from an earlier one. */
+export function partJournal(journal: Pick<Journal, 'append'> | undefined, parts: ReadonlyMap<EntryKey, KnownPart>) {
   const left = new Map(parts);
   return {
     known: (key: EntryKey): KnownPart | undefined => left.get(key),
-    started(key: EntryKey, [, size, mtimeNs, , ino]: Row, partIno: string): void {
+    started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partIno: string): void {
       left.delete(key);
-      journal.append({ type: 'part-started', key, size, mtimeNs, ino, partIno });
+      journal?.append({ type: 'part-started', key, size, mtimeNs, ino, partIno });
     },
     rangeDone(key: EntryKey, { offset, length }: { offset: number; length: number }): void {
-      journal.append({ type: 'range-done', key, offset, length });
+      journal?.append({ type: 'range-done', key, offset, length });
     },
     ended(key: EntryKey): void {
       left.delete(key);
-      journal.append({ type: 'part-ended', key });
+      journal?.append({ type: 'part-ended', key });
     },
   };
 }

@@ -1,7 +1,7 @@
 // A Sidecar's listing document, read as it arrives: its files one by one, never the whole text. Proves that it is complete;
 // knows nothing of order, roots or duplicates.
 
-import { printable } from '../errors.js';
+import { excerpt, type LmError, printable } from '../errors.js';
 import { brokenListing as broken, isSpace, OPEN_BRACKET, ValueCutter } from './json-cut.js';
 import { InstanceFileInfo, parseAs } from './messages.js';
 
@@ -20,6 +20,8 @@ export async function* readFileList(chunks: AsyncIterable<Uint8Array>): AsyncGen
 
 /** A Sidecar sends two. */
 const MOST_MEMBERS = 100;
+
+const MOST_BLANKS = 1 << 20;
 
 /** What may come next. A value is cut out by its brackets and quotes alone; JSON.parse then judges what was cut out. */
 type Expected =
@@ -40,6 +42,8 @@ class FileListReader {
   readonly #members = new Set<string>();
   #sum = 0;
   #total: number | undefined;
+  /** White space since the last thing that was none. */
+  #blanks = 0;
   #files: InstanceFileInfo[] = [];
   /** The value being cut out: what earlier chunks had of it, and how deep in it we are. */
   #value: ValueCutter | undefined;
@@ -65,13 +69,21 @@ class FileListReader {
   finish(): void {
     if (this.#expected !== 'nothing' || this.#value) throw broken('it stops before its end');
     if (!this.#members.has('files')) throw broken('it has no files');
-    if (this.#total !== this.#sum) throw broken(`its totalSize is ${this.#total}, its files sum up to ${this.#sum}`);
+    if (this.#total !== this.#sum) throw this.#otherSum();
+  }
+
+  #otherSum(): LmError {
+    return broken(`its totalSize is ${this.#total}, its files sum up to ${this.#sum}`);
   }
 
   /** One byte between values; returns where to go on. */
   #punctuation(chunk: Uint8Array, at: number): number {
     const byte = chunk[at]!;
-    if (isSpace(byte)) return at + 1;
+    if (isSpace(byte)) {
+      if (++this.#blanks > MOST_BLANKS) throw broken('more than a MiB of white space');
+      return at + 1;
+    }
+    this.#blanks = 0;
     const next = PUNCTUATION[this.#expected][String.fromCharCode(byte)];
     if (next !== undefined && !(byte === OPEN_BRACKET && this.#member !== 'files')) {
       this.#expected = next;
@@ -107,7 +119,7 @@ class FileListReader {
   #name(text: string): void {
     const name = parse(text);
     if (typeof name !== 'string') throw broken('a member without a name');
-    if (this.#members.has(name)) throw broken(`it has ${printable(name)} twice`);
+    if (this.#members.has(name)) throw broken(`it has ${excerpt(name)} twice`);
     if (this.#members.size === MOST_MEMBERS) throw broken(`it has more than ${MOST_MEMBERS} members`);
     this.#members.add(name);
     this.#member = name;
@@ -116,8 +128,9 @@ class FileListReader {
   #file(text: string): void {
     const file = parseAs(InstanceFileInfo, text, 'a file of the listing');
     if (file.fileType === 'FILE') {
-      if (file.size < 0) throw broken(`${printable(file.fileUrl)} has no size`);
+      if (file.size < 0) throw broken(`${excerpt(file.fileUrl)} has no size`);
       this.#sum += file.size;
+      if (this.#total !== undefined && this.#sum > this.#total) throw this.#otherSum();
     }
     this.#files.push(file);
   }
@@ -147,6 +160,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw broken(`not JSON: ${printable(text.slice(0, 60))}`);
+    throw broken(`not JSON: ${excerpt(text, 60)}`);
   }
 }

@@ -11,14 +11,22 @@ export const FRAMES_CONTENT_TYPE = 'application/x-lm-frames';
 export const MAX_BUNDLE_BYTES = 16 << 20;
 export const MAX_RANGE_BYTES = 64 << 20;
 
+/** With every answer of an agent that tells young files apart when it is asked to. */
+export const YOUNG_HEADER = 'lm-tells-young';
+
+interface Asked {
+  /** Whether a part that was young when it was read may end so: a client that does not ask would take that for damage. */
+  young?: true;
+}
+
 /** Small files, whole. */
-export interface BundleRequest {
+export interface BundleRequest extends Asked {
   kind: 'bundle';
   dirs: PartsOfDir[];
 }
 
 /** A slice of one file. `offset` is a multiple of 1 MiB, and `offset + length` lies within the listed size. */
-export interface RangeRequest {
+export interface RangeRequest extends Asked {
   kind: 'range';
   offset: number;
   length: number;
@@ -35,11 +43,12 @@ export function writeFetchRequest(request: FetchRequest): Uint8Array {
 /** Throws `protocol` naming what is wrong; every limit above holds for what is returned. */
 export function readFetchRequest(body: Uint8Array): FetchRequest {
   const { head, dirs } = readParts(body);
+  const asked: Asked = head.young === true ? { young: true } : {};
   if (head.kind === 'bundle') {
     const bytes = dirs.flatMap(([, parts]) => parts).reduce((sum, [, size]) => sum + Number(size), 0);
     if (bytes > MAX_BUNDLE_BYTES)
       throw malformed(`a bundle of ${bytes} bytes, at most ${MAX_BUNDLE_BYTES} are allowed`);
-    return { kind: 'bundle', dirs };
+    return { kind: 'bundle', ...asked, dirs };
   }
   if (head.kind !== 'range') throw malformed('its kind is neither bundle nor range');
   if (dirs.length !== 1 || dirs[0]![1].length !== 1) throw malformed('a range has exactly one file');
@@ -49,7 +58,7 @@ export function readFetchRequest(body: Uint8Array): FetchRequest {
     throw malformed(`the offset of a range is a multiple of ${BLOCK_BYTES}`);
   if (!Number.isSafeInteger(length) || length < 1 || length > MAX_RANGE_BYTES || offset + length > size)
     throw malformed(`the length of a range is 1 to ${MAX_RANGE_BYTES} and ends within the file`);
-  return { kind: 'range', offset, length, dirs: dirs as RangeRequest['dirs'] };
+  return { kind: 'range', ...asked, offset, length, dirs: dirs as RangeRequest['dirs'] };
 }
 
 /**
@@ -70,7 +79,8 @@ export function putFrameHead(buffer: Buffer, at: number, head: FrameHead): numbe
     buffer[at] = BYTES_FOLLOW;
     return buffer.writeUInt32LE(head.length, at + 1);
   }
-  const end = at + FRAME_HEAD_BYTES + buffer.write(head.message, at + FRAME_HEAD_BYTES, MAX_MESSAGE_BYTES);
+  const start = at + FRAME_HEAD_BYTES;
+  const end = start + buffer.write(head.message, start, Math.min(MAX_MESSAGE_BYTES, buffer.length - start));
   buffer[at] = REFUSALS.indexOf(head.result);
   buffer.writeUInt32LE(end - at - FRAME_HEAD_BYTES, at + 1);
   return end;
@@ -82,10 +92,10 @@ export function writeFrameHead(head: FrameHead): Uint8Array {
 }
 
 /**
- * The first byte of a trailer. After anything but `asPromised` the bytes are worthless. Any two differ in four bits: no hash covers
- * this byte, and one flipped bit must not make a torn part whole.
+ * The first byte of a trailer. After anything but `asPromised` and `young` the bytes are worthless. Any two differ in four bits: no
+ * hash covers this byte, and one flipped bit must not make a torn part whole, or a young one old.
  */
-export const TRAILER_STATUS = { asPromised: 0x0f, changed: 0x33, failed: 0x55 } as const;
+export const TRAILER_STATUS = { asPromised: 0x0f, changed: 0x33, failed: 0x55, young: 0x69 } as const;
 export type TrailerStatus = (typeof TRAILER_STATUS)[keyof typeof TRAILER_STATUS];
 
 const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
@@ -93,8 +103,11 @@ const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
 /** Bytes of the trailer behind `length` bytes: the status, then the XXH64 of each block. */
 export const trailerBytes = (length: number): number => 1 + blocksOf(length) * BLOCK_DIGEST_BYTES;
 
-/** How one part ended, as the receiver sees it. `damaged`: the bytes that arrived are not those that were hashed. */
-export type FrameEnd = 'as-promised' | 'changed' | 'failed' | 'damaged';
+/**
+ * How one part ended, as the receiver sees it. `young`: as promised, but the file was written to so shortly before it was read that
+ * the next write may not show. `damaged`: the bytes that arrived are not those that were hashed.
+ */
+export type FrameEnd = 'as-promised' | 'young' | 'changed' | 'failed' | 'damaged';
 
 /** What a reader tells, part by part, in the order of the request. */
 export interface FrameSink {
@@ -191,7 +204,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     let equal = true;
     for (let at = 1; at < due; at++) if (piece[at] !== hashes[at - 1]) equal = false;
     expect('head', FRAME_HEAD_BYTES);
-    sink.end(index++, end === 'as-promised' && !equal ? 'damaged' : end);
+    sink.end(index++, (end === 'as-promised' || end === 'young') && !equal ? 'damaged' : end);
   }
 
   return { push, done: () => index === lengths.length };
@@ -201,6 +214,7 @@ const END_OF = new Map<number, FrameEnd>([
   [TRAILER_STATUS.asPromised, 'as-promised'],
   [TRAILER_STATUS.changed, 'changed'],
   [TRAILER_STATUS.failed, 'failed'],
+  [TRAILER_STATUS.young, 'young'],
 ]);
 
 const badFrames = (what: string): LmError => new LmError('protocol', `the source's answer to a fetch holds ${what}`);

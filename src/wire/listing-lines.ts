@@ -3,18 +3,36 @@
 import { LmError, printable } from '../errors.js';
 import {
   type Block,
+  type Entry,
   type EntryKey,
+  isSameOwner,
   joinKey,
   kindOf,
   type ListingEnd,
   type ListingHeader,
-  type Row,
+  NO_INODE,
+  type Owner,
 } from '../files/entry.js';
 import { checkName, LONGEST_KEY } from '../files/roots.js';
 import { joinMicroseconds, splitMicroseconds } from '../files/times.js';
 
+/** Of a listing that a reader of this version understands, whatever was added to it; another version is refused. */
 export const PROTOCOL_VERSION = 1;
-export const ROWS_PER_BLOCK = 1000;
+
+/**
+ * The names of what was added since features are announced. A client asks for features by name, in a request header; the listing's header
+ * has those of them that it holds. A reader does without one that is not there, and passes over what it does not know: names, members of
+ * the header and the end, kinds of lines, values after a block's `marks`. So nothing may be added unasked that changes the meaning of the
+ * rest, or costs those who have no use for it.
+ */
+export const FEATURES = ['ctimes', 'links'] as const;
+export type Feature = (typeof FEATURES)[number];
+
+/** Of a request header's words, those that are known here. */
+export const featuresIn = (text: string | undefined): Feature[] =>
+  FEATURES.filter((feature) => (text ?? '').split(',').some((word) => word.trim() === feature));
+
+export const ENTRIES_PER_BLOCK = 1000;
 
 export const headerLine = (header: ListingHeader): string => `${JSON.stringify({ type: 'listing', ...header })}\n`;
 
@@ -23,17 +41,17 @@ export const progressLine = (entries: number): string => `${JSON.stringify({ typ
 export const endLine = (end: ListingEnd): string => `${JSON.stringify({ type: 'end', ...end })}\n`;
 
 /**
- * `[dir, [[name, size, mtimeUs, mode, target?], …], ⇥[[uid, gid, rows], …], ⇥[ino, …], [ns, …], marks?]`. What equal entries have
- * in common comes first, owners next, and what each host has its own of last; a tab, which JSON allows between values and never
+ * `[dir, [[name, size, mtimeUs, mode, target?], …], ⇥[[uid, gid, entries], …], ⇥[ino, …], [ns, …], marks?, {ctimes: [ns, …]?,
+ * links: [count, …]?}?]`; marks are null where there are none and more follows. What equal entries have in common comes first, owners next, and what each host has its own of last; a tab, which JSON allows between values and never
  * within one, ends each part. So the lines of equal directories are equal up to a tab, and need not be taken apart to see it.
  * `ns` are the nanoseconds beyond the microsecond, which no copy keeps.
  */
-export function blockLine({ dir, rows, excluded, device }: Block): string {
+export function blockLine({ dir, entries, excluded, device }: Block): string {
   let contents = '';
   let inodes = '';
   let nanos = '';
   let comma = '';
-  for (const [name, size, mtimeNs, mode, ino, , , target] of rows) {
+  for (const { name, size, mtimeNs, mode, ino = NO_INODE, target } of entries) {
     const [us, ns] = splitMicroseconds(mtimeNs);
     const link = target === undefined ? '' : `,${JSON.stringify(target)}`;
     contents += `${comma}[${quoted(name)},"${size}","${us}",${mode}${link}]`;
@@ -42,21 +60,35 @@ export function blockLine({ dir, rows, excluded, device }: Block): string {
     comma = ',';
   }
   const marks = excluded || device ? `,${JSON.stringify({ excluded, device })}` : '';
-  return `[${quoted(dir)},[${contents}],\t${JSON.stringify(ownersOf(rows))},\t[${inodes}],[${nanos}]${marks}]\n`;
+  const asked = askedOf(entries);
+  const more = asked === '' ? marks : `${marks === '' ? ',null' : marks}${asked}`;
+  return `[${quoted(dir)},[${contents}],\t${JSON.stringify(ownersOf(entries))},\t[${inodes}],[${nanos}]${more}]\n`;
+}
+
+/** What entries tell when they are asked; of one walk, all or none. */
+function askedOf(entries: readonly Entry[]): string {
+  const [first] = entries;
+  if (first?.ctimeNs === undefined && first?.links === undefined) return '';
+  return `,${JSON.stringify({
+    ...(first.ctimeNs !== undefined && { ctimes: entries.map(({ ctimeNs }) => ctimeNs) }),
+    ...(first.links !== undefined && { links: entries.map(({ links }) => links) }),
+  })}`;
 }
 
 const quoted = (text: string): string => (NEEDS_ESCAPES.test(text) ? JSON.stringify(text) : `"${text}"`);
 const NEEDS_ESCAPES = /["\\\p{Cc}]/u;
 
-type OwnerRun = [uid: number | null, gid: number | null, rows: number];
+type OwnerRun = [uid: number | null, gid: number | null, entries: number];
 
-function ownersOf(rows: readonly Row[]): OwnerRun[] {
+function ownersOf(entries: readonly Entry[]): OwnerRun[] {
   const runs: OwnerRun[] = [];
   let run: OwnerRun | undefined;
-  for (const [, , , , , uid, gid] of rows) {
-    if (run?.[0] !== uid || run[1] !== gid) {
-      run = [uid, gid, 0];
+  let last: Owner | undefined;
+  for (const { owner } of entries) {
+    if (!run || !isSameOwner(owner, last)) {
+      run = [owner?.uid ?? null, owner?.gid ?? null, 0];
       runs.push(run);
+      last = owner;
     }
     run[2]++;
   }
@@ -76,7 +108,7 @@ export const broken = (what: string): LmError =>
   new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
 
 /** Throws `protocol` for what no honest agent writes, names no host may have included. */
-export function blockOf([dir, contents, owners, inodes, nanos, marks]: unknown[]): Block {
+export function blockOf([dir, contents, owners, inodes, nanos, marks, asked]: unknown[]): Block {
   if (
     typeof dir !== 'string' ||
     !areRows(contents) ||
@@ -87,18 +119,12 @@ export function blockOf([dir, contents, owners, inodes, nanos, marks]: unknown[]
     throw broken('a line that is no block');
   if (dir.length > LONGEST_KEY) throw broken(`a directory of ${dir.length} characters`);
   const { excluded, device } = (marks ?? {}) as { excluded?: unknown; device?: unknown };
-  const ids = ownerOfEach(owners, contents.length, dir);
-  const rows = contents.map(([name, size, us, mode, target], i): Row => {
-    const [uid, gid] = ids[i]!;
-    const row = [name, size, us, mode, inodes[i], uid, gid];
-    if (target !== undefined) row.push(target);
-    checkRow(row, nanos[i], dir);
-    row[2] = joinMicroseconds(row[2], nanos[i]);
-    return row;
-  });
+  const each = ownerOfEach(owners, contents.length, dir);
+  const ctimes = oneEach((asked as { ctimes?: unknown } | undefined)?.ctimes, contents.length, isNanosecondsText, dir);
+  const links = oneEach((asked as { links?: unknown } | undefined)?.links, contents.length, isUint32, dir);
   return {
     dir,
-    rows,
+    entries: contents.map((row, i) => entryOf(row, inodes[i], nanos[i], each[i], ctimes?.[i], links?.[i], dir)),
     ...(typeof excluded === 'number' && { excluded }),
     ...(typeof device === 'string' && { device }),
   };
@@ -107,47 +133,89 @@ export function blockOf([dir, contents, owners, inodes, nanos, marks]: unknown[]
 const areRows = (value: unknown): value is unknown[][] => Array.isArray(value) && value.every(Array.isArray);
 const malformed = (dir: EntryKey): LmError => broken(`a malformed row in ${printable(dir)}`);
 
-function ownerOfEach(runs: unknown[][], count: number, dir: EntryKey): unknown[][] {
-  const each: unknown[][] = [];
-  for (const run of runs) {
-    const rows = run[2] as number;
-    if (!Number.isInteger(rows) || rows < 1 || each.length + rows > count) throw malformed(dir);
-    for (let i = 0; i < rows; i++) each.push(run);
+/** One object for all of a run. */
+function ownerOfEach(runs: unknown[][], count: number, dir: EntryKey): (Owner | undefined)[] {
+  const each: (Owner | undefined)[] = [];
+  for (const [uid, gid, entries] of runs) {
+    if (!isRunLength(entries) || each.length + entries > count) throw malformed(dir);
+    const isTold = isUint32(uid) && isUint32(gid);
+    if (!isTold && (uid !== null || gid !== null)) throw malformed(dir);
+    const owner = isTold ? { uid, gid } : undefined;
+    for (let i = 0; i < entries; i++) each.push(owner);
   }
   if (each.length !== count) throw malformed(dir);
   return each;
 }
 
-const isDigits = (value: unknown): boolean => typeof value === 'string' && /^\d{1,20}$/.test(value);
+const isRunLength = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1;
+
+function oneEach<T>(
+  values: unknown,
+  count: number,
+  isOne: (value: unknown) => value is T,
+  dir: EntryKey,
+): T[] | undefined {
+  if (values === undefined) return undefined;
+  if (!Array.isArray(values) || values.length !== count || !values.every(isOne)) throw malformed(dir);
+  return values;
+}
+
+/** By hand, not by zod: it is called a million times. */
+function entryOf(
+  row: unknown[],
+  ino: unknown,
+  ns: unknown,
+  owner: Owner | undefined,
+  ctimeNs: string | undefined,
+  links: number | undefined,
+  dir: EntryKey,
+): Entry {
+  const [name, size, us, mode, target] = row;
+  if (
+    !(
+      typeof name === 'string' &&
+      isSize(size) &&
+      isMicroseconds(us) &&
+      isNanoseconds(ns) &&
+      isUint32(mode) &&
+      isDigits(ino) &&
+      (target === undefined || isTarget(target))
+    )
+  )
+    throw malformed(dir);
+  const kind = kindOf(mode);
+  if ((kind === 'link') !== (target !== undefined)) throw malformed(dir);
+  checkName(name, joinKey(dir, name));
+  return {
+    name,
+    kind,
+    size,
+    mtimeNs: joinMicroseconds(us, ns),
+    mode,
+    ino: ino === NO_INODE ? undefined : ino,
+    owner,
+    target,
+    ctimeNs,
+    links,
+  };
+}
+
+const isDigits = (value: unknown): value is string => typeof value === 'string' && /^\d{1,20}$/.test(value);
+/** Of times; a file system may keep any 64-bit number of seconds. */
+const isNanosecondsText = (value: unknown): value is string => typeof value === 'string' && /^-?\d{1,28}$/.test(value);
+const isMicroseconds = (value: unknown): value is string => typeof value === 'string' && /^-?\d{1,25}$/.test(value);
+
+/** Beyond a microsecond. */
+const isNanoseconds = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 1000;
 
 /** Of a user, group or mode. 2^32 - 1 would mean "leave it as it is" to the kernel. */
-export const isUint32 = (value: unknown): boolean =>
+export const isUint32 = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;
-const isId = (value: unknown): boolean => value === null || isUint32(value);
 
 /** Sums of bytes are exact up to 2^53. */
-const isSize = (value: unknown): boolean => isDigits(value) && Number.isSafeInteger(Number(value));
+const isSize = (value: unknown): value is string => isDigits(value) && Number.isSafeInteger(Number(value));
 
 /** The text of a symbolic link, as the kernel takes it and as it can travel. */
-const isTarget = (value: unknown): boolean =>
+const isTarget = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.length < 4096 && !value.includes('\0') && value.isWellFormed();
-
-/** By hand, not by zod: it is called a million times. The time is that of the line still. */
-function checkRow(row: unknown[], ns: unknown, dir: EntryKey): asserts row is Row {
-  const [name, size, us, mode, ino, uid, gid, target] = row;
-  const ok =
-    typeof name === 'string' &&
-    isSize(size) &&
-    typeof us === 'string' &&
-    /^-?\d{1,17}$/.test(us) &&
-    Number.isInteger(ns) &&
-    (ns as number) >= 0 &&
-    (ns as number) < 1000 &&
-    isUint32(mode) &&
-    isDigits(ino) &&
-    isId(uid) &&
-    isId(gid) &&
-    (kindOf(mode as number) === 'link' ? isTarget(target) : target === undefined);
-  if (!ok) throw malformed(dir);
-  checkName(name, joinKey(dir, name));
-}

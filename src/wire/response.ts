@@ -1,7 +1,7 @@
 // A strict reader of HTTP/1.1 responses from raw socket bytes (RFC 9112, the part that a plain download needs).
 // Knows no files and no sockets. Whatever it is not sure of it refuses: a misread length would put wrong bytes on disk.
 
-import { LmError, printable } from '../errors.js';
+import { excerpt, LmError } from '../errors.js';
 
 export interface ResponseHead {
   status: number;
@@ -105,13 +105,13 @@ function parseHead(text: string): ResponseHead {
   const headers = new Map<string, string>();
   for (const line of lines) {
     const field = FIELD_LINE.exec(line);
-    if (!field) throw refused(`"${printable(line.slice(0, 40))}" for a header field`);
+    if (!field) throw refused(`"${excerpt(line, 40)}" for a header field`);
     const name = field[1]!.toLowerCase();
     if (name === 'content-length' && headers.has(name)) throw refused('two Content-Length fields');
     if (!headers.has(name)) headers.set(name, field[2]!);
   }
   for (const name of ['transfer-encoding', 'content-encoding'])
-    if (headers.has(name)) throw refused(`${name}: ${printable(headers.get(name)!)}`);
+    if (headers.has(name)) throw refused(`${name}: ${excerpt(headers.get(name)!)}`);
   const length = headers.get('content-length');
   if (length === undefined || !/^\d{1,15}$/.test(length)) throw refused(`no usable Content-Length`);
   return {
@@ -122,7 +122,7 @@ function parseHead(text: string): ResponseHead {
   };
 }
 
-const notAStatusLine = (text: string): LmError => refused(`"${printable(text.slice(0, 40))}" for a status line`);
+const notAStatusLine = (text: string): LmError => refused(`"${excerpt(text, 40)}" for a status line`);
 
 const refused = (what: string): LmError =>
   new LmError('protocol', `the source answered with ${what}`, {

@@ -1,131 +1,111 @@
-// The request targets of /api/v1/live-migration, built and parsed for both ends. Knows no roots: a key from here may still be unknown.
+// Every route of /api/v1/live-migration, one row each, for both ends. Knows no roots: a key from here may still be unknown.
 
 import type { EntryKey } from '../files/entry.js';
-
-export const PREFIX = '/api/v1/live-migration';
-export const FILES = `${PREFIX}/files`;
-export const STATUS = `${PREFIX}/status`;
-export const FETCH = `${PREFIX}/fetch`;
-export const DIGESTS = `${PREFIX}/digests`;
-export const OPEN_FILES = `${PREFIX}/open-files`;
+import { decodeUnreserved, FILES, type FilePath, fileUrl, normalise, PREFIX, toFilePath } from './file-urls.js';
 
 /** Sent with every status: this end is `lm` and speaks this version of the native routes. */
 export const AGENT_HEADER = 'lm-agent';
 export const AGENT_PROTOCOL = 1;
+/** Sent with a request for the open files: the operator's own command there is to be run as well. Unknown to an older agent. */
+export const CHECK_HEADER = 'lm-at-rest-check';
+/** Sent likewise: all files of `HOT_TYPES` that are being written to are to be named as well. */
+export const HOT_HEADER = 'lm-hot-files';
+/** Sent with the status of a source that somebody has reopened over HTTP: when, and from which address, as text. */
+export const REOPENED_HEADER = 'lm-reopened';
+/** Sent with a request for the listing: names of `FEATURES` that it is to hold. Unknown to an older agent. */
+export const FEATURES_HEADER = 'lm-listing-features';
 export const MAX_REQUESTS_HEADER = 'lm-max-concurrent-file-requests';
 
-/** What a request addresses. A file's first two components are as sent: the reply checks them, in the Sidecar's order. */
-export type Route =
-  | { name: 'list'; only: EntryKey | undefined }
-  | { name: 'status' }
-  | { name: 'fetch' }
-  | { name: 'digests' }
-  | { name: 'open-files' }
-  | { name: 'file'; type: string; index: string; path: FilePath; digestAlgorithm: string | undefined }
-  | { name: 'unknown' };
+export type Method = 'GET' | 'POST' | 'DELETE';
 
-/** The components below a root, none of them empty, `.` or `..`; or why there are none. */
-export type FilePath = { names: string[] } | { problem: 'malformed' | 'relative' };
+interface Row<About> {
+  /** The request as people know it. */
+  asked: string;
+  /** The first is the one `lm` asks with. */
+  methods: readonly [Method, ...Method[]];
+  path: string;
+  /** What a request addresses beside the route. */
+  about(target: Target): About;
+}
 
-/** The Sidecar's name of a file: not percent-encoded, whatever the key holds. */
-export const fileUrl = (key: EntryKey): string => `${FILES}/${key}`;
+interface Target {
+  /** The path as it was sent, and with unreserved characters decoded. */
+  sent: string;
+  unreserved: string;
+  /** For what `:name` and `*` of the row's path stand. */
+  captured: string[];
+  query: URLSearchParams;
+}
 
-/** The inverse of `fileUrl`; undefined for a URL of another place. */
-export const keyOfFileUrl = (url: string): EntryKey | undefined =>
-  url.startsWith(`${FILES}/`) ? url.slice(FILES.length + 1) : undefined;
+const row = <About>(
+  asked: string,
+  methods: Row<About>['methods'],
+  path: string,
+  about: (target: Target) => About,
+): Row<About> => ({ asked, methods, path, about });
+
+const nothingElse = () => ({});
 
 /**
- * Whether a Sidecar can serve this key. It decodes no escapes but those of unreserved characters, so every character has to be
- * one that a URI path may hold as it is.
+ * `:name` stands for one component of a path, `*` for all that follow. A new route is a row here, an answer in the agent's table, and a
+ * method of the source that asks it.
  */
-export const isRawKey = (key: EntryKey): boolean => RAW_KEY.test(key);
+export const ROUTES = {
+  list: row('the listing', ['GET'], FILES, ({ query }) => ({ only: query.get('only') ?? undefined })),
+  /** The first two components are as sent: the reply checks them, in the Sidecar's order. */
+  file: row('a file', ['GET'], `${FILES}/:type/:index/*`, ({ sent, unreserved, captured, query }) => {
+    const [type, index, rest] = captured;
+    const path: FilePath = toFilePath(sent, unreserved, rest!);
+    return { type: type!, index: index!, path, digestAlgorithm: query.get('digestAlgorithm') ?? undefined };
+  }),
+  status: row('the status', ['GET', 'POST', 'DELETE'], `${PREFIX}/status`, nothingElse),
+  fetch: row('files', ['POST'], `${PREFIX}/fetch`, nothingElse),
+  digests: row('digests', ['POST'], `${PREFIX}/digests`, nothingElse),
+  'open-files': row('its open files', ['GET'], `${PREFIX}/open-files`, nothingElse),
+};
 
-/** What to ask an `lm` agent for: raw wherever a Sidecar needs it raw, percent-encoded elsewhere. */
-export const fileTarget = (key: EntryKey): string =>
-  isRawKey(key) ? fileUrl(key) : `${FILES}/${key.split('/').map(encodeName).join('/')}`;
+export type RouteName = keyof typeof ROUTES;
+
+/** A request that names a route, with what it addresses. */
+export type Route<Name extends RouteName = RouteName> = {
+  [N in Name]: { name: N } & ReturnType<(typeof ROUTES)[N]['about']>;
+}[Name];
+
+/** What a client sends for a route, and calls it. `target` stands in for the row's path. */
+export function requestFor(
+  name: RouteName,
+  target = ROUTES[name].path,
+): { asked: string; method: Method; target: string } {
+  const { asked, methods } = ROUTES[name];
+  return { asked, method: methods[0], target };
+}
 
 export const listTarget = (only?: EntryKey): string =>
   only === undefined ? FILES : `${FILES}?only=${encodeURIComponent(only)}`;
 
+/** Of a Sidecar. */
 export const digestTarget = (key: EntryKey, algorithm: string): string =>
-  `${fileTarget(key)}?digestAlgorithm=${algorithm}`;
+  `${fileUrl(key)}?digestAlgorithm=${algorithm}`;
 
-/** `target` is the request line's: a raw path and query. */
-export function parseTarget(target: string): Route {
-  const [path, query] = splitOnce(target, '?');
-  const unreserved = decodeUnreserved(path);
-  const normal = normalise(unreserved);
-  const search = new URLSearchParams(query ?? '');
-  if (normal === FILES) return { name: 'list', only: search.get('only') ?? undefined };
-  if (normal === STATUS) return { name: 'status' };
-  if (normal === FETCH) return { name: 'fetch' };
-  if (normal === DIGESTS) return { name: 'digests' };
-  if (normal === OPEN_FILES) return { name: 'open-files' };
-  const match = FILE_ROUTE.exec(normal);
-  if (!match) return { name: 'unknown' };
-  const [, type, index, rest] = match;
-  const digestAlgorithm = search.get('digestAlgorithm') ?? undefined;
-  return { name: 'file', type: type!, index: index!, path: toFilePath(path, unreserved, rest ?? ''), digestAlgorithm };
-}
-
-const FILE_ROUTE = new RegExp(`^${FILES}/([^/]+)/([^/]+)(?:/(.*))?$`);
-
-/** RFC 3986 pchar without escapes, and the separator. */
-const RAW_KEY = /^[A-Za-z0-9\-._~!$&'()*+,;=:@/]*$/;
-const URI_PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
-
-/** Percent-encodes exactly what may not stand raw, so that a file has one target. */
-const encodeName = (name: string): string =>
-  name.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@]+/gu, (run) => encodeURIComponent(run));
-
-/** What Vert.x does before it routes: `%41` becomes `A`, every other escape stays. */
-const decodeUnreserved = (path: string): string =>
-  path.replace(/%([0-9A-Fa-f]{2})/g, (sent, hex: string) => {
-    const c = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9\-._~]/.test(c) ? c : sent;
-  });
-
-/** Without dot segments and doubled slashes. */
-function normalise(path: string): string {
-  const kept: string[] = [];
-  const segments = path.split('/').slice(1);
-  for (const segment of segments) {
-    if (segment === '..') kept.pop();
-    else if (segment !== '' && segment !== '.') kept.push(segment);
+/** `target` is the request line's: a raw path and query. Undefined for what is no route. */
+export function parseTarget(target: string): Route | undefined {
+  const [sent, query] = splitOnce(target, '?');
+  const unreserved = decodeUnreserved(sent);
+  const path = normalise(unreserved);
+  for (const [name, pattern] of PATTERNS) {
+    const match = pattern.exec(path);
+    if (!match) continue;
+    const captured = match.slice(1).map((text = '') => text);
+    const about = ROUTES[name].about({ sent, unreserved, captured, query: new URLSearchParams(query ?? '') });
+    return { name, ...about } as Route;
   }
-  return `/${kept.join('/')}`;
+  return undefined;
 }
 
-/**
- * `rest` has only escapes of characters that are not unreserved left. Those of characters that may stand raw stay as they are, as
- * in the Sidecar: `%2B` never finds a `+`. The others are names no Sidecar could serve; they are decoded. So a target names one file.
- */
-function toFilePath(path: string, unreserved: string, rest: string): FilePath {
-  if (!URI_PATH.test(path)) return { problem: 'malformed' };
-  if (/\/\.\.(?:\/|$)/.test(unreserved)) return { problem: 'relative' };
-  const names: string[] = [];
-  for (const segment of rest.split('/').filter((s) => s !== '')) {
-    const name = decodeName(segment);
-    if (name === undefined || name.includes('\0')) return { problem: 'malformed' };
-    names.push(name);
-  }
-  return { names };
-}
+const patternOf = (path: string): RegExp =>
+  new RegExp(`^${path.replace(/\/\*$/, '(?:/(.*))?').replaceAll(/:\w+/g, '([^/]+)')}$`);
 
-function decodeName(segment: string): string | undefined {
-  try {
-    return segment.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
-      decodeURIComponent(
-        run.replace(/%([2-7][0-9A-Fa-f])/g, (sent, hex: string) => {
-          const c = String.fromCharCode(Number.parseInt(hex, 16));
-          return RAW_KEY.test(c) ? `%25${hex}` : sent;
-        }),
-      ),
-    );
-  } catch {
-    return undefined; // escapes that are not UTF-8
-  }
-}
+const PATTERNS = (Object.keys(ROUTES) as RouteName[]).map((name) => [name, patternOf(ROUTES[name].path)] as const);
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);

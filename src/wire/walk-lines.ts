@@ -8,7 +8,7 @@ import type { WalkOptions } from '../files/walk.js';
 import { textOf } from './lines.js';
 import { blockOf } from './listing-lines.js';
 
-export interface WalkJob extends Omit<WalkOptions, 'rowsPerBlock'> {
+export interface WalkJob extends Omit<WalkOptions, 'entriesPerBlock'> {
   roots: Roots;
   filters: FilterSpec[];
 }
@@ -20,7 +20,7 @@ export interface WalkChunk {
   bytes: Uint8Array;
   /** One a block line. */
   sums: BlockSum[];
-  /** Rows so far, of this chunk and those before it. */
+  /** Entries so far, of this chunk and those before it. */
   entries: number;
   end?: ListingEnd;
 }
@@ -32,9 +32,9 @@ export interface WalkChunk {
 export interface Walker {
   /**
    * In chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. `found` hears of each, also of one that nobody
-   * comes to read.
+   * comes to read. `gone` aborts: the thread ends at once, in the middle of a chunk, and so does the walk.
    */
-  walk(job: WalkJob, found?: Found): AsyncGenerator<WalkChunk>;
+  walk(job: WalkJob, found?: Found, gone?: AbortSignal): AsyncGenerator<WalkChunk>;
   close(): Promise<void>;
 }
 
@@ -46,9 +46,12 @@ export function createWalker(): Walker {
   let spare: Thread | undefined = startThread();
   let closed = false;
   return {
-    async *walk(job, found) {
+    async *walk(job, found, gone) {
+      gone?.throwIfAborted();
       const thread = spare ?? startThread();
       spare = undefined;
+      const end = (): void => void thread.close();
+      gone?.addEventListener('abort', end, { once: true });
       const run = (request: WalkRequest): Promise<WalkChunk> => {
         const chunk = thread.run(request);
         chunk.then(
@@ -67,8 +70,9 @@ export function createWalker(): Walker {
           yield chunk;
         }
       } finally {
+        gone?.removeEventListener('abort', end);
         if (found) await ahead.catch(() => {});
-        if (ended && !spare && !closed) spare = thread;
+        if (ended && !spare && !closed && !gone?.aborted) spare = thread;
         else await thread.close();
       }
     },
@@ -91,11 +95,12 @@ export interface Walk {
   end(): ListingEnd;
 }
 
-/** This host's own listing, block by block; for `found`, see `Walker.walk`. */
-export function walkHere(walker: Walker, job: WalkJob, found?: Found): Walk {
+/** This host's own listing, block by block; for `found`, see `Walker.walk`. `keep` is given its block lines, many at a time. */
+export function walkHere(walker: Walker, job: WalkJob, found?: Found, keep?: (lines: Uint8Array) => void): Walk {
   let proof: ListingEnd | undefined;
   const read = async function* (): AsyncGenerator<WalkedBlock> {
     for await (const { bytes, sums, end } of walker.walk(job, found)) {
+      keep?.(end ? bytes.subarray(0, bytes.lastIndexOf(NEWLINE, -2) + 1) : bytes);
       let at = 0;
       for (const sum of sums) {
         const line = bytes.subarray(at, bytes.indexOf(NEWLINE, at));

@@ -4,7 +4,7 @@ import { type Block, type BlockSum, type ListingEnd, sumOf } from '../files/entr
 import { compileFilter } from '../files/filter.js';
 import { serveJobs, transferring } from '../files/threads.js';
 import { walkBlocks } from '../files/walk.js';
-import { blockLine, endLine, ROWS_PER_BLOCK } from './listing-lines.js';
+import { blockLine, ENTRIES_PER_BLOCK, endLine } from './listing-lines.js';
 import type { WalkChunk, WalkRequest } from './walk-lines.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -16,7 +16,7 @@ serveJobs<WalkRequest, WalkChunk>((request) => {
   if ('ready' in request) return chunkOf([], 0, []);
   if ('walk' in request) {
     const { roots, filters, ...options } = request.walk;
-    blocks = walkBlocks(roots, compileFilter(...filters), { ...options, rowsPerBlock: ROWS_PER_BLOCK });
+    blocks = walkBlocks(roots, compileFilter(...filters), { ...options, entriesPerBlock: ENTRIES_PER_BLOCK });
     entries = 0;
   }
   const lines: Uint8Array[] = [];
@@ -30,7 +30,7 @@ serveJobs<WalkRequest, WalkChunk>((request) => {
     length += line.length;
     if (step.done) return chunkOf(lines, length, sums, step.value);
     sums.push(sumOf(step.value));
-    entries += step.value.rows.length;
+    entries += step.value.entries.length;
   }
   return chunkOf(lines, length, sums);
 });

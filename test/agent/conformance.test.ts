@@ -1,7 +1,7 @@
 // The conformance vectors of the Sidecar's protocol that concern a source, against the running agent.
 
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -221,7 +221,7 @@ describe('streams', () => {
     const socket = connect(capped.port, '127.0.0.1');
     try {
       // A request keeps its place until it has been answered; this one cannot be, before its body has come.
-      socket.write(`POST ${P}/fetch HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n`);
+      socket.write(`POST ${P}/fetch HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 99\r\n\r\n`);
       expect(String(await once(socket, 'data'))).toContain('100 Continue');
       const busy = await capped.ask(DATA_DB);
       expect([busy.status, busy.headers['retry-after']]).toEqual([503, '1']);
@@ -312,8 +312,9 @@ describe('V27 status', () => {
     }
   });
 
-  test('out of the map it is cleared, once', async () => {
-    const free = await startAgent(flags('state-27b'));
+  test('out of the map it is cleared, once, and not in silence', async () => {
+    const log = join(dir, 'log-27b');
+    const free = await startAgent([...flags('state-27b'), '--access-log', log]);
     try {
       expect((await free.ask(STATUS, { method: 'DELETE' })).status).toBe(400);
       expect((await free.ask(STATUS, { method: 'POST' })).status).toBe(200);
@@ -321,8 +322,21 @@ describe('V27 status', () => {
       expect([status, text]).toEqual([200, '{"status":"OK"}']);
       expect((await free.ask(STATUS)).text).toBe('{"state":"NOT_COMPLETED","endTime":null}');
       expect((await free.ask(DATA_DB)).status).toBe(200);
+      expect((await free.ask(STATUS)).headers['lm-reopened']).toMatch(/^2\d{3}-.*Z by 127\.0\.0\.1$/);
     } finally {
       await free.stop();
     }
+    expect(free.stderr().trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^warning: 127\.0\.0\.1 completed this source over HTTP at 2\d{3}-.*Z: /),
+      expect.stringMatching(/^warning: 127\.0\.0\.1 reopened this source over HTTP at 2\d{3}-.*Z: complete since 2/),
+    ]);
+    const changes = readFileSync(log, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter(({ method, status }) => method !== 'GET' && status === 200);
+    expect(changes).toMatchObject(
+      ['POST', 'DELETE'].map((method) => ({ remote: '127.0.0.1', method, target: STATUS })),
+    );
   });
 });

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { fileTarget } from '../../src/wire/routes.js';
+import { fileTarget } from '../../src/wire/file-urls.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 
 const { dir, remove } = scratch();

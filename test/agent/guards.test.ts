@@ -15,9 +15,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { hostAndPort } from '../../src/files/addresses.js';
 import { P, type RunningAgent, scratch, serveAndEnd, startAgent } from './running-agent.js';
 
 const { dir, remove } = scratch();
@@ -51,17 +53,23 @@ const NDJSON = { headers: { accept: 'application/x-ndjson' } };
 
 describe('a token', () => {
   const file = join(dir, 'token');
-  writeFileSync(file, 'open-sesame\n', { mode: 0o600 });
+  writeFileSync(file, 'open-sesame-of-both\n', { mode: 0o600 });
 
   test('is needed for every request', async () => {
     const agent = await start('--token-file', file);
     for (const target of [F, `${P}/files`, `${P}/status`, '/']) {
       const refused = await agent.ask(target);
       expect([refused.status, refused.headers['www-authenticate']]).toEqual([401, 'Bearer realm="lm"']);
-      for (const authorization of ['Bearer open-sesame2', 'Bearer open-sesam', 'open-sesame', 'bearer open-sesame', ''])
+      for (const authorization of [
+        'Bearer open-sesame-of-both2',
+        'Bearer open-sesame-of-bot',
+        'open-sesame-of-both',
+        'bearer open-sesame-of-both',
+        '',
+      ])
         expect((await agent.ask(target, { headers: { authorization } })).status).toBe(401);
     }
-    const headers = { authorization: 'Bearer open-sesame' };
+    const headers = { authorization: 'Bearer open-sesame-of-both' };
     expect((await agent.ask(F, { headers })).text).toBe('hello\n');
     expect((await agent.ask(F, { headers, method: 'POST' })).status).toBe(405);
   });
@@ -84,9 +92,33 @@ test('a page in a browser is refused, and so are methods that make no sense', as
   const agent = await start();
   expect((await agent.ask(`${P}/status`, { method: 'POST', headers: { origin: 'http://x' } })).status).toBe(403);
   expect((await agent.ask(F, { headers: { origin: 'null' } })).status).toBe(403);
+  for (const site of ['cross-site', 'same-site', 'same-origin'])
+    expect((await agent.ask(F, { headers: { 'sec-fetch-site': site } })).status).toBe(403);
+  expect((await agent.ask(F, { headers: { 'sec-fetch-site': 'none' } })).status).toBe(200);
   const put = await agent.ask(F, { method: 'PUT' });
   expect([put.status, put.headers.allow]).toEqual([405, 'GET']);
   expect((await agent.ask('/favicon.ico')).text).toBe('{"status":"Not Found"}');
+});
+
+describe('a name that was made to lead here', () => {
+  const asked = async (agent: RunningAgent, host: string) => (await agent.ask(F, { headers: { host } })).status;
+
+  test('is refused on loopback, whoever asks, and the way out is named', async () => {
+    const agent = await start();
+    const evil = await agent.ask(F, { headers: { host: 'evil.example' } });
+    expect([evil.status, evil.text]).toEqual([421, expect.stringMatching(/evil\.example.*--host/)]);
+    expect(await asked(agent, hostname())).toBe(421);
+    for (const host of ['localhost', `LOCALHOST.:${agent.port}`, '127.0.0.1', '127.9.9.9:80', '[::1]:1'])
+      expect([host, await asked(agent, host)]).toEqual([host, 200]);
+  });
+
+  test('is refused beyond loopback where no token is asked for; this host has more names there', async () => {
+    const agent = await start('--listen', '0.0.0.0:0', '--host', 'Old.example');
+    const names = Object.values(networkInterfaces()).flatMap((list) => list!.map(({ address }) => address));
+    for (const host of [hostname(), 'old.example:9043', ...names.map((one) => hostAndPort(one, 9043))])
+      expect([host, await asked(agent, host)]).toEqual([host, 200]);
+    expect(await asked(agent, 'evil.example')).toBe(421);
+  });
 });
 
 test('HEAD tells what GET would, without a body', async () => {
@@ -105,7 +137,7 @@ test('a connection is used again', async () => {
   const agent = await start();
   const socket = connect(agent.port, '127.0.0.1');
   for (let i = 0; i < 3; i++) {
-    socket.write(`GET ${F} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(`GET ${F} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     expect(String(await once(socket, 'data'))).toMatch(/^HTTP\/1.1 200 OK\r\n.*\r\n\r\nhello\n$/s);
   }
   socket.destroy();
@@ -123,7 +155,7 @@ describe('TLS', () => {
     for (const name of ['server', 'client'])
       openssl(
         ...['req', ...key, ...signed, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)],
-        ...['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1'],
+        ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}.example,IP:127.0.0.1`],
       );
     for (const name of readdirSync(dir).filter((n) => n.endsWith('.key'))) chmodSync(at(name), 0o600);
   }
@@ -146,7 +178,7 @@ describe('TLS', () => {
     expect(today.getCipher().name).toBe('TLS_AES_128_GCM_SHA256'); // though Node's clients would have AES-256 first
     today.destroy();
     const clear = connect(agent.port, '127.0.0.1');
-    clear.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    clear.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await expect(textOf(clear)).resolves.not.toContain('HTTP/1.1 200');
   });
 
@@ -159,6 +191,32 @@ describe('TLS', () => {
     await expect(agent.ask(F)).rejects.toThrow();
     const certificate = { cert: readFileSync(at('client.pem')), key: readFileSync(at('client.key')) };
     expect((await agent.ask(F, certificate)).text).toBe('hello\n');
+  });
+
+  test('with --client-name, only those of them that have the name, on a connection that is gone on with too', async () => {
+    certificates();
+    const ca = readFileSync(at('ca.pem'));
+    const named = ['other.example', 'CLIENT.example'].flatMap((name) => ['--client-name', name]);
+    const flags = [root, '--state-dir', state, ...serverFlags(), '--client-ca', at('ca.pem'), ...named];
+    const agent = await startAgent(flags, { ca });
+    agents.push(agent);
+    expect(agent.listening).toMatchObject({ clientNames: ['other.example', 'CLIENT.example'] });
+    const show = (name: string) => ({ cert: readFileSync(at(`${name}.pem`)), key: readFileSync(at(`${name}.key`)) });
+    expect((await agent.ask(F, show('client'))).text).toBe('hello\n');
+    for (const target of [F, `${P}/status`, '/nowhere']) {
+      const { status, text } = await agent.ask(target, show('server'));
+      expect([status, JSON.parse(text).message]).toEqual([
+        403,
+        'the client certificate is for DNS:server.example, IP Address:127.0.0.1, which is none of --client-name there',
+      ]);
+    }
+    for (const [name, expected] of [['client', 200] as const, ['server', 403] as const]) {
+      const socket = tlsConnect({ host: '127.0.0.1', port: agent.port, ca, ...show(name) });
+      const [session] = await once(socket, 'session');
+      socket.destroy();
+      const { status } = await agent.ask(F, { session } as object); // without a certificate, which the session holds
+      expect([name, status]).toEqual([name, expected]);
+    }
   });
 
   test('a certificate that does not belong to its key', async () => {
@@ -214,7 +272,10 @@ describe('roots', () => {
     then();
     for (const options of [{}, NDJSON]) {
       const { status, text } = await agent.ask(`${P}/files`, options);
-      expect([status, text]).toEqual([500, expect.stringContaining(root)]);
+      expect([status, JSON.parse(text)]).toEqual([
+        409, // which a Sidecar does not try again, and lm neither
+        { status: 'Conflict', code: 409, message: expect.stringContaining(root) },
+      ]);
     }
     rmSync(root, { recursive: true, force: true });
     renameSync(`${root}-away`, root);
@@ -249,21 +310,35 @@ describe("a Sidecar's listing", () => {
     expect((await agent.ask(`${P}/files/data/0/ks/to-file`)).text).toBe('hello\n');
   });
 
-  test('is a 500 that names what a Sidecar could not fetch, unless it is excluded', async () => {
-    writeFileSync(join(root, 'ks/a b'), '');
+  test('is a 409 that names what a Sidecar could not fetch, unless it is excluded', async () => {
+    for (let i = 10; i < 22; i++) writeFileSync(join(root, `ks/a b${i}`), '');
     const agent = await start();
     const { status, text } = await agent.ask(`${P}/files`);
-    expect([status, text]).toEqual([500, expect.stringContaining('data/0/ks/a b')]);
+    const first = Array.from({ length: 10 }, (_, i) => `data/0/ks/a b${10 + i}`).join(', ');
+    expect([status, text]).toEqual([409, expect.stringContaining(`12 names that need percent-escapes: ${first}, …`)]);
     expect((await agent.ask(`${P}/files`, NDJSON)).status).toBe(200);
     const config = join(dir, 'exclude.yaml');
-    writeFileSync(config, 'live_migration:\n  files_to_exclude: ["glob:**/a b"]\n');
+    writeFileSync(config, 'live_migration:\n  files_to_exclude: ["glob:**/a b*"]\n');
     expect(await list(await start('--config', config))).toHaveLength(2);
   });
 
-  test('is a 500 for a name that is not UTF-8', async () => {
-    writeFileSync(Buffer.from(`${root}/ks/\xff`, 'latin1'), '');
+  test('is a 409 for names that are not UTF-8, all of which it names', async () => {
+    for (const name of ['\xff', '\xfe']) writeFileSync(Buffer.from(`${root}/ks/${name}`, 'latin1'), '');
+    writeFileSync(join(root, 'ks/100%'), '');
     const { status, text } = await (await start()).ask(`${P}/files`);
-    expect([status, text]).toEqual([500, expect.stringContaining('\\\\xff')]);
+    expect([status, text]).toEqual([409, expect.stringMatching(/1 name.*ks\/100%.*not UTF-8: .*xf[ef], .*xf[ef]/)]);
+  });
+
+  test('holds an escape in a name that is served as it stands, and no other', async () => {
+    writeFileSync(join(root, 'ks/a%2Bb'), 'plus');
+    const agent = await start();
+    expect(await list(agent)).toContainEqual(['ks/a%2Bb', 'FILE', 4]);
+    expect((await agent.ask(`${P}/files/data/0/ks/a%2Bb`)).text).toBe('plus');
+    for (const name of ['a%41', 'a%20b']) {
+      writeFileSync(join(root, 'ks', name), '');
+      expect(await agent.ask(`${P}/files`)).toMatchObject({ status: 409, text: expect.stringContaining(name) });
+      rmSync(join(root, 'ks', name));
+    }
   });
 
   test('is whole although files come and go meanwhile, and leaves no spool behind', async () => {
@@ -295,7 +370,7 @@ test('a file that shrinks breaks the connection instead of ending short', async 
   writeFileSync(path, Buffer.alloc(size, 1));
   const agent = await start();
   const socket = connect(agent.port, '127.0.0.1');
-  socket.write(`GET ${P}/files/data/0/ks/shrinking HTTP/1.1\r\nHost: x\r\n\r\n`);
+  socket.write(`GET ${P}/files/data/0/ks/shrinking HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   let got = 0;
   socket.on('data', (chunk) => {
     if (got === 0) truncateSync(path, 40 << 20);
@@ -314,7 +389,7 @@ describe('its end', () => {
     truncateSync(join(root, 'ks/big'), 64 << 20); // far more than the sockets hold
     const socket = connect(agent.port, '127.0.0.1');
     socket.on('error', () => {});
-    socket.write(`GET ${P}/files/data/0/ks/big HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(`GET ${P}/files/data/0/ks/big HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     socket.pause();
     return { socket, begun: chunk.length - chunk.indexOf('\r\n\r\n') - 4 };
@@ -334,7 +409,7 @@ describe('its end', () => {
   /** A connection between two requests; it closes as soon as the agent begins to drain. */
   async function keptOpen(agent: RunningAgent): Promise<Socket> {
     const socket = connect(agent.port, '127.0.0.1');
-    socket.write(`GET ${F} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(`GET ${F} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     await once(socket, 'data');
     return socket;
   }
@@ -393,7 +468,7 @@ test('--limit-rate holds for the whole agent', async () => {
   const elapsedMs = performance.now() - begun;
   expect(answers.map((answer) => answer.body.length)).toEqual([512 << 10, 512 << 10]);
   expect(elapsedMs).toBeGreaterThan(800); // 1 MiB, of which a tenth goes at once and 50 ms are on credit
-  expect(elapsedMs).toBeLessThan(5000);
+  expect(elapsedMs).toBeLessThan(60_000);
 });
 
 test('--access-log has a line a request, names escaped', async () => {

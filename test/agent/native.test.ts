@@ -21,11 +21,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BLOCK_BYTES } from '../../src/files/digest.js';
 import type { Block } from '../../src/files/entry.js';
 import { createXxh64 } from '../../src/files/xxh64.js';
+import { fileTarget } from '../../src/wire/file-urls.js';
 import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { readListing } from '../../src/wire/listing.js';
+import { blockLine, saysTheSame } from '../../src/wire/listing-lines.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
-import { fileTarget } from '../../src/wire/routes.js';
 import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 
 const { dir, remove } = scratch();
@@ -109,8 +110,9 @@ const bundle = (...dirs: PartsOfDir[]): FetchRequest => ({ kind: 'bundle', dirs 
 describe('listing', () => {
   const ndjson = { headers: { accept: 'application/x-ndjson' } };
 
-  async function list(query = '') {
-    const { body, headers } = await agent.ask(`${P}/files${query}`, ndjson);
+  async function list(query = '', features?: string) {
+    const asked = { ...ndjson.headers, ...(features !== undefined && { 'lm-listing-features': features }) };
+    const { body, headers } = await agent.ask(`${P}/files${query}`, { headers: asked });
     expect(headers['content-type']).toBe('application/x-ndjson');
     const listing = await readListing(
       (async function* () {
@@ -127,16 +129,31 @@ describe('listing', () => {
     const root = lstatSync(data, { bigint: true });
     expect(header).toMatchObject({
       protocol: 1,
+      features: [],
       agentId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       machine: expect.stringMatching(/^[0-9a-f]{32}$/),
       roots: [{ key: 'data/0', path: data, ino: `${root.ino}`, mode: Number(root.mode), uid: Number(root.uid) }],
     });
-    expect(blocks.map((b) => [b.dir, b.rows.map((row) => row[0]), b.excluded])).toEqual([
+    expect(blocks.map((b) => [b.dir, b.entries.map(({ name }) => name), b.excluded])).toEqual([
       ['data/0', ['ks'], undefined],
       ['data/0/ks', ['t'], undefined],
       ['data/0/ks/t', ['a', 'big', 'empty', 'exact'], 1],
     ]);
     expect(end).toMatchObject({ entries: 6, bytes: 6 + 4 * BLOCK_BYTES + 7, errors: 0, excluded: 1 });
+  });
+
+  test('tells ctimes and links to those who ask, in a line that equals that of those who do not', async () => {
+    const stat = lstatSync(join(data, 'ks/t/a'), { bigint: true });
+    const of = ({ blocks }: { blocks: Block[] }) => blocks.at(-1)!.entries[0]!;
+    const plain = await list();
+    expect(of(plain)).toMatchObject({ name: 'a', ctimeNs: undefined, links: undefined });
+    const full = await list('', 'links, from-another-day, ctimes');
+    expect(full.header.features).toEqual(['ctimes', 'links']);
+    expect(of(full)).toEqual({ ...of(plain), ctimeNs: `${stat.ctimeNs}`, links: 1 });
+    expect(of(await list('', 'links'))).toEqual({ ...of(plain), links: 1 });
+    expect(saysTheSame(Buffer.from(blockLine(full.blocks[2]!)), Buffer.from(blockLine(plain.blocks[2]!)), true)).toBe(
+      true,
+    );
   });
 
   test('keeps the identity of the agent over a restart', async () => {
@@ -304,7 +321,9 @@ describe('fetch of a range', () => {
     writeFileSync(path, Buffer.alloc(size, 7));
     const body = writeFetchRequest(range('shrinking', 0, size));
     const socket = connect(agent.port, '127.0.0.1');
-    socket.write(`POST ${P}/fetch HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(
+      `POST ${P}/fetch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
     socket.write(body);
     const chunks: Buffer[] = [];
     for await (const chunk of socket) {

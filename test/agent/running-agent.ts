@@ -29,6 +29,10 @@ export interface RunningAgent {
   port: number;
   url: string;
   child: ChildProcess;
+  /** Its first line. */
+  listening: Record<string, unknown>;
+  /** The next line of this type. */
+  says(type: string): Promise<Record<string, unknown>>;
   /** `target` goes into the request line as it is. */
   ask: Ask;
   /** The exit code. */
@@ -51,14 +55,14 @@ export async function serveAndEnd(args: string[]): Promise<{ code: number | null
   return { code, stderr: stderr() };
 }
 
-/** `tls` goes with every request. */
+/** `tls` goes with every request. It asks for no token where `args` name none. */
 export async function startAgent(args: string[], tls: RequestOptions = {}): Promise<RunningAgent> {
-  const child = spawn(process.execPath, [BIN, 'serve', '--listen', '127.0.0.1:0', '--json', ...args]);
+  const child = spawn(process.execPath, [BIN, 'serve', '--listen', '127.0.0.1:0', '--json', '--insecure', ...args]);
   const stderr = collect(child);
   const ended = once(child, 'close').then(([code]) => code as number | null);
   const lines = createInterface(child.stdout);
   const ready = await Promise.race([
-    once(lines, 'line').then(([line]) => JSON.parse(line) as { type: string; url: string; port: number }),
+    once(lines, 'line').then(([line]) => JSON.parse(line) as { url: string; port: number }),
     ended.then((code) => Promise.reject(new Error(`lm serve ended with ${code}: ${stderr()}`))),
   ]);
   const { url, port } = ready;
@@ -67,6 +71,17 @@ export async function startAgent(args: string[], tls: RequestOptions = {}): Prom
     port,
     url,
     child,
+    listening: ready,
+    says: (type) =>
+      new Promise((resolve) => {
+        const look = (line: string): void => {
+          const said = JSON.parse(line);
+          if (said.type !== type) return;
+          lines.off('line', look);
+          resolve(said);
+        };
+        lines.on('line', look);
+      }),
     ask: (target, options = {}) => askOnce(request, port, target, { ...tls, ...options }),
     stop(signal = 'SIGTERM') {
       child.kill(signal);

@@ -11,11 +11,13 @@ import { send } from '../../src/agent/send.js';
 import { createPacer } from '../../src/wire/rate.js';
 
 let server: Server | undefined;
+const clients: Socket[] = [];
 
 afterEach(() => {
   server?.close();
   server?.closeAllConnections();
   server = undefined;
+  for (const client of clients.splice(0)) client.destroy(); // one that reads nothing never sees the end
 });
 
 /** A client's socket, and how sending this reply to it ends. */
@@ -31,6 +33,7 @@ async function answering(reply: Reply, stalledMs?: number): Promise<{ socket: So
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  clients.push(socket);
   socket.on('error', () => {});
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   sent.catch(() => {});

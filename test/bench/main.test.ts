@@ -1,5 +1,5 @@
 // The benchmark as it is run: that it ends, says what it found, and leaves nothing behind. Says nothing about speed.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,10 +13,16 @@ let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'lm-test-bench-'));
 });
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+  rmSync(dir, { recursive: true });
+});
+
+const started: ChildProcess[] = [];
 
 function bench(args: string[]) {
   const child = spawn(process.execPath, ['--import', at('typescript.js'), at('main.ts'), '--dir', dir, ...args]);
+  started.push(child);
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -52,7 +58,9 @@ test('a quick run of one row, as JSON', async () => {
 
 test('an interrupt ends what was started and removes what was made', async () => {
   const { child, said, closed } = bench(['--quick', '--rounds', '1000', '--only', 'small']);
-  while (!said.stderr.includes('warm-up: lm')) await once(child.stderr, 'data');
+  const ended = closed.then(() => Promise.reject(new Error(`it ended: ${said.stderr}`)));
+  while (!said.stderr.includes('warm-up: lm')) await Promise.race([once(child.stderr, 'data'), ended]);
+  ended.catch(() => {}); // it is to end now
   child.kill('SIGINT');
   expect(await closed).toEqual([130, null]);
   expect(readdirSync(dir)).toEqual([]);

@@ -30,8 +30,8 @@ export interface Server {
 export interface Processes {
   /** Runs a program to its end and times it, from before its start to its exit. Throws with what it said when it fails. */
   run(command: string, args: string[], options?: RunOptions): Promise<Ran>;
-  /** Starts a server; resolves when something accepts on `port` of loopback, or throws with what it said. */
-  serve(command: string, args: string[], port: number, options?: RunOptions): Promise<Server>;
+  /** Starts a server; resolves when something accepts on this port of loopback, or it has said this word; or throws with what it said. */
+  serve(command: string, args: string[], ready: number | string, options?: RunOptions): Promise<Server>;
   stopAll(): Promise<void>;
 }
 
@@ -64,15 +64,15 @@ export function createProcesses(signal: AbortSignal): Processes {
   return {
     run,
     stopAll,
-    async serve(command, args, port, options = {}) {
+    async serve(command, args, ready, options = {}) {
       const { child, said } = start(command, args, options.env);
       let ended = false;
       child.on('close', () => {
         ended = true;
       });
-      while (!(await accepts(port))) {
+      while (!(typeof ready === 'string' ? said.stdout.includes(ready) : await accepts(ready))) {
         signal.throwIfAborted();
-        if (ended) throw new Error(`${command} did not listen: ${last(said.stderr || said.stdout)}`);
+        if (ended) throw new Error(`${command} did not get ready: ${last(said.stderr || said.stdout)}`);
         await pause(LOOK_MS);
       }
       return { pid: child.pid!, stop: () => stop(child) };

@@ -4,7 +4,7 @@ import type { Bench } from './bench.js';
 import { copies } from './copies.js';
 import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles } from './data.js';
 import { entries } from './entries.js';
-import { lm, lmOverTls } from './peers/lm.js';
+import { lm, lmAlone, lmBesideStrangers, lmOverTls } from './peers/lm.js';
 import { nginxAndCurl } from './peers/nginx.js';
 import { rcloneWebdav } from './peers/rclone.js';
 import { rsyncDaemon, rsyncOverSsh } from './peers/rsync.js';
@@ -48,6 +48,13 @@ export function makeRows(isQuick: boolean): Row[] {
       shape: big,
       ours: lmOverTls,
       peers: [{ peer: rsyncOverSsh, target: 0.6 }],
+    }),
+    copies({
+      name: 'strangers',
+      work: work('4 × 1 GiB, plain HTTP, beside 10,000 strangers'),
+      shape: big,
+      ours: lmBesideStrangers(size(10_000, 1000)),
+      peers: [{ peer: lmAlone }],
     }),
     verifications({
       name: 'verify-xxhash32',

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -15,9 +17,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CopyReport } from '../../src/report.js';
 import { markComplete, readCompletion } from '../../src/state/completion.js';
 import type { JournalRecord } from '../../src/state/history.js';
@@ -27,8 +27,9 @@ import { openJournal } from '../../src/state/journal.js';
 import { recordLastCopy } from '../../src/state/last-run.js';
 import { acquireLock } from '../../src/state/lock.js';
 import { remember } from '../../src/state/remembered.js';
-
-const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
+import { readReopening, reopen } from '../../src/state/reopening.js';
+import { endKept } from '../support/kept-processes.js';
+import { BIN, lm as run } from '../support/lm.js';
 
 let base: string;
 let data: string;
@@ -43,12 +44,13 @@ beforeEach(() => {
 
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-/** The built program, started in `base`, where an lm.yaml would be found. */
-async function lm(...args: string[]) {
-  const env = { PATH: process.env.PATH, HOME: base, LM_STATE_DIR: stateDir };
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: base, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [[code], stdout, stderr] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
-  return { code: code as number, stdout, stderr };
+afterAll(endKept);
+
+/** The built program, run in `base`, by the lm.yaml there if there is one: root does not take it for lying there. */
+function lm(...args: string[]) {
+  const config = join(base, 'lm.yaml');
+  const env = { HOME: base, LM_STATE_DIR: stateDir, ...(existsSync(config) && { LM_CONFIG: config }) };
+  return run(args, { cwd: base, env, kept: true });
 }
 
 const open = (role: 'source' | 'destination', name?: string): Instance =>
@@ -68,6 +70,11 @@ const began = (command: 'copy' | 'verify', run: string): JournalRecord => ({
   source: 'http://127.0.0.1:1',
 });
 const copied: JournalRecord[] = [began('copy', 'c'), { type: 'copy-ended', run: 'c', exitCode: 0 }];
+const final: JournalRecord[] = [began('copy', 'f'), { type: 'copy-ended', run: 'f', exitCode: 0, final: true }];
+const passed = (limits: object): JournalRecord[] => [
+  began('verify', 'v'),
+  { type: 'verify-ended', run: 'v', state: 'COMPLETED', exitCode: 0, ...limits },
+];
 const verified: JournalRecord[] = [
   began('verify', 'v'),
   { type: 'verify-ended', run: 'v', state: 'COMPLETED', exitCode: 0 },
@@ -97,6 +104,8 @@ const iteration = {
   filesChanged: 0,
   filesRemoved: 1,
   bytesRemoved: 1,
+  filesLeft: 0,
+  bytesLeft: 0,
   matchRatio: 1,
 } as const;
 const report: CopyReport = {
@@ -109,43 +118,100 @@ const report: CopyReport = {
   dryRun: false,
 };
 
+const ended = (exitCode: number): JournalRecord => ({ type: 'copy-ended', run: 'f', exitCode, final: true });
+
+/** It is complete, whatever it is asked. */
+const sidecar = createServer((_, response) => response.end('{"state":"COMPLETED","endTime":1731000900000}'));
+afterEach(() => new Promise((resolve) => sidecar.close(resolve)));
+
 describe('lm complete', () => {
   test('on the source: marks it, once, and says when it was', async () => {
     const { dir } = open('source');
     expect(await lm('complete')).toMatchObject({ code: 0, stdout: expect.stringContaining(`data/0=${data}`) });
     const { endTime } = readCompletion(dir);
     const again = await lm('complete');
-    expect(again.code).toBe(6);
-    expect(again.stderr).toContain(`already complete, since ${new Date(endTime!).toISOString()}`);
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`since ${new Date(endTime!).toISOString()}`),
+    });
+    expect(readCompletion(dir).endTime).toBe(endTime);
   });
 
-  test.each<[string, JournalRecord[], string[], number, string]>([
-    ['nothing verified', copied, [], 6, 'no verification has ended'],
-    ['verified after the copy', [...copied, ...verified], [], 0, ''],
-    ['a copy since', [...verified, ...copied], [], 6, 'it may have changed since the last verification'],
-    ['a copy that was cut off since', [...verified, began('copy', 'c')], [], 6, 'may have changed since the last'],
-    ['differences', [...copied, ...differs], [], 6, 'the last verification ended as FAILED'],
-    ['nothing verified, and no proof wanted', copied, ['--unverified'], 0, ''],
-  ])('on the destination: %s', async (_, records, flags, code, message) => {
+  test('on the source: names the fence, in the words of what runs there', async () => {
+    open('source');
+    const generic = await lm('complete');
+    expect(generic.stdout).toMatch(/^fence: .*systemctl mask SERVICE$/m);
+    expect(generic.stdout).toContain('lm serve may be stopped now');
+    await lm('reset');
+    mkdirSync(join(data, 'system_schema'));
+    expect((await lm('complete')).stdout).toMatch(/^fence: .*systemctl mask cassandra,/m);
+  });
+
+  test('on the source: refuses while its service writes, or listens', async () => {
+    const { dir } = open('source');
+    const fd = openSync(join(data, 'log'), 'a');
+    const holder = spawn('sleep', ['1000'], { stdio: ['ignore', fd, 'ignore'] });
+    await once(holder, 'spawn');
+    closeSync(fd);
+    expect(await lm('complete')).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining(`sleep (pid ${holder.pid}) has ${data}/log open for writing`),
+    });
+    holder.kill();
+    await once(holder, 'close');
+    sidecar.listen(0, '127.0.0.1');
+    await once(sidecar, 'listening');
+    const port = String((sidecar.address() as AddressInfo).port);
+    const listens = await lm('complete', '--guard-port', port);
+    expect(listens).toMatchObject({ code: 6, stderr: expect.stringContaining(`listens on 127.0.0.1:${port}`) });
+    expect(readCompletion(dir).state).toBe('NOT_COMPLETED');
+    const waived = await lm('complete', '--guard-port', port, '--unverified');
+    expect(waived).toMatchObject({ code: 0, stdout: expect.stringContaining('waived: whether the service here has') });
+  });
+
+  test.each<[string, JournalRecord[], string]>([
+    ['nothing', [], 'nothing was copied by lm'],
+    ['nothing verified', final, 'no verification has ended'],
+    ['no final pass', [...copied, ...verified], 'the last copy was no final pass'],
+    ['a final pass that was refused', [began('copy', 'f'), ended(6), ...verified], 'it ended with exit code 6'],
+    ['a copy since', [...final, ...verified, ...copied], 'it may have changed since the last verification'],
+    ['a copy that was cut off since', [...final, ...verified, began('copy', 'c')], 'may have changed since the last'],
+    ['a part since', [...final, ...verified, ...copied, ...verified], 'one of a part'],
+    ['differences', [...final, ...differs], 'the last verification ended as FAILED'],
+    ['a verification of a part', [...final, ...passed({ only: 'data/0/ks' })], 'no verification has ended'],
+    ['a verification of a live source', [...final, ...passed({ live: true })], 'somebody was at work on the source'],
+    ['a verification without the source', [...final, ...passed({ offline: true })], 'no verification has ended'],
+    ['a verification that began before the copy ended', [final[0]!, verified[0]!, final[1]!, verified[1]!], 'may have'],
+  ])('on the destination, refuses: %s', async (_, records, message) => {
     const { dir } = open('destination');
     write(dir, ...records);
-    const result = await lm('complete', ...flags);
-    expect(result).toMatchObject({ code, stderr: expect.stringContaining(message) });
-    expect(readCompletion(dir).state).toBe(code === 0 ? 'COMPLETED' : 'NOT_COMPLETED');
+    expect(await lm('complete')).toMatchObject({ code: 6, stderr: expect.stringContaining(message) });
+    expect(readCompletion(dir).state).toBe('NOT_COMPLETED');
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
 
-  test.each<[string, Partial<CopyReport>, number, string]>([
-    ['a final pass', { successThreshold: 1 }, 0, ''],
-    ['a head start', {}, 0, 'warning: the last copy was no final pass'],
-    ['a part', { successThreshold: 1, only: 'data/0/ks' }, 0, 'warning: the last copy was no final pass'],
-    ['a final pass that was refused', { successThreshold: 1 }, 6, 'warning: the last copy was no final pass'],
-  ])('after %s, says whether the source can have gone on', async (_, fields, exitCode, warning) => {
+  test('on the destination: what --unverified waives is said, and a second time is no error', async () => {
     const { dir } = open('destination');
-    write(dir, ...copied, ...verified);
-    recordLastCopy(dir, { endedMs: 1731000900000, exitCode, message: '', report: { ...report, ...fields } });
+    write(dir, ...copied);
+    const { code, stdout } = await lm('complete', '--unverified');
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining('\nwaived: the final pass, the verification, a last look at both sides\n'),
+    ]);
+    const since = new Date(readCompletion(dir).endTime!).toISOString();
+    expect(await lm('complete')).toMatchObject({ code: 0, stdout: expect.stringContaining(`, since ${since}`) });
+  });
+
+  test('what can be proved no more is looked at while the source can still be reached', async () => {
+    const { dir } = open('destination');
+    write(dir, ...final, ...verified);
+    expect(await lm('complete')).toMatchObject({ code: 2, stderr: expect.stringContaining('LM_URL=') });
+    sidecar.listen(0, '127.0.0.1');
+    await once(sidecar, 'listening');
+    remember(dir, { url: `http://127.0.0.1:${(sidecar.address() as AddressInfo).port}` });
     const { code, stderr } = await lm('complete');
-    expect([code, stderr.slice(0, 40)]).toEqual([0, warning.slice(0, 40)]);
+    expect([code, stderr]).toEqual([6, expect.stringContaining('already complete at the source')]);
+    expect(stderr).toContain('hint: so it cannot be listed any more: lm reset there');
   });
 
   test('waits for nobody: a running copy is named and left alone', async () => {
@@ -165,7 +231,7 @@ describe('lm complete', () => {
 
   test('a damaged journal proves nothing', async () => {
     const { dir } = open('destination');
-    write(dir, ...copied, ...verified);
+    write(dir, ...final, ...verified);
     writeFileSync(join(dir, 'journal.jsonl'), `${readFileSync(join(dir, 'journal.jsonl'), 'utf8')}{}\n`);
     expect(await lm('complete')).toMatchObject({ code: 6, stderr: expect.stringContaining('may have changed') });
   });
@@ -202,6 +268,106 @@ describe('which migration is meant', () => {
   });
 });
 
+describe('a name that is not known', () => {
+  const unknown =
+    /^lm [a-z ]+: no migration of nope is known on this host\n {2}from {2}data\/0=.*\nhint: .*--instance$/m;
+
+  test.each([
+    ...['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'instances', 'config show'].map((one) => [one, '']),
+    ['serve', 'data'],
+    ['instances', '--forget nope'],
+  ])('is an error of lm %s %s that lists those that are', async (command, more) => {
+    open('source', 'from');
+    writeFileSync(join(stateDir, 'from', 'agent.json'), '{}'); // something has come of it
+    const words = [...command.split(' '), ...more.split(' ').filter((word) => word !== '')];
+    const { code, stdout, stderr } = await lm(...words, ...(more.startsWith('--') ? [] : ['--instance', 'nope']));
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(unknown) });
+  });
+
+  test('is one that copies to what is known under another name', async () => {
+    write(open('destination', 'from').dir, ...copied);
+    const { code, stderr } = await lm('copy', 'http://127.0.0.1:9', data, '--instance', 'nope');
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(unknown) });
+  });
+
+  test('shows settings that a first copy would have', async () => {
+    const { code, stdout } = await lm('config', 'show', '--instance', 'nope', '--root', 'data=data');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^instance +nope/m) });
+  });
+
+  test('directories that no migration has are no reason to say that none is known', async () => {
+    open('source', 'from');
+    expect((await lm('status', '--root', 'data=other')).stdout).toMatch(/^no migration of data\/0=.*other is known/);
+  });
+});
+
+describe('lm instances', () => {
+  test('lists what is known, and whether anybody is at work there', async () => {
+    expect((await lm('instances')).stdout).toMatch(/^no migration is known on this host/);
+    write(open('destination', 'to').dir, ...copied);
+    markComplete(open('source', 'from').dir);
+    const lock = await acquireLock([{ path: data }], { dir: join(stateDir, 'to'), command: 'lm copy' });
+    const { code, stdout } = await lm('instances');
+    await lock.release();
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^from {2}source +data\/0=.*: complete since \S+Z$/m);
+    expect(stdout).toMatch(/^to {4}destination +data\/0=.*: not complete, in use by lm copy \(pid \d+/m);
+    const lines = (await lm('instances', '--json')).stdout.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { type: 'instance', instance: 'from', role: 'source', completion: { state: 'COMPLETED' }, holders: [] },
+      { type: 'instance', instance: 'to', roots: [{ key: 'data/0', path: data }], used: true, holders: [] },
+      { type: 'summary', command: 'instances', instances: 2 },
+    ]);
+    expect((await lm('instances', '--instance', 'to')).stdout).not.toMatch(/from/);
+  });
+
+  const forget = () => lm('instances', '--forget', 'it');
+
+  test.each(['source', 'destination'] as const)('forgets a %s that is complete', async (role) => {
+    markComplete(open(role, 'it').dir);
+    expect(await forget()).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^forgotten: it/) });
+    expect(readdirSync(stateDir)).toEqual([]);
+  });
+
+  test.each(['source', 'destination'] as const)(
+    'keeps a %s that is not, unless its directories are gone',
+    async (role) => {
+      write(open(role, 'it').dir, ...copied);
+      expect(await forget()).toMatchObject({ code: 6, stderr: expect.stringContaining('lm complete --instance it') });
+      expect(readdirSync(stateDir)).toEqual(['it']);
+      rmSync(data, { recursive: true });
+      expect(await forget()).toMatchObject({ code: 0 });
+      expect(readdirSync(stateDir)).toEqual([]);
+    },
+  );
+
+  test('forgets nothing where somebody is at work', async () => {
+    markComplete(open('destination', 'it').dir);
+    const lock = await acquireLock([{ path: data }], { dir: join(stateDir, 'it'), command: 'lm verify' });
+    const destination = await forget();
+    await lock.release();
+    expect(destination).toMatchObject({ code: 9, stderr: expect.stringContaining('lm verify') });
+
+    rmSync(stateDir, { recursive: true });
+    const config = { PATH: process.env.PATH, HOME: base, LM_STATE_DIR: stateDir };
+    const words = [BIN, 'serve', 'data', '--instance', 'it', '--listen', '127.0.0.1:0'];
+    const agent = spawn(process.execPath, words, { cwd: base, env: config, stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(agent.stdout, 'data');
+    rmSync(data, { recursive: true });
+    const source = await forget();
+    agent.kill('SIGKILL');
+    await once(agent, 'close');
+    expect(source).toMatchObject({ code: 9, stderr: expect.stringMatching(/in use by lm serve \(pid \d+/) });
+    expect(await forget()).toMatchObject({ code: 0 });
+  });
+
+  test('forgets nothing of the role that this host still has in the map', async () => {
+    markComplete(open('source', 'it').dir);
+    mapFile(`${hostname()}: elsewhere`);
+    expect(await forget()).toMatchObject({ code: 6, stderr: expect.stringContaining('lm instances --forget again') });
+  });
+});
+
 describe('lm reset', () => {
   test('forgets a migration whose directory is gone', async () => {
     markComplete(open('destination').dir);
@@ -232,15 +398,42 @@ describe('lm reset', () => {
       stdout: expect.stringContaining(`${dir}: instance.json, journal.jsonl, live_migration_status.json\n`),
     });
     expect(readdirSync(stateDir)).toEqual([]);
-    expect((await lm('reset')).code).toBe(2);
+    const again = await lm('reset');
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing is left to reset: no migration/) });
+    expect((await lm('reset', '--instance', 'it')).code).toBe(2);
+  });
+
+  test('of a source may be typed twice, until it is served again', async () => {
+    const { dir } = open('source');
+    markComplete(dir);
+    expect((await lm('reset')).code).toBe(0);
+    const again = await lm('reset');
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^nothing is left to reset: .* was reset at 2/),
+    });
+    const words = [BIN, 'serve', 'data', '--listen', '127.0.0.1:0', '--state-dir', stateDir];
+    const agent = spawn(process.execPath, words, {
+      cwd: base,
+      env: { HOME: base },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(agent.stdout, 'data');
+    expect(await lm('reset')).toMatchObject({ code: 6, stderr: expect.stringContaining('is not complete') });
+    agent.kill('SIGKILL');
+    await once(agent, 'close');
   });
 
   test('leaves a source who it is, for its agent may be running', async () => {
     const { dir } = open('source');
     const id = agentId(dir);
+    reopen(dir, '10.0.0.7');
     markComplete(dir);
-    expect(await lm('reset')).toMatchObject({ code: 0, stdout: expect.stringContaining('live_migration_status.json') });
-    expect(readCompletion(dir).state).toBe('NOT_COMPLETED');
+    expect(await lm('reset')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('live_migration_status.json, reopened.json'),
+    });
+    expect([readCompletion(dir).state, readReopening(dir)]).toEqual(['NOT_COMPLETED', undefined]);
     expect(agentId(dir)).toBe(id);
     expect((await lm('complete')).code).toBe(0);
   });
@@ -265,10 +458,6 @@ describe('lm reset', () => {
 });
 
 describe('lm status', () => {
-  const sidecar = createServer((_, response) => response.end('{"state":"COMPLETED","endTime":1731000900000}'));
-
-  afterEach(() => new Promise((resolve) => sidecar.close(resolve)));
-
   test('with nothing known, says where it looked', async () => {
     expect(await lm('status')).toMatchObject({ code: 0, stdout: expect.stringContaining(stateDir) });
   });

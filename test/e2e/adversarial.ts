@@ -7,8 +7,8 @@ const MIB = 1024 * 1024;
 /** Others could not serve what they may not read. */
 const isRoot = process.getuid?.() === 0;
 
-/** Around the block of a digest, the bundle, and the range. */
-const BOUNDARIES = [MIB, 8 * MIB, 64 * MIB].flatMap((size) => [size - 1, size, size + 1]);
+/** Around the block of a digest, the bundle, and the range; one more than that is the sparse file's size. */
+const BOUNDARIES = [MIB, 8 * MIB, 64 * MIB].flatMap((size) => [size - 1, size, size + 1]).slice(0, -1);
 
 /** 255 bytes of UTF-8, most of it three bytes a character. */
 const LONGEST = `${'語'.repeat(84)}abc`;

@@ -48,4 +48,4 @@ test('a file that lost its bytes in a crash is fetched again, and then trusted',
   expect(stdout).toMatch(/3 files were surely on disk: compared by digest, 2 to be fetched again/);
   expect(await readTree(to)).toEqual(await readTree(from));
   expect(readJournal(dir).unsynced).toEqual([]);
-}, 60_000);
+});

@@ -1,8 +1,8 @@
 // What must never happen to data, whatever the operator or the source does. Each refusal is 6 and leaves the disk as it was.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, cpSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { isPartName } from '../../src/files/entry.js';
@@ -111,7 +111,7 @@ describe('adoption', () => {
     const agent = await source.serve([from]);
     const refused = await destination.lm(['copy', agent.url, to]);
     expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('--adopt') });
-    expect(refused.stderr).toMatch(/it would remove 1 of 2 entries \(4 of 7 bytes\), first:\n {4}data\/0\/mine\n/);
+    expect(refused.stderr).toMatch(/it would remove 1 of 2 entries \(4 B of 7 B\), first:\n {4}data\/0\/mine\n/);
     expect(await readTree(to)).toEqual(before);
     expect(await destination.lm(['copy', agent.url, to, '--adopt', '--max-delete', '100%'])).toMatchObject({ code: 0 });
     expect(await readTree(to)).toEqual(await readTree(from));
@@ -158,13 +158,47 @@ describe('--max-delete', () => {
     const { stdout, stderr } = await destination.lm(['copy']);
     expect(stdout).toMatch(/^plan: 0 to copy \(0 B\), 6 to remove \(54 B\), 4 unchanged$/m);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      'lm copy: cleaning would remove more than --max-delete 50% allows',
-      '  it would remove 6 of 10 entries (54 of 90 bytes), first:',
+      'lm copy: the source has lost more than --max-delete 50% allows',
+      '  of what it held when that was last accepted it has lost 54 B of 90 B, 6 of 10 files:',
+      '    data: 90 B in 10 files, now 36 B in 4 files',
+      '  it would remove 6 of 10 entries (54 B of 90 B), first:',
       ...[0, 1, 2, 3, 4, 5].map((i) => `    data/0/f${i}`),
-      'hint: if that is right: --max-delete 60%',
+      'hint: is all of it there by right? if so: --max-delete 60%',
     ]);
     await untouched();
     expect(await destination.lm(['copy', '--max-delete', '60%'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
+  });
+
+  const canMount = process.getuid?.() === 0 ? test : test.skip;
+
+  canMount('a rewrite goes one pass later, where there is room for both', async () => {
+    const { source, destination, defer } = sandbox();
+    const big = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`old${i}`, file({ size: 64 * 1024 })]));
+    const from = source.write('data', { ...big, kept: 'kept' });
+    const agent = await source.serve([from]);
+    const to = destination.write('data', {});
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', to]);
+    defer(() => execFileSync('umount', [to]));
+    const copy = (...more: string[]) => destination.lm(['copy', agent.url, to, '--threshold', '0.99', ...more]);
+    const first = await copy();
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining('a final pass would not be refused now') });
+    execFileSync('sh', ['-ec', 'cd "$0"; rm old*; head -c 1300000 /dev/zero | tr "\\0" n > new', from]);
+    const tight = await copy();
+    expect(tight).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/no room for what replaces 20 entries .*\n {2}not enough space/),
+    });
+    expect(readdirSync(to)).toHaveLength(21);
+    execFileSync('mount', ['-o', 'remount,size=4m', to]);
+    const { code, stdout } = await copy('--max-iterations', '1', '--json');
+    expect(code).toBe(0);
+    expect(stdout).toContain('20 entries (1.3 MiB) go once what replaces them is here');
+    const { status } = jsonLines(stdout).at(-1)!.report;
+    expect(status).toMatchObject([
+      { filesRemoved: 0, filesDownloaded: 1 },
+      { filesRemoved: 20, state: 'SUCCESS' },
+    ]);
     expect(await readTree(to)).toEqual(await readTree(from));
   });
 
@@ -181,36 +215,47 @@ describe('--max-delete', () => {
   });
 });
 
-test('a dry run prints the lines and counts of the real one, and changes nothing', async () => {
-  const { from, to, destination, untouched } = await copied({ ...TEN, d: dir({ x: 'x' }), e: dir({ y: 'y' }) });
-  execFileSync('sh', [
-    '-ec',
-    'cd "$0"; rm f0; rm -r d; echo new > f1; mkdir n; echo n > n/n; chmod 600 f2; chmod 700 e',
-    from,
-  ]);
-  const said = async (args: string[]) => {
-    const { stdout } = await destination.lm(['copy', '--json', '--verbose', ...args]);
-    const lines = jsonLines(stdout);
-    const { iteration: _, dryRun, schema, type, ts, run, ...planned } = lines.find((line) => line.type === 'planned')!;
-    const items = lines
-      .filter((line) => line.type === 'item')
-      .map(({ action, key, reason }) => `${action} ${reason} ${key}`);
-    return { planned, items: items.sort() };
-  };
-  const dry = await said(['--dry-run']);
-  await untouched();
-  const text = await destination.lm(['copy', '--dry-run']);
-  expect(text.stdout).toMatch(/^would remove {2}foreign .* data\/0\/f0$/m);
-  expect(text.stdout).toMatch(/^plan: \d+ to copy \(.*\), \d+ to remove \(.*\), \d+ unchanged$/m);
-  await untouched();
-  expect(dry).toEqual(await said([]));
-  expect(dry.items).toEqual(
-    expect.arrayContaining([
-      ...['copy size data/0/f1', 'fix mode data/0/e', 'fix mode data/0/f2', 'remove foreign data/0/d/x'],
-    ]),
-  );
-  expect(await readTree(to)).toEqual(await readTree(from));
-});
+test.each([[[]], [['--diff', 'checksum']]])(
+  'a dry run prints the lines and counts of the real one, and changes nothing: %p',
+  async (how: string[]) => {
+    const { from, to, destination, untouched } = await copied({ ...TEN, d: dir({ x: 'x' }), e: dir({ y: 'y' }) });
+    execFileSync('sh', [
+      '-ec',
+      'cd "$0"; rm f0; rm -r d; echo new > f1; mkdir n; echo n > n/n; chmod 600 f2; chmod 700 e',
+      from,
+    ]);
+    const said = async (args: string[]) => {
+      const { stdout } = await destination.lm(['copy', '--json', '--verbose', ...args]);
+      const lines = jsonLines(stdout);
+      const {
+        iteration: _,
+        dryRun,
+        schema,
+        type,
+        ts,
+        run,
+        ...planned
+      } = lines.find((line) => line.type === 'planned')!;
+      const items = lines
+        .filter((line) => line.type === 'item')
+        .map(({ action, key, reason }) => `${action} ${reason} ${key}`);
+      return { planned, items: items.sort() };
+    };
+    const dry = await said(['--dry-run', ...how]);
+    await untouched();
+    const text = await destination.lm(['copy', '--dry-run', ...how]);
+    expect(text.stdout).toMatch(/^would remove {2}foreign .* data\/0\/f0$/m);
+    expect(text.stdout).toMatch(/^plan: \d+ to copy \(.*\), \d+ to remove \(.*\), \d+ unchanged$/m);
+    await untouched();
+    expect(dry).toEqual(await said(how));
+    expect(dry.items).toEqual(
+      expect.arrayContaining([
+        ...['copy size data/0/f1', 'fix mode data/0/e', 'fix mode data/0/f2', 'remove foreign data/0/d/x'],
+      ]),
+    );
+    expect(await readTree(to)).toEqual(await readTree(from));
+  },
+);
 
 describe('forbidden destinations', () => {
   test.each([
@@ -288,6 +333,45 @@ describe('the service of the destination', () => {
     await untouched();
   });
 
+  const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const behindHidepid = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"';
+
+  test.each([
+    [
+      'in a PID namespace of its own',
+      ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'],
+      /PID namespace of lm/,
+    ],
+    [
+      'behind hidepid',
+      ['unshare', '-m', 'sh', '-c', behindHidepid, 'sh', ...asNobody],
+      /the hidepid option of \/proc hides/,
+    ],
+    ['of another user', asNobody, /could not look into \d+ processes: /],
+  ])('%s is not seen: told, and of a Cassandra tree not taken for stopped', async (_, under, unseen) => {
+    if (spawnSync(under[0]!, [...under.slice(1), 'true']).status !== 0) return; // takes root
+    const { source, host, dir: base } = sandbox();
+    const data = ['--root', `data=${source.write('data', { a: 'a' })}`];
+    const tree = [...data, '--root', `commitlog=${source.write('log', { c: 'c' })}`];
+    const copyTo = (name: string, url: string, types: string[]) => {
+      const there = host(name);
+      const roots = types.flatMap((type) => ['--root', `${type}=${there.write(type, {})}`]);
+      const open =
+        'mkdir "$0"; chmod -R a+rwX "$1" "$4"/*/; chmod go-w "$1" "$0" "$4/state"; chmod a+rx "$2"; chown "$3" "$0"';
+      const user = under.includes(asNobody[0]!) ? '65534' : '0';
+      execFileSync('sh', ['-ec', open, there.stateDir, there.dir, base, user, source.dir]);
+      return (args: string[] = []) => there.lm(['copy', url, ...roots, '--threshold', '0.5', ...args], { under });
+    };
+    const plain = await copyTo('plain', (await source.serve([...data, '--instance', 'plain'])).url, ['data'])();
+    expect(plain).toMatchObject({ code: 0, blind: expect.stringMatching(unseen) });
+    const agent = await source.serve([...tree, '--instance', 'cassandra']);
+    const copy = copyTo('cassandra', agent.url, ['data', 'commitlog']);
+    const refused = await copy();
+    expect(refused).toMatchObject({ code: 6, stderr: expect.stringMatching(/^hint: .*--guard-port.*--pre-check/m) });
+    expect(refused.stderr).toMatch(unseen);
+    expect(await copy(['--guard-port', `${await freePort()}`])).toMatchObject({ code: 0 });
+  });
+
   describe('that starts while files are copied stops the copy at once, and nothing is removed any more', () => {
     const servers: Server[] = [];
     afterEach(() => {
@@ -295,7 +379,7 @@ describe('the service of the destination', () => {
       return release();
     });
 
-    /** A copy that takes a minute, in its middle; then what `starts` does, and how the copy ended. */
+    /** A copy that takes a minute, in its middle; then what `starts` does, and how the copy ended: before its big file was there. */
     async function interrupted<T>(starts: (to: string, port: number) => Promise<T>) {
       const { from, to, destination } = await copied();
       writeTree(from, { big: file({ size: 60 * MIB }) });
@@ -303,10 +387,8 @@ describe('the service of the destination', () => {
       const copy = destination.start(['copy', '--limit-rate', '1MiB/s', '--guard-port', `${port}`, '--json']);
       await copy.says(/"progress".*"bytesDone":[1-9]/);
       rmSync(`${from}/f0`); // the next pass would remove it here
-      const beganMs = performance.now();
       const started = await starts(to, port);
       const { code, stderr } = await copy.done;
-      expect(performance.now() - beganMs).toBeLessThan(15_000);
       expect(Object.keys(await readTree(to)).filter((name) => !isPartName(name))).toEqual(Object.keys(TEN));
       return { code, stderr, to, started };
     }
@@ -323,7 +405,7 @@ describe('the service of the destination', () => {
       expect(stderr).toMatch(
         new RegExp(`^lm copy: the destination service seems to run: something listens on 127.0.0.1:${port}$`, 'm'),
       );
-    }, 60_000);
+    });
 
     test('by a file it opens', async () => {
       const { code, stderr, to, started: pid } = await interrupted((to) => holdOpen(`${to}/f1`));
@@ -331,7 +413,7 @@ describe('the service of the destination', () => {
       expect(stderr).toMatch(
         new RegExp(`^lm copy: the destination is in use: \\w+ \\(pid ${pid}\\) has ${to}/f1 open$`, 'm'),
       );
-    }, 60_000);
+    });
   });
 });
 
@@ -357,7 +439,7 @@ describe('completion', () => {
   test('it is one-way until reset', async () => {
     const { source, destination, untouched, from } = await copied();
     expect(await source.lm(['complete'])).toMatchObject({ code: 0 });
-    expect(await source.lm(['complete'])).toMatchObject({ code: 6 });
+    expect(await source.lm(['complete'])).toMatchObject({ code: 0, stdout: expect.stringContaining('since') });
     rmSync(`${from}/f0`);
     expect(await destination.lm(['copy'])).toMatchObject({ code: 6 });
     await untouched();
@@ -367,8 +449,7 @@ describe('completion', () => {
 
   test('reset ends adoption: the next copy asks again', async () => {
     const { destination, agent, to } = await copied();
-    expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
-    expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+    expect(await destination.lm(['complete', '--unverified'])).toMatchObject({ code: 0 });
     expect(await destination.lm(['reset'])).toMatchObject({ code: 0 });
     expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 6 });
   });

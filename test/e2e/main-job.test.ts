@@ -43,7 +43,7 @@ describe('the main job', () => {
     await agent.stop();
     expect(await destination.lm(['reset'])).toMatchObject({ code: 0 });
     expect(await source.lm(['reset'])).toMatchObject({ code: 0 });
-  }, 180_000);
+  });
 
   test('several roots, each in its place', async () => {
     const { source, destination } = sandbox();
@@ -114,7 +114,7 @@ describe('the next copy', () => {
       d: dir({ x: 'x' }),
       'f-to-d': 'file',
       'd-to-f': dir({ y: dir({ z: 'z' }) }),
-      keep: dir({ 1: '1', 2: '2', 3: '3', 4: '4' }),
+      keep: dir(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i, `${i % 10}`]))),
     });
     const to = destination.write('data', {});
     const agent = await source.serve([from]);
@@ -132,16 +132,17 @@ describe('the next copy', () => {
     expect(lines.at(-1)!.report.status).toMatchObject([{ state: 'SUCCESS', filesDownloaded: 0, bytesReceived: 0 }]);
   });
 
-  test.each([
-    ['a file became a directory', 'rm f-to-d; mkdir f-to-d; echo new > f-to-d/inside'],
-    ['a directory became a file', 'rm -r d-to-f; echo new > d-to-f'],
-    ['a file became a link', 'rm a; ln -s b a'],
-    ['a mode changed', 'chmod 600 b'],
-    ['only a time changed', 'touch -d @1700000000.123456789 b'],
-    ['files went', 'rm a d/x; rmdir d'],
-    ['a file was replaced by one of equal size', 'echo -n B > b'],
-  ])('%s', async (_, script) => {
-    const { result, from, to } = await again(shell(script));
+  test('follows whatever has changed', async () => {
+    const changes = [
+      'rm f-to-d; mkdir f-to-d; echo new > f-to-d/inside',
+      'rm -r d-to-f; echo new > d-to-f',
+      'rm a; ln -s b a',
+      'chmod 600 keep/1', // the mode alone
+      'touch -d @1700000000.123456789 b', // the time alone
+      'rm d/x; rmdir d',
+      'printf B > keep/2', // of equal size
+    ];
+    const { result, from, to } = await again(shell(changes.join('; ')));
     expect(result).toMatchObject({ code: 0 });
     expect(to).toEqual(from);
   });
@@ -155,12 +156,12 @@ describe('the next copy', () => {
   });
 
   test('--only leaves everything else alone and is not the final pass', async () => {
-    const { result, lines, to } = await again(shell('echo new > keep/5; echo new > d/new; rm a'), [
+    const { result, lines, to } = await again(shell('echo new > keep/new; echo new > d/new; rm a'), [
       '--only',
       'data/0/keep',
     ]);
     expect(result.code).toBe(0);
-    expect(to).toHaveProperty(['keep/5']);
+    expect(to).toHaveProperty(['keep/new']);
     expect(to).toHaveProperty(['a']);
     expect(to).not.toHaveProperty(['d/new']);
     expect(lines.at(-1)!.next).toMatch(/without --only/);

@@ -80,10 +80,12 @@ describe('--json', () => {
     expect(jsonLines(stdout).find((line) => line.type === 'error')).toMatchObject({ message: expect.any(String) });
   });
 
-  test.each(['status', 'complete', 'reset', 'verify'])('%s', async (command) => {
+  test('of every other command', async () => {
     await destination.lm(copy);
-    const { code, stdout } = await destination.lm([command, '--json']);
-    expect(check(stdout)).toMatchObject({ exitCode: code });
+    for (const command of ['status', 'verify', 'complete', 'reset']) {
+      const { code, stdout } = await destination.lm([command, '--json']);
+      expect(check(stdout)).toMatchObject({ command, exitCode: code });
+    }
   });
 });
 

@@ -2,10 +2,12 @@
 
 import base from '../../jest.config.js';
 
+process.env.LM_LONG = '1'; // what is killed, cut off and starved here is a process that has run nothing else
+
 export default {
   ...base,
   rootDir: '../..',
   testMatch: ['**/*.faults.ts'],
   reporters: ['default', './test/faults/tally.js'],
-  testTimeout: 120_000,
+  testTimeout: 600_000,
 };

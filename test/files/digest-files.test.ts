@@ -76,17 +76,21 @@ describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty 
     expect(await digest(file)).toMatchObject([{ result: 'vanished' }]);
   });
 
-  test('told by a Sidecar is known by size and milliseconds', async () => {
-    const { mtimeNs, ...file } = listed('ks/a.db');
-    const told = { ...file, ino: '0', mtimeNs: `${mtimeNs.slice(0, -6)}000000` };
-    const later = { ...told, mtimeNs: `${BigInt(told.mtimeNs) + 1_000_000n}` };
-    expect(await digest(told, later)).toMatchObject([found, { result: 'changed' }]);
-  });
-
   (process.getuid?.() === 0 ? test.skip : test)('that may not be read has failed, by name of the error', async () => {
     const file = listed('ks/a.db');
     chmodSync(join(dir, 'ks/a.db'), 0);
     expect(await digest(file)).toEqual([{ result: 'failed', message: 'EACCES' }]);
+  });
+
+  test.each([
+    ['version', 'states 0 bytes but holds more'],
+    ['self/mountinfo', 'states 0 bytes but holds more'],
+  ])('that states another size than it holds (/proc/%s) has failed', async (name, message) => {
+    const path = realpathSync(join('/proc', name));
+    const { size, mtimeNs, ino } = lstatSync(path, { bigint: true });
+    const file = { key: `data/0${path.slice('/proc'.length)}`, size: `${size}`, mtimeNs: `${mtimeNs}`, ino: `${ino}` };
+    roots = [{ key: 'data/0', type: 'data', index: 0, path: '/proc' }];
+    expect(await digest(file)).toEqual([{ result: 'failed', message }]);
   });
 
   test('in trouble does not keep the others from their digests', async () => {

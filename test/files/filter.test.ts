@@ -149,3 +149,46 @@ test('a pattern that gets lost in a path is named, with the path', () => {
     }),
   );
 });
+
+describe('the limits of patterns', () => {
+  const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `glob:/x/${i}`);
+  const deep = (levels: number): string => `regex:${'('.repeat(levels)}a${')'.repeat(levels)}`;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder of the pattern
+  const spread = `glob:{${'${DATA_FILE_DIR},'.repeat(200)}a}`;
+  const long = '/data'.repeat(800);
+
+  test.each<[string, string[], RegExp]>([
+    ['more than a thousand', many(1_001), /^files_to_exclude: got 1001 patterns, takes 1000 at most$/],
+    ['one longer than a path', [`glob:/${'x'.repeat(1 << 20)}`], /x…: got 1048582 characters, takes 4096 at most$/],
+    [
+      'many that are long',
+      new Array(40).fill(`glob:/${'x'.repeat(4_000)}`),
+      /^files_to_exclude: got 160240 characters/,
+    ],
+    ['a nest', [deep(3_000)], /got 6007 characters/],
+    ['a directory in it two hundred times', [spread], /it has too many parts$/],
+  ])('%s', (_, files, message) => {
+    const compile = (whose: 'ours' | 'source') => () =>
+      compileFilter({ ...spec(files, [], [{ key: 'data/0', path: long }]), whose });
+    const expected = { code: 'usage', message: expect.stringMatching(message) };
+    expect(compile('ours')).toThrow(expect.objectContaining(expected));
+    expect(compile('source')).toThrow(
+      expect.objectContaining({ code: 'protocol', message: expect.stringMatching(/^the source's files_to_exclude: /) }),
+    );
+    expect(errorOf(compile('source')).message.length).toBeLessThan(400);
+  });
+
+  test('are far from what is written', () => {
+    const filter = compileFilter(spec(many(1_000), [deep(1_000)]));
+    expect(filter('data/0/y', 'file')).toBe(false);
+  });
+});
+
+function errorOf(act: () => unknown): Error {
+  try {
+    act();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
+}

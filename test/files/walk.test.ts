@@ -1,4 +1,5 @@
-import { lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { Block, ListingEnd } from '../../src/files/entry.js';
 import { compileFilter, excludeNothing } from '../../src/files/filter.js';
@@ -11,7 +12,7 @@ test('a root that is replaced while it is walked does not pass for a whole one',
   const { source } = sandbox();
   const directories = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`d${i}`, dir({ file: 'x' })]));
   const path = source.write('data', { a: dir({}), ...directories });
-  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { rowsPerBlock: 1000 });
+  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { entriesPerBlock: 1000 });
   walk.next(); // the root has been read
   walk.next(); // and `a`
   renameSync(path, `${path}-unmounted`);
@@ -37,7 +38,7 @@ describe('what was touched a moment before it is listed', () => {
     const madeMs = lstatSync(`${path}/renamed`).ctimeMs;
     jest.spyOn(Date, 'now').mockReturnValue(Math.floor(madeMs) + elapsedMs);
     const root = { key: 'data/0', type: 'data', index: 0, path } as const;
-    return endOf(walkBlocks([root], excludeNothing, { rowsPerBlock: 1000 })).touched;
+    return endOf(walkBlocks([root], excludeNothing, { entriesPerBlock: 1000 })).touched;
   }
 
   test('is named, and apart from it what was written to', () => {
@@ -62,9 +63,9 @@ describe('what was touched a moment before it is listed', () => {
 test('names come in the order of their bytes, whatever JavaScript makes of them', () => {
   const { source } = sandbox();
   const path = source.write('data', { '\u{1f600}': 'x', '\uffee': 'x', 'a!': 'x', a: dir({}), é: 'x' });
-  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { rowsPerBlock: 1000 });
-  const { rows } = walk.next().value as Block;
-  expect(rows.map(([name]) => name)).toEqual(['a', 'a!', 'é', '\uffee', '\u{1f600}']);
+  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { entriesPerBlock: 1000 });
+  const { entries } = walk.next().value as Block;
+  expect(entries.map(({ name }) => name)).toEqual(['a', 'a!', 'é', '\uffee', '\u{1f600}']);
 });
 
 test('an excluded name that is not UTF-8 counts among those its directory is without', () => {
@@ -73,8 +74,50 @@ test('an excluded name that is not UTF-8 counts among those its directory is wit
   writeFileSync(Buffer.from(`${path}/d/\xff`, 'latin1'), '');
   const roots: Root[] = [{ key: 'data/0', type: 'data', index: 0, path }];
   const excludes = compileFilter({ exclusions: { filesToExclude: ['glob:**/d/*'], dirsToExclude: [] }, roots });
-  const blocks = [...walkBlocks(roots, excludes, { rowsPerBlock: 1000 })];
-  expect(blocks).toMatchObject([{ dir: 'data/0' }, { dir: 'data/0/d', rows: [], excluded: 1 }]);
+  const blocks = [...walkBlocks(roots, excludes, { entriesPerBlock: 1000 })];
+  expect(blocks).toMatchObject([{ dir: 'data/0' }, { dir: 'data/0/d', entries: [], excluded: 1 }]);
+});
+
+describe('a lost+found of root’s at the top of a root', () => {
+  const listed = (path: string) => {
+    const root = { key: 'data/0', type: 'data', index: 0, path } as const;
+    const blocks: Block[] = [];
+    const walk = walkBlocks([root], excludeNothing, { entriesPerBlock: 1000 });
+    for (let step = walk.next(); ; step = walk.next()) {
+      if (step.done)
+        return { names: blocks.flatMap(({ entries }) => entries.map(({ name }) => name)), end: step.value };
+      blocks.push(step.value);
+    }
+  };
+  const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+  asRoot.each([
+    ['is nothing when it is empty', { 'lost+found': dir({}) }, []],
+    ['is like any other with something in it', { 'lost+found': dir({ '#12': 'x' }) }, ['lost+found', '#12']],
+    ['and when it is no directory', { 'lost+found': 'x' }, ['lost+found']],
+    ['or lies deeper', { d: dir({ 'lost+found': dir({}) }) }, ['d', 'lost+found']],
+  ])('%s', (_, tree, names) => {
+    const { source } = sandbox();
+    const { end, ...found } = listed(source.write('data', tree));
+    expect(found.names).toEqual(names);
+    expect(end).toMatchObject({ excluded: 0, errors: 0 });
+  });
+
+  asRoot('is left out by name when it may not be looked into', () => {
+    const { source } = sandbox();
+    const path = source.write('data', { 'lost+found': dir({ '#12': 'x' }, { mode: 0o700 }), a: 'a' });
+    const above: string[] = [];
+    for (let at = path; at !== '/tmp' && at !== '/'; at = dirname(at)) above.push(at);
+    for (const each of above) chmodSync(each, 0o755);
+    process.seteuid!(65534);
+    try {
+      const { names, end } = listed(path);
+      expect(names).toEqual(['a']);
+      expect(end).toMatchObject({ errors: 0, excluded: 1, firstExcluded: ['data/0/lost+found'] });
+    } finally {
+      process.seteuid!(0);
+    }
+  });
 });
 
 function endOf(walk: Generator<unknown, ListingEnd>): ListingEnd {

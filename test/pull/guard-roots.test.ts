@@ -61,7 +61,7 @@ describe('a destination root may not endanger anything else', () => {
       { stateDir: join(base, 'state'), homes: [join(base, 'home/ann')], ...around },
     );
   const sourceAt = (path: string, more = {}) => ({
-    source: { machine: 'm', ownMachine: 'm', roots: [{ path: join(base, path), ...more }] },
+    source: { machine: 'm', ownMachine: 'm', roots: [{ path: join(base, path), ...more }], guesses: true },
   });
 
   test.each([
@@ -141,7 +141,7 @@ const canUnshare = geteuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).sta
 (canUnshare ? test : test.skip)('a bind mount does not hide the source root', () => {
   const script = `
     import { checkRootPaths } from '${new URL('../../dist/modules/pull/guard-roots.js', import.meta.url)}';
-    const source = { machine: 'm', ownMachine: 'm', roots: [{ path: '${base}/source' }] };
+    const source = { machine: 'm', ownMachine: 'm', roots: [{ path: '${base}/source' }], guesses: true };
     const roots = [{ key: 'data/0', path: '${base}/a/b/data' }];
     await checkRootPaths(roots, { stateDir: '${base}/state', homes: [], source }).catch((error) => console.log(error.message));`;
   const mount = `mount --bind '${base}/source' '${base}/a/b' && exec "$@"`;

@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
-import { type Failure, failureOfError, failureOfStatus } from '../../src/pull/failure.js';
+import {
+  atFirstContact,
+  type Failure,
+  failureOfError,
+  failureOfFault,
+  failureOfStatus,
+} from '../../src/pull/failure.js';
+import type { LaneFault } from '../../src/pull/lane-jobs.js';
 import {
   type Attempt,
   NO_FAILURES,
@@ -37,7 +44,6 @@ describe('a thrown error is told apart', () => {
   });
 
   test.each<[string, Error, string, RegExp]>([
-    ['an unknown host', errno('ENOTFOUND'), 'source', /check the name/],
     ['a foreign authority', errno('SELF_SIGNED_CERT_IN_CHAIN'), 'protocol', /--ca-cert/],
     ['an expired certificate', errno('CERT_HAS_EXPIRED'), 'protocol', /renew/],
     ['a certificate for another name', errno('ERR_TLS_CERT_ALTNAME_INVALID'), 'protocol', /host name/],
@@ -49,6 +55,31 @@ describe('a thrown error is told apart', () => {
     expect(fatal.code).toBe(code);
     expect(fatal.hint).toMatch(hint);
     expect(fatal.message).toContain(WHERE);
+  });
+
+  test('a name that nobody knows is a slip at first contact, and the network’s once it was known', () => {
+    const nobody = [errno('ENOTFOUND'), errno('EINVAL', { syscall: 'getaddrinfo' })];
+    for (const error of nobody) {
+      const failure = failureOfError(error, WHERE);
+      expect(failure).toMatchObject({ kind: 'transient', reason: `no such host: ${WHERE}` });
+      expect(fatalOf(atFirstContact(failure, WHERE, false))).toMatchObject({
+        code: 'usage',
+        message: `no such host: ${WHERE}`,
+        hint: expect.stringMatching(/check the name/),
+      });
+    }
+    const later = failureOfError(errno('EAI_AGAIN', { syscall: 'getaddrinfo' }), WHERE);
+    expect(atFirstContact(later, WHERE, false)).toMatchObject({ kind: 'transient' });
+  });
+
+  test('whatever a socket meets is the network’s, but for what this host lacks', () => {
+    const failed = (code: string) => failureOfError(errno(code, { syscall: 'connect' }), WHERE);
+    for (const code of ['EINVAL', 'EPERM', 'EACCES', 'EAFNOSUPPORT', 'ENOBUFS'])
+      expect(failed(code)).toMatchObject({ kind: 'transient', reason: `${WHERE}: connect ${code}` });
+    expect(failed('EMFILE')).toMatchObject({ kind: 'fatal' });
+    const fault = (code: string): LaneFault => ({ kind: 'network', code, message: 'x', reused: false });
+    expect(failureOfFault(fault('EPERM'), WHERE)).toMatchObject({ kind: 'transient', reason: `${WHERE}: EPERM` });
+    expect(failureOfFault(fault('ERR_INVALID_ARG_TYPE'), WHERE)).toMatchObject({ kind: 'fatal' });
   });
 
   test('the cause that matters is found behind wrappers', () => {
@@ -100,6 +131,12 @@ describe('an answer without success is told apart', () => {
     expect(fatal.code).toBe('protocol');
     expect(fatal.message).toMatch(message);
     expect(fatal.hint).toBeDefined();
+  });
+
+  test('409 is final as well, and the source’s: somebody has to see to it there', () => {
+    const fatal = fatalOf(of(409, { message: 'root data/0 is another directory' }));
+    expect(fatal).toMatchObject({ code: 'source', hint: expect.stringContaining('on the source') });
+    expect(fatal.message).toMatch(/HTTP 409: root data\/0 is another directory/);
   });
 
   test.each<[string | undefined, number | undefined]>([

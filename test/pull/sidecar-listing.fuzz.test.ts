@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, compareKeys, joinKey, kindOf } from '../../src/files/entry.js';
+import { type Block, compareKeys, joinKey } from '../../src/files/entry.js';
 import type { Root } from '../../src/files/roots.js';
 import { readSidecarListing } from '../../src/pull/sidecar-listing.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs, stream } from '../support/fuzz.js';
@@ -87,7 +87,7 @@ async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; re
   try {
     const listing = await readSidecarListing(stream(pieces), { roots: ROOTS, spool });
     for await (const listed of listing.blocks) blocks.push(listed.block()!);
-    expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.rows.length, 0));
+    expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.entries.length, 0));
     return { blocks };
   } catch (error) {
     return { blocks, refused: codeOf(error) };
@@ -97,16 +97,16 @@ async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; re
 /** Depth first, each directory announced once and listed once, names that stay where they are. */
 function expectSound(blocks: Block[]): void {
   const due = ROOTS.map(({ key }) => key).sort((a, b) => compareKeys(b, a));
-  for (const { dir, rows } of blocks) {
+  for (const { dir, entries } of blocks) {
     expect(dir).toBe(due.pop());
-    const names = rows.map(([name]) => name);
+    const names = entries.map(({ name }) => name);
     expect(names).toEqual([...new Set(names)].sort(compareKeys));
-    for (const [name, size, mtimeNs] of rows) {
+    for (const { name, size, mtimeNs } of entries) {
       expect(name).toMatch(/^(?!\.{1,2}$)[^/\0]{1,1023}$/);
       expect(name.isWellFormed() && Number.isSafeInteger(Number(size)) && Number(size) >= 0).toBe(true);
       expect(() => new Date(Number(BigInt(mtimeNs) / 1_000_000n)).toISOString()).not.toThrow();
     }
-    const below = rows.filter((row) => kindOf(row[3]) === 'directory').map(([name]) => joinKey(dir, name));
+    const below = entries.filter(({ kind }) => kind === 'directory').map(({ name }) => joinKey(dir, name));
     due.push(...below.reverse());
   }
   expect(due).toEqual([]);
@@ -120,7 +120,7 @@ test(
         const { blocks, refused } = await read(cut(Buffer.from(told(files, lies))));
         if (refused) expect(['protocol', 'usage']).toContain(refused);
         else expectSound(blocks);
-        if (lies.length === 0) expect(blocks.flatMap(({ rows }) => rows)).toHaveLength(files.length);
+        if (lies.length === 0) expect(blocks.flatMap(({ entries }) => entries)).toHaveLength(files.length);
       }),
       fuzz(600),
     );

@@ -3,12 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, compareKeys, type ListedBlock, type Listing, parentOf, type Row } from '../../src/files/entry.js';
+import {
+  type Block,
+  compareKeys,
+  type ListedBlock,
+  type Listing,
+  parentOf,
+  S_IFDIR,
+  S_IFREG,
+} from '../../src/files/entry.js';
 import type { Root } from '../../src/files/roots.js';
 import { readSidecarListing } from '../../src/pull/sidecar-listing.js';
 import { createSpoolSort } from '../../src/pull/spool-sort.js';
 import { readListing } from '../../src/wire/listing.js';
 import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
+import { dirEntry, fileEntry } from '../support/entries.js';
 import { sealUp } from '../support/seal-up.js';
 
 const spool = mkdtempSync(join(tmpdir(), 'lm-spool-'));
@@ -44,7 +53,7 @@ async function blocksOf(listing: { blocks: AsyncIterable<Block | ListedBlock> })
   return blocks;
 }
 
-const names = (blocks: Block[]): [string, string[]][] => blocks.map((b) => [b.dir, b.rows.map((row) => row[0])]);
+const names = (blocks: Block[]): [string, string[]][] => blocks.map((b) => [b.dir, b.entries.map(({ name }) => name)]);
 
 const SMALL = documentOf([
   file('data/0/ks/t-0a1b/nb-1-big-Data.db', 6),
@@ -70,11 +79,20 @@ describe('a document', () => {
     expect(listing.end()).toMatchObject({ entries: 6, bytes: 33554438, errors: 0 });
   });
 
+  test('tells how many files have come, while it comes', async () => {
+    const come: number[] = [];
+    const progressed = (files: number) => void come.push(files);
+    await readSidecarListing(pieces(Buffer.from(SMALL), 100), { roots: ROOTS, spool, progressed });
+    expect(come.length).toBeGreaterThan(1);
+    expect(come.reduce((sum, files) => sum + files)).toBe(6);
+  });
+
   test('its entries know type, size and time to the millisecond, and nothing else', async () => {
     const [, data] = await blocksOf(await read(documentOf([dir('data/0/d'), file('data/0/f', 6)])));
-    expect(data!.rows).toEqual([
-      ['d', '0', '1731000001456000000', 0o040000, '0', null, null],
-      ['f', '6', '1731000001456000000', 0o100000, '0', null, null],
+    const all = { mtimeNs: '1731000001456000000', ino: undefined, owner: undefined };
+    expect(data!.entries).toEqual([
+      dirEntry('d', { ...all, mode: S_IFDIR }),
+      fileEntry('f', { ...all, mode: S_IFREG, size: '6' }),
     ]);
   });
 
@@ -116,12 +134,15 @@ describe('a document', () => {
     expect(listing.end().entries).toBe(1);
   });
 
-  test('with a name that cannot be served keeps it, and says so', async () => {
+  test('with a name that cannot be served keeps it, and knows it', async () => {
     const listing = await read(
       documentOf([file('data/0/a b'), file('data/0/no%20', 0), file('data/0/SAI+aa+x.db'), dir('data/0/ü')]),
     );
     await blocksOf(listing);
-    expect(listing.end()).toMatchObject({ entries: 4, errors: 1, firstErrors: [{ key: 'data/0/a b' }] });
+    expect(listing.end()).toMatchObject({ entries: 4, errors: 0 });
+    expect(['data/0/a b', 'data/0/no%20', 'data/0/SAI+aa+x.db', 'data/0/ü'].map((key) => listing.serves!(key))).toEqual(
+      [false, true, true, false],
+    );
   });
 });
 
@@ -146,7 +167,15 @@ describe('a document that cannot be right is refused', () => {
     ],
     ['no total', '{"files":[]}', /totalSize is undefined/],
     ['a total that is no number', '{"files":[],"totalSize":"0"}', /no whole number/],
+    [
+      'files that sum up to more than a total that came first',
+      `{"totalSize":1,"files":[${JSON.stringify(file('data/0/f', 2))},`,
+      /totalSize is 1, its files sum up to 2/,
+    ],
     ['no files', '{"totalSize":0}', /no files/],
+    ['nothing but white space', ' '.repeat((1 << 20) + 1), /white space/],
+    ['white space within it', `{"files":[${'\n'.repeat((1 << 20) + 1)}`, /white space/],
+    ['a foreign URL of a kilobyte', url(`/api/v1/snapshots/${'x'.repeat(1_000)}`), /^.{100,300}x…\W/],
     ['files that are no array', '{"files":{},"totalSize":0}', /no array/],
     ['files twice', '{"files":[],"files":[],"totalSize":0}', /files twice/],
     ['something behind it', '{"files":[],"totalSize":0}{', /unexpected/],
@@ -176,7 +205,7 @@ describe('a document that cannot be right is refused', () => {
     ['a root that is a file', url(`${P}/data/0`), /is a file/],
     ['a root with a slash that is a file', url(`${P}/data/0/`), /is a file/],
   ])('%s', async (_, text, message) => {
-    const error = await read(text).then(blocksOf, (e: unknown) => e);
+    const error = await read(text, undefined, 1 + (text.length >> 10)).then(blocksOf, (e: unknown) => e);
     expect(error).toMatchObject({ code: 'protocol', message: expect.stringMatching(message) });
   });
 
@@ -209,18 +238,21 @@ describe('a document that cannot be right is refused', () => {
 describe('the spool sort', () => {
   const name = fc.constantFrom('a', 'a!', 'b', 'é', '\u{10000}', '\uffff', 'A', 'a.db');
   const key = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => `data/0/${parts.join('/')}`);
-  const rowOf = (k: string): Row => [k.slice(parentOf(k).length + 1), '0', '0', 0, '0', null, null];
+  const entryOf = (k: string) =>
+    fileEntry(k.slice(parentOf(k).length + 1), { size: '0', ino: undefined, owner: undefined });
 
   test('law: any keys, any run length, come back in order and all of them', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(key, { maxLength: 60 }),
         fc.integer({ min: 1, max: 20 }),
-        async (keys, perRun) => {
-          const sort = createSpoolSort(spool, perRun);
-          for (const k of keys) sort.add(parentOf(k), rowOf(k));
+        fc.integer({ min: 1, max: 200 }),
+        async (keys, perRun, charactersPerRun) => {
+          const sort = createSpoolSort(spool, perRun, charactersPerRun);
+          for (const k of keys) sort.add(parentOf(k), entryOf(k));
           const found: string[] = [];
-          for await (const block of sort.blocks()) for (const row of block.rows) found.push(`${block.dir}/${row[0]}`);
+          for await (const block of sort.blocks())
+            for (const { name } of block.entries) found.push(`${block.dir}/${name}`);
           const byDirThenName = (a: string, b: string) => compareKeys(parentOf(a), parentOf(b)) || compareKeys(a, b);
           expect(found).toEqual([...keys].sort(byDirThenName));
         },
@@ -231,27 +263,36 @@ describe('the spool sort', () => {
 
   test('an entry that is in two runs is found', async () => {
     const sort = createSpoolSort(spool, 1);
-    for (let i = 0; i < 2; i++) sort.add('data/0', rowOf('data/0/f'));
+    for (let i = 0; i < 2; i++) sort.add('data/0', entryOf('data/0/f'));
     await expect(blocksOf({ blocks: sort.blocks() })).rejects.toThrow('data/0/f twice');
   });
 
   test('an entry that comes again after a full block is found', async () => {
     const sort = createSpoolSort(spool);
-    for (let i = 0; i < 1000; i++) sort.add('data/0', rowOf(`data/0/${1000 + i}`));
-    sort.add('data/0', rowOf('data/0/1999'));
+    for (let i = 0; i < 1000; i++) sort.add('data/0', entryOf(`data/0/${1000 + i}`));
+    sort.add('data/0', entryOf('data/0/1999'));
     await expect(blocksOf({ blocks: sort.blocks() })).rejects.toThrow('data/0/1999 twice');
   });
 
-  test('leaves no file behind, and no more than 1,000 rows in a block', async () => {
+  test('leaves no file behind, and no more than 1,000 entries in a block', async () => {
     const sort = createSpoolSort(spool, 700);
-    for (let i = 0; i < 2_500; i++) sort.add('data/0', rowOf(`data/0/${i}`));
+    for (let i = 0; i < 2_500; i++) sort.add('data/0', entryOf(`data/0/${i}`));
     expect(readdirSync(spool)).toEqual([]);
-    const lengths = (await blocksOf({ blocks: sort.blocks() })).map((block) => block.rows.length);
+    const lengths = (await blocksOf({ blocks: sort.blocks() })).map((block) => block.entries.length);
     expect(lengths).toEqual([1000, 1000, 500]);
+  });
+
+  test('names of a kilobyte come in blocks of their own, and back in order', async () => {
+    const sort = createSpoolSort(spool, 100, 10_000);
+    for (let i = 0; i < 40; i++) sort.add('data/0', entryOf(`data/0/${'x'.repeat(1_000)}${(i * 7) % 40}`));
+    const blocks = await blocksOf({ blocks: sort.blocks() });
+    const found = blocks.flatMap((block) => block.entries.map(({ name }) => name));
+    expect(found).toHaveLength(40);
+    expect(found).toEqual([...found].sort(compareKeys));
   });
 
   test('a spool that cannot be written to is a local error', () => {
     const sort = createSpoolSort(join(spool, 'missing'), 1);
-    expect(() => sort.add('data/0', rowOf('data/0/f'))).toThrow(expect.objectContaining({ code: 'local' }));
+    expect(() => sort.add('data/0', entryOf('data/0/f'))).toThrow(expect.objectContaining({ code: 'local' }));
   });
 });

@@ -144,7 +144,12 @@ describe('connecting', () => {
   });
 
   test('what is not HTTP is named so', async () => {
-    const ssh = createTcpServer((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n'));
+    const ssh = createTcpServer((socket) =>
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('SSH-2.0-OpenSSH_9.9\r\n'),
+    );
     const url = await listen(ssh);
     try {
       const message = expect.stringContaining('does not answer in HTTP');
@@ -356,7 +361,7 @@ describe('an agent’s digests', () => {
       { index: 1, digest: 'one' },
     ]);
     expect(bodies).toEqual([
-      '{"digestAlgorithm":"md5"}\n["data/0",[["a","6","1","7"],["b","6","1","7"]]]\n["data/0/ks",[["c","6","1","7"]]]\n',
+      '{"digestAlgorithm":"md5","young":true}\n["data/0",[["a","6","1","7"],["b","6","1","7"]]]\n["data/0/ks",[["c","6","1","7"]]]\n',
     ]);
   });
 
@@ -371,7 +376,7 @@ describe('an agent’s digests', () => {
       { index: 0, digest: 'zero' },
     ]);
     expect(bodies[2]).toBe(
-      '{"digestAlgorithm":"md5"}\n["data/0",[["a","6","1","7"]]]\n["data/0/ks",[["c","6","1","7"]]]\n',
+      '{"digestAlgorithm":"md5","young":true}\n["data/0",[["a","6","1","7"]]]\n["data/0/ks",[["c","6","1","7"]]]\n',
     );
   });
 
@@ -530,9 +535,9 @@ describe('a Sidecar', () => {
       [`${P}/files`]: [reply(500, '{"message":"/d/gone"}'), broken, reply(200, whole)],
     });
     const listing = await (await connect(url)).list({}, live);
-    const rows = [];
-    for await (const listed of listing.blocks) rows.push(...listed.block()!.rows);
-    expect(rows).toHaveLength(1);
+    const entries = [];
+    for await (const listed of listing.blocks) entries.push(...listed.block()!.entries);
+    expect(entries).toHaveLength(1);
   });
 
   test('whose listing is a page is none, and the rest of the page is nobody’s business', async () => {

@@ -54,6 +54,27 @@ describe('the plan', () => {
     expect(texts(planned(false))).toEqual(texts(planned(true)));
   });
 
+  test('says what is left beside what is not, and root by root what holds matching down', () => {
+    const share = (entries: number, bytes: number) => ({ entries, bytes });
+    const root = { matching: share(0, 0), left: share(0, 0), firstMissing: [], firstLeft: [] };
+    const event = {
+      ...(planned(false) as Extract<Event, { type: 'planned' }>),
+      left: share(3, 96 * 1024 ** 2),
+      roots: [
+        { ...root, key: 'commitlog/0', total: share(3, 100), left: share(3, 100) },
+        { ...root, key: 'data/0', total: share(9, 100), matching: share(5, 97), firstMissing: ['a', 'b', 'c', 'd'] },
+      ],
+    };
+    expect(texts(event)).toEqual([
+      'plan: 812 to copy (12.3 GiB), 41 to remove (1.1 GiB), 120331 unchanged (3 hot files, 96.0 MiB, left for the final pass)',
+      '  matching commitlog/0 100 % (3 hot files, 100 B, left for the final pass)',
+      '  matching data/0 97 %; not yet a, b, c, …',
+    ]);
+    expect(texts({ ...event, left: share(0, 0), roots: event.roots.slice(1) })).toHaveLength(2);
+    const first = { ...event.roots[1]!, matching: share(0, 0) };
+    expect(texts({ ...event, left: share(0, 0), roots: [first] })).toHaveLength(1); // nothing is here yet: all of it is missing
+  });
+
   test('is the result of a dry run, so --quiet keeps it', () => {
     expect(texts(planned(true), QUIET)).toHaveLength(1);
     expect(texts(planned(false), QUIET)).toEqual([]);
@@ -101,6 +122,17 @@ describe('what goes where', () => {
     expect(linesOf(failed, QUIET)).toMatchObject([{ to: 'stderr', text: 'failed  data/0/a: EIO' }]);
     expect(linesOf(changed, NORMAL)).toEqual([]);
     expect(linesOf(changed, VERBOSE)).toMatchObject([{ to: 'stdout', text: 'changed  data/0/a' }]);
+  });
+
+  test('a source that keeps a run waiting is told as progress is', () => {
+    const stalled = { type: 'stalled', what: 'the listing', forMs: 60_000 } as const;
+    expect(linesOf({ ...stalled, alive: false }, NORMAL)).toMatchObject([
+      { to: 'stdout', text: 'waiting for the listing: nothing has come for 1m00s' },
+    ]);
+    expect(texts({ ...stalled, alive: true })).toEqual([
+      'waiting for the listing: only signs of life have come for 1m00s',
+    ]);
+    expect(linesOf({ ...stalled, alive: true }, QUIET)).toEqual([]);
   });
 
   test('a difference is a result', () =>

@@ -55,6 +55,11 @@ describe('in a log', () => {
     expect(line.endsWith(end)).toBe(true);
   });
 
+  test.each([0, 1.1 * GIB])('nothing has moved yet, %d bytes were there already: it has not begun', (bytesReused) => {
+    const progress = { ...reading.progress, bytesDone: bytesReused, bytesReused };
+    expect(logLine({ ...reading, bytesPerSecond: 0, etaMs: undefined, progress })).toMatch(/ETA \?$/);
+  });
+
   test('all bytes done, files left', () =>
     expect(logLine({ ...reading, etaMs: undefined, progress: { ...reading.progress, bytesDone: 2.9 * GIB } })).toMatch(
       /finishing$/,

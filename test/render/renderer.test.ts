@@ -72,6 +72,18 @@ describe('in a log', () => {
     expect(shown.match(/^iteration 0: \d+%, .*ETA/gm)).toHaveLength(2);
   });
 
+  test('a listing tells how far it is, until it is there', () => {
+    const { emit, close, stdout } = renderer();
+    emit({ type: 'phase', iteration: 0, state: 'LISTING' });
+    emit({ type: 'listing', source: 1_200_000, destination: 3 });
+    jest.advanceTimersByTime(5_000);
+    const about = { entries: 1_300_000, bytes: 1, excluded: 0, firstExcluded: [], elapsedMs: 1 };
+    emit({ type: 'listed', side: 'source', ...about });
+    jest.advanceTimersByTime(60_000);
+    close();
+    expect(stdout.shown.match(/^listing: .*$/gm)).toEqual(['listing: 1200000 entries at the source, 3 here']);
+  });
+
   test('a stalled run goes on saying so', () => {
     const { emit, close, stdout } = renderer();
     run(emit, 1);

@@ -20,6 +20,8 @@ export const iteration = (fields: Partial<Iteration> = {}): Iteration => ({
   filesChanged: 0,
   filesRemoved: 0,
   bytesRemoved: 0,
+  filesLeft: 0,
+  bytesLeft: 0,
   matchRatio: 0,
   ...fields,
 });

@@ -1,5 +1,6 @@
 // Options judged together: roots, roles, memory, what must not be missing.
 import { describe, expect, test } from '@jest/globals';
+import { askedInClear, servedInClear } from '../../src/settings/in-clear.js';
 import type { CommandName } from '../../src/settings/options.js';
 import { type Remembered, toRemember } from '../../src/settings/remembered.js';
 import { resolve } from '../../src/settings/resolve.js';
@@ -79,7 +80,8 @@ describe('memory', () => {
       'new-source': true,
       'allow-running': true,
       'pre-check': 'pgrep java && exit 1',
-      'guard-port': ['9042', '7000'],
+      'guard-port': ['9042', '127.0.0.2:7000'],
+      'jmx-port': '7299',
     },
     file: 'live_migration: {files_to_exclude: ["regex:.*x"], dirs_to_exclude: []}',
   };
@@ -93,6 +95,7 @@ describe('memory', () => {
       'dirs-to-exclude',
       'files-to-exclude',
       'guard-port',
+      'jmx-port',
       'pre-check',
       'root',
       'token-file',
@@ -108,6 +111,7 @@ describe('memory', () => {
       'tls',
       'preCheck',
       'guardPorts',
+      'jmxPort',
     ] as const)
       expect(next[key]).toEqual(given[key]);
     expect(next).toMatchObject({
@@ -139,6 +143,7 @@ describe('memory', () => {
 
 describe('roots', () => {
   const CASSANDRA = `data_file_directories: [/c/data1, /c/data2]
+hints_directory: /c/hints
 commitlog_directory: /c/log
 saved_caches_directory: /c/caches
 cdc_raw_directory: /c/cdc
@@ -161,10 +166,11 @@ cluster_name: whatever
     expect(roots.map(({ type, index }) => `${type}/${index}`)).toEqual(['data/0', 'data/1', 'commitlog/0']);
   });
 
-  test('cassandra.yaml: directories, the port to guard, and what it does not say', async () => {
+  test('cassandra.yaml: directories, and the port to guard', async () => {
     const cwd = makeDirectory({ 'cassandra.yaml': CASSANDRA });
     const settings = await settingsOf('serve', { cwd, flags: { 'cassandra-yaml': 'cassandra.yaml' } });
     expect(settings.roots.map(({ type, index, path }) => `${type}/${index}=${path}`)).toEqual([
+      'hints/0=/c/hints',
       'commitlog/0=/c/log',
       'saved_caches/0=/c/caches',
       'cdc_raw/0=/c/cdc',
@@ -172,8 +178,8 @@ cluster_name: whatever
       'data/0=/c/data1',
       'data/1=/c/data2',
     ]);
-    expect(settings.cassandra).toEqual({ file: `${cwd}/cassandra.yaml`, nativeTransportPort: 9142 });
-    expect(settings.notes).toEqual([expect.stringContaining('has no hints_directory, so hints is left out')]);
+    expect(settings.cassandra).toMatchObject({ file: `${cwd}/cassandra.yaml`, ports: [{ port: 9142 }, {}, {}] });
+    expect(settings.notes).toEqual([]);
   });
 
   test('what a copy took from cassandra.yaml is remembered as directories, and the file for its port', async () => {
@@ -182,6 +188,19 @@ cluster_name: whatever
     const next = await settingsOf('copy', {}, toRemember(given));
     expect(next.roots).toEqual(given.roots);
     expect(next.cassandra).toEqual(given.cassandra);
+  });
+
+  test('what is left out is remembered, until a stronger word names it', async () => {
+    const given = await settingsOf('copy', {
+      dir: '/d',
+      flags: { url: 'http://s:1', without: ['hints', 'commitlog'] },
+    });
+    expect(given.without).toEqual(['hints', 'commitlog']);
+    const memory = JSON.parse(JSON.stringify(toRemember(given))) as Remembered;
+    for (const command of ['copy', 'verify', 'complete'] as const)
+      expect((await settingsOf(command, {}, memory)).without).toEqual(['hints', 'commitlog']);
+    const next = await settingsOf('copy', { flags: { root: ['data=/d', 'hints=/h'] } }, memory);
+    expect(next.without).toEqual(['commitlog']);
   });
 
   test('a flag replaces what the file names, never adds to it', async () => {
@@ -202,6 +221,16 @@ cluster_name: whatever
       { flags: { root: ['hints=/a', 'hints=/b'] } },
       '--root: got hints twice, takes one; only data may repeat',
     ],
+    [
+      'a root that is left out',
+      { flags: { root: ['data=/a', 'hints=/h'], without: ['hints'] } },
+      '--root names hints, and --without leaves it out',
+    ],
+    [
+      'to leave out the data',
+      { dir: '/a', flags: { without: ['data'] } },
+      "--without: got 'data', takes one of hints, commitlog, saved_caches, cdc_raw, local_system_data",
+    ],
     ['no such cassandra.yaml', { flags: { 'cassandra-yaml': '/nowhere.yaml' } }, 'no file /nowhere.yaml'],
   ])('refused: %s', async (_, given, message) => {
     expect(await refused('serve', given)).toMatchObject({ code: 'usage', message });
@@ -216,7 +245,9 @@ cluster_name: whatever
     expect(await message('data_file_directories: [/a, b]\n')).toBe(
       'data_file_directories.1 (DIR/c.yaml:1): takes an absolute path',
     );
-    expect(await message('cluster_name: x\n')).toBe('--cassandra-yaml: DIR/c.yaml names no directory');
+    expect(await message('cluster_name: x\n')).toContain(
+      'DIR/c.yaml has no hints_directory, commitlog_directory, saved_caches_directory and data_file_directories, and nothing',
+    );
   });
 });
 
@@ -283,6 +314,40 @@ describe('the migration map', () => {
   });
 });
 
+describe.each(['copy', 'verify', 'complete'] as const)('%s', (command) => {
+  const to = (url: string, more: Given['flags'] = {}): Given => ({
+    ...(command !== 'complete' && { dir: '/d' }),
+    flags: { url, ...more },
+  });
+
+  test.each(['http://source:9043', 'http://10.0.0.1:9043', 'http://[fd00::1]:9043', 'http://127.0.0.1.example'])(
+    'says that %s goes in clear, once',
+    async (url) => {
+      expect(askedInClear(await settingsOf(command, to(url)))).toEqual([
+        expect.stringContaining(`${url} is not encrypted`),
+      ]);
+      expect(askedInClear(await settingsOf(command, to(url, { 'ca-cert': '/c' })))).toEqual([]);
+    },
+  );
+
+  test.each([
+    'https://source',
+    'http://127.0.0.1:1',
+    'http://localhost:1',
+    'http://[::1]:1',
+    'http://[::ffff:127.0.0.1]:1',
+  ])('says nothing of %s', async (url) => expect(askedInClear(await settingsOf(command, to(url)))).toEqual([]));
+
+  test('takes a pin for what is encrypted alone', async () => {
+    const pin = 'ab'.repeat(32);
+    expect((await settingsOf(command, to('https://source', { pin }))).tls.pin).toBe(Array(32).fill('AB').join(':'));
+    expect(await refused(command, to('http://source', { pin }))).toMatchObject({
+      message: '--pin: http://source shows no certificate',
+      hint: expect.stringContaining('https://source'),
+    });
+  });
+});
+
 describe('serve beyond loopback', () => {
   const serve = (flags: Given['flags']) => ({ dir: '/d', ...(flags ? { flags } : {}) });
   const TLS = { 'tls-cert': '/c', 'tls-key': '/k' };
@@ -303,11 +368,30 @@ describe('serve beyond loopback', () => {
     },
   );
 
+  test('--tls-auto needs no certificate and takes none, and encryption is missed beyond loopback only', async () => {
+    const auto = serve({ listen: ':1', 'tls-auto': true, 'client-ca': '/ca' });
+    expect(servedInClear(await settingsOf('serve', auto))).toEqual([]);
+    expect((await refused('serve', serve({ ...TLS, 'tls-auto': true }))).message).toBe(
+      '--tls-auto and --tls-cert exclude each other',
+    );
+    expect((await refused('serve', serve({ listen: ':1', 'tls-auto': true }))).code).toBe('usage');
+    for (const listen of [':1', '10.0.0.1:1', 'node1:1']) {
+      const clear = servedInClear(await settingsOf('serve', serve({ listen, insecure: true })));
+      expect(clear).toEqual([expect.stringMatching(/^what is served is not encrypted: .*--tls-auto/)]);
+      expect(servedInClear(await settingsOf('serve', serve({ listen, insecure: true, ...TLS })))).toEqual([]);
+    }
+    expect(servedInClear(await settingsOf('serve', serve({ listen: '127.0.0.1:1' })))).toEqual([]);
+  });
+
   test('half of TLS is none', async () => {
     expect((await refused('serve', serve({ 'tls-cert': '/c' }))).message).toBe('--tls-cert: needs --tls-key beside it');
     expect((await refused('serve', serve({ 'client-ca': '/c' }))).message).toBe(
       '--client-ca: needs --tls-cert beside it',
     );
+    const name = { ...TLS, 'client-name': ['node2'] };
+    expect((await refused('serve', serve(name))).message).toBe('--client-name: needs --client-ca beside it');
+    const named = await settingsOf('serve', serve({ ...name, 'client-ca': '/c' }));
+    expect(named.clientNames).toEqual(['node2']);
   });
 });
 
@@ -320,6 +404,17 @@ test.each(['files_to_exclude', 'dirs_to_exclude'])(
     expect(message).toMatch(new RegExp(`^${key}: glob:\\{a: .* \\(DIR/lm\\.yaml:2\\)$`));
   },
 );
+
+test('more patterns than any operator writes, and one of a megabyte, are refused where they stand, in a short line', async () => {
+  const many = `live_migration:\n  files_to_exclude: [${new Array(1_001).fill('glob:/x').join()}]\n`;
+  expect((await refused('status', { file: many })).message).toBe(
+    'files_to_exclude: got 1001 patterns, takes 1000 at most (DIR/lm.yaml:2)',
+  );
+  for (const pattern of ['glob:', 'nothing:']) {
+    const file = `live_migration:\n  dirs_to_exclude: ${pattern}${'x'.repeat(1 << 20)}\n`;
+    expect((await refused('status', { file })).message).toMatch(/^(live_migration\.)?dirs_to_exclude.{200,400}$/);
+  }
+});
 
 test('--quiet and --verbose exclude each other', async () => {
   expect((await refused('status', { flags: { quiet: true, verbose: true } })).message).toBe(

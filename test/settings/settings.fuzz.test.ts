@@ -6,6 +6,8 @@ import fc from 'fast-check';
 import { readCassandraYaml } from '../../src/settings/cassandra-yaml.js';
 import { readSettingsFile } from '../../src/settings/file.js';
 import * as kinds from '../../src/settings/kinds.js';
+import { sourceUrl } from '../../src/settings/source-url.js';
+import { cpuMs } from '../support/cpu-time.js';
 import { codeOf, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'lm-settings-'));
@@ -27,7 +29,7 @@ const word = fc
 
 const NUMBERS = [kinds.integer(0), kinds.integer(1, 65_535), kinds.ratio, kinds.rate, kinds.duration];
 const WORDS = [kinds.toggle, kinds.text('T'), kinds.pattern, kinds.deleteLimit, kinds.listen];
-const PLACES = [kinds.path('P'), kinds.typedDir, kinds.sourceUrl, kinds.keyPrefix];
+const PLACES = [kinds.path('P'), kinds.typedDir, sourceUrl, kinds.keyPrefix];
 
 test(
   'a word is a value that can be used, or none; so is what is guessed to have been meant',
@@ -130,7 +132,6 @@ test.each([
   ['mappings in mappings', `{a: `.repeat(20_000)],
 ])('a file that is %s is refused at once', (_, text) => {
   writeFileSync(path, text);
-  const begunMs = performance.now();
-  expect(() => readSettingsFile(path)).toThrow(expect.objectContaining({ code: 'usage' }));
-  expect(performance.now() - begunMs).toBeLessThan(5_000);
+  const read = () => expect(() => readSettingsFile(path)).toThrow(expect.objectContaining({ code: 'usage' }));
+  expect(cpuMs(read)).toBeLessThan(5_000);
 });

@@ -1,4 +1,5 @@
 // Which statement wins, and what a wrong one is answered.
+import { userInfo } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { find, pick } from '../../src/settings/layers.js';
 import { fileKeyOf, OPTION_NAMES, optionOf, variableOf } from '../../src/settings/options.js';
@@ -83,6 +84,7 @@ describe('values', () => {
     expect(await dir({ XDG_STATE_HOME: '/x', HOME: '/h' })).toBe('/x/lm');
     expect(await dir({ XDG_STATE_HOME: 'x', HOME: '/h' })).toBe('/h/.local/state/lm');
     expect(await dir({ HOME: '/h' })).toBe('/h/.local/state/lm');
+    for (const HOME of ['', 'h']) expect(await dir({ HOME })).toBe(`${userInfo().homedir}/.local/state/lm`);
   });
 
   test('the Sidecar block is taken as it is', async () => {
@@ -165,8 +167,8 @@ describe('refusals name the key, the place, what was found and what is taken', (
     [
       'a URL with a secret',
       { flags: { url: 'http://me:secret@source:9043' } },
-      "URL: got 'http://me:secret@source:9043', takes http://HOST:PORT or https://HOST:PORT, nothing more",
-      null,
+      "URL: got 'http://…@source:9043', takes http://HOST:PORT or https://HOST:PORT, nothing more",
+      'a token stands in a file of its own: --token-file FILE',
     ],
     [
       'a root without type',

@@ -17,6 +17,13 @@ const verified = (run: string, state: 'COMPLETED' | 'FAILED' | 'CANCELLED' = 'CO
   state,
   exitCode: state === 'COMPLETED' ? 0 : 4,
 });
+const ofLive = (run: string): JournalRecord => ({
+  type: 'verify-ended',
+  run,
+  state: 'COMPLETED',
+  exitCode: 0,
+  live: true,
+});
 const ended = (run: string, exitCode = 0, final = false): JournalRecord => ({
   type: 'copy-ended',
   run,
@@ -88,6 +95,8 @@ describe('verified', () => {
     [false, 'differences', [copy('1'), ended('1'), verify('2'), verified('2', 'FAILED')]],
     [false, 'differences found later', [verify('2'), verified('2'), verify('3'), verified('3', 'FAILED')]],
     [true, 'a later verification that never ended', [verify('2'), verified('2'), verify('3')]],
+    [false, 'one of a live source', [copy('1'), ended('1'), verify('2'), ofLive('2')]],
+    [true, 'one of a live source after another', [verify('2'), verified('2'), verify('3'), ofLive('3')]],
     [false, 'another copy since, ended or not', [verify('2'), verified('2'), copy('3')]],
     [false, 'a damaged line since', [verify('2'), verified('2'), 'damaged']],
     [true, 'a damaged line before', ['damaged', verify('2'), verified('2')]],
@@ -136,6 +145,34 @@ describe('what may be lost after the machine went down', () => {
   });
 });
 
+describe('young files', () => {
+  const young = (...keys: string[]): JournalRecord => ({ type: 'young', keys });
+  const settled = (keys: string[], since?: boolean): JournalRecord => ({
+    type: 'settled',
+    keys,
+    ...(since && { since }),
+  });
+  const since = (mtimeNs: string): JournalRecord => ({ type: 'young-since', mtimeNs });
+  const outcomes = ({ young, youngSinceNs }: ReturnType<typeof fold>) => [[...young].join(' '), youngSinceNs];
+  test.each<[string, (JournalRecord | 'damaged')[], string, string | undefined]>([
+    ['none', [copy('1'), ended('1')], '', undefined],
+    ['known until a digest has settled them', [copy('1'), young('a', 'b'), settled(['a'])], 'b', undefined],
+    ['young again', [copy('1'), young('a'), settled(['a']), young('a')], 'a', undefined],
+    ['in whatever run, killed or ended', [copy('1'), young('a'), copy('2'), ended('2', 0, true)], 'a', undefined],
+    [
+      'a verification does not say that they were old when it read them',
+      [young('a'), verify('2'), verified('2')],
+      'a',
+      undefined,
+    ],
+    ['too many to be named: by the earliest time', [since('-7'), since('5'), young('a')], 'a', '-7'],
+    ['too many, all settled', [since('7'), young('a'), settled([], true)], 'a', undefined],
+    ['a damaged line settles nothing', [young('a'), since('7'), 'damaged'], 'a', '7'],
+    ['carried over', [carry(fold('', copy('1'), young('a'), since('7')))], 'a', '7'],
+    ['of a journal that knew none', [carry(fold('', copy('1')))], '', undefined],
+  ])('%s', (_, records, keys, sinceNs) => expect(outcomes(fold('A', ...records))).toEqual([keys, sinceNs]));
+});
+
 describe('a clock that is set back', () => {
   const at0 = (atMs: number, record: JournalRecord): Line => ({ atMs, record });
 
@@ -172,6 +209,11 @@ describe('laws', () => {
     fc.tuple(runs, fc.integer({ min: 0, max: 6 })).map(([run, code]) => ended(run, code)),
     fc.tuple(fc.integer({ min: 0, max: 200_000 }), boots, fc.boolean()).map((args) => sync(...args)),
     fc.constantFrom(part, range(0, 10), range(10, 10), range(40, 10)),
+    fc.subarray(['a', 'b', 'c']).map((keys): JournalRecord => ({ type: 'young', keys })),
+    fc
+      .tuple(fc.subarray(['a', 'b', 'c']), fc.boolean())
+      .map(([keys, since]): JournalRecord => ({ type: 'settled', keys, since })),
+    fc.constantFrom('-5', '0', '70').map((mtimeNs): JournalRecord => ({ type: 'young-since', mtimeNs })),
   );
   const anyRecords = fc.array(anyRecord, { maxLength: 12 });
 
@@ -185,6 +227,19 @@ describe('laws', () => {
       }),
     );
   });
+
+  /** What was young still is, or it was published after the record before the lost one, and so is read again for that. */
+  function expectDoubted(lines: Line[], damaged: Line[], boot: string): void {
+    const [before, after] = [foldHistory(lines, boot), foldHistory(damaged, boot)];
+    const lost = damaged.indexOf('damaged');
+    const rest = lines.slice(lost + 1).map((line) => (line as Exclude<Line, string>).record);
+    if (rest.some((record) => record.type === 'sync-point' && record.rechecked)) return;
+    const { atMs } = lines[lost] as Exclude<Line, string>;
+    const missing = [...before.young].filter((key) => !after.young.has(key));
+    if (missing.length > 0) expect(isSuspect(after, atMs)).toBe(true);
+    if (before.youngSinceNs !== undefined && after.youngSinceNs !== before.youngSinceNs)
+      expect(isSuspect(after, atMs)).toBe(true);
+  }
 
   test('a lost record earns no trust', () => {
     const covered = (lines: Line[], boot: string) =>
@@ -200,6 +255,7 @@ describe('laws', () => {
         const trusted = covered(lines, boot);
         expect([...covered(damaged, boot)].filter((byte) => !trusted.has(byte))).toEqual([]);
         if (!foldHistory(lines, boot).verified) expect(foldHistory(damaged, boot).verified).toBe(false);
+        expectDoubted(lines, damaged, boot);
       }),
       { numRuns: 2_000 },
     );

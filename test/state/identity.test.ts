@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import type { MountPoint } from '../../src/files/mount-points.js';
 import { notAdopted } from '../../src/state/adoption.js';
 import {
   compareDestinations,
+  compareMounts,
   compareSources,
   type DestinationRoot,
   mergeSources,
@@ -23,7 +25,7 @@ describe('compareSources', () => {
     [
       'another directory in the place of a root',
       sourceIdentity('http://s:9043', { ...header, roots: [root('data/0', '2'), root('data/1', '9')] }, end),
-      ['data/1 is another directory: inode 9, was 3'],
+      ['data/1 is another directory: inode 9, was inode 3'],
     ],
     [
       'a root that is gone, and a new one',
@@ -36,9 +38,9 @@ describe('compareSources', () => {
       ['data/0/ks/big is no longer a mount point'],
     ],
     [
-      'another disk',
+      'another disk, by all that an older agent tells',
       sourceIdentity('http://s:9043', header, { devices: { ...end.devices, 'data/1': '13' } }),
-      ['data/1 is another mount point: device 13, was 11'],
+      ['data/1 is another mount point: device 13, was device 11'],
     ],
     [
       'a disk mounted over a directory',
@@ -69,6 +71,46 @@ describe('compareSources', () => {
 
   test('what the source calls itself is escaped', () =>
     expect(compareSources(known, { ...known, agentId: 'x\n\x1b' })).toEqual(['another agent: x\\n\\u{1b}, was a1']));
+});
+
+describe('a source that tells more than device numbers', () => {
+  const told = {
+    ...header,
+    roots: header.roots.map((one) => ({ ...one, birthNs: '5', top: { ks: '50', other: '60' } })),
+  };
+  const mount = { ino: '2', birthNs: '6' };
+  const identity = (devices: Record<string, string>, mounts = { 'data/0/ks/big': mount }, roots = told.roots) =>
+    sourceIdentity('http://s:9043', { ...told, roots }, { devices, mounts });
+  const before = identity(end.devices);
+  const renumbered = { 'data/0': '7', 'data/1': '8', 'data/0/ks/big': '9' };
+
+  test('is the same after a boot that numbers its disks anew', () =>
+    expect(compareSources(before, identity(renumbered))).toEqual([]));
+
+  test('is another with another disk at a mount point, or in the place of a root', () => {
+    expect(compareSources(before, identity(end.devices, { 'data/0/ks/big': { ...mount, birthNs: '7' } }))).toEqual([
+      expect.stringMatching(
+        /^data\/0\/ks\/big is another mount point: inode 2, made .*, device 12, was inode 2, made .*, device 12$/,
+      ),
+    ]);
+    const others = told.roots.map((one) => ({ ...one, top: { ks: '51', other: '61' } }));
+    expect(compareSources(before, identity(end.devices, undefined, others))).toEqual([
+      expect.stringMatching(/^data\/0 is another directory: .*ks in it inode 51, was .*ks in it inode 50$/),
+      expect.stringMatching(/^data\/1 is another directory/),
+    ]);
+  });
+
+  test('is known by device numbers to a record of before', () => {
+    expect(compareSources(known, before)).toEqual([]);
+    expect(compareSources(known, identity({ ...end.devices, 'data/1': '13' }))).toEqual([
+      'data/1 is another mount point: device 13, was device 11',
+    ]);
+  });
+
+  test('is remembered with what each listing covered', () => {
+    const part = sourceIdentity('http://s:9043', told, { devices: {}, mounts: {} }, 'data/1/ks');
+    expect(mergeSources(before, part).mounts).toEqual(before.mounts);
+  });
 });
 
 describe('mergeSources', () => {
@@ -104,16 +146,55 @@ describe('the destination', () => {
     [
       'a disk that is not mounted',
       [{ ...data, dev: '1', ino: '77' }, log],
-      ['data/0 is another directory: device and inode 1:77 at /srv, was 10:2 at /srv'],
+      ['data/0 is another directory: inode 77 at /srv, device 1, was inode 2 at /srv, device 10'],
     ],
     ['one less', [data], ['commitlog/0 is no longer a directory']],
   ])('%s', (_, seen, differences) => expect(compareDestinations([data, log], seen)).toEqual(differences));
 
-  test('is given to lm by device and inode, not by name', () => {
+  test('is given to lm by what it is, not by name', () => {
     const adoption = { atMs: 1, how: 'empty' as const, roots: [data] };
     expect(notAdopted(undefined, [data])).toEqual([data]);
     expect(notAdopted(adoption, [{ ...data, path: '/mnt/srv' }])).toEqual([]);
     expect(notAdopted(adoption, [data, log])).toEqual([log]);
     expect(notAdopted(adoption, [{ ...data, dev: '1' }])).toEqual([{ ...data, dev: '1' }]);
   });
+});
+
+describe('what is mounted below a destination', () => {
+  const known = {
+    ...{ key: 'data/0/ks', root: '/', fsType: 'ext4', source: '/dev/sdb1', ino: '2' },
+    birthNs: '1000000000000000000',
+  };
+  const now: MountPoint = { ...known, path: '/srv/ks', id: '40', device: '8:17', isDirectory: true };
+
+  test.each<[string, MountPoint[], string[]]>([
+    ['the same, after a boot that numbered devices anew', [{ ...now, id: '41', device: '8:33' }], []],
+    ['the same, on a kernel that keeps no birth times', [{ ...now, birthNs: '0' }], []],
+    [
+      'a disk that is not mounted',
+      [],
+      [/^data\/0\/ks is no longer a mount point: it was \/ of ext4 \/dev\/sdb1, inode 2/],
+    ],
+    [
+      'another disk, by all that an older agent tells',
+      [{ ...now, source: '/dev/sdc1' }],
+      [/is another mount: \/ of ext4 \/dev\/sdc1.*device 8:17, it was/],
+    ],
+    ['another file system', [{ ...now, fsType: 'xfs' }], [/is another mount: \/ of xfs/]],
+    ['another directory of that disk', [{ ...now, root: '/old' }], [/is another mount: \/old of ext4/]],
+    ['another directory of that name', [{ ...now, ino: '3' }], [/inode 3/]],
+    [
+      'a disk of the same name made anew',
+      [{ ...now, birthNs: '2000000000000000000' }],
+      [/made 2033-.* it was .*made 2001-/],
+    ],
+    ['one more', [now, { ...now, key: 'data/0/x' }], [/^data\/0\/x is a mount point that was not there before/]],
+    [
+      'one in another place',
+      [{ ...now, key: 'data/0/x' }],
+      [/^data\/0\/ks is no longer/, /^data\/0\/x is a mount point that was not/],
+    ],
+  ] as [string, MountPoint[], never[]][])('%s', (_, seen, differences) =>
+    expect(compareMounts([known], seen)).toEqual(differences.map((text) => expect.stringMatching(text))),
+  );
 });

@@ -69,6 +69,7 @@ describe('the lines of a journal', () => {
 
   test.each([
     ['not a journal', 'hello\n', 'the journal j is not a journal'],
+    ['no line at all, which is not to be cut off as a torn one', 'hello', 'the journal j is not a journal'],
     ['all zeros', '\0\0\0\n\0\n', 'the journal j is not a journal'],
     [
       'another version',

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pid } from 'node:process';
+import { geteuid, pid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { acquireLock, lockHolder } from '../../src/state/lock.js';
+import { holderText } from '../../src/state/lock-holder.js';
+import { IS_ROOT, SOMEBODY, STRANGER, under } from '../support/as-user.js';
 
 let base: string;
 let a: { path: string };
@@ -73,20 +75,18 @@ describe('acquireLock', () => {
 });
 
 describe('another process', () => {
-  test('holds until it is killed, is named even while it is stopped, and by whoever looks from another state directory', async () => {
+  test('holds until it is killed, and is known by its pid even while it is stopped', async () => {
     child = holdInChild(a.path, dir);
     await once(child.stdout!, 'data');
-    const elsewhere = join(base, 'elsewhere');
-    mkdirSync(elsewhere);
-    await expect(acquireLock([a], { dir: elsewhere, command: 'lm copy' })).rejects.toMatchObject({
+    await expect(acquireLock([a], by('lm copy'))).rejects.toMatchObject({
       code: 'locked',
       message: expect.stringContaining(`by lm hold (pid ${child.pid}, `),
     });
     child.kill('SIGSTOP');
     await expect(acquireLock([a], by('lm copy'))).rejects.toMatchObject({
-      message: expect.stringContaining(`by lm hold (pid ${child.pid}, `),
+      message: expect.stringMatching(new RegExp(` in use by a process of uid ${geteuid!()} .*pid ${child.pid}$`)),
     });
-    expect(await lockHolder([a])).toBe('unknown');
+    expect(await lockHolder([a])).toEqual({ pid: child.pid, uid: geteuid!() });
     child.kill('SIGKILL');
     await once(child, 'exit');
     expect(await lockHolder([a, { path: join(base, 'absent') }])).toBeUndefined();
@@ -96,6 +96,51 @@ describe('another process', () => {
   test('is not kept alive by a lock', async () => {
     child = holdInChild(a.path, dir, '');
     expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+test('an account is named beside its number, and no name can forge a line', () => {
+  expect(holderText({ pid: 7, uid: 0 })).toBe('a process of uid 0 (root), pid 7');
+  const holder = { pid: 7, host: 'h', command: 'lm\n\u001b[2Jcopy', since: '\rnow' };
+  expect(holderText(holder)).toBe('lm\\n\\u{1b}[2Jcopy (pid 7, since \\rnow)');
+});
+
+(IS_ROOT ? describe : describe.skip)('a stranger who listens at the address of a lock (takes root)', () => {
+  const forged = { pid: 1, host: 'h', command: 'lm copy\u001b[2J', since: '2026-01-01T00:00:00Z' };
+
+  /** Listens as a lock does, under a user who is not this one, and answers what he likes. */
+  async function squat(path: string, answer: string): Promise<ChildProcess> {
+    const { dev, ino } = statSync(path, { bigint: true });
+    const script = `require('node:net').createServer((socket) => socket.end(process.argv[2])).listen({ path: '\\0' + process.argv[1] },
+      () => process.stdout.write('held'))`;
+    const [command, ...before] = [...under(STRANGER), process.execPath];
+    const words = ['-e', script, `lm:${dev}:${ino}`.padEnd(107, '-'), answer];
+    child = spawn(command!, [...before, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout!, 'data');
+    return child;
+  }
+
+  test.each([
+    ['an answer of his own making', (holder: object) => JSON.stringify({ ...forged, ...holder })],
+    ['no record', () => 'free'],
+    ['nothing', () => ''],
+  ])('is named by his uid: %s', async (_, answer) => {
+    const { pid: his } = await squat(a.path, answer({ pid }));
+    writeFileSync(join(dir, 'lock.json'), JSON.stringify(forged));
+    const error = await acquireLock([a], by('lm copy')).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'locked' });
+    expect(error.message).toBe(`${a.path} is in use by a process of uid ${STRANGER}, pid ${his}`);
+    expect(await lockHolder([a])).toEqual({ pid: his, uid: STRANGER });
+  });
+
+  test('is not taken for one of root who answers a caller that may not look into him', async () => {
+    await squat(a.path, JSON.stringify(forged));
+    chmodSync(base, 0o755);
+    const script = `
+      const { lockHolder } = await import(${JSON.stringify(new URL('../../dist/modules/state/lock.js', import.meta.url))});
+      process.stdout.write(JSON.stringify(await lockHolder([{ path: ${JSON.stringify(a.path)} }])));`;
+    const [command, ...before] = [...under(SOMEBODY), process.execPath, '--input-type=module', '-e', script];
+    expect(String(execFileSync(command!, before))).toBe('"unknown"');
   });
 });
 

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { Row } from '../../src/files/entry.js';
 import type { PartJournal } from '../../src/pull/parts.js';
 import { openJournal, readJournal } from '../../src/state/journal.js';
 import { partJournal } from '../../src/state/part-journal.js';
+import { fileEntry } from '../support/entries.js';
 
 const KEY = 'data/0/ks/big.db';
-const row: Row = ['big.db', '300', '5', 0o100644, '6', 0, 0];
+const entry = fileEntry('big.db', { size: '300', mtimeNs: '5', ino: '6' });
 
 test('what one run leaves of a big file, the next one knows until it has begun or ended it', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lm-parts-'));
@@ -18,14 +18,14 @@ test('what one run leaves of a big file, the next one knows until it has begun o
 
   const first = open();
   expect(first.known(KEY)).toBeUndefined();
-  first.started(KEY, row, '77');
+  first.started(KEY, entry, '77');
   first.rangeDone(KEY, { offset: 0, length: 100 });
   expect(first.known(KEY)).toBeUndefined(); // it is this run's own
 
   const known = { size: '300', mtimeNs: '5', ino: '6', partIno: '77', done: [[0, 100]] };
   const second = open();
   expect(second.known(KEY)).toEqual(known);
-  second.started(KEY, row, '78');
+  second.started(KEY, entry, '78');
   expect(second.known(KEY)).toBeUndefined();
   expect(open().known(KEY)).toEqual({ ...known, partIno: '78', done: [] });
 

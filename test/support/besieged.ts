@@ -19,6 +19,7 @@ export interface Siege {
   command?: string[];
   /** What is in the root beside a link out of it. */
   here?: Tree;
+  env?: Record<string, string>;
 }
 
 export interface Survived extends Finished {
@@ -32,7 +33,10 @@ export interface Survived extends Finished {
 /** Of the client's resident memory at its peak. */
 const MOST_BYTES = 400 << 20;
 
-const COPY = ['copy', '--adopt', '--max-delete', '100%', '--max-iterations', '2', '--allow-running'];
+const COPY = [
+  ...['copy', '--adopt', '--max-delete', '100%', '--max-iterations', '2', '--allow-running'],
+  ...['--wait-for-writer', '0s'],
+];
 const CANARIES = ['canary', 'beside/canary'];
 
 /** Runs `lm` against such a source. The operator has given the whole destination away, and nothing beside it. */
@@ -58,8 +62,9 @@ export async function besieged(siege: Siege, ...flags: string[]): Promise<Surviv
   const before = await readTree(to);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const [command, ...more] = siege.command ?? COPY;
-  const running = destination.start([command!, url, to, ...more, ...flags]);
-  const late = setTimeout(() => running.kill('SIGKILL'), 30_000);
+  const running = destination.start([command!, url, to, ...more, ...flags], { env: siege.env ?? {} });
+  forgetPeakOf(running.pid);
+  const late = setTimeout(() => running.kill('SIGKILL'), 180_000);
   const peakBytes = await peakOf(running.pid, running.done);
   clearTimeout(late);
   const finished = await running.done;
@@ -80,7 +85,14 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Of a process's resident memory, until it has ended. */
+/** A process that has run another command before is judged by this one alone, where the kernel can. */
+function forgetPeakOf(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  } catch {} // then by all of them, which is stricter
+}
+
+/** Of a process's resident memory, until the command has ended. */
 async function peakOf(pid: number, done: Promise<unknown>): Promise<number> {
   let peakBytes = 0;
   let ended = false;

@@ -16,7 +16,7 @@ export const fuzz = (runs: number): { numRuns: number; seed?: number } => ({
 });
 
 /** For a test whose time grows with the runs. */
-export const fuzzTimeoutMs = 60_000 * Math.max(1, FACTOR);
+export const fuzzTimeoutMs = 600_000 * Math.max(1, FACTOR);
 
 /** One accident. `at` is a share of the length, so that it means something for bytes of any length. */
 type Edit =

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { kill } from 'node:process';
 import { createInterface } from 'node:readline';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const left: { pid: number; ended: Promise<unknown> }[] = [];
 
@@ -38,11 +38,11 @@ export async function release(): Promise<void> {
   }
 }
 
-/** Asks again and again, at most 10 s long, where no event tells. */
+/** Asks again and again where no event tells; two minutes are for what never comes to hold. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 120_000;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`did not come to hold: ${holds}`);
-    await setImmediate();
+    await pause(5);
   }
 }

@@ -1,13 +1,14 @@
 // An agent that answers as it likes: honestly where it is not told to lie. Judges nothing that comes of it.
 
 import type { ServerResponse } from 'node:http';
-import { type Block, endOfNothing, type ListingHeader, type Row } from '../../src/files/entry.js';
+import { type Block, type Entry, endOfNothing, type ListingHeader } from '../../src/files/entry.js';
 import { createXxh64 } from '../../src/files/xxh64.js';
 import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
 import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
 import { readParts } from '../../src/wire/parts.js';
 import { SEALED_TYPE } from '../../src/wire/sealed.js';
 import type { Respond } from './besieged.js';
+import { dirEntry, fileEntry, linkEntry } from './entries.js';
 import { sealListing, sealUp } from './seal-up.js';
 
 const CONTENT = 'canary';
@@ -24,23 +25,24 @@ export interface Lies {
 }
 
 const header: ListingHeader = {
-  ...{ protocol: 1, agentId: 'hostile', machine: 'm' },
+  ...{ protocol: 1, features: [], agentId: 'hostile', machine: 'm' },
   roots: [{ key: 'data/0', path: '/srv', ino: '2', mode: 0o40755, uid: 0, gid: 0 }],
   exclusions: { filesToExclude: [], dirsToExclude: [] },
 };
-export const file = (name: string, size = 6): Row => [name, `${size}`, '1731000001456789012', 0o100644, '7', 0, 0];
-export const dir = (name: string): Row => [name, '0', '5000', 0o40755, '8', 0, 0];
-export const link = (name: string, target: string): Row => [name, '0', '5000', 0o120777, '9', 0, 0, target];
+export const file = (name: string, size = 6): Entry =>
+  fileEntry(name, { size: `${size}`, mtimeNs: '1731000001456789012' });
+export const dir = (name: string): Entry => dirEntry(name, { mtimeNs: '5000' });
+export const link = (name: string, target: string): Entry => linkEntry(name, target, { mtimeNs: '5000' });
 export const HONEST: Block[] = [
-  { dir: 'data/0', rows: [file('a'), dir('d'), link('l', 'a')] },
-  { dir: 'data/0/d', rows: [file('x', 3000)] },
+  { dir: 'data/0', entries: [file('a'), dir('d'), link('l', 'a')] },
+  { dir: 'data/0/d', entries: [file('x', 3000)] },
 ];
 
 export function textOf(blocks: Block[]): string {
-  const rows = blocks.flatMap((block) => block.rows);
-  const bytes = rows.reduce((sum, row) => sum + ((row[3] & 0o170000) === 0o100000 ? Number(row[1]) : 0), 0);
+  const entries = blocks.flatMap((block) => block.entries);
+  const bytes = entries.reduce((sum, { mode, size }) => sum + ((mode & 0o170000) === 0o100000 ? Number(size) : 0), 0);
   return (
-    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...endOfNothing(), entries: rows.length, bytes })
+    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...endOfNothing(), entries: entries.length, bytes })
   );
 }
 
@@ -81,10 +83,11 @@ export function answering(lies: Lies): Respond {
       response.writeHead(200, { 'content-type': 'application/json', 'lm-agent': '1' });
       return response.end('{"state":"NOT_COMPLETED","endTime":null}');
     }
-    if (url!.endsWith('/open-files')) {
+    if (url!.includes('/open-files')) {
       if (lies.openFiles) return lies.openFiles(response);
       return lines(response, sealUp('{"writers":[],"uninspected":[]}\n'));
     }
+    if (url!.includes('.lm-part')) return response.writeHead(404).end(); // it is not the destination
     if (url!.includes('/files')) return (lies.listing ?? listed(textOf(HONEST)))(response, listings++);
     if (url!.endsWith('/digests')) {
       const sizes = readParts(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));

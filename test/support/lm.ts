@@ -1,17 +1,23 @@
 // The built program, run as an operator would run it. Ends only the processes it started, by their ids.
 
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { LONG } from './form.js';
+import { type Ending, runKept } from './kept-processes.js';
 
 export const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
 
 export interface LmOptions {
   cwd?: string;
+  /** Another build than the one that is tested. */
+  bin?: string;
   /** The whole environment beside PATH: a test must not see the settings of whoever runs it. */
   env?: Record<string, string>;
   input?: string;
   /** A program to run it under, such as `setpriv` and its flags. */
   under?: string[];
+  /** May run in a process that has run another before it, unless the form is the long one. */
+  kept?: boolean;
 }
 
 export interface Finished {
@@ -38,38 +44,66 @@ export interface Running {
 
 /** Starts `lm` and comes back at once. */
 export function startLm(args: string[], options: LmOptions = {}): Running {
-  const [command, ...before] = [...(options.under ?? []), process.execPath];
-  const child = spawn(command!, [...before, BIN, ...args], {
-    cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? '', ...options.env },
-  });
-  child.stdin.on('error', () => {}); // a program that reads nothing may be gone before its input
-  child.stdin.end(options.input ?? '');
-  return follow(child);
+  const env = { PATH: process.env.PATH ?? '', ...options.env };
+  const telling = follow();
+  const pid = mayBeKept(options, env)
+    ? runKept({ args, cwd: options.cwd ?? process.cwd(), env }, telling.hear, telling.end).pid!
+    : spawnLm(args, options, env, telling);
+  return {
+    pid,
+    ...telling.running,
+    kill: (signal) => void (telling.isRunning() && process.kill(pid, signal)),
+  };
 }
 
 /** Runs `lm` to its end. */
 export const lm = (args: string[], options: LmOptions = {}): Promise<Finished> => startLm(args, options).done;
 
-function follow(child: ChildProcessWithoutNullStreams): Running {
+/** Node itself, and not only the program, reads what begins with NODE_ as it starts. */
+const mayBeKept = ({ kept = false, under, bin, input }: LmOptions, env: Record<string, string>): boolean =>
+  !LONG && kept && !under && !bin && input === undefined && !Object.keys(env).some((name) => name.startsWith('NODE_'));
+
+function spawnLm(
+  args: string[],
+  options: LmOptions,
+  env: Record<string, string>,
+  { hear, end, fail }: Telling,
+): number {
+  const [command, ...before] = [...(options.under ?? []), process.execPath];
+  const child = spawn(command!, [...before, options.bin ?? BIN, ...args], { cwd: options.cwd, env });
+  child.stdin.on('error', () => {}); // a program that reads nothing may be gone before its input
+  child.stdin.end(options.input ?? '');
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => hear(name, text));
+  child.on('error', fail);
+  child.on('close', (code, signal) => end({ code, signal }));
+  return child.pid!;
+}
+
+interface Telling {
+  hear(stream: 'stdout' | 'stderr', text: string): void;
+  end(ending: Ending): void;
+  fail(error: Error): void;
+  isRunning(): boolean;
+  running: Omit<Running, 'pid' | 'kill'>;
+}
+
+function follow(): Telling {
   const said = { stdout: '', stderr: '' };
   let ended: Finished | undefined;
   const waiting = new Set<() => void>();
   const wake = () => {
     for (const look of waiting) look();
   };
-  for (const name of ['stdout', 'stderr'] as const)
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] += text;
-      wake();
-    });
+  let end!: Telling['end'];
+  let fail!: Telling['fail'];
   const done = new Promise<Finished>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      ended = { code, signal, stdout: said.stdout, ...withoutBlind(said.stderr) };
+    fail = reject;
+    end = (ending) => {
+      ended = { ...ending, stdout: said.stdout, ...withoutBlind(said.stderr) };
       wake();
       resolve(ended);
-    });
+    };
   });
   const says = (pattern: RegExp) =>
     new Promise<RegExpExecArray>((resolve, reject) => {
@@ -89,12 +123,14 @@ function follow(child: ChildProcessWithoutNullStreams): Running {
       look();
     });
   return {
-    pid: child.pid!,
-    stdout: () => said.stdout,
-    stderr: () => said.stderr,
-    says,
-    kill: (signal) => void (ended === undefined && process.kill(child.pid!, signal)),
-    done,
+    hear(stream, text) {
+      said[stream] += text;
+      wake();
+    },
+    end,
+    fail,
+    isRunning: () => ended === undefined,
+    running: { stdout: () => said.stdout, stderr: () => said.stderr, says, done },
   };
 }
 
@@ -112,10 +148,17 @@ export interface Agent {
   stop(): Promise<Finished>;
 }
 
-/** `lm serve` on a free port of loopback, ready when this resolves. A `--listen` among `args` wins. */
-export async function startAgent(args: string[], options: LmOptions = {}): Promise<Agent> {
+/**
+ * `lm serve` on a free port of loopback, ready when this resolves. A `--listen` among `args` wins. It asks for no token where `args` name
+ * none: tokens are for their own tests, which say `ownToken`.
+ */
+export async function startAgent(
+  args: string[],
+  { ownToken = false, ...options }: LmOptions & { ownToken?: boolean } = {},
+): Promise<Agent> {
   const listen = args.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
-  const running = startLm(['serve', ...listen, ...args], options);
+  const open = ownToken ? [] : ['--insecure'];
+  const running = startLm(['serve', ...listen, ...open, ...args], options);
   const [url] = await running.says(/https?:\/\/[^\s"]+:\d+/);
   return {
     url,

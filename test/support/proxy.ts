@@ -23,7 +23,7 @@ export interface BadNetwork {
   passed(): number;
   /** Resolves when `stallAfter` has been reached. */
   stalled: Promise<void>;
-  /** Ends every connection under way; new ones are served. */
+  /** Ends every connection under way; new ones are served, and stall no more. */
   cut(): void;
   stop(): Promise<void>;
 }
@@ -47,6 +47,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const cut = () => {
+    answers.flow();
     for (const socket of sockets) socket.destroy();
   };
   return {
@@ -83,21 +84,27 @@ class Answers {
   readonly stalled: Promise<void>;
   readonly #options: ProxyOptions;
   #stall: () => void = () => {};
+  #stallAfter: number | undefined;
   #hasCut = false;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    this.#stallAfter = options.stallAfter;
     this.stalled = new Promise((resolve) => {
       this.#stall = resolve;
     });
   }
 
+  flow(): void {
+    this.#stallAfter = undefined;
+  }
+
   async next(chunk: Buffer): Promise<Buffer | 'cut'> {
-    const { delayMs, cutAfter, stallAfter, flipAt, asSidecar } = this.#options;
+    const { delayMs, cutAfter, flipAt, asSidecar } = this.#options;
     const from = this.passed;
     this.passed += chunk.length;
     if (delayMs) await pause(delayMs);
-    if (stallAfter !== undefined && this.passed > stallAfter) {
+    if (this.#stallAfter !== undefined && this.passed > this.#stallAfter) {
       this.#stall();
       await new Promise(() => {}); // until the process or the proxy ends
     }

@@ -1,9 +1,10 @@
 // Two hosts in one temporary directory, each with its own home, state and settings. Leaves nothing behind, no process either.
 
-import { mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from '@jest/globals';
+import { afterAll, afterEach } from '@jest/globals';
+import { endKept } from './kept-processes.js';
 import { type Agent, type Finished, type LmOptions, type Running, startAgent, startLm } from './lm.js';
 import { type BadNetwork, type ProxyOptions, startProxy } from './proxy.js';
 import { removeTree, type Tree, writeTree } from './tree.js';
@@ -17,7 +18,7 @@ export interface Host {
   write(name: string, tree: Tree): string;
   lm(args: string[], options?: LmOptions): Promise<Finished>;
   start(args: string[], options?: LmOptions): Running;
-  serve(args: string[], options?: LmOptions): Promise<Agent>;
+  serve(args: string[], options?: LmOptions & { ownToken?: boolean }): Promise<Agent>;
 }
 
 export interface Sandbox {
@@ -37,6 +38,8 @@ afterEach(async () => {
   for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
 });
 
+afterAll(endKept);
+
 /** One per test, in `parent`; cleaned up after it. */
 export function sandbox(parent = tmpdir()): Sandbox {
   const dir = realpathSync(mkdtempSync(join(parent, 'lm-test-')));
@@ -51,14 +54,25 @@ export function sandbox(parent = tmpdir()): Sandbox {
   return { dir, source: host('source'), destination: host('destination'), host, proxy, defer };
 }
 
+/** In order, for another command to have its process; or else at once, once it had its time for that. */
+async function endAgent({ process, stop }: Agent): Promise<void> {
+  const impatience = setTimeout(() => process.kill('SIGKILL'), 500);
+  await stop();
+  clearTimeout(impatience);
+}
+
 function makeHost(dir: string, defer: Sandbox['defer']): Host {
   const home = join(dir, 'home');
   const stateDir = join(dir, 'state');
   mkdirSync(home, { recursive: true });
+  /** Its lm.yaml, which root does not take for lying there. */
+  const named = (): Record<string, string> =>
+    existsSync(join(dir, 'lm.yaml')) ? { LM_CONFIG: join(dir, 'lm.yaml') } : {};
   const own = (options: LmOptions = {}): LmOptions => ({
     cwd: dir,
+    kept: true,
     ...options,
-    env: { HOME: home, LM_STATE_DIR: stateDir, ...options.env },
+    env: { HOME: home, LM_STATE_DIR: stateDir, ...named(), ...options.env },
   });
   const start = (args: string[], options?: LmOptions) => {
     const running = startLm(args, own(options));
@@ -79,12 +93,9 @@ function makeHost(dir: string, defer: Sandbox['defer']): Host {
     },
     lm: (args, options) => start(args, options).done,
     start,
-    async serve(args, options) {
-      const agent = await startAgent(args, own(options));
-      defer(() => {
-        agent.process.kill('SIGKILL');
-        return agent.process.done;
-      });
+    async serve(args, { ownToken = false, ...options } = {}) {
+      const agent = await startAgent(args, { ...own(options), ownToken });
+      defer(() => endAgent(agent));
       return agent;
     },
   };

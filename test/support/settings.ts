@@ -18,6 +18,8 @@ export interface Given {
   /** What this host is called. */
   names?: string[];
   cwd?: string;
+  /** A file that is found in `cwd` is then passed over. */
+  isRoot?: boolean;
 }
 
 const made: string[] = [];
@@ -37,7 +39,7 @@ export async function state(given: Given): Promise<Stated> {
   const { command = 'copy', flags = {}, dir, env = {}, file, names = [] } = given;
   const cwd = given.cwd ?? makeDirectory();
   if (file !== undefined) writeFileSync(join(cwd, 'lm.yaml'), file);
-  return readStated({ command, flags, dir }, env, cwd, () => names);
+  return readStated({ command, flags, dir }, env, cwd, () => names, given.isRoot ?? false);
 }
 
 /** The error as an operator reads it, with temporary directories written as `DIR`. */

@@ -11,7 +11,8 @@ export function standIn(body: string): { NODE_OPTIONS: string } {
     `export const resolve = (specifier, context, next) => /^\\.\\/demo-\\w+\\.js$/.test(specifier)
        ? { url: ${JSON.stringify(module)}, shortCircuit: true } : next(specifier, context);`,
   );
-  const register = dataUrl(`import { register } from 'node:module'; register(${JSON.stringify(hooks)});`);
+  const register = dataUrl(`import * as module from 'node:module'; import * as hooks from ${JSON.stringify(hooks)};
+    module.registerHooks ? module.registerHooks(hooks) : module.register(${JSON.stringify(hooks)});`); // Node 26 warns of register
   return { NODE_OPTIONS: `--import ${register}` };
 }
 

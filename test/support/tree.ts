@@ -12,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -177,11 +178,12 @@ async function look(path: string, directoryTimes: boolean): Promise<Seen> {
   if (stat.isDirectory()) return directoryTimes ? { kind: 'dir', mode, mtimeUs } : { kind: 'dir', mode };
   if (stat.isSymbolicLink()) return { kind: 'link', mode, mtimeUs, target: readlinkSync(path) };
   if (!stat.isFile()) return { kind: 'other', mode };
-  return { kind: 'file', mode, mtimeUs, size: Number(stat.size), sha256: await sha256(path) };
+  return { kind: 'file', mode, mtimeUs, size: Number(stat.size), sha256: await sha256(path, Number(stat.size)) };
 }
 
-async function sha256(path: string): Promise<string> {
+async function sha256(path: string, size: number): Promise<string> {
   const hash = createHash('sha256');
+  if (size <= BLOCK) return hash.update(readFileSync(path)).digest('hex'); // a stream costs more than most files
   for await (const chunk of createReadStream(path, { highWaterMark: BLOCK })) hash.update(chunk);
   return hash.digest('hex');
 }

@@ -127,8 +127,13 @@ test(
       fc.property(fc.array(sent, { minLength: 1, maxLength: 6 }), cuts, (all, cut) => {
         const stream = Buffer.concat(all.map(frame));
         const told = read(stream.length > 100_000 ? [stream] : cut(stream), all.map(lengthOf));
-        const { asPromised, changed, failed } = TRAILER_STATUS;
-        const names: Record<number, string> = { [asPromised]: 'as-promised', [changed]: 'changed', [failed]: 'failed' };
+        const { asPromised, changed, failed, young } = TRAILER_STATUS;
+        const names: Record<number, string> = {
+          [asPromised]: 'as-promised',
+          [young]: 'young',
+          [changed]: 'changed',
+          [failed]: 'failed',
+        };
         expect(told.settled).toEqual(
           all.map((one) => ('refusal' in one ? (one.refusal as { result: string }).result : names[one.status])),
         );

@@ -186,10 +186,16 @@ describe('readFetchRequest', () => {
     ['ends within', [{ kind: 'range', offset: 0, length: MAX_RANGE_BYTES + 1 }, ['data/0', [part('x', 1e12)]]]],
     ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('..')]]]],
     ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('a/b')]]]],
-    ['is not [name', [{ kind: 'bundle' }, ['data/0', [['x', '1', '2']]]]],
-    ['no decimal', [{ kind: 'bundle' }, ['data/0', [['x', '1e3', '2', '3']]]]],
-    ['no decimal', [{ kind: 'bundle' }, ['data/0', [['x', 15, '2', '3']]]]],
-    ['is not [directory', [{ kind: 'bundle' }, { dir: 'data/0' }]],
+    ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '1', '2']]]]],
+    ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '1e3', '2', '3']]]]],
+    ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '-1', '2', '3']]]]],
+    ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', 15, '2', '3']]]]],
+    ['line 2 is not [directory', [{ kind: 'bundle' }, { dir: 'data/0' }]],
+    ['line 3 is not [directory', [{ kind: 'bundle' }, ['data/0', [part('x')]], ['data/0', []]]],
+    ['a bundle of 10000000000000 bytes', [{ kind: 'bundle' }, ['data/0', [part('x', 1e13)]]]],
+    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [part('x', '9'.repeat(20)), part('y')]]]],
+    ['at most 8192 characters', [{ kind: 'bundle' }, [`data/0${'/a'.repeat(4100)}`, [part('x')]]]],
+    ['its first line has more than', [{ kind: 'bundle', more: 'x'.repeat(5000) }]],
   ])('refuses a body where %s', (message, lines) => {
     const body = Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'));
     expect(() => readFetchRequest(body)).toThrow(message);
@@ -197,4 +203,17 @@ describe('readFetchRequest', () => {
 
   test('refuses what is not JSON', () =>
     expect(() => readFetchRequest(Buffer.from('{"kind":"bundle"'))).toThrow('not JSON'));
+
+  /** Escapes, quotes, brackets and whatever else a name may hold. */
+  test('reads every name that is written', () => {
+    const names = fc
+      .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+      .filter((name) => !/^\.\.?$|[/\0]/.test(name));
+    fc.assert(
+      fc.property(names, names, (name, dir) => {
+        const request: FetchRequest = { kind: 'bundle', dirs: [[`data/0/${dir}`, [part(name), part('"],["')]]] };
+        expect(readFetchRequest(writeFetchRequest(request))).toEqual(request);
+      }),
+    );
+  });
 });

@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { FILES, fileTarget, fileUrl, isRawKey, keyOfFileUrl, listTarget, parseTarget } from '../../src/wire/routes.js';
+import {
+  FILES,
+  fileTarget,
+  fileUrl,
+  isFoundRaw,
+  isRawKey,
+  isServedRaw,
+  keyOfFileUrl,
+} from '../../src/wire/file-urls.js';
+import { listTarget, parseTarget } from '../../src/wire/routes.js';
 
 const file = (type: string, index: string, path: object, digestAlgorithm?: string) => ({
   name: 'file',
@@ -20,8 +29,8 @@ describe('parseTarget', () => {
     ['/api/v1/live-migration/digests', { name: 'digests' }],
     ['/api/v1/live-migration/open-files', { name: 'open-files' }],
     ['/api/v1//live-migration/./status', { name: 'status' }],
-    ['/', { name: 'unknown' }],
-    [`${FILES}/data`, { name: 'unknown' }],
+    ['/', undefined],
+    [`${FILES}/data`, undefined],
     [`${FILES}/data/0`, file('data', '0', { names: [] })],
     [`${FILES}/data/0/`, file('data', '0', { names: [] })],
     [`${FILES}/data/0/ks/t/x.db`, file('data', '0', { names: ['ks', 't', 'x.db'] })],
@@ -36,8 +45,8 @@ describe('parseTarget', () => {
     [`${FILES}/data/0/%2E%2E/ks/f`, file('data', 'ks', { problem: 'relative' })],
     [`${FILES}/data/0/../ks/f`, file('data', 'ks', { problem: 'relative' })],
     [`${FILES}/data/0/x/..`, file('data', '0', { problem: 'relative' })],
-    [`${FILES}/data/0/..`, { name: 'unknown' }],
-    [`${FILES}/data/0/../../../x/y`, { name: 'unknown' }],
+    [`${FILES}/data/0/..`, undefined],
+    [`${FILES}/data/0/../../../x/y`, undefined],
     [`${FILES}/data/0/%252E%252E/x`, file('data', '0', { names: ['%2E%2E', 'x'] })],
     [`${FILES}/data/0/%00`, file('data', '0', { problem: 'malformed' })],
     [`${FILES}/data/0/%FF`, file('data', '0', { problem: 'malformed' })],
@@ -67,6 +76,28 @@ test('what a Sidecar can serve is asked for as it is', () => {
   expect(fileTarget(key)).toBe(fileUrl(key));
   for (const name of ['a b', '100%', 'é', 'a?b', 'a#b', 'a"b', 'a\\b', 'a\nb', '[x]'])
     expect(isRawKey(name)).toBe(false);
+});
+
+test('a Sidecar takes an escape of what is not unreserved for a part of the name, and refuses half a one', () => {
+  for (const name of ['a%20b', 'a%2Bb', '100%25', '%2F', '%ff'])
+    expect([name, isServedRaw(name)]).toEqual([name, true]);
+  for (const name of ['100%', '%4', '%zz', 'a%41', '%2e', '%7E', 'a b%20', 'x%2F..', '..%2Fx', 'é%20'])
+    expect([name, isServedRaw(name)]).toEqual([name, false]);
+});
+
+test('what is said to be found under its own URL is', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('a', '%', '2', 'B', '0', '4', '1', '+', ' ', '?'), { minLength: 1 }),
+      (parts) => {
+        const names = [parts.join('')];
+        const key = `data/0/${names[0]}`;
+        if (isFoundRaw(key)) expect(parseTarget(fileUrl(key))).toEqual(file('data', '0', { names }));
+        else expect(isRawKey(key)).toBe(false);
+      },
+    ),
+  );
+  expect(['data/0/a%2Bb', 'data/0/a%20b', 'data/0/a?b'].map(isFoundRaw)).toEqual([true, false, false]);
 });
 
 test('a file URL is the key behind the prefix, not decoded', () => {

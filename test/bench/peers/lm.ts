@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { BIN } from '../../support/lm.js';
 import type { Bench } from '../bench.js';
 import type { Distance } from '../far-proxy.js';
@@ -35,6 +36,15 @@ export const lmOverTls: LmPeer = {
   open: async (bench, source, distance) => open(bench, source, { distance, tls: await makeCertificate(bench) }),
 };
 
+/** For a row of lm beside itself. */
+export const lmAlone: LmPeer = { ...lm, name: 'lm alone' };
+
+/** With so many connections to its agent that ask for nothing and come back when they are dropped. */
+export const lmBesideStrangers = (strangers: number): LmPeer => ({
+  ...lm,
+  open: (bench, source, distance) => open(bench, source, { distance, strangers }),
+});
+
 interface Certificate {
   cert: string;
   key: string;
@@ -43,7 +53,7 @@ interface Certificate {
 async function open(
   bench: Bench,
   source: string,
-  { distance, tls }: { distance?: Distance; tls?: Certificate },
+  { distance, tls, strangers }: { distance?: Distance; tls?: Certificate; strangers?: number },
 ): Promise<OpenedLm> {
   const port = await freePort();
   const home = bench.path('agent', 'home');
@@ -55,6 +65,7 @@ async function open(
       source,
       '--listen',
       `127.0.0.1:${port}`,
+      '--insecure',
       ...(tls ? ['--tls-cert', tls.cert, '--tls-key', tls.key] : []),
     ],
     port,
@@ -70,9 +81,13 @@ async function open(
     });
   const run: OpenedLm['run'] = (destination, { watchMemory = false } = { watchMemory: false }) =>
     client(['copy'], destination, watchMemory);
+  const copyBeside = async (destination: string): Promise<number> => {
+    const crowd = await bench.processes.serve(process.execPath, [...CROWD, `${port}`, `${strangers}`, '0'], 'full');
+    return (await run(destination).finally(crowd.stop)).seconds;
+  };
   return {
     run,
-    copy: async (destination) => (await run(destination)).seconds,
+    copy: strangers === undefined ? async (destination) => (await run(destination)).seconds : copyBeside,
     verify: async (destination, algorithm) => (await client(['verify', '--algo', algorithm], destination)).seconds,
     agentPeakBytes: () => peakBytesOf(agent.pid),
     async stop() {
@@ -82,6 +97,9 @@ async function open(
     },
   };
 }
+
+const at = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const CROWD = ['--import', at('../typescript.js'), at('../../support/crowd.ts')];
 
 function environment(home: string): Record<string, string> {
   mkdirSync(home, { recursive: true });

@@ -1,0 +1,32 @@
+// Whether `ulimit -v` leaves a process the addresses that its threads and WebAssembly memories reserve. Where it does not, V8 may end the
+// process without a word of ours, or refuse a memory in the middle of the work. Limits nothing and frees nothing.
+
+import { readFileSync } from 'node:fs';
+import { formatBytes } from './amounts.js';
+import { LmError, MEMORY_HINT } from './errors.js';
+
+/** V8 keeps 10 GiB of addresses free around each WebAssembly memory: a copy over ten connections reserves 149 GiB, and uses 0.2. */
+const NEEDED_BYTES = 2 ** 40;
+
+/** Throws `local`. */
+export function refuseLimitedAddressSpace(limitBytes = limitOfThisProcess()): void {
+  if (limitBytes >= NEEDED_BYTES) return;
+  const [left, takes] = [limitBytes, NEEDED_BYTES].map(formatBytes);
+  throw new LmError('local', `not enough memory: ulimit -v leaves ${left} of addresses, takes ${takes} or no limit`, {
+    hint: MEMORY_HINT,
+  });
+}
+
+/** Infinite where the system does not say, which is any but Linux. */
+function limitOfThisProcess(): number {
+  const [, soft] = /^Max address space +(\d+)/m.exec(limits()) ?? [];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+}
+
+function limits(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,34 @@
+// How people read amounts, in every message: binary sizes, counts of entries, shares. Exact numbers are for JSON and never pass here.
+
+import type { Share } from './events.js';
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** `0 B`, `1023 B`, `1.0 KiB`, `12.3 GiB`: whole bytes below 1 KiB, one decimal above. -1, the Sidecar's unknown, is `?`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 0) return '?';
+  let value = bytes;
+  let unit = 0;
+  // 1023.95 would print as 1024.0: it belongs to the next unit.
+  while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${Math.floor(value)} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** `1 entry`, `812 entries`. */
+export const formatEntries = (count: number): string => `${count} ${count === 1 ? 'entry' : 'entries'}`;
+
+/** A share of one as `99.98 %`, rounded down: only 1 itself reads `100 %`. */
+export function formatShare(ratio: number): string {
+  if (ratio >= 1) return '100 %';
+  const hundredths = Math.floor(ratio * 10_000 + 1e-9);
+  return `${Math.min(hundredths, 9_999) / 100} %`;
+}
+
+/** What a share of matching bytes leaves out is said beside it: ` (3 hot files, 96.0 MiB, left for the final pass)`, or nothing. */
+export function formatLeft({ entries, bytes }: Share = { entries: 0, bytes: 0 }): string {
+  if (entries === 0) return '';
+  return ` (${entries} hot ${entries === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}, left for the final pass)`;
+}

@@ -1,0 +1,26 @@
+// SIGHUP to an agent: it reads its credentials and opens its access log again, and says so. What fails is one line, and stays as it was.
+
+import { LmError, printable } from '../errors.js';
+import type { Io } from '../io.js';
+import type { Renderer } from '../render/renderer.js';
+import type { Reloaded } from '../serve/credentials.js';
+import type { ReloadStep } from '../serve/run.js';
+
+export function reloadOnHangup({ onHangup }: Io, renderer: Renderer, steps: readonly ReloadStep[]): void {
+  onHangup?.(() => {
+    const reloaded = steps.flatMap(([name, read]) => {
+      try {
+        return read();
+      } catch (error) {
+        const why = error instanceof LmError ? error.message : printable(String(error));
+        renderer.emit({ type: 'warning', text: `keeping the ${name} in use: ${why}` });
+        return [];
+      }
+    });
+    const text = reloaded.map(reloadedText).join(', ') || 'nothing';
+    renderer.say('reloaded', { reloaded }, [`read again (SIGHUP): ${text}`]);
+  });
+}
+
+const reloadedText = ({ part, isNew, fingerprint }: Reloaded): string =>
+  `${part} ${isNew ? 'new' : 'unchanged'}${isNew && fingerprint !== undefined ? ` (--pin ${fingerprint})` : ''}`;

@@ -1,0 +1,60 @@
+// Whether the service of this source has stopped, before the source is complete, and how it is kept so. Asks ports and open
+// files; stops nothing.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { LmError } from '../errors.js';
+import { hostAndPort } from '../files/addresses.js';
+import { compileFilter, isKeyExcluded } from '../files/filter.js';
+import { findOpenFiles } from '../files/open-files.js';
+import type { Roots } from '../files/roots.js';
+import { findServiceListeners, listenerText, lookUpPorts, suspicionText } from '../files/service-ports.js';
+import { writerText } from '../pull/at-rest.js';
+import { gapsOf } from '../pull/guard-service.js';
+import { servicePorts } from '../settings/service-ports.js';
+import type { CompleteSettings } from '../settings.js';
+
+const SHOWN = 10;
+const HINT =
+  'stop it; what it has written since then is not at the destination: copy and verify there again. --unverified completes all the same';
+
+/** Returns what could not be looked at. Throws `refused`, naming the port, or process and file. Readers, as lm serve is one, do no harm. */
+export async function checkAtRest(settings: CompleteSettings, roots: Roots): Promise<string[]> {
+  const excludes = compileFilter({ exclusions: settings.exclusions, roots: [...roots] });
+  const isExcluded = (path: string): boolean =>
+    roots.some(
+      (root) => path.startsWith(`${root.path}/`) && isKeyExcluded(excludes, root.key + path.slice(root.path.length)),
+    );
+  const { holders, hidden, uninspected, isComplete } = await findOpenFiles(
+    roots.map(({ path }) => path),
+    isExcluded,
+  );
+  const { suspects } = await findServiceListeners(await lookUpPorts(servicePorts(settings)), isComplete);
+  const [listener] = suspects;
+  if (listener)
+    throw new LmError(
+      'refused',
+      `the service of this source seems to run: something listens on ${hostAndPort(listener.address, listener.port)}`,
+      {
+        details: suspects.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${suspicionText(one.why, one.name)}`),
+        hint: HINT,
+      },
+    );
+  const [first, ...rest] = holders.filter(({ access }) => access === 'write').map(writerText);
+  if (first !== undefined)
+    throw new LmError('refused', `this source is still written to: ${first}`, {
+      details: rest.slice(0, SHOWN),
+      hint: HINT,
+    });
+  return gapsOf({ hidden, uninspected }).map((gap) => `${gap}: if one of them is the service, it has to be stopped`);
+}
+
+/** How nobody starts the old service by habit: two that believe to be the same node destroy what both hold. */
+export const fenceText = (settings: Pick<CompleteSettings, 'cassandra'>, roots: Roots): string =>
+  isCassandra(settings, roots)
+    ? 'systemctl stop cassandra && systemctl mask cassandra, so that the old node never starts again'
+    : 'stop the service here and keep it from starting again, as with systemctl mask SERVICE';
+
+/** By its settings, by roots that only it has, or by the keyspace that every node has. */
+const isCassandra = ({ cassandra }: Pick<CompleteSettings, 'cassandra'>, roots: Roots): boolean =>
+  cassandra !== undefined || roots.some(({ type, path }) => type !== 'data' || existsSync(join(path, 'system_schema')));

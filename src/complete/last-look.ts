@@ -1,0 +1,156 @@
+// The last look before a destination is complete: the source is listed once more and compared with what is here, and nobody is
+// at work on either side. Reads no file and changes nothing.
+
+import { refusing } from '../copy/objections.js';
+import { createServiceWatch, isCassandras } from '../copy/service-watch.js';
+import { type ErrorCode, LmError } from '../errors.js';
+import type { Emit } from '../events.js';
+import { removeTree } from '../files/if-there.js';
+import type { Roots } from '../files/roots.js';
+import { makeTemporaryDir } from '../files/temporary-dir.js';
+import { addressOf } from '../migration/address.js';
+import type { SourceStatus } from '../migration/ask-source.js';
+import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
+import { isRoot, type User } from '../migration/user.js';
+import { ClosedDirectories } from '../pull/closed-directories.js';
+import { connectSource } from '../pull/connect-source.js';
+import { createSourceGuard } from '../pull/guard-source.js';
+import type { Source } from '../pull/source.js';
+import { openSpoolDir, type SpoolDir } from '../pull/spool-dir.js';
+import { notKeptRows } from '../render/left-out.js';
+import { differenceLine } from '../render/lines.js';
+import type { VerifyReport } from '../report.js';
+import type { CompleteSettings } from '../settings.js';
+import { knownFidelity } from '../state/fidelity.js';
+import type { Instance } from '../state/instance.js';
+import { compareListings, type SweepOptions } from '../verify/sweep.js';
+import { beginReport, PROBLEMS } from '../verify/verify.js';
+import { createWalker } from '../wire/walk-lines.js';
+
+export interface LookOptions {
+  settings: CompleteSettings & { url: URL };
+  instance: Instance;
+  roots: Roots;
+  user: User;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+const WAY_OUT = '--unverified completes without a last look';
+
+/** Where nobody else can lay a link in its way. */
+function ownSpoolDir(): SpoolDir {
+  const path = makeTemporaryDir('lm-spool-');
+  return { path, remove: () => removeTree(path) };
+}
+
+/** A source that is touched in each of so many looks is not going to stand still. */
+const MAX_LOOKS = 3;
+
+/**
+ * What the source says of itself. Throws `refused` when an entry differs, when somebody is at work on either side, or when the
+ * source cannot be listed any more; `source` when it cannot be reached.
+ */
+export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
+  const { settings, instance, roots, user, emit, signal } = options;
+  const watch = createServiceWatch({ ...settings, threshold: 1 }, roots, {
+    ...{ env: user.env, emit, signal },
+    object: refusing,
+  });
+  await watch.check(0);
+  const spoolDir = instance.stranger === undefined ? openSpoolDir(instance.dir) : ownSpoolDir();
+  const owners = isRoot(user);
+  const closed = owners ? undefined : new ClosedDirectories(roots);
+  const walker = createWalker();
+  let source: Source | undefined;
+  try {
+    source = await connect({ ...options, spool: spoolDir.path });
+    const { url } = source;
+    refuseIfSourceComplete(
+      source,
+      `so it cannot be listed any more: lm reset there, lm complete here, lm complete there; or ${WAY_OUT}`,
+    );
+    const sweep = {
+      fidelity: knownFidelity(instance.dir),
+      ...{ source, roots, owners, closed, spool: spoolDir.path, walker, emit, signal },
+      exclusions: settings.exclusions,
+      without: settings.without,
+      keepSetuid: settings.keepSetuid,
+      yaml: settings.cassandra?.file,
+      admit: (header, mounts) => refuseOtherSides({ instance, roots }, url, header, mounts),
+    } satisfies SweepOptions;
+    const differences = await compareSettled(sweep, isCassandras(settings, roots));
+    await watch.check(0); // before the differences: who is at work explains them
+    refuseDifferences(differences);
+    for (const [what, text] of notKeptRows(differences.notKept)) emit({ type: 'warning', text: `${what}: ${text}` });
+    return { url, kind: source.kind, status: source.firstStatus };
+  } finally {
+    closed?.closeAgain(emit);
+    spoolDir.remove();
+    await source?.close();
+    await walker.close();
+  }
+}
+
+async function connect({ settings, roots, emit, signal, spool }: LookOptions & { spool: string }): Promise<Source> {
+  const address = await addressOf(settings);
+  try {
+    return await connectSource({ ...address, roots, spool, emit, signal });
+  } catch (error) {
+    if (!(error instanceof LmError) || !GONE.has(error.code)) throw error;
+    throw new LmError('source', `the source cannot be asked whether it has changed: ${error.message}`, {
+      cause: error,
+      hint: `lm serve has to run there: start it, then lm complete again; if the source is gone for good, ${WAY_OUT}`,
+    });
+  }
+}
+
+/** A host that is no more may have lost its name as well. */
+const GONE = new Set<ErrorCode>(['source', 'usage']);
+
+interface Differences {
+  entries: number;
+  notKept: VerifyReport['notKept'];
+  first: string[];
+}
+
+const SHOWN = 10;
+
+/** As in the final pass: what was touched just before it was listed is listed again once its time can be believed. */
+async function compareSettled(options: SweepOptions, cassandra: boolean): Promise<Differences> {
+  const { source, emit, signal } = options;
+  const about = { source, cassandra, emit, signal };
+  const guard = createSourceGuard({ ...about, allowLiveSource: false, waitMs: 0, object: refuse });
+  for (let looks = 1; ; looks++) {
+    await guard.settle();
+    const report = beginReport({ run: '', source, algorithm: 'xxhash32', without: options.without });
+    const first: string[] = [];
+    const collect: Emit = (event) => {
+      if (event.type !== 'difference') emit(event);
+      else if (first.length < SHOWN) first.push(differenceLine(event.difference));
+    };
+    const { proof } = await compareListings({ ...options, emit: collect }, report);
+    const entries = PROBLEMS.reduce((sum, counter) => sum + report[counter], proof.errors);
+    const settled = guard.believes(proof);
+    if (!settled && looks < MAX_LOOKS) continue;
+    await guard.prove();
+    return { entries, first, notKept: report.notKept };
+  }
+}
+
+/** The guard of a copy speaks of a copy. */
+function refuse({ message, details }: LmError): never {
+  throw new LmError('refused', message, {
+    details,
+    hint: `stop what writes there, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT}`,
+  });
+}
+
+function refuseDifferences({ entries, first }: Differences): void {
+  if (entries === 0) return;
+  const what = `${entries} ${entries === 1 ? 'entry differs' : 'entries differ'}`;
+  throw new LmError('refused', `the two sides have changed since they were verified: ${what}`, {
+    details: first,
+    hint: `stop the service on both, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT}`,
+  });
+}

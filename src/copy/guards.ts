@@ -1,0 +1,76 @@
+// All that may refuse a copy while it runs, made from its settings and its records. Calls none of them: that is loop.ts's.
+
+import type { Emit } from '../events.js';
+import { createSourceGuard, type SourceGuard } from '../pull/guard-source.js';
+import { createTxnLogGuard, type TxnLogGuard } from '../pull/guard-txn-logs.js';
+import type { Source } from '../pull/source.js';
+import type { CopySettings } from '../settings.js';
+import type { History } from '../state/history.js';
+import { type Admit, createAdmission } from './admission.js';
+import type { Backups } from './backup-dirs.js';
+import type { Objection } from './objections.js';
+import { createOutsideWork, type OutsideWork } from './outside-work.js';
+import type { CopyRecord } from './record.js';
+import { createRemovals, type Removals } from './removals.js';
+import type { CopyMigration } from './run.js';
+import { createSelectionGuard, type SelectionGuard } from './selection.js';
+import { isCassandras } from './service-watch.js';
+
+export interface Guards {
+  selection: SelectionGuard;
+  /** Whether the source and the destination are those of this migration; records what it accepts. */
+  admit: Admit;
+  outside: OutsideWork;
+  removals: Removals;
+  /** Of a final pass. */
+  source: SourceGuard | undefined;
+  txnLogs: TxnLogGuard;
+  /** Takes what other guards refuse. */
+  object: Objection;
+}
+
+export interface GuardsOptions {
+  run: string;
+  source: Source;
+  /** As it was when the run began. */
+  history: History;
+  backups: Backups | undefined;
+  /** Undefined for a dry run. */
+  record: CopyRecord | undefined;
+  object: Objection;
+  emit: Emit;
+  signal: AbortSignal;
+}
+
+/** A part of the keys proves nothing of the rest, so it need not be proved itself. */
+export const isFinal = ({ threshold, only }: CopySettings): boolean => threshold === 1 && only === undefined;
+
+export function createGuards(migration: CopyMigration, options: GuardsOptions): Guards {
+  const { settings, roots, instance } = migration;
+  const { only, adopt, maxDelete, exclusions, dryRun, allowLiveSource, allowTxnLogs } = settings;
+  const { run, source, history, backups, record, object, emit, signal } = options;
+  const { dir } = instance;
+  const { tells } = source;
+  const cassandra = isCassandras(settings, roots);
+  const final = isFinal(settings);
+  const journal = record?.journal;
+  const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });
+  return {
+    selection: createSelectionGuard(source, roots, signal),
+    admit: createAdmission({ migration, backupDir: backups?.path, source, outside, record, emit, signal, object }),
+    outside,
+    removals: createRemovals({
+      ...{ dir, only, exclusions, maxDelete, dryRun, history, emit, object },
+      tellsMounts: tells.mounts,
+      isFinal: final,
+    }),
+    source: final
+      ? createSourceGuard({
+          ...{ source, cassandra, allowLiveSource, emit, signal, object },
+          waitMs: settings.waitForWriterMs,
+        })
+      : undefined,
+    txnLogs: createTxnLogGuard({ roots, cassandra, isFinal: final, allowTxnLogs, emit, object }),
+    object,
+  };
+}

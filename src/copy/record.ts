@@ -1,0 +1,50 @@
+// What a copy leaves in the records, from the moment it may write: a run that was refused has changed nothing and leaves no line.
+
+import type { Emit } from '../events.js';
+import { exitCodeOf } from '../exit-codes.js';
+import type { CopyReport } from '../report.js';
+import { bootId } from '../state/host.js';
+import type { Instance } from '../state/instance.js';
+import { appendLast, type Journal, openJournal } from '../state/journal.js';
+import { recordLastCopy } from '../state/last-run.js';
+import { type CopyEnd, EXIT_OF } from './verdict.js';
+
+export interface CopyRecord {
+  /** For parts, young files and sync points. */
+  journal: Journal;
+  /** Before the first write. */
+  begin(): void;
+  listen: Emit;
+  end(end: CopyEnd, message: string, report: CopyReport): void;
+  /** Never throws. */
+  fail(error: unknown): void;
+  close(): void;
+}
+
+/** A dry run opens none: it leaves no trace at all. */
+export function openCopyRecord({ dir }: Instance, run: string, source: string): CopyRecord {
+  const journal = openJournal(dir);
+  let begun = false;
+  return {
+    journal,
+    begin() {
+      journal.append({ type: 'run-started', run, command: 'copy', boot: bootId(), source });
+      begun = true;
+    },
+    listen(event) {
+      if (!begun || event.type !== 'iteration-ended') return;
+      const { iteration, state } = event.iteration;
+      journal.append({ type: 'iteration-ended', iteration, state });
+    },
+    end(end, message, report) {
+      const exitCode = EXIT_OF[end];
+      const final = report.successThreshold === 1 && report.only === undefined;
+      journal.append({ type: 'copy-ended', run, exitCode, final });
+      recordLastCopy(dir, { endedMs: Date.now(), exitCode, message, report });
+    },
+    fail(error) {
+      if (begun) appendLast(journal, { type: 'copy-ended', run, exitCode: exitCodeOf(error) });
+    },
+    close: () => journal.close(),
+  };
+}

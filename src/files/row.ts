@@ -1,0 +1,36 @@
+// An entry as a tuple: the form that it has in spools, in the records that are copies of them, and between threads. Checks nothing.
+
+import { type Entry, kindOf, NO_INODE } from './entry.js';
+
+/** What is not known of an entry is null, or `NO_INODE`. */
+export type Row = [
+  name: string,
+  size: string,
+  mtimeNs: string,
+  mode: number,
+  ino: string,
+  uid: number | null,
+  gid: number | null,
+  target?: string,
+];
+
+export function toRow({ name, size, mtimeNs, mode, ino = NO_INODE, owner, target }: Entry): Row {
+  const [uid, gid] = owner ? [owner.uid, owner.gid] : [null, null];
+  return target === undefined
+    ? [name, size, mtimeNs, mode, ino, uid, gid]
+    : [name, size, mtimeNs, mode, ino, uid, gid, target];
+}
+
+/** Of a row of our own making. */
+export const fromRow = ([name, size, mtimeNs, mode, ino, uid, gid, target]: Row): Entry => ({
+  name,
+  kind: kindOf(mode),
+  size,
+  mtimeNs,
+  mode,
+  ino: ino === NO_INODE ? undefined : ino,
+  owner: uid === null || gid === null ? undefined : { uid, gid },
+  target,
+  ctimeNs: undefined,
+  links: undefined,
+});

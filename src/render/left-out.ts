@@ -1,0 +1,62 @@
+// What a run leaves out, cannot keep or was told to do without, as rows and lines of its summary: said once more at every end.
+
+import { printable } from '../errors.js';
+import type { DirType } from '../files/entry.js';
+import type { CopyReport, LeftOut, Named } from '../report.js';
+import { formatBytes } from './quantities.js';
+
+const LEFT_OUT: [keyof LeftOut, title: string, what: string][] = [
+  ['special', 'not copied', 'sockets, pipes or devices at the source'],
+  ['excludedAtSource', 'excluded', 'at the source'],
+  ['excludedHere', 'excluded', 'here'],
+  ['shielded', 'left here', 'directories that hold something excluded'],
+  ['stale', 'unfinished', 'parts of an earlier copy, of no use any more'],
+  ['setuid', 'not set', 'programs that are setuid or setgid at the source (--keep-setuid)'],
+  ['hardLinks', 'hard links', 'names at the source of files that have several; each becomes a file of its own'],
+];
+
+const holesRow = (holes: LeftOut['holes']): [string, string][] =>
+  holes === undefined
+    ? []
+    : [
+        [
+          'filled',
+          `${holes.entries} files that take up ${formatBytes(holes.bytes)} less than their size at the source: ${namesOf(holes)}`,
+        ],
+      ];
+
+export const leftOutRows = (leftOut: CopyReport['leftOut']): [string, string][] => [
+  ...LEFT_OUT.flatMap(([name, title, what]): [string, string][] => {
+    const { entries, first } = leftOut?.[name] ?? { entries: 0, first: [] };
+    return entries === 0 ? [] : [[title, `${entries} ${what}: ${namesOf({ entries, first })}`]];
+  }),
+  ...holesRow(leftOut?.holes),
+];
+
+const NOT_KEPT = { times: 'time', modes: 'mode', owners: 'owner' } as const;
+
+/** Once more at every end, with the first cause of each. */
+export function notKeptRows(notKept: CopyReport['notKept']): [string, string][] {
+  if (!notKept) return [];
+  const kinds = Object.keys(NOT_KEPT) as (keyof typeof NOT_KEPT)[];
+  const rows = kinds
+    .filter((kind) => notKept[kind].entries > 0)
+    .map((kind): [string, string] => {
+      const { entries } = notKept[kind];
+      return [
+        'not kept',
+        `${entries} ${entries === 1 ? NOT_KEPT[kind] : kind} that cannot be kept here: ${namesOf(notKept[kind])}`,
+      ];
+    });
+  return [...rows, ...notKept.causes.slice(0, NAMED).map((cause): [string, string] => ['because', printable(cause)])];
+}
+
+/** The rest is in `--json`. */
+const NAMED = 3;
+
+export const namesOf = ({ entries, first }: Named): string =>
+  first.slice(0, NAMED).map(printable).join(', ') + (entries > NAMED ? ', …' : '');
+
+/** So that nobody takes the rest for the whole. */
+export const withoutLines = (without: readonly DirType[] = []): string[] =>
+  without.length === 0 ? [] : [`without ${without.join(', ')}: what they hold is not here`];

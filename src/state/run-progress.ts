@@ -1,0 +1,41 @@
+// What a run that is under way says of itself at its lock, and an agent at its own address, as another process of this host reads it.
+
+import * as z from 'zod';
+
+const count = z.number().nonnegative();
+
+/** `iteration` and the counts are those of the phase it is in; `matchRatio` that of its plan. Times in ms since the epoch. */
+const RunProgress = z.object({
+  run: z.string().max(100),
+  state: z.string().max(100),
+  iteration: count,
+  sinceMs: z.number(),
+  matchRatio: count.optional(),
+  bytesDone: count.optional(),
+  bytesTotal: count.optional(),
+  filesDone: count.optional(),
+  filesTotal: count.optional(),
+  bytesPerSecond: count.optional(),
+});
+export type RunProgress = z.infer<typeof RunProgress>;
+
+const AgentState = z.object({
+  url: z.string().max(1_000),
+  clients: z.array(
+    z.object({
+      address: z.string().max(100),
+      sinceMs: z.number(),
+      lastMs: z.number(),
+      requests: count,
+      bytes: count,
+      bytesPerSecond: count,
+    }),
+  ),
+});
+export type AgentState = z.infer<typeof AgentState>;
+
+/** Undefined for what says nothing of the kind, as an older lm. */
+export const progressIn = (said: unknown): RunProgress | undefined =>
+  z.object({ progress: RunProgress }).safeParse(said).data?.progress;
+
+export const agentIn = (said: unknown): AgentState | undefined => AgentState.safeParse(said).data;

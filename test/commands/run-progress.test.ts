@@ -1,0 +1,18 @@
+import { expect, test } from '@jest/globals';
+import { followRun } from '../../src/commands/run-progress.js';
+
+test('tells the phase, and how far it is, from the beginning of the run', () => {
+  let nowMs = 1_000;
+  const follower = followRun(() => nowMs);
+  expect(follower.now()).toBeUndefined();
+  follower.listen({ type: 'run-started', run: 'r', command: 'copy', source: 's', roots: [] });
+  follower.listen({ type: 'phase', iteration: 1, state: 'DOWNLOADING' });
+  expect(follower.now()).toEqual({ run: 'r', state: 'DOWNLOADING', iteration: 1, sinceMs: 1_000 });
+  const progress = { type: 'progress', iteration: 1, doing: 'download', bytesTotal: 500, filesTotal: 2 } as const;
+  follower.listen({ ...progress, bytesDone: 0, filesDone: 0 });
+  nowMs += 2_000;
+  follower.listen({ ...progress, bytesDone: 100, filesDone: 1 });
+  expect(follower.now()).toMatchObject({ bytesDone: 100, bytesTotal: 500, filesDone: 1, bytesPerSecond: 50 });
+  follower.listen({ type: 'phase', iteration: 2, state: 'LISTING' });
+  expect(follower.now()).toEqual({ run: 'r', state: 'LISTING', iteration: 2, sinceMs: 1_000 });
+});

@@ -1,0 +1,145 @@
+// Exchanges as lines that can be read: heads as they are, bodies by what they hold. What a body proves of itself is proved here again,
+// by another implementation, before its checksum gives way to a word.
+
+import { createHash } from 'node:crypto';
+import { createXXHash64 } from 'hash-wasm';
+import { folded, type Names, withoutInodes } from './names.js';
+import type { Exchange } from './recorder.js';
+
+export interface WireNames extends Names {
+  /** Of an entry that is there. */
+  inode(inode: string): string;
+}
+
+export async function wireLines(exchanges: readonly Exchange[], names: WireNames): Promise<string[]> {
+  const lines: string[] = [];
+  for (const { request, answer } of exchanges) {
+    const sent = messageOf(Buffer.concat(request));
+    const got = messageOf(Buffer.concat(answer));
+    if (got.head === '' && LOOK.test(sent.head)) continue;
+    lines.push(...messageLines('>', sent, requestBody(sent.body, names), names));
+    if (got.head === '') lines.push('< nothing');
+    else lines.push(...messageLines('<', got, await answerBody(got, names), names));
+    lines.push('');
+  }
+  return lines;
+}
+
+/** Made now and then beside a download: whether a run that is cut short was just waiting for one is chance. */
+const LOOK = /^GET \S+\/status /;
+
+interface Message {
+  head: string;
+  body: Buffer;
+  /** Whether the body is as long as its head says. */
+  whole: boolean;
+}
+
+function messageOf(bytes: Buffer): Message {
+  const end = bytes.indexOf('\r\n\r\n');
+  const head = bytes.toString('latin1', 0, Math.max(0, end));
+  const rest = bytes.subarray(end + 4);
+  if (/^transfer-encoding: chunked$/im.test(head)) return { head, ...dechunked(rest) };
+  const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1] ?? 0);
+  return { head, body: rest, whole: rest.length === length };
+}
+
+function dechunked(bytes: Buffer): { body: Buffer; whole: boolean } {
+  const chunks: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const end = bytes.indexOf('\r\n', at);
+    const length = Number.parseInt(bytes.toString('latin1', at, end), 16);
+    if (end < 0 || length === 0) return { body: Buffer.concat(chunks), whole: end >= 0 };
+    chunks.push(bytes.subarray(end + 2, end + 2 + length));
+    at = end + 2 + length + 2;
+  }
+}
+
+function messageLines(mark: string, { head, whole }: Message, body: string[], { plain }: Names): string[] {
+  const isHeadAlone = body.length === 0;
+  const lines = head.split('\r\n').map((line) =>
+    plain(line)
+      .replace(/^(content-length): \d+$/i, (all, name) => (isHeadAlone ? all : `${name}: ${whole ? 'right' : 'WRONG'}`))
+      .replace(/^(date): .*$/i, '$1: DATE')
+      .replace(/^(etag: "[0-9a-f]+-[0-9a-f]+)-[0-9a-f]+"$/i, '$1-INO"'),
+  );
+  return [...lines, ...(isHeadAlone ? [] : ['', ...body])].map((line) => `${mark} ${line}`.trimEnd());
+}
+
+/** `["name","5","1700000000000000000","4711"]`: what a file was listed with. */
+const PART = /(\["(?:[^"\\]|\\.)*","\d+","-?\d+",)"(\d+)"\]/g;
+
+const requestBody = (body: Buffer, { plain, inode }: WireNames): string[] =>
+  linesOf(body.toString()).flatMap((line) =>
+    folded(plain(line.replace(PART, (_, before: string, ino: string) => `${before}"${inode(ino)}"]`))),
+  );
+
+const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
+
+async function answerBody({ head, body }: Message, names: WireNames): Promise<string[]> {
+  const type = /^content-type: (.*)$/im.exec(head)?.[1];
+  if (body.length === 0) return [];
+  if (type === 'application/x-lm-frames') return frames(body);
+  if (type === 'application/x-ndjson') return sealedLines(body, names);
+  if (type === 'application/json') return linesOf(body.toString()).flatMap((line) => folded(documentOf(line, names)));
+  return [contentOf(body)];
+}
+
+/** Who cannot be looked into depends on the machine. */
+const documentOf = (text: string, { plain }: Names): string =>
+  plain(text)
+    .replace(/"uninspected":\[.*?\]/, '"uninspected":PROCESSES')
+    .replace(/"inspection":\{.*?\}/, '"inspection":INSPECTION');
+
+const SEAL = /^\{"type":"seal","xxh64":"([0-9a-f]{16})"\}$/;
+
+/** The stretches between seals are as long as it happens, and digests come as they are done. */
+async function sealedLines(body: Buffer, names: WireNames): Promise<string[]> {
+  const hash = await createXXHash64();
+  const kept: string[] = [];
+  let hashed = '';
+  let wrong = 0;
+  for (const line of linesOf(body.toString())) {
+    const seal = SEAL.exec(line);
+    if (seal && hash.init().update(hashed).digest() !== seal[1]) wrong++;
+    hashed = seal ? `${line}\n` : `${hashed}${line}\n`;
+    if (!seal && !line.startsWith('{"type":"progress"')) kept.push(line);
+  }
+  const digests = kept
+    .filter((line) => /^\[\d/.test(line))
+    .sort((a, b) => Number.parseInt(a.slice(1), 10) - Number.parseInt(b.slice(1), 10));
+  const ordered = kept.map((line) => (/^\[\d/.test(line) ? digests.shift()! : line));
+  const ends = SEAL.test(hashed.trimEnd());
+  return [
+    ...ordered.flatMap((line) => folded(documentOf(withoutInodes(line, names.inode), names))),
+    wrong === 0 && ends ? '(every stretch sealed)' : `(${wrong} SEALS WRONG)`,
+  ];
+}
+
+const MIB = 1 << 20;
+
+/** A byte and a length, then the bytes of a file, a byte for how it ended, and the XXH64 of each MiB; or why there are none. */
+function frames(bytes: Buffer): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const kind = bytes[at]!;
+    const length = bytes.readUInt32LE(at + 1);
+    const content = bytes.subarray(at + 5, at + 5 + length);
+    const hashes = kind === 0 ? 8 * Math.ceil(length / MIB) : 0;
+    const trailer = bytes.subarray(at + 5 + length, at + 5 + length + (kind === 0 ? 1 + hashes : 0));
+    const told = trailer.subarray(1).toString('hex');
+    const end =
+      kind === 0
+        ? ` end 0x${trailer.toString('hex', 0, 1)} ${hashes > 32 ? contentOf(trailer.subarray(1)) : told}`
+        : '';
+    lines.push(`frame ${kind} ${length} ${contentOf(content)}${end}`.trimEnd());
+    at += 5 + length + trailer.length;
+  }
+  return lines;
+}
+
+/** Short text as it is. */
+export const contentOf = (bytes: Uint8Array): string =>
+  bytes.length <= 60 && /^[\x20-\x7e]*$/.test(Buffer.from(bytes).toString('latin1'))
+    ? JSON.stringify(Buffer.from(bytes).toString())
+    : `(${bytes.length} bytes, sha256 ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)})`;

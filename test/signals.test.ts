@@ -1,0 +1,130 @@
+// What each signal does to a command, and what a terminal does that is closed under it.
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { startLm } from './support/lm.js';
+import { makeDirectory } from './support/settings.js';
+import { standIn } from './support/stand-in.js';
+import { HAS_SCRIPT, onTerminal } from './support/terminal.js';
+
+const UNTIL_ABORTED = `await new Promise((done) => io.signal.addEventListener('abort', done));`;
+const STAY = 'const stay = setInterval(() => {}, 1000);';
+
+test.each([
+  ['SIGHUP', 129, 'hung up'],
+  ['SIGINT', 130, 'interrupted'],
+  ['SIGQUIT', 131, 'quit'],
+  ['SIGTERM', 143, 'terminated'],
+] as const)('the first %s asks the command to stop, with the reason', async (signal, code, reason) => {
+  const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay);
+    io.stdout.write('tidied\\n'); throw io.signal.reason;`);
+  const running = startLm(['demo'], { env });
+  await running.says(/ready/);
+  running.kill(signal);
+  const { stdout, stderr, ...end } = await running.done;
+  expect(end).toMatchObject({ code, signal: null });
+  expect(stdout).toBe('ready\ntidied\n');
+  expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
+});
+
+test('an AbortError is told as the signal that caused it', async () => {
+  const env = standIn(`const { setTimeout } = await import('node:timers/promises');
+    io.stdout.write('ready\\n'); await setTimeout(60_000, undefined, { signal: io.signal });`);
+  const running = startLm(['demo'], { env });
+  await running.says(/ready/);
+  running.kill('SIGTERM');
+  expect(await running.done).toMatchObject({ code: 143, stderr: expect.stringContaining('lm demo: terminated') });
+});
+
+test('a command that ends well after a signal has ended well', async () => {
+  const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay); return 0;`);
+  const running = startLm(['demo'], { env });
+  await running.says(/ready/);
+  running.kill('SIGTERM');
+  expect(await running.done).toMatchObject({ code: 0, stderr: '' });
+});
+
+const DEAF = `${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} io.stdout.write('heard\\n'); await new Promise(() => {});`;
+
+test.each([
+  ['SIGINT', 'SIGINT'],
+  ['SIGTERM', 'SIGINT'],
+  ['SIGHUP', 'SIGTERM'],
+] as const)('after %s, a second one (%s) ends at once what does not listen', async (first, second) => {
+  const running = startLm(['demo'], { env: standIn(DEAF) });
+  await running.says(/ready/);
+  running.kill(first);
+  await running.says(/heard/);
+  running.kill(second);
+  expect(await running.done).toMatchObject({ code: null, signal: second });
+});
+
+test.each(['SIGHUP', 'SIGTERM'] as const)('a SIGHUP after %s cuts nothing short', async (first) => {
+  const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} io.stdout.write('heard\\n');
+    await new Promise((done) => process.once('SIGHUP', done)); clearInterval(stay);
+    io.stdout.write('tidied\\n'); throw io.signal.reason;`);
+  const running = startLm(['demo'], { env });
+  await running.says(/ready/);
+  running.kill(first);
+  await running.says(/heard/);
+  running.kill('SIGHUP');
+  expect(await running.done).toMatchObject({ code: first === 'SIGHUP' ? 129 : 143, stdout: 'ready\nheard\ntidied\n' });
+});
+
+test('a command may take SIGHUP for something else than an end', async () => {
+  const env =
+    standIn(`${STAY} io.onHangup(() => io.stdout.write('again\\n')); io.stdout.write('ready\\n'); ${UNTIL_ABORTED}
+    clearInterval(stay); return 0;`);
+  const running = startLm(['demo'], { env });
+  await running.says(/ready/);
+  running.kill('SIGHUP');
+  await running.says(/again\n/);
+  running.kill('SIGHUP');
+  await running.says(/again\nagain\n/);
+  running.kill('SIGTERM');
+  expect(await running.done).toMatchObject({ code: 0 });
+});
+
+(HAS_SCRIPT ? describe : describe.skip)('a terminal that is closed (takes script)', () => {
+  /** Writes as much as it can, and leaves a file when it has tidied. */
+  function writer(more = ''): { env: Record<string, string>; tidied: string } {
+    const tidied = `${makeDirectory()}/tidied`;
+    const env =
+      standIn(`${STAY} const { writeFileSync } = await import('node:fs'); ${more} io.stdout.write('ready\\n'); ${UNTIL_ABORTED}
+      for (let i = 0; i < 10; i++) { io.stdout.write('out\\n'); io.stderr.write('err\\n'); await new Promise(setImmediate); }
+      clearInterval(stay); writeFileSync(${JSON.stringify(tidied)}, io.signal.reason.code); throw io.signal.reason;`);
+    return { env, tidied };
+  }
+
+  test.each([
+    ['', ''],
+    ['though only its errors go there', '</dev/null >/dev/null'],
+  ])('ends a command in order %s', async (_, redirected) => {
+    const { env, tidied } = writer(redirected === '' ? '' : `io.stderr.write('ready\\n');`);
+    const running = await onTerminal(['demo'], { env, redirected });
+    await running.shows(/ready/);
+    await running.close();
+    expect(await running.code).toBe(129);
+    expect(readFileSync(tidied, 'utf8')).toBe('hungUp');
+  });
+
+  test('ends one as well that takes SIGHUP for something else', async () => {
+    const { env, tidied } = writer('io.onHangup(() => {});');
+    const running = await onTerminal(['demo'], { env });
+    await running.shows(/ready/);
+    process.kill(running.pid, 'SIGHUP'); // as long as it is there
+    await running.close();
+    expect(await running.code).toBe(129);
+    expect(readFileSync(tidied, 'utf8')).toBe('hungUp');
+  });
+
+  test('is nothing to a command under nohup', async () => {
+    const { env, tidied } = writer(`writeFileSync('/dev/tty', 'ready\\n');`);
+    const running = await onTerminal(['demo'], { env, under: 'nohup', redirected: '>/dev/null' });
+    await running.shows(/ready/);
+    await running.close();
+    process.kill(running.pid, 'SIGTERM');
+    expect(await running.code).toBe(143);
+    expect(readFileSync(tidied, 'utf8')).toBe('terminated');
+  });
+});

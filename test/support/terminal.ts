@@ -1,0 +1,93 @@
+// `lm` in the foreground of a terminal that can be closed under it: a pseudo-terminal of script(1), whose shell outlives it and tells how
+// lm ended.
+
+import { spawn, spawnSync } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { afterEach } from '@jest/globals';
+import { BIN } from './lm.js';
+
+export const HAS_SCRIPT = spawnSync('script', ['--version']).status === 0;
+
+export interface OnTerminal {
+  pid: number;
+  /** Resolves when that has come to the terminal. */
+  shows(pattern: RegExp): Promise<void>;
+  /** The terminal goes away, which the shell tells `lm` by SIGHUP, as bash does. */
+  close(): Promise<void>;
+  /** As the shell has it: of what a signal ended, 128 and its number. */
+  code: Promise<number>;
+}
+
+const running = new Set<number>();
+
+afterEach(() => {
+  for (const pid of running) process.kill(pid, 'SIGKILL');
+  running.clear();
+});
+
+/** `redirected`: what a shell has behind the command, such as `</dev/null >log 2>&1`. */
+export async function onTerminal(
+  args: string[],
+  { env = {}, under = '', redirected = '' }: { env?: Record<string, string>; under?: string; redirected?: string } = {},
+): Promise<OnTerminal> {
+  const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const told = `sh -c 'echo $$ >&3; exec "$@"' sh ${under} ${words} ${redirected}`;
+  const terminal = spawn('script', ['-qfc', `trap "" HUP; ${told}; echo $? >&3`, '/dev/null'], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
+  });
+  const shown = heard(terminal.stdout!);
+  const report = heard(terminal.stdio[3] as Readable);
+  const gone = new Promise<void>((resolve) => terminal.on('exit', () => resolve()));
+  const pid = Number((await report.says(/^(\d+)\n/))[1]);
+  running.add(pid);
+  const code = report.says(/\n(\d+)\n$/).then(([, told]) => {
+    running.delete(pid);
+    return Number(told);
+  });
+  return {
+    pid,
+    async shows(pattern) {
+      await shown.says(pattern);
+    },
+    async close() {
+      terminal.kill('SIGKILL');
+      await gone;
+      process.kill(pid, 'SIGHUP');
+    },
+    code,
+  };
+}
+
+function heard(stream: Readable): { says(pattern: RegExp): Promise<RegExpExecArray> } {
+  let text = '';
+  let ended = false;
+  const waiting = new Set<() => void>();
+  const wake = (): void => {
+    for (const look of waiting) look();
+  };
+  stream.setEncoding('utf8').on('data', (more: string) => {
+    text += more;
+    wake();
+  });
+  stream
+    .on('error', () => {})
+    .on('close', () => {
+      ended = true;
+      wake();
+    });
+  return {
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const match = pattern.exec(text);
+          if (!match && !ended) return;
+          waiting.delete(look);
+          if (match) resolve(match);
+          else reject(new Error(`it ended without saying ${pattern}: ${text}`));
+        };
+        waiting.add(look);
+        look();
+      }),
+  };
+}
