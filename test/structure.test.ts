@@ -76,6 +76,8 @@ const FENCES: Record<string, readonly string[]> = {
       'files/listing-size.ts',
       'files/trust.ts',
       'settings/secret.ts',
+      'settings/this-host.ts',
+      'state/agent-token.ts',
     ], // kill, pid, hrtime, platform, versions, geteuid
   ],
 };

@@ -137,12 +137,20 @@ export function linkOf(path: string): string | undefined {
 export const isUnder = (path: string, prefix: string): boolean =>
   path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/' || prefix === '/');
 
-export function isOpenForWriting(pid: number, fd: string): boolean {
+export const isOpenForWriting = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & 0o3) !== 0;
+
+/** Linux's open(2): names an inode without opening it, which takes no permission. */
+export const O_PATH = 0o10000000;
+
+export const isOpenForReading = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & (O_PATH | 0o1)) === 0;
+
+/** As they were given to open(2); none once it is closed. */
+function flagsOf(pid: number, fd: string): number {
   try {
     const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
-    return (Number.parseInt(flags ?? '0', 8) & 0o3) !== 0;
+    return Number.parseInt(flags ?? '0', 8);
   } catch {
-    return false; // closed meanwhile
+    return 0;
   }
 }
 

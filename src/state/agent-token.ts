@@ -2,10 +2,13 @@
 // address, and which files it has open. Sends nothing, and believes no record that could be stale or somebody else's.
 
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { geteuid } from 'node:process';
 import { localError } from '../errors.js';
 import { processesAt } from '../files/listeners.js';
+import { isOpenForReading, O_PATH } from '../files/open-files.js';
+import { usersOf } from '../files/process-users.js';
 import { openRegular } from '../files/regular-file.js';
 import { createFileAtomically, readFileIfAny, writeFileAtomically } from './atomic-file.js';
 
@@ -41,14 +44,16 @@ export interface FoundToken {
 
 /**
  * The token of the agent that listens at exactly this address, if this user may look into its process: it is his own, or he is root.
- * The file must belong to whom the process belongs: nobody gets a token he could not have read himself.
+ * The file must belong to whom the process belongs, and be open for reading: nobody gets a token he could not have read himself, nor by
+ * way of a program of root's that he has started and that has his descriptors.
  */
 export async function findAgentToken(address: string, port: number): Promise<FoundToken | undefined> {
   for (const pid of await processesAt(address, port).catch(() => []))
     try {
-      const { uid } = statSync(`/proc/${pid}`);
-      if (uid !== statSync('/proc/self').uid && statSync('/proc/self').uid !== 0) continue;
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const [uid, ...others] = new Set(usersOf(pid));
+      const isOfOne = uid !== undefined && others.length === 0;
+      if (!isOfOne || (uid !== geteuid!() && geteuid!() !== 0)) continue;
+      for (const fd of readdirSync(`/proc/${pid}/fd`).filter((fd) => isOpenForReading(pid, fd))) {
         const at = `/proc/${pid}/fd/${fd}`;
         const path = readlinkSync(at);
         const token = path.endsWith(`/${NAME}`) ? readTokenOf(uid, at) : undefined;
@@ -58,9 +63,7 @@ export async function findAgentToken(address: string, port: number): Promise<Fou
   return undefined;
 }
 
-/** Linux's open(2): names an inode without opening it. What a process holds may be a device, or a file that only root can read. */
-const O_PATH = 0o10000000;
-
+/** What a process holds may be a device: it is looked at before it is opened. */
 function readTokenOf(uid: number, at: string): string | undefined {
   const pin = openSync(at, O_PATH);
   try {

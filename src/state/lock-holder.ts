@@ -8,6 +8,7 @@ import { geteuid, pid } from 'node:process';
 import * as z from 'zod';
 import { errnoOf, printable } from '../errors.js';
 import { readAccounts, userText } from '../files/accounts.js';
+import { usersOf } from '../files/process-users.js';
 import { socketHolders } from '../files/socket-holders.js';
 
 /** What a holder says of itself. `since` is ISO 8601. */
@@ -50,7 +51,7 @@ export const holderAt = async (address: string): Promise<LockHolder | undefined>
 export async function hear(address: string): Promise<Heard | undefined> {
   const answer = await ask(address);
   if (answer === undefined) return undefined;
-  const holders = processesAt(address).flatMap(({ pid, uids }) => uids.map((uid) => ({ pid, uid })));
+  const holders = processesAt(address);
   const stranger = holders.find(({ uid }) => uid !== 0 && uid !== geteuid!());
   if (stranger) return { holder: stranger };
   const said = parseHolder(answer);
@@ -97,15 +98,10 @@ function parseHolder(text: string): Holder | undefined {
   }
 }
 
-interface Process {
-  pid: number;
-  /** Real, effective, saved, and of the file system. The owner of /proc/PID may be root for a process that has made itself undumpable. */
-  uids: number[];
-}
-
-function processesAt(address: string): Process[] {
+function processesAt(address: string): OtherHolder[] {
   try {
-    return listenersAt(address).flatMap((inode) => [...socketHolders(inode)].flatMap(processOf));
+    const pids = listenersAt(address).flatMap((inode) => [...socketHolders(inode)]);
+    return pids.flatMap((pid) => usersOf(pid).map((uid) => ({ pid, uid })));
   } catch {
     return []; // no /proc
   }
@@ -136,12 +132,3 @@ const listenersAt = (address: string): string[] =>
   listeners()
     .filter(({ path }) => path === address.replace('\0', '@'))
     .map(({ inode }) => inode);
-
-function processOf(pid: number): Process[] {
-  try {
-    const [, uids] = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))!;
-    return [{ pid, uids: uids!.split(/\s+/).map(Number) }];
-  } catch {
-    return []; // gone
-  }
-}

@@ -2,12 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { O_PATH } from '../../src/files/open-files.js';
 import { findLocalAgent, tokenHint } from '../../src/migration/local-agent.js';
 import { findAgentToken, keptTokenFile, presentToken } from '../../src/state/agent-token.js';
 
@@ -70,11 +71,36 @@ test('it is found at the very address where its process listens, while that has 
   expect(await findAgentToken('127.0.0.1', port)).toBeUndefined();
 });
 
+test('a file that is only named, which takes no permission, is no token of its process', async () => {
+  const path = keptTokenFile(dir);
+  const port = await listen('127.0.0.1');
+  const fd = openSync(path, O_PATH);
+  cleanups.push(() => closeSync(fd));
+  expect(await findAgentToken('127.0.0.1', port)).toBeUndefined();
+});
+
 /** Another user's process that listens, and holds a file it may not read: O_PATH takes no permission. */
 const THIEF = `
   require('fs').openSync(process.argv[1], 0o10000000);
   const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));
 `;
+
+/** As `su` while it asks for a password: root's by its effective user, with the descriptors of whoever has started it. */
+asRoot('a program of root that somebody else has started is not the agent', async () => {
+  const path = keptTokenFile(dir);
+  for (const [users, found] of [
+    [['--ruid', '65534'], undefined],
+    [['--ruid', '0'], { path, token: readFileSync(path, 'utf8').trim() }],
+  ] as const) {
+    const child = spawn('setpriv', [...users, process.execPath, '-e', THIEF.replace('0o10000000', '0'), path]);
+    cleanups.push(() => {
+      child.kill();
+      return once(child, 'close');
+    });
+    const [port] = await once(createInterface(child.stdout), 'line');
+    expect(await findAgentToken('127.0.0.1', Number(port))).toEqual(found);
+  }
+});
 
 asRoot('no process is sent a token that its own user could not read, nor does he find that of root', async () => {
   const path = join(dir, 'token');
