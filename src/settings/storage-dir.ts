@@ -1,8 +1,10 @@
 // Where Cassandra keeps what its cassandra.yaml does not name: below -Dcassandra.storagedir. Told by the process that runs with
-// that file, else by where the file lies; by no look at what such a directory holds, which would take the old tree for the new.
+// that file, else by where the file lies; by no look at what such a directory holds, which would take the old tree for the new. Whoever
+// may start a process may give it such words: those of a stranger's are no more than a reason to ask.
 
 import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { LmError, printable } from '../errors.js';
+import { readAccounts, userText } from '../files/accounts.js';
 import type { DirType } from '../files/entry.js';
 import { yamlLine } from '../files/roots.js';
 
@@ -10,11 +12,15 @@ import { yamlLine } from '../files/roots.js';
 export interface CommandLine {
   pid: number;
   argv: readonly string[];
+  /** User ids; those of a set-user-id program are several. */
+  users: readonly number[];
 }
 
 /** What is asked of this host. */
 export interface Host {
   processes(): Iterable<CommandLine>;
+  /** Who decides what the service does that runs with this file: root, the caller, and the owner of the file. */
+  trusted(file: string): readonly number[];
   /**
    * What this process would call what `pid` calls `path`, which may start from that one's working directory or show in its mount
    * namespace alone; undefined where it cannot be told.
@@ -29,28 +35,28 @@ export interface Host {
 export interface StorageDir {
   path: string;
   why: string;
+  /** A process says so that somebody else may have started. */
+  isDoubtful?: true;
 }
 
 /**
  * Undefined when nothing tells. Throws `usage`, naming both, when two processes, or two places of the file, tell of different
- * directories; `unnamed` is what is looked for.
+ * directories, or a stranger's process of another than the place of the file; `unnamed` is what is looked for.
  */
 export function storageDir(file: string, unnamed: readonly DirType[], host: Host): StorageDir | undefined {
   const told = byProcess(file, host);
-  const candidates = told.length > 0 ? told : byPlace(file, host);
-  const [first, ...others] = candidates;
+  const believed = told.filter(({ isDoubtful }) => !isDoubtful);
+  const [first, ...others] = believed.length > 0 ? believed : [...byPlace(file, host), ...told];
   const other = others.find(({ path }) => host.real(path) !== host.real(first!.path));
-  if (!first || !other) return first;
+  if (!first || !(other || first.isDoubtful)) return first;
+  const candidates = other ? [first, other] : [first];
+  const below = candidates.map(({ path, why }) => `${printable(path)} (${printable(why)})`).join(' or ');
   const lines = (dir: StorageDir): string[] =>
     unnamed.map((type) => `${printable(yamlLine(type, join(dir.path, type)))}  (${printable(dir.why)})`);
-  throw new LmError(
-    'usage',
-    `${printable(file)} has no ${keysText(unnamed)}, and the default may be below ${printable(first.path)} (${printable(first.why)}) or ${printable(other.path)} (${printable(other.why)})`,
-    {
-      details: [...lines(first), ...lines(other)],
-      hint: `add to ${printable(file)} the lines that hold; or give every --root TYPE=DIR instead of the file`,
-    },
-  );
+  throw new LmError('usage', `${printable(file)} has no ${keysText(unnamed)}, and the default may be below ${below}`, {
+    details: candidates.flatMap(lines),
+    hint: `add to ${printable(file)} the lines that hold; or give every --root TYPE=DIR instead of the file`,
+  });
 }
 
 /** `commitlog_directory and hints_directory` */
@@ -73,10 +79,11 @@ function byPlace(file: string, { real }: Host): StorageDir[] {
 
 function byProcess(file: string, host: Host): StorageDir[] {
   const found: StorageDir[] = [];
-  for (const { pid, argv } of host.processes()) {
+  const trusted = host.trusted(file);
+  for (const { pid, argv, users } of host.processes()) {
     const storage = property(argv, 'cassandra.storagedir');
     if (!storage || argv.some((word) => word.startsWith(TOOLS))) continue;
-    const config = configOf({ pid, argv }, host);
+    const config = configOf(pid, argv, host);
     if (config === undefined || host.real(config) !== host.real(file)) continue;
     const path = host.asHere(pid, storage);
     if (path === undefined)
@@ -88,7 +95,13 @@ function byProcess(file: string, host: Host): StorageDir[] {
           hint: 'run as root; or give every --root TYPE=DIR instead of the file',
         },
       );
-    found.push({ path: resolve(path), why: `by -Dcassandra.storagedir of pid ${pid}` });
+    const stranger = users.find((uid) => !trusted.includes(uid));
+    const why = `by -Dcassandra.storagedir of pid ${pid}`;
+    if (stranger === undefined) found.push({ path: resolve(path), why });
+    else {
+      const whose = `a process of ${userText(readAccounts(), stranger)}`;
+      found.push({ path: resolve(path), why: `${why}, ${whose}`, isDoubtful: true });
+    }
   }
   return found;
 }
@@ -103,7 +116,7 @@ function property(argv: readonly string[], name: string): string | undefined {
 }
 
 /** The file a Cassandra was started with, as this process would call it: a URL, or a name that is looked up in its class path. */
-function configOf({ pid, argv }: CommandLine, host: Host): string | undefined {
+function configOf(pid: number, argv: readonly string[], host: Host): string | undefined {
   const config = property(argv, 'cassandra.config') ?? 'cassandra.yaml';
   if (config.startsWith('/')) return host.asHere(pid, config);
   if (config.startsWith('file:'))

@@ -1,17 +1,20 @@
 // The processes and paths of this host, for those who ask which Cassandra runs with a file. Judges nothing.
 
-import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { geteuid } from 'node:process';
 import { readMounts, seenFrom } from '../files/mounts.js';
+import { usersOf } from '../files/process-users.js';
 import type { CommandLine, Host } from './storage-dir.js';
 
 export const thisHost: Host = {
   *processes(): Generator<CommandLine> {
     for (const name of readdirSync('/proc')) {
       const argv = /^\d+$/.test(name) ? commandLine(name) : [];
-      if (argv.length > 0) yield { pid: Number(name), argv };
+      if (argv.length > 0) yield { pid: Number(name), argv, users: usersOf(Number(name)) };
     }
   },
+  trusted: (file) => [0, geteuid!(), statSync(file).uid],
   asHere(pid, path) {
     try {
       const absolute = path.startsWith('/') ? path : join(readlinkSync(`/proc/${pid}/cwd`), path);

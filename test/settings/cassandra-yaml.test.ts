@@ -17,6 +17,7 @@ function hostWith(place: 'package' | 'tarball' | 'nowhere', processes: CommandLi
   };
   return {
     processes: () => processes,
+    trusted: () => [0],
     asHere: (_, path) => path,
     real: (path) => (path.endsWith('/c.yaml') ? shown[place] : path),
     exists: () => false,
@@ -109,7 +110,10 @@ saved_caches_directory: /var/lib/cassandra/saved_caches\n`;
 
   test('what the file names wins over the process it was started with', async () => {
     const argv = ['-Dcassandra.config=file:///etc/cassandra/cassandra.yaml', '-Dcassandra.storagedir=/s'];
-    const { roots, whence } = await read('commitlog_directory: /log\n', hostWith('package', [{ pid: 7, argv }]));
+    const { roots, whence } = await read(
+      'commitlog_directory: /log\n',
+      hostWith('package', [{ pid: 7, argv, users: [0] }]),
+    );
     expect(roots).toEqual(['hints/0=/s/hints', 'commitlog/0=/log', 'saved_caches/0=/s/saved_caches', 'data/0=/s/data']);
     expect(whence[0]).toBe('default by -Dcassandra.storagedir of pid 7');
   });

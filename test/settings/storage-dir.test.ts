@@ -22,6 +22,7 @@ function hostOf({ processes = [], links = {}, exist = [], cwd = {} }: Fake): Hos
   };
   return {
     processes: () => processes,
+    trusted: () => [0, 995],
     asHere: (pid, path) => (path.startsWith('/') ? path : cwd[pid] && `${cwd[pid]}/${path}`),
     real,
     exists: (path) => exist.includes(path),
@@ -73,6 +74,11 @@ describe('told by the process that runs with the file', () => {
   const daemon = (pid: number, ...words: string[]): CommandLine => ({
     pid,
     argv: ['java', '-Xmx8G', ...words, 'org.apache.cassandra.service.CassandraDaemon'],
+    users: [995, 995, 995, 995],
+  });
+  const strange = (pid: number, ...words: string[]): CommandLine => ({
+    ...daemon(pid, ...words),
+    users: [4_242, 0, 0, 0],
   });
   const at = (dir: string): string => `-Dcassandra.storagedir=${dir}`;
   const withFile = (file: string): string => `-Dcassandra.config=${file}`;
@@ -119,14 +125,14 @@ describe('told by the process that runs with the file', () => {
       '/var/lib/cassandra',
       {
         processes: [
-          { pid: 7, argv: ['java', at('/x'), withFile(FILE), 'org.apache.cassandra.tools.NodeTool', 'drain'] },
+          { ...daemon(7), argv: ['java', at('/x'), withFile(FILE), 'org.apache.cassandra.tools.NodeTool', 'drain'] },
         ],
       },
     ],
     [
       'a shell that talks of it',
       '/var/lib/cassandra',
-      { processes: [{ pid: 7, argv: ['sh', '-c', `java ${at('/x')} ${withFile(FILE)}`] }] },
+      { processes: [{ ...daemon(7), argv: ['sh', '-c', `java ${at('/x')} ${withFile(FILE)}`] }] },
     ],
   ])('%s: %s', (_, expected, fake) => {
     expect(find(FILE, fake)).toBe(expected);
@@ -142,6 +148,26 @@ describe('told by the process that runs with the file', () => {
     const { code, message } = await refused(FILE, { processes });
     expect(code).toBe('usage');
     expect(message).toContain('/x (by -Dcassandra.storagedir of pid 7) or /y (by -Dcassandra.storagedir of pid 8)');
+  });
+
+  test("a stranger's process is believed where the place of the file says the same, and beside the service itself", () => {
+    const same = { processes: [strange(7, withFile(FILE), at('/var/lib/cassandra'))] };
+    expect(find(FILE, same)).toBe('/var/lib/cassandra');
+    const beside = { processes: [strange(7, withFile(FILE), at('/evil')), daemon(8, withFile(FILE), at('/x'))] };
+    expect(find(FILE, beside)).toBe('/x');
+  });
+
+  test("a stranger's process leads nobody to a directory of his", async () => {
+    const own = 'by -Dcassandra.storagedir of pid 7, a process of uid 4242';
+    const processes = [strange(7, withFile(FILE), at('/evil'))];
+    expect((await refused(FILE, { processes })).message).toBe(
+      `${FILE} has no commitlog_directory, and the default may be below /var/lib/cassandra (of the package, whose file lies in /etc/cassandra) or /evil (${own})`,
+    );
+    const elsewhere = await refused('/srv/c.yaml', { processes: [strange(7, withFile('/srv/c.yaml'), at('/evil'))] });
+    expect(elsewhere).toMatchObject({
+      code: 'usage',
+      message: `/srv/c.yaml has no commitlog_directory, and the default may be below /evil (${own})`,
+    });
   });
 
   test('one that starts from a directory which cannot be told is no reason to guess', async () => {

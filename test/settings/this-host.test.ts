@@ -19,7 +19,8 @@ afterEach(release);
 test('a process, its words and its working directory', async () => {
   const pid = await leaveBehind(`cd '${base}'`, 'sleep 601');
   await until(() => [...thisHost.processes()].some((one) => one.pid === pid && one.argv[0] === 'sleep'));
-  expect([...thisHost.processes()]).toContainEqual({ pid, argv: ['sleep', '601'] });
+  expect([...thisHost.processes()]).toContainEqual({ pid, argv: ['sleep', '601'], users: Array(4).fill(geteuid!()) });
+  expect(thisHost.trusted(base)).toEqual([0, geteuid!(), geteuid!()]);
   expect(thisHost.asHere(pid, 'conf')).toBe(join(base, 'conf'));
   expect(thisHost.asHere(pid, '/conf')).toBe('/conf');
   await release();
