@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { LmError } from '../errors.js';
 import type { SourceAddress } from '../pull/http-client.js';
-import { readCertificates, readSecret, readToken } from '../settings/secret.js';
+import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { FromSource } from '../settings.js';
 import { findLocalAgent, tokenHint } from './local-agent.js';
 
@@ -19,7 +19,7 @@ export async function addressOf({
     url: (here?.url ?? url).origin,
     token: tokenFile === undefined ? here?.token : readToken(tokenFile),
     tokenHint: () => tokenHint(url, tokenFile !== undefined),
-    caCert: tls.caCert && readCertificates(tls.caCert),
+    caCert: tls.caCert && readAuthorities(tls.caCert),
     clientCert: tls.clientCert && readCertificates(tls.clientCert),
     clientKey: tls.clientKey && readSecret(tls.clientKey),
     pin: tls.pin,

@@ -7,7 +7,7 @@ import type { TlsOptions } from 'node:tls';
 import { tlsOptions } from '../agent/auth.js';
 import { selfSigned } from '../agent/self-signed.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
-import { readCertificates, readSecret, readToken } from '../settings/secret.js';
+import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { ServeSettings } from '../settings.js';
 import { keptTokenFile } from '../state/agent-token.js';
 import { createFileAtomically, readFileIfAny } from '../state/atomic-file.js';
@@ -40,7 +40,11 @@ export function readCredentials(settings: ServeSettings, directory: () => string
 
 function statedTls({ tlsCert, tlsKey, clientCa }: ServeSettings): TlsOptions | undefined {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return tlsOptions({ cert: readCertificates(tlsCert), key: readSecret(tlsKey), clientCa: readAuthorities(clientCa) });
+  return tlsOptions({
+    cert: readCertificates(tlsCert),
+    key: readSecret(tlsKey),
+    clientCa: clientCa && readAuthorities(clientCa),
+  });
 }
 
 /** Made on first use and kept, so that a client that knows its fingerprint goes on when the agent has been started again. */
@@ -49,11 +53,8 @@ function ownTls(dir: string, { clientCa, hostName }: ServeSettings): TlsOptions 
   const names = ['localhost', '127.0.0.1', '::1', ...namesOfThisHost(), ...(hostName === undefined ? [] : [hostName])];
   if (readFileIfAny(path) === undefined) createFileAtomically(path, selfSigned(names, Date.now()));
   const pem = readSecret(path);
-  return tlsOptions({ cert: pem, key: pem, clientCa: readAuthorities(clientCa) });
+  return tlsOptions({ cert: pem, key: pem, clientCa: clientCa && readAuthorities(clientCa) });
 }
-
-const readAuthorities = (path: string | undefined): string | undefined =>
-  path === undefined ? undefined : readCertificates(path);
 
 /** The SHA-256 of the agent's certificate. */
 export const fingerprintOf = ({ tls }: Credentials): string | undefined =>

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { getegid, geteuid, getgroups } from 'node:process';
 import { errnoOf, LmError, printable } from '../errors.js';
 import { readAccounts, userText } from '../files/accounts.js';
-import { readRegular } from '../files/regular-file.js';
+import { readRegular, readTrusted } from '../files/regular-file.js';
 
 /** What can be found by trying is no secret. */
 const LEAST_TOKEN = 16;
@@ -31,18 +31,26 @@ export function readToken(path: string): string {
 
 /** A token or a private key, trimmed. Throws `usage` when it is empty, unreadable, somebody else's, or open to group or others. */
 export function readSecret(path: string): string {
-  return readText(path, SECRET_BYTES, (stat) => {
-    refuseStranger(path, stat);
-    if (!isOpen(stat)) return;
-    const shown = (stat.mode & 0o777).toString(8).padStart(4, '0');
-    throw new LmError('usage', `${printable(path)}: mode ${shown} lets others read it, takes 0600 or less`, {
-      hint: `chmod 600 ${printable(path)}`,
-    });
+  return readText(path, () => readRegular(path, SECRET_BYTES, (stat) => judgeSecret(path, stat)));
+}
+
+function judgeSecret(path: string, stat: Stats): void {
+  refuseStranger(path, stat);
+  if (!isOpen(stat)) return;
+  const shown = (stat.mode & 0o777).toString(8).padStart(4, '0');
+  throw new LmError('usage', `${printable(path)}: mode ${shown} lets others read it, takes 0600 or less`, {
+    hint: `chmod 600 ${printable(path)}`,
   });
 }
 
-/** Certificates, which are no secret. Throws `usage` when empty or unreadable. */
-export const readCertificates = (path: string): string => readText(path, CERTIFICATES_BYTES, () => {});
+/** Certificates to show, which are no secret. Throws `usage` when empty or unreadable. */
+export const readCertificates = (path: string): string => readText(path, () => readRegular(path, CERTIFICATES_BYTES));
+
+/**
+ * Certificates to go by: who may write them decides whom the source is taken for, or who may ask an agent. Throws `usage` when a stranger
+ * could have put them there.
+ */
+export const readAuthorities = (path: string): string => readText(path, () => readTrusted(path, CERTIFICATES_BYTES));
 
 /** The longest key is a hundredth of it; a system's whole bundle of authorities a tenth. */
 const SECRET_BYTES = 2 ** 18;
@@ -66,9 +74,9 @@ function isOpen({ mode, uid, gid }: Stats): boolean {
   return (mode & (given ? 0o037 : 0o077)) !== 0;
 }
 
-function readText(path: string, mostBytes: number, judge: (stat: Stats) => void): string {
+function readText(path: string, read: () => Buffer): string {
   try {
-    const text = readRegular(path, mostBytes, judge).toString().trim();
+    const text = read().toString().trim();
     if (text === '') throw new LmError('usage', `${printable(path)}: got nothing, takes a file that is not empty`);
     return text;
   } catch (error) {

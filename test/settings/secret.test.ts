@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { readCertificates, readSecret, readToken } from '../../src/settings/secret.js';
+import { readAuthorities, readCertificates, readSecret, readToken } from '../../src/settings/secret.js';
 import { asUser, IS_ROOT, SOMEBODY, STRANGER } from '../support/as-user.js';
 import { makeDirectory, refusalOf } from '../support/settings.js';
 
@@ -123,4 +124,14 @@ const GROUP = 34567;
 test('certificates may be read by all; what is not there is named', async () => {
   expect(readCertificates(secretFile('PEM', 0o644))).toBe('PEM');
   expect((await refusalOf(() => readCertificates('/nowhere'))).message).toBe('cannot read /nowhere: ENOENT');
+});
+
+test('authorities may be read by all, and written by nobody else: he would decide who is believed', async () => {
+  const path = secretFile('PEM', 0o644);
+  expect(readAuthorities(path)).toBe('PEM');
+  chmodSync(path, 0o646);
+  expect((await refusalOf(() => readAuthorities(path))).message).toContain('can be written by everybody (mode 0646)');
+  chmodSync(path, 0o644);
+  chmodSync(dirname(path), 0o777);
+  expect((await refusalOf(() => readAuthorities(path))).message).toContain('can be written by everybody (mode 0777)');
 });
