@@ -76,7 +76,9 @@ export const notObeyed = (what: string, { path, why, command }: Fault): LmError 
 function readOpened(path: string, flags: number, mostBytes: number, judge: Judge): Buffer {
   const fd = openAs(path, flags);
   try {
-    judge(fstatSync(fd), fd);
+    const stat = fstatSync(fd);
+    judge(stat, fd);
+    if (stat.size > mostBytes) throw tooBig(path, mostBytes); // before a byte of it is kept
     return bytesOf(fd, path, mostBytes);
   } finally {
     closeSync(fd);
@@ -92,11 +94,13 @@ function bytesOf(fd: number, path: string, mostBytes: number): Buffer {
     const got = readSync(fd, chunk);
     if (got === 0) return Buffer.concat(chunks);
     bytes += got;
-    if (bytes > mostBytes)
-      throw new LmError('usage', `${printable(path)} is too big: takes ${mostBytes} bytes at most`);
+    if (bytes > mostBytes) throw tooBig(path, mostBytes);
     chunks.push(chunk.subarray(0, got));
   }
 }
+
+const tooBig = (path: string, mostBytes: number): LmError =>
+  new LmError('usage', `${printable(path)} is too big: takes ${mostBytes} bytes at most`);
 
 /** A directory is the system's error, as for whoever reads one. */
 function refuseOtherKinds(path: string, stat: Stats): void {
