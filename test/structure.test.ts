@@ -55,7 +55,7 @@ const FENCES: Record<string, readonly string[]> = {
   undici: ['pull/http-client.ts'],
   'p-queue': ['pull/transfer.ts', 'verify/verify.ts'],
   'hash-wasm': ['files/hash-wasm.ts'],
-  micromatch: ['files/java-glob.ts'],
+  micromatch: ['files/java-glob.ts', 'files/shell-glob.ts'],
   chalk: ['render/text.ts'],
   'cli-progress': ['render/text.ts'],
   yaml: ['settings/yaml.ts'],

@@ -46,6 +46,7 @@ export function createListings(setup: ListingSetup): Listings {
 
   function native({ only, features }: Parameters<Listings['native']>[0], gone: AbortSignal): Reply {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
+    if (exclusions.exclude && !features.includes('exclude')) throw tooOldFor('exclude');
     const version = { protocol: PROTOCOL_VERSION, features };
     const header = headerLine({ ...version, ...identity, roots: setup.listRoots(), exclusions, only });
     let found = 0;
@@ -103,6 +104,12 @@ export function createListings(setup: ListingSetup): Listings {
     },
   };
 }
+
+/** A client that does not know what is left out would take it for gone, and remove it on its side. */
+const tooOldFor = (setting: string): LmError =>
+  new LmError('refused', `the agent was started with --${setting}, which this client does not know`, {
+    hint: 'use the same version of lm on both hosts',
+  });
 
 /** `told` hears of each chunk before it goes. */
 async function* linesIn(

@@ -56,7 +56,7 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
   const journal = record?.journal;
   const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });
   return {
-    selection: createSelectionGuard(source, roots, signal),
+    selection: createSelectionGuard(source, migration, signal),
     admit: createAdmission({ migration, backupDir: backups?.path, source, outside, record, emit, signal, object }),
     outside,
     removals: createRemovals({

@@ -3,11 +3,12 @@
 
 import { readdirSync } from 'node:fs';
 import { LmError, printable } from '../errors.js';
-import { type EntryKey, joinKey, rootOf } from '../files/entry.js';
+import { type EntryKey, type Exclusions, joinKey, rootOf } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
 import type { Selected } from '../pull/look-out.js';
 import type { Source } from '../pull/source.js';
 import { nearest } from '../settings/nearest.js';
+import type { CopyMigration } from './run.js';
 import type { Survey } from './survey.js';
 
 /** Before anything is asked of the source. Throws `usage`. */
@@ -26,7 +27,11 @@ export interface SelectionGuard {
 }
 
 /** A key that was there once in the run may go on both sides later on. */
-export function createSelectionGuard(source: Source, roots: Roots, signal: AbortSignal): SelectionGuard {
+export function createSelectionGuard(
+  source: Source,
+  { roots, settings }: Pick<CopyMigration, 'roots' | 'settings'>,
+  signal: AbortSignal,
+): SelectionGuard {
   let wasFound = false;
   return {
     async check(survey) {
@@ -35,6 +40,7 @@ export function createSelectionGuard(source: Source, roots: Roots, signal: Abort
       if (proof.errors > 0) return; // it may be among what could not be read
       if (selected && !wasFound) throw await nowhere(selected, source, roots, signal);
       refuseNothing(survey);
+      refuseAllExcluded(survey, settings.exclusions);
     },
   };
 }
@@ -43,7 +49,7 @@ async function nowhere(selected: Selected, source: Source, roots: Roots, signal:
   const { key, isExcluded } = selected;
   if (isExcluded)
     return new LmError('usage', `--only: ${printable(key)} is excluded`, {
-      hint: 'see files_to_exclude and dirs_to_exclude on both hosts',
+      hint: 'see exclude, files_to_exclude and dirs_to_exclude on both hosts',
     });
   const above = selected.reached();
   const name = key.slice(above.length + 1).split('/', 1)[0]!;
@@ -84,6 +90,17 @@ function namesHere(roots: Roots, dir: EntryKey): string[] {
   } catch {
     return [];
   }
+}
+
+/** Directories alone are nothing that anybody wanted to keep. */
+function refuseAllExcluded({ header, plan, leftOut }: Survey, own: Exclusions): void {
+  const globs = [...(own.exclude ?? []), ...(header.exclusions.exclude ?? [])];
+  const excluded = leftOut.excludedAtSource.entries;
+  if (globs.length === 0 || excluded === 0 || plan.counts.files > 0) return;
+  throw new LmError('refused', 'what is excluded leaves no file to copy', {
+    details: [`${excluded} ${excluded === 1 ? 'entry is' : 'entries are'} excluded at the source`],
+    hint: `see --exclude on both hosts: ${globs.map(printable).join(', ')}`,
+  });
 }
 
 /** What only this side has is removed or kept by other rules. The directories on the way to a key are not what was asked for. */

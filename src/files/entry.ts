@@ -161,6 +161,8 @@ export interface ListedRoot extends ToldMarks {
 export interface Exclusions {
   filesToExclude: string[];
   dirsToExclude: string[];
+  /** Shell globs on keys, of files and directories alike; absent where there are none. */
+  exclude?: string[] | undefined;
 }
 
 /** The proof that a listing is whole. Without it, or with errors in it, nothing may be removed. */

@@ -1,4 +1,4 @@
-// What is excluded: `glob:` and `regex:` patterns with placeholders, made one test on keys. Reads no directory.
+// What is excluded: `glob:` and `regex:` patterns with placeholders and shell globs, made one test on keys. Reads no directory.
 
 import { type EntryKey, type Exclusions, isWithin, parentOf, type RootKey } from './entry.js';
 import { type Matcher, matcherOf, type Spent } from './matcher.js';
@@ -96,13 +96,15 @@ function overAreas(areas: Area[]): Filter {
 function testsFor(root: { key: RootKey; path: string }, patterns: Pattern[], spent: Spent): Test[] {
   const onKey: Matcher[] = [];
   const onPath: Matcher[] = [];
+  const below: Matcher[] = [];
   for (const pattern of patterns) {
-    const { owner, isAnchored } = pattern;
+    const { owner, isAnchored, isBelow } = pattern;
     if (owner !== undefined && !isWithin(root.key, owner)) continue;
     const regex = regexOf(pattern, isAnchored ? root.key : root.path);
-    (isAnchored ? onKey : onPath).push(matcherOf(regex, pattern, spent));
+    (isBelow ? below : isAnchored ? onKey : onPath).push(matcherOf(regex, pattern, spent));
   }
   const tests: Test[] = [];
+  if (below.length > 0) tests.push((key) => key.length > root.key.length && anyMatches(below, key));
   if (onKey.length > 0) tests.push((key) => anyMatches(onKey, key));
   if (onPath.length > 0) tests.push((key) => anyMatches(onPath, root.path + key.slice(root.key.length)));
   return tests;

@@ -5,6 +5,7 @@ import { lengthWithin } from './bounded-match.js';
 import type { Exclusions } from './entry.js';
 import { type Fail, globSource, STAND_IN } from './java-glob.js';
 import { regexSource } from './java-regex.js';
+import { shellGlob } from './shell-glob.js';
 
 /** Of one setting: operators write a dozen of a hundred characters, and reading one takes up to 40 µs a character. */
 const MAX_PATTERNS = 1_000;
@@ -36,6 +37,8 @@ export interface Pattern {
   owner: string | undefined;
   /** The path begins with the root's, and the root is mentioned nowhere else. */
   isAnchored: boolean;
+  /** It is about keys below a root: never the root itself, which `--without` leaves out. */
+  isBelow: boolean;
   /** Of paths that are matched at once, and of those that are in good time, for sure. */
   quickLength: number;
   safeLength: number;
@@ -45,20 +48,32 @@ const QUICK_STEPS = 1e6; // a millisecond
 const SAFE_STEPS = 1e9; // a second
 
 /** Throws `Pattern.refusal` for the first that has no certain meaning, or when there are too many. */
-export function readPatterns({ filesToExclude, dirsToExclude }: Exclusions, whose: Whose = 'ours') {
+export function readPatterns({ filesToExclude, dirsToExclude, exclude = [] }: Exclusions, whose: Whose = 'ours') {
+  const globs = patternsOf('exclude', exclude, whose, readGlob);
   return {
-    files: patternsOf('files_to_exclude', filesToExclude, whose),
-    directories: patternsOf('dirs_to_exclude', dirsToExclude, whose),
+    files: [
+      ...patternsOf('files_to_exclude', filesToExclude, whose, readPattern),
+      ...globs.filter((glob) => !glob.directories),
+    ],
+    directories: [...patternsOf('dirs_to_exclude', dirsToExclude, whose, readPattern), ...globs],
   };
 }
 
-function patternsOf(setting: string, texts: readonly string[], whose: Whose): Pattern[] {
+type Read<P extends Pattern> = (text: string, refusal: Pattern['refusal']) => P;
+
+function patternsOf<P extends Pattern>(setting: string, texts: readonly string[], whose: Whose, read: Read<P>): P[] {
   if (texts.length > MAX_PATTERNS)
     throw refused(setting, `got ${texts.length} patterns, takes ${MAX_PATTERNS} at most`, whose);
   const characters = texts.reduce((sum, text) => sum + text.length, 0);
   if (texts.length > 1 && characters > MAX_CHARACTERS)
     throw refused(setting, `got ${characters} characters, takes ${MAX_CHARACTERS} in all at most`, whose);
-  return texts.map((text) => readPattern(setting, text, whose));
+  return texts.map((text) => {
+    const refusal: Pattern['refusal'] = (reason, options) =>
+      refused(setting, `${excerpt(text)}: ${reason}`, whose, options);
+    if (text.length > MAX_PATTERN_CHARACTERS)
+      throw refusal(`got ${text.length} characters, takes ${MAX_PATTERN_CHARACTERS} at most`);
+    return read(text, refusal);
+  });
 }
 
 function refused(setting: string, reason: string, whose: Whose, options: LmErrorOptions = {}): LmError {
@@ -69,11 +84,14 @@ function refused(setting: string, reason: string, whose: Whose, options: LmError
   });
 }
 
-function readPattern(setting: string, text: string, whose: Whose): Pattern {
-  const refusal: Pattern['refusal'] = (reason, options) =>
-    refused(setting, `${excerpt(text)}: ${reason}`, whose, options);
-  if (text.length > MAX_PATTERN_CHARACTERS)
-    throw refusal(`got ${text.length} characters, takes ${MAX_PATTERN_CHARACTERS} at most`);
+function readGlob(text: string, refusal: Pattern['refusal']): Pattern & { directories: boolean } {
+  const { source, directories } = shellGlob(text, (reason) => {
+    throw refusal(reason);
+  });
+  return { refusal, source, owner: undefined, isAnchored: true, isBelow: true, directories, ...lengthsFor(source) };
+}
+
+function readPattern(text: string, refusal: Pattern['refusal']): Pattern {
   const refuse = (reason: string, hint?: string): never => {
     throw refusal(reason, hint === undefined ? {} : { hint });
   };
@@ -89,9 +107,13 @@ function readPattern(setting: string, text: string, whose: Whose): Pattern {
   const source = syntax === 'glob' ? globSource(body, fail) : regexSource(body, fail);
   const isAnchored = syntax === 'glob' && body.lastIndexOf(STAND_IN) === 0;
   const owner = name === undefined ? undefined : ownerOf(name, refuse);
-  const [quickLength, safeLength] = [QUICK_STEPS, SAFE_STEPS].map((steps) => lengthWithin(source, steps));
-  return { refusal, source, owner, isAnchored, quickLength: quickLength!, safeLength: safeLength! };
+  return { refusal, source, owner, isAnchored, isBelow: false, ...lengthsFor(source) };
 }
+
+const lengthsFor = (source: string): Pick<Pattern, 'quickLength' | 'safeLength'> => ({
+  quickLength: lengthWithin(source, QUICK_STEPS),
+  safeLength: lengthWithin(source, SAFE_STEPS),
+});
 
 /** The expression for a root's entries, `prefix` being its path or what stands for it. */
 export function regexOf({ source, refusal }: Pattern, prefix: string): RegExp {

@@ -38,7 +38,7 @@ export function lmSource(parts: SourceParts): Source {
     async list({ only, features = [] }, signal) {
       const headers = {
         accept: SEALED_TYPE,
-        ...(features.length > 0 && { [FEATURES_HEADER]: features.join(',') }),
+        [FEATURES_HEADER]: ['exclude', ...features].join(','),
       };
       const ask: Ask = { ...requestFor('list', listTarget(only)), headers, silenceMs, signal };
       const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal)).catch((error) => {

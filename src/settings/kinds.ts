@@ -65,6 +65,13 @@ export const pattern: Kind<string> = {
   suggest: (given) => (given === '' || /^\w+:/.test(given) ? undefined : `glob:${given}`),
 };
 
+/** Whether it is a glob is for the filter to say. */
+export const shellGlob: Kind<string> = {
+  metavar: 'GLOB',
+  takes: 'a glob, such as **/*.tmp',
+  parse: (given) => (given === '' ? undefined : given),
+};
+
 export const choice = <const T extends string>(...values: T[]): Kind<T> => ({
   metavar: values.join('|'),
   takes: `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,

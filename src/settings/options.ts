@@ -17,6 +17,7 @@ import {
   pattern,
   rate,
   ratio,
+  shellGlob,
   text,
   toggle,
   typedDir,
@@ -245,6 +246,13 @@ export const OPTIONS = {
     help: 'the source has the certificate with this fingerprint, whoever signed it, and whatever its name',
   },
 
+  exclude: {
+    kind: shellGlob,
+    commands: ON_ROOTS,
+    list: true,
+    remembered: true,
+    help: "leave out what matches, such as '**/*.tmp' or data/0/ks/old/; without a slash a name anywhere; repeatable",
+  },
   'files-to-exclude': {
     kind: pattern,
     commands: ON_ROOTS,

@@ -27,6 +27,7 @@ export function toRemember(settings: CopySettings): Remembered {
     'client-cert': tls.clientCert,
     'client-key': tls.clientKey,
     pin: tls.pin,
+    exclude: exclusions.exclude,
     'files-to-exclude': exclusions.filesToExclude,
     'dirs-to-exclude': exclusions.dirsToExclude,
   } satisfies Partial<Record<OptionName, string | string[] | undefined>>;

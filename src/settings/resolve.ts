@@ -122,13 +122,16 @@ function onRoots(stated: Stated): OnRoots {
 
 /** Patterns are tried here, while it is known where they stand; a walk would find out too late. */
 function exclusionsIn(layers: Layers): Exclusions {
+  const exclude = pick(layers, 'exclude');
   const exclusions = {
     filesToExclude: pick(layers, 'files-to-exclude'),
     dirsToExclude: pick(layers, 'dirs-to-exclude'),
+    ...(exclude.length > 0 && { exclude }),
   };
   for (const [field, name] of [
     ['filesToExclude', 'files-to-exclude'],
     ['dirsToExclude', 'dirs-to-exclude'],
+    ['exclude', 'exclude'],
   ] as const) {
     try {
       checkPatterns({ filesToExclude: [], dirsToExclude: [], [field]: exclusions[field] });

@@ -25,7 +25,7 @@ export const PROTOCOL_VERSION = 1;
  * the header and the end, kinds of lines, values after a block's `marks`. So nothing may be added unasked that changes the meaning of the
  * rest, or costs those who have no use for it.
  */
-export const FEATURES = ['ctimes', 'links'] as const;
+export const FEATURES = ['ctimes', 'links', 'exclude'] as const;
 export type Feature = (typeof FEATURES)[number];
 
 /** Of a request header's words, those that are known here. */

@@ -59,7 +59,11 @@ const Header = z.object({
     )
     .max(MAX_ROOTS)
     .refine((roots) => new Set(roots.map((root) => root.key)).size === roots.length, 'one comes twice'),
-  exclusions: z.object({ filesToExclude: z.array(z.string()), dirsToExclude: z.array(z.string()) }),
+  exclusions: z.object({
+    filesToExclude: z.array(z.string()),
+    dirsToExclude: z.array(z.string()),
+    exclude: z.array(z.string()).optional(),
+  }),
   only: Word.optional(),
 });
 

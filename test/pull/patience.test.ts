@@ -25,7 +25,7 @@ import {
 } from '../support/raw-source.js';
 import { sealUp } from '../support/seal-up.js';
 
-const SECOND_MS = 2;
+const SECOND_MS = 10;
 const HURRIED: Patience = { ...PATIENCE, secondMs: SECOND_MS, sidecarSilenceMs: 180_000 };
 const ONCE = { ...RETRY_POLICY, tries: 1 };
 const signal = new AbortController().signal;
