@@ -143,6 +143,8 @@ export interface VerifyReport {
   live?: true;
   /** It came before a final pass that succeeded: the same. */
   beforeFinalPass?: true;
+  /** What it left out is not what the last copy left out: the same. */
+  otherExclusions?: true;
   /** How often each reason was met; more than one may be true of an entry. */
   reasons?: Partial<Record<DifferenceReason, number>>;
   /** As in CopyReport. */

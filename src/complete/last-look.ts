@@ -14,6 +14,7 @@ import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sid
 import { isRoot, type User } from '../migration/user.js';
 import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
+import { exclusionsSum } from '../pull/exclude.js';
 import { createSourceGuard } from '../pull/guard-source.js';
 import type { Source } from '../pull/source.js';
 import { openSpoolDir, type SpoolDir } from '../pull/spool-dir.js';
@@ -22,7 +23,9 @@ import { differenceLine } from '../render/lines.js';
 import type { VerifyReport } from '../report.js';
 import type { CompleteSettings } from '../settings.js';
 import { knownFidelity } from '../state/fidelity.js';
+import { leftOutTheSame } from '../state/history.js';
 import type { Instance } from '../state/instance.js';
+import { readJournal } from '../state/journal.js';
 import { compareListings, type SweepOptions } from '../verify/sweep.js';
 import { beginReport, PROBLEMS } from '../verify/verify.js';
 import { createWalker } from '../wire/walk-lines.js';
@@ -77,7 +80,10 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
       without: settings.without,
       keepSetuid: settings.keepSetuid,
       yaml: settings.cassandra?.file,
-      admit: (header, mounts) => refuseOtherSides({ instance, roots }, url, header, mounts),
+      admit(header, mounts) {
+        refuseOtherSides({ instance, roots }, url, header, mounts);
+        refuseOtherExclusions(instance, exclusionsSum(settings.exclusions, header));
+      },
     } satisfies SweepOptions;
     const differences = await compareSettled(sweep, isCassandras(settings, roots));
     await watch.check(0); // before the differences: who is at work explains them
@@ -90,6 +96,14 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
     await source?.close();
     await walker.close();
   }
+}
+
+/** What is left out now, and was not then, would not be looked at. */
+function refuseOtherExclusions({ dir }: Instance, exclusions: string): void {
+  if (leftOutTheSame(readJournal(dir), exclusions)) return;
+  throw new LmError('refused', 'the exclusions, here or at the source, are not those of the last copy', {
+    hint: `lm copy --threshold 1.0, lm verify, lm complete, all with the same; or ${WAY_OUT}`,
+  });
 }
 
 async function connect({ settings, roots, emit, signal, spool }: LookOptions & { spool: string }): Promise<Source> {

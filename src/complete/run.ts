@@ -135,6 +135,8 @@ function whyNotFinal({ lastCopy: last }: History): string {
 function whyNotVerified({ lastVerify: last }: History): string {
   if (!last) return 'no verification has ended';
   if (last.live && last.state === 'COMPLETED') return 'somebody was at work on the source during the last verification';
+  if (last.otherExclusions && last.state === 'COMPLETED')
+    return 'the last verification went by other exclusions, here or at the source, than the last copy';
   if (last.state === 'COMPLETED') return 'it may have changed since the last verification';
   return `the last verification ended as ${last.state}`;
 }

@@ -15,6 +15,8 @@ export interface CopyRecord {
   /** Before the first write. */
   begin(): void;
   listen: Emit;
+  /** What both sides left out of the last survey, as `exclusionsSum` has it. */
+  exclusions: string | undefined;
   end(end: CopyEnd, message: string, report: CopyReport): void;
   /** Never throws. */
   fail(error: unknown): void;
@@ -25,8 +27,9 @@ export interface CopyRecord {
 export function openCopyRecord({ dir }: Instance, run: string, source: string): CopyRecord {
   const journal = openJournal(dir);
   let begun = false;
-  return {
+  const record: CopyRecord = {
     journal,
+    exclusions: undefined,
     begin() {
       journal.append({ type: 'run-started', run, command: 'copy', boot: bootId(), source });
       begun = true;
@@ -39,7 +42,8 @@ export function openCopyRecord({ dir }: Instance, run: string, source: string): 
     end(end, message, report) {
       const exitCode = EXIT_OF[end];
       const final = report.successThreshold === 1 && report.only === undefined;
-      journal.append({ type: 'copy-ended', run, exitCode, final });
+      const { exclusions } = record;
+      journal.append({ type: 'copy-ended', run, exitCode, final, ...(exclusions !== undefined && { exclusions }) });
       recordLastCopy(dir, { endedMs: Date.now(), exitCode, message, report });
     },
     fail(error) {
@@ -47,4 +51,5 @@ export function openCopyRecord({ dir }: Instance, run: string, source: string): 
     },
     close: () => journal.close(),
   };
+  return record;
 }

@@ -217,6 +217,7 @@ async function copyConnected(migration: CopyMigration, connected: Connected): Pr
     const surveyor = createSurveyor({ ...connected, migration, sourceGuard: guards.source, known });
     if (writers) watchOn(writers, watch, abort, emit);
     const end = await copyInPasses({ ...connected, migration, guards, surveyor, young, writers }, report);
+    if (record) record.exclusions = surveyor.exclusions();
     if (writers && backups) report.backup = { dir: backups.into, ...writers.transfer.lanes.kept() };
     return end;
   } finally {

@@ -13,6 +13,7 @@ import type { ClosedDirectories } from '../pull/closed-directories.js';
 import { meets } from '../pull/counts.js';
 import type { DiffPolicy } from '../pull/differences.js';
 import { createDigestBoth } from '../pull/digest-both.js';
+import { exclusionsSum } from '../pull/exclude.js';
 import type { SourceGuard } from '../pull/guard-source.js';
 import type { ChangedFiles } from '../pull/hot-files.js';
 import { notKeptIn, staleIn } from '../pull/left-out.js';
@@ -53,6 +54,8 @@ export interface Surveyor {
   survey(): Promise<Survey>;
   /** Whether the last survey has shown all that was suspect after a crash of this machine to be whole. */
   rechecked(): boolean;
+  /** What both sides left out of it, as `exclusionsSum` has it. */
+  exclusions(): string | undefined;
 }
 
 /** What is known of the destination's files from earlier passes. */
@@ -87,12 +90,14 @@ export function createSurveyor(options: SurveyorOptions): Surveyor {
   const { threshold, dryRun, only } = migration.settings;
   const { suspects } = known;
   let rechecked = false;
+  let exclusions: string | undefined;
 
   async function look(): Promise<Survey> {
     const policy = await policyNow(options);
     known.young.begin();
     const { survey, differing } = await complete(await compareSides(policy, options), policy, options);
     tellSuspects(suspects.found(), differing, emit);
+    exclusions = exclusionsSum(migration.settings.exclusions, survey.header);
     rechecked = suspects.possible && only === undefined && survey.proof.errors === 0 && differing === 0;
     return survey;
   }
@@ -111,6 +116,7 @@ export function createSurveyor(options: SurveyorOptions): Surveyor {
       }
     },
     rechecked: () => rechecked,
+    exclusions: () => exclusions,
   };
 }
 

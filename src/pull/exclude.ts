@@ -1,6 +1,14 @@
 // Leaves out of a listing what this side excludes: what either side excludes takes no part. Reads no patterns.
 
-import { type Block, type EntryKey, joinKey, type ListedBlock } from '../files/entry.js';
+import { createHash } from 'node:crypto';
+import {
+  type Block,
+  type EntryKey,
+  type Exclusions,
+  joinKey,
+  type ListedBlock,
+  type ListingHeader,
+} from '../files/entry.js';
 import { excludeNothing, type Filter } from '../files/filter.js';
 
 /**
@@ -20,6 +28,12 @@ export async function* withoutExcluded(
       takeIfSame: (walked, owners) => listed.takeIfSame?.(walked, owners) === true,
     };
 }
+
+/** Of both sides' patterns: runs that have the same left out the same. SHA-256, as hex. */
+export const exclusionsSum = (here: Exclusions, { exclusions: there }: Pick<ListingHeader, 'exclusions'>): string =>
+  createHash('sha256')
+    .update(JSON.stringify([here, there]))
+    .digest('hex');
 
 function rest(
   block: Block | undefined,

@@ -141,6 +141,7 @@ const onlyLeft = ({ status }: CopyReport): boolean => {
 export function nextAfterVerify({ report, exitCode }: VerifyEnded): string | undefined {
   switch (exitCode) {
     case EXIT.ok:
+      if (report.otherExclusions) return 'lm copy --threshold 1.0, then lm verify again, both with the same exclusions';
       return report.live || report.beforeFinalPass
         ? 'stop the service on the source, then lm copy --threshold 1.0, then lm verify again'
         : 'lm complete on both hosts, on this one first, then start the service here';

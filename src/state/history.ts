@@ -20,19 +20,23 @@ export type JournalRecord =
   | { type: 'iteration-ended'; iteration: number; state: State }
   /** What was finished before `beganMs` is on disk. `rechecked`: and every suspect file has been read again and is right. */
   | { type: 'sync-point'; boot: string; beganMs: number; rechecked?: boolean }
-  /** `final`: of all there is, down to the last entry. */
-  | { type: 'copy-ended'; run: string; exitCode: number; final?: boolean }
-  /** `only`, `live`, `offline`: what the verification did not look at; without them, at every entry of a source that stood still. */
+  /** `final`: of all there is, down to the last entry, but for what `exclusions` leave out; see `exclusionsSum`. */
+  | { type: 'copy-ended'; run: string; exitCode: number; final?: boolean; exclusions?: string }
+  /** With limits: what the verification did not look at; without them, at every entry of a source that stood still. */
   | ({ type: 'verify-ended'; run: string; state: VerificationState; exitCode: number } & Limits)
   /** What a complete pass left here is on record; `final`: a final pass has succeeded, then or before. */
   | { type: 'inventory'; run: string; final: boolean; sum: string }
   /** The first record of a journal that was started afresh: what the one before it amounted to. */
   | { type: 'carried'; facts: Facts };
 
-/** A verification so limited proves too little to complete a migration: of a part, of a source that lives, of this side alone. */
+/**
+ * A verification so limited proves too little to complete a migration: of a part, of a source that lives, by other exclusions than the last
+ * copy's, of this side alone.
+ */
 export interface Limits {
   only?: EntryKey;
   live?: boolean;
+  otherExclusions?: boolean;
   offline?: boolean;
 }
 
@@ -59,8 +63,22 @@ interface Facts {
    * `exitCode` and `endedMs` are missing when the run never said how it ended, `final` also when it was not to be of all there
    * is. Dry runs leave no record.
    */
-  lastCopy?: { run: string; atMs: number; endedMs?: number; exitCode?: number; final?: boolean };
-  lastVerify?: { run: string; state: VerificationState; exitCode: number; atMs: number; live?: true };
+  lastCopy?: {
+    run: string;
+    atMs: number;
+    endedMs?: number;
+    exitCode?: number;
+    final?: boolean;
+    exclusions?: string;
+  };
+  lastVerify?: {
+    run: string;
+    state: VerificationState;
+    exitCode: number;
+    atMs: number;
+    live?: true;
+    otherExclusions?: true;
+  };
   /** A verification of every entry, begun after the last copy had ended, found no difference; no later one did. */
   verified: boolean;
   lastSyncPoint?: { boot: string; atMs: number };
@@ -181,6 +199,7 @@ function apply(fold: Fold, record: JournalRecord): void {
           endedMs: atMs,
           exitCode: record.exitCode,
           ...(record.final && { final: true }),
+          ...(record.exclusions !== undefined && { exclusions: record.exclusions }),
         };
       if (fold.run !== record.run) fold.run = ''; // what began while it still ran proves nothing of what it left
       if (record.exitCode === 0 && record.final) parts.clear(); // it leaves none; one that aims lower may, for the next to go on with
@@ -195,7 +214,13 @@ function apply(fold: Fold, record: JournalRecord): void {
       const passed = state === 'COMPLETED' && run === fold.run;
       if (isLimited(record)) {
         facts.verified &&= passed;
-        if (record.live && !facts.verified) facts.lastVerify = { run, state, exitCode, atMs, live: true };
+        const { live, otherExclusions } = record;
+        if ((live || otherExclusions) && !facts.verified)
+          facts.lastVerify = {
+            ...{ run, state, exitCode, atMs },
+            ...(live && { live }),
+            ...(otherExclusions && { otherExclusions }),
+          };
         return;
       }
       facts.lastVerify = { run, state, exitCode, atMs };
@@ -212,11 +237,17 @@ function apply(fold: Fold, record: JournalRecord): void {
   }
 }
 
-const isLimited = ({ only, live = false, offline = false }: Limits): boolean => only !== undefined || live || offline;
+const isLimited = ({ only, live = false, otherExclusions = false, offline = false }: Limits): boolean =>
+  only !== undefined || live || otherExclusions || offline;
 
 /** Whether the last copy was a final pass that succeeded: then all there was is here. */
 export const endedInFinalPass = ({ lastCopy }: Pick<History, 'lastCopy'>): boolean =>
   lastCopy?.exitCode === 0 && lastCopy.final === true;
+
+/** Whether `exclusions` are those of the last copy, as far as it has told them. */
+export const leftOutTheSame = ({ lastCopy }: Pick<History, 'lastCopy'>, exclusions: string | undefined): boolean =>
+  lastCopy?.exclusions === undefined || lastCopy.exclusions === exclusions;
+
 const earlier = (a: string | undefined, b: string): string => (a !== undefined && BigInt(a) < BigInt(b) ? a : b);
 
 /** What a lost record told of may have been this boot as well: what was written then may be in its memory only. */

@@ -15,6 +15,7 @@ import { isRoot, type User } from '../migration/user.js';
 import { presences, type Unrest } from '../pull/at-rest.js';
 import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
+import { exclusionsSum } from '../pull/exclude.js';
 import type { Source } from '../pull/source.js';
 import { openSpoolDir } from '../pull/spool-dir.js';
 import type { VerifyReport } from '../report.js';
@@ -22,7 +23,7 @@ import { askedInClear } from '../settings/in-clear.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
 import { refuseIfComplete } from '../state/completion.js';
 import { knownFidelity } from '../state/fidelity.js';
-import { endedInFinalPass } from '../state/history.js';
+import { endedInFinalPass, leftOutTheSame } from '../state/history.js';
 import { bootId } from '../state/host.js';
 import { removeInstance } from '../state/instance.js';
 import { appendLast, openJournal, readJournal } from '../state/journal.js';
@@ -82,12 +83,16 @@ async function verifyRecorded(migration: VerifyMigration, { emit: tell, signal }
     journal.append({ type: 'run-started', run, command: 'verify', boot: bootId(), source: url.origin });
     const verified = await verifyFrom(migration, run, { emit, signal });
     const { report } = verified;
-    if (!endedInFinalPass(readJournal(instance.dir))) report.beforeFinalPass = true;
+    const history = readJournal(instance.dir);
+    if (!endedInFinalPass(history)) report.beforeFinalPass = true;
+    else if (!leftOutTheSame(history, verified.exclusions)) report.otherExclusions = true;
+    if (report.otherExclusions) emit({ type: 'warning', text: OTHER_EXCLUSIONS });
     const { end, message } = verdict(verified);
     const exitCode = EXIT_OF[end];
     const ended = { type: 'verify-ended', report, exitCode, message } as const;
     file?.emit(ended);
-    const limits = report.live ? { live: true } : {};
+    const { live, otherExclusions } = report;
+    const limits = { ...(live && { live }), ...(otherExclusions && { otherExclusions }) };
     journal.append({ type: 'verify-ended', run, state: report.state, exitCode, ...limits });
     recordLastVerify(instance.dir, { endedMs: Date.now(), exitCode, message, report });
     tell(ended); // a pass is claimed once it is on record: without that, complete would refuse
@@ -102,7 +107,15 @@ async function verifyRecorded(migration: VerifyMigration, { emit: tell, signal }
   }
 }
 
-async function verifyFrom(migration: VerifyMigration, run: string, { emit, signal }: Listener): Promise<Verified> {
+const OTHER_EXCLUSIONS =
+  'lm complete will not take this verification: the exclusions, here or at the source, are not those of the last copy';
+
+/** `exclusions`: as `exclusionsSum` has them. */
+async function verifyFrom(
+  migration: VerifyMigration,
+  run: string,
+  { emit, signal }: Listener,
+): Promise<Verified & { exclusions: string | undefined }> {
   const { settings, roots, instance, user } = migration;
   emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
   tellSettingsFile(settings, emit);
@@ -118,6 +131,7 @@ async function verifyFrom(migration: VerifyMigration, run: string, { emit, signa
     refuseIfSourceComplete(source, 'it serves nothing any more; there, lm reset clears the record');
     const concurrency = concurrencyAt(source, settings.concurrency, emit);
     const before = await atWork(source, signal);
+    let exclusions: string | undefined;
     const verified = await verify({
       run,
       source,
@@ -136,14 +150,17 @@ async function verifyFrom(migration: VerifyMigration, run: string, { emit, signa
       walker,
       emit,
       signal,
-      admit: (header, mounts) => refuseOtherSides(migration, url, header, mounts),
+      admit(header, mounts) {
+        refuseOtherSides(migration, url, header, mounts);
+        exclusions = exclusionsSum(settings.exclusions, header);
+      },
     });
     const [who] = before.length > 0 ? before : await atWork(source, signal);
     if (who) {
       verified.report.live = true;
       emit({ type: 'warning', text: `lm complete will not take this verification, of a live source: ${who.text}` });
     }
-    return verified;
+    return { ...verified, exclusions };
   } finally {
     closed?.closeAgain(emit);
     spoolDir.remove();

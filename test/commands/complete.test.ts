@@ -102,3 +102,33 @@ test('a source that cannot be reached, or is complete already, is no proof, and 
     stderr: expect.stringContaining('is a Sidecar, which cannot tell whether its files are still written to'),
   });
 });
+
+test('what a verification or the last look leaves out, and the final pass did not, is not proved', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', { a: 'a', ks: dir({ b: 'b' }) });
+  const agent = await source.serve([from]);
+  const to = destination.write('data', {});
+  expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
+  const fewer = destination.path('fewer.yaml');
+  writeFileSync(fewer, `live_migration: { dirs_to_exclude: ["glob:${to}/ks"] }`);
+  writeFileSync(`${to}/ks/b`, 'x');
+  utimesSync(`${to}/ks/b`, LONG_AGO, LONG_AGO);
+  utimesSync(`${from}/ks/b`, LONG_AGO, LONG_AGO);
+  expect(await destination.lm(['verify', '--config', fewer])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('lm complete will not take this verification'),
+    stdout: expect.stringMatching(/^next: lm copy --threshold 1.0, then lm verify again, both with the same/m),
+  });
+  expect(await destination.lm(['complete'])).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining('the last verification went by other exclusions'),
+  });
+  writeFileSync(`${to}/ks/b`, 'b');
+  utimesSync(`${to}/ks/b`, LONG_AGO, LONG_AGO);
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^next: lm comp/m) });
+  expect(await destination.lm(['complete', '--config', fewer])).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining('are not those of the last copy'),
+  });
+  expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+});

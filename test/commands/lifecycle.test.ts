@@ -180,6 +180,7 @@ describe('lm complete', () => {
     ['differences', [...final, ...differs], 'the last verification ended as FAILED'],
     ['a verification of a part', [...final, ...passed({ only: 'data/0/ks' })], 'no verification has ended'],
     ['a verification of a live source', [...final, ...passed({ live: true })], 'somebody was at work on the source'],
+    ['a verification that left out more', [...final, ...passed({ otherExclusions: true })], 'went by other exclusions'],
     ['a verification without the source', [...final, ...passed({ offline: true })], 'no verification has ended'],
     ['a verification that began before the copy ended', [final[0]!, verified[0]!, final[1]!, verified[1]!], 'may have'],
   ])('on the destination, refuses: %s', async (_, records, message) => {

@@ -24,6 +24,13 @@ const ofLive = (run: string): JournalRecord => ({
   exitCode: 0,
   live: true,
 });
+const byOthers = (run: string): JournalRecord => ({
+  type: 'verify-ended',
+  run,
+  state: 'COMPLETED',
+  exitCode: 0,
+  otherExclusions: true,
+});
 const ended = (run: string, exitCode = 0, final = false): JournalRecord => ({
   type: 'copy-ended',
   run,
@@ -96,6 +103,8 @@ describe('verified', () => {
     [false, 'differences found later', [verify('2'), verified('2'), verify('3'), verified('3', 'FAILED')]],
     [true, 'a later verification that never ended', [verify('2'), verified('2'), verify('3')]],
     [false, 'one of a live source', [copy('1'), ended('1'), verify('2'), ofLive('2')]],
+    [false, 'one by other exclusions', [copy('1'), ended('1'), verify('2'), byOthers('2')]],
+    [true, 'one by other exclusions after another', [verify('2'), verified('2'), verify('3'), byOthers('3')]],
     [true, 'one of a live source after another', [verify('2'), verified('2'), verify('3'), ofLive('3')]],
     [false, 'another copy since, ended or not', [verify('2'), verified('2'), copy('3')]],
     [false, 'a damaged line since', [verify('2'), verified('2'), 'damaged']],
