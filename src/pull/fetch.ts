@@ -118,14 +118,15 @@ function frameSink(files: readonly Wanted[], sink: FetchSink, tellsYoung: () => 
       if (end === 'as-promised') return sink.whole(file, tellsYoung() ? false : undefined);
       sink.forget(file);
       if (end === 'damaged') throw new Damaged();
-      sink.problem(file, end, END_TEXT[end]);
+      sink.problem(file, end, END_TEXT[end], end === 'failed' ? 'source' : undefined);
     },
   };
 }
 
-/** An error of the source's disk says on which side it was; what else the agent says is a sentence of its own. */
+/** What failed at the source says so; what has changed or is gone is a sentence of its own. */
 function refusedFile(sink: FetchSink, file: Wanted, result: FileResult, message: string): void {
-  if (result !== 'failed' || !/^E[A-Z0-9]+$/.test(message)) return sink.problem(file, result, message);
+  if (result !== 'failed') return sink.problem(file, result, message);
+  if (!/^E[A-Z0-9]+$/.test(message)) return sink.problem(file, result, `at the source: ${message}`, 'source');
   const meaning = message === 'EACCES' || message === 'EPERM' ? ': lm serve runs as a user who may not read it' : '';
   sink.problem(file, result, `cannot be read at the source: ${message}${meaning}`, 'source');
 }

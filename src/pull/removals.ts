@@ -94,10 +94,14 @@ function cameTo(dir: EntryKey, reference: Reference | undefined): number {
 function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmError | undefined {
   const { counts } = plan;
   if (counts.total.entries === 0 && counts.local.entries > 0)
-    return new LmError('refused', 'the source lists nothing at all, so nothing is removed here', {
-      details: removalLines(plan),
-      hint: 'is its disk mounted? to empty this destination, do it by hand',
-    });
+    return new LmError(
+      'refused',
+      `the source lists nothing ${only === undefined ? 'at all' : `at ${printable(only)}`}, so nothing is removed here`,
+      {
+        details: removalLines(plan),
+        hint: `is its disk mounted? ${only === undefined ? 'to empty this destination, do it by hand' : 'if it is gone there by right, lm copy without --only removes it'}`,
+      },
+    );
   if (only !== undefined) return undefined;
   for (const [key, { source, local }] of counts.roots) {
     if (source > 0 || local === 0) continue;

@@ -107,7 +107,8 @@ function mendFailures({ status }: CopyReport): string {
   const failed = status.reduce((sum, pass) => sum + pass.downloadFailures, 0);
   const unreadable = status.reduce((sum, pass) => sum + (pass.filesUnreadable ?? 0), 0);
   if (unreadable === 0) return 'see to the files that failed here, named above';
-  const source = 'on the source, make the files named above readable for the user of lm serve';
+  const source =
+    'on the source, make the files named above readable for the user of lm serve, or leave them out with files_to_exclude';
   return unreadable < failed ? `${source}; here, see to the others that failed` : source;
 }
 

@@ -24,9 +24,13 @@ asRoot(
     const agent = await source.serve([from]);
     const copy = ['copy', agent.url, to, '--max-iterations', '1'];
     const named =
-      /^failed {2}data\/0\/ks\/fewer: states 4096 bytes but holds \d+\nfailed {2}data\/0\/ks\/more: states 0 bytes but holds more$/m;
+      /^failed {2}data\/0\/ks\/fewer: at the source: states 4096 bytes but holds \d+\nfailed {2}data\/0\/ks\/more: at the source: states 0 bytes but holds more$/m;
 
-    expect(await destination.lm(copy)).toMatchObject({ code: 3, stderr: expect.stringMatching(named) });
+    expect(await destination.lm(copy)).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(named),
+      stdout: expect.stringMatching(/^next: on the source, .*files_to_exclude/m),
+    });
     expect(Object.keys(await readTree(to)).sort()).toEqual(['a', 'empty', 'ks', 'ks/empty'].sort());
 
     // As an earlier lm, or another tool, left them: alike in all that a listing tells.
@@ -43,7 +47,7 @@ asRoot(
     expect(stdout).toMatch(/unreadable-at-source {2}source states 4096 bytes but holds \d+: data\/0\/ks\/fewer$/m);
     expect(stdout).toMatch(/unreadable-at-source {2}source states 0 bytes but holds more: data\/0\/ks\/more$/m);
     rmSync(`${to}/ks/fewer`);
-    expect(await destination.lm(copy)).toMatchObject({ code: 3, stderr: expect.stringMatching(named) });
+    expect(await destination.lm(copy)).toMatchObject({ code: 6, stderr: expect.stringMatching(named) });
 
     for (const [file, problem] of [
       ['more', /states 0 bytes but holds more/],

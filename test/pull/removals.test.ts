@@ -336,6 +336,13 @@ describe('emptied roots', () => {
     expect(of({}, { 'hints/0/a': 1, 'commitlog/0/b': 1 })[0]).toMatch(/lists nothing at all/);
   });
 
+  test('a part that only the destination has', () => {
+    const destination = holding(DATA);
+    expect(destination.copy({ sees: [DATA], only: 'data/0/own', outside: { 'data/0/own/a': 1 } })).toEqual([
+      'refused: the source lists nothing at data/0/own, so nothing is removed here',
+    ]);
+  });
+
   test('one that was emptied here by hand as well', () => {
     const destination = holding({ ...DATA, 'data/1/ks/a': 10 });
     delete destination.local['data/1/ks/a'];
