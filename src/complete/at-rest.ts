@@ -3,12 +3,14 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import { hostAndPort } from '../files/addresses.js';
 import { compileFilter, isKeyExcluded } from '../files/filter.js';
 import { findOpenFiles } from '../files/open-files.js';
 import type { Roots } from '../files/roots.js';
 import { findServiceListeners, listenerText, lookUpPorts, suspicionText } from '../files/service-ports.js';
+import { howItEnded, runCommand } from '../files/shell-command.js';
+import type { User } from '../migration/user.js';
 import { writerText } from '../pull/at-rest.js';
 import { gapsOf } from '../pull/guard-service.js';
 import { servicePorts } from '../settings/service-ports.js';
@@ -18,8 +20,15 @@ const SHOWN = 10;
 const HINT =
   'stop it; what it has written since then is not at the destination: copy and verify there again. --unverified completes all the same';
 
-/** Returns what could not be looked at. Throws `refused`, naming the port, or process and file. Readers, as lm serve is one, do no harm. */
-export async function checkAtRest(settings: CompleteSettings, roots: Roots): Promise<string[]> {
+/**
+ * Returns what could not be looked at. Throws `refused`, naming the port, or process and file, or what the operator's command said.
+ * Readers, as lm serve is one, do no harm.
+ */
+export async function checkAtRest(
+  settings: CompleteSettings,
+  roots: Roots,
+  { env, signal }: { env: User['env']; signal: AbortSignal },
+): Promise<string[]> {
   const excludes = compileFilter({ exclusions: settings.exclusions, roots: [...roots] });
   const isExcluded = (path: string): boolean =>
     roots.some(
@@ -46,7 +55,17 @@ export async function checkAtRest(settings: CompleteSettings, roots: Roots): Pro
       details: rest.slice(0, SHOWN),
       hint: HINT,
     });
+  if (settings.preCheck !== undefined) await checkByCommand(settings.preCheck, roots, env, signal);
   return gapsOf({ hidden, uninspected }).map((gap) => `${gap}: if one of them is the service, it has to be stopped`);
+}
+
+async function checkByCommand(command: string, roots: Roots, env: User['env'], signal: AbortSignal): Promise<void> {
+  const outcome = await runCommand(command, { ...env, LM_ROOTS: roots.map(({ path }) => path).join(':') }, signal);
+  if (outcome.code === 0) return;
+  throw new LmError('refused', `the check of this source ended with ${howItEnded(outcome)}: ${printable(command)}`, {
+    details: outcome.lines,
+    hint: 'the command is to exit with 0 when the service here is stopped; --unverified completes all the same',
+  });
 }
 
 /** How nobody starts the old service by habit: two that believe to be the same node destroy what both hold. */

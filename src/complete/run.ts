@@ -55,14 +55,15 @@ export const rootsOf = ({ roots }: Instance): Roots =>
   });
 
 async function completeSource(
-  { instance: { dir }, settings, roots }: CompleteMigration,
-  { emit }: Listener,
+  { instance: { dir }, settings, roots, user: { env } }: CompleteMigration,
+  { emit, signal }: Listener,
 ): Promise<Completed> {
   const known = readCompletion(dir);
   if (known.state === 'COMPLETED') return { completion: known, already: true, waived: [], source: null };
   const { unverified, allowRunning } = settings;
   const waived = unverified || allowRunning ? ['whether the service here has stopped'] : [];
-  if (waived.length === 0) for (const text of await checkAtRest(settings, roots)) emit({ type: 'warning', text });
+  if (waived.length === 0)
+    for (const text of await checkAtRest(settings, roots, { env, signal })) emit({ type: 'warning', text });
   return { completion: markComplete(dir), already: false, waived, source: null };
 }
 

@@ -14,6 +14,7 @@ import type { Roots } from '../files/roots.js';
 import type { Renderer } from '../render/renderer.js';
 import { servedInClear } from '../settings/in-clear.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
+import { toRememberAtSource } from '../settings/remembered.js';
 import { isLoopback } from '../settings/resolve.js';
 import { servicePorts } from '../settings/service-ports.js';
 import type { ServeSettings } from '../settings.js';
@@ -75,8 +76,8 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   const dir = directory();
   refuseIfServed(dir);
   forgetReset(dir);
-  // So that lm complete finds these roots, and says what is not among them.
-  if (settings.without.length > 0 || readRemembered(dir)) remember(dir, { without: settings.without });
+  const words = toRememberAtSource(settings);
+  if (Object.keys(words).length > 0 || readRemembered(dir)) remember(dir, words);
   const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
   const LM_ROOTS = roots.map(({ path }) => path).join(':');
   const news = agentNews(listener, settings.quiet);

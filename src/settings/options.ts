@@ -161,7 +161,7 @@ export const OPTIONS = {
     kind: text('CMD'),
     commands: ['copy', 'complete'],
     remembered: true,
-    help: 'a command that must succeed before every pass, and before lm complete',
+    help: 'a command that must succeed before every pass, and before lm complete on either host',
   },
   'guard-port': {
     kind: guardPort,
@@ -179,7 +179,7 @@ export const OPTIONS = {
   'at-rest-check': {
     kind: text('CMD'),
     commands: ['serve'],
-    help: 'a command that must succeed here before a final pass may; such as a look for the service',
+    help: 'a command that must succeed here before a final pass, and lm complete here, may; such as a look for the service',
   },
   'keep-setuid': {
     kind: toggle,

@@ -1,7 +1,7 @@
 // What a first copy hands to the commands after it, in the words an operator would have typed: its guards too, or the bare
 // copy after it would go without. Never a consent, never a secret: of those only paths.
 
-import type { CopySettings } from '../settings.js';
+import type { CopySettings, ServeSettings } from '../settings.js';
 import { guardPort } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
@@ -15,13 +15,12 @@ export function toRemember(settings: CopySettings): Remembered {
     settings;
   const words = {
     url: url.origin,
-    root: roots.map((root) => `${root.type}=${root.path}`),
+    root: rootWords(roots),
     'cassandra-yaml': cassandra?.file,
     without: without.length > 0 ? without : undefined,
     concurrency: String(concurrency),
     'pre-check': preCheck,
-    'guard-port': guardPorts.map((port) => guardPort.show!(port)),
-    'jmx-port': jmxPort === undefined ? undefined : guardPort.show!(jmxPort),
+    ...portWords({ guardPorts, jmxPort }),
     'token-file': tokenFile,
     'ca-cert': tls.caCert,
     'client-cert': tls.clientCert,
@@ -30,9 +29,39 @@ export function toRemember(settings: CopySettings): Remembered {
     exclude: exclusions.exclude,
     'files-to-exclude': exclusions.filesToExclude,
     'dirs-to-exclude': exclusions.dirsToExclude,
-  } satisfies Partial<Record<OptionName, string | string[] | undefined>>;
-  return Object.fromEntries(Object.entries(words).filter(([, stated]) => stated !== undefined));
+  } satisfies Words;
+  return stated(words);
 }
+
+/** What lm serve hands to lm complete on its host: what would say there that the service has not stopped. `{}` when it was told nothing. */
+export function toRememberAtSource(settings: ServeSettings): Remembered {
+  const { roots, without, cassandra, guardPorts, jmxPort, atRestCheck } = settings;
+  return stated({
+    root: cassandra && rootWords(roots),
+    'cassandra-yaml': cassandra?.file,
+    without: without.length > 0 ? without : undefined,
+    'pre-check': atRestCheck,
+    ...portWords({ guardPorts: guardPorts.length > 0 ? guardPorts : undefined, jmxPort }),
+  });
+}
+
+type Words = Partial<Record<OptionName, string | string[] | undefined>>;
+
+const stated = (words: Words): Remembered =>
+  Object.fromEntries(Object.entries(words).filter(([, stated]) => stated !== undefined));
+
+const rootWords = (roots: ServeSettings['roots']): string[] => roots.map(({ type, path }) => `${type}=${path}`);
+
+const portWords = ({
+  guardPorts,
+  jmxPort,
+}: {
+  guardPorts: ServeSettings['guardPorts'] | undefined;
+  jmxPort: ServeSettings['jmxPort'];
+}): Words => ({
+  'guard-port': guardPorts?.map((port) => guardPort.show!(port)),
+  'jmx-port': jmxPort === undefined ? undefined : guardPort.show!(jmxPort),
+});
 
 /** Names that are not remembered options are passed over: a later release may have kept more. */
 export function rememberedLayer(remembered: Remembered): Layer {

@@ -132,3 +132,29 @@ test('what a verification or the last look leaves out, and the final pass did no
   });
   expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
 });
+
+test('a source is asked by what its agent was told: ports, and the command that must succeed', async () => {
+  const { source, defer } = sandbox();
+  const from = source.write('data', { a: 'a' });
+  const service = createServer().listen(0, '127.0.0.1');
+  defer(() => service.close());
+  await once(service, 'listening');
+  const { port } = service.address() as AddressInfo;
+  const running = source.path('running');
+  writeFileSync(running, '');
+  const flags = ['--guard-port', `${port}`, '--at-rest-check', `echo "of $LM_ROOTS"; test ! -e ${running}`];
+  await (await source.serve([from, ...flags])).stop();
+  expect(await source.lm(['complete'])).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining(`listens on 127.0.0.1:${port}`),
+  });
+  service.close();
+  await once(service, 'close');
+  expect(await source.lm(['complete'])).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(new RegExp(`ended with exit code 1: .*\n  of ${from}\n`)),
+  });
+  await (await source.serve([from])).stop();
+  expect(await source.lm(['complete', '--pre-check', 'false'])).toMatchObject({ code: 6 });
+  expect(await source.lm(['complete'])).toMatchObject({ code: 0 });
+});
