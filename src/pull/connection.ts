@@ -5,7 +5,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import type { Pacer } from '../wire/rate.js';
 import { createResponseReader, type ResponseSink } from '../wire/response.js';
 import type { Method } from '../wire/routes.js';
-import { TLS_PROTOCOL } from '../wire/tls.js';
+import { TLS_CLIENT } from '../wire/tls.js';
 import { PATIENCE, type Patience, STALLED, stalledText, Watch } from './patience.js';
 import { PINNED, pinFault } from './pin.js';
 
@@ -124,7 +124,7 @@ export class Connection {
     const plain = { host, port, noDelay: true, onread };
     const { pin, ...pem } = tls ?? {};
     const judged = pin === undefined ? pem : { ...pem, ...PINNED };
-    const secured: ConnectionOptions & typeof plain = { ...plain, ...judged, servername, ...TLS_PROTOCOL };
+    const secured: ConnectionOptions & typeof plain = { ...plain, ...TLS_CLIENT, ...judged, servername };
     const socket = tls ? connectTls(secured) : connect(plain);
     if (pin !== undefined) this.#prove(socket as TLSSocket, pin);
     const fail = (error: Error): void => this.#fail(socket, error);

@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import type { buildConnector, Dispatcher } from 'undici';
 import { excerpt, LmError } from '../errors.js';
 import type { Method } from '../wire/routes.js';
-import { TLS_PROTOCOL } from '../wire/tls.js';
+import { TLS_CLIENT } from '../wire/tls.js';
 import { atFirstContact, failureOfError, failureOfStatus, NO_PROXY } from './failure.js';
 import { PATIENCE, type Patience, Watch } from './patience.js';
 import { PINNED, pinFault } from './pin.js';
@@ -70,7 +70,7 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
   const { Pool, buildConnector } = (await import('undici')).default;
   const { caCert: ca, clientCert: cert, clientKey: key, pin, token } = options;
   const { patience = PATIENCE, say } = options;
-  const plain = { ...TLS_PROTOCOL, cert, key, timeout: CONNECT_TIMEOUT_MS };
+  const plain = { ...TLS_CLIENT, cert, key, timeout: CONNECT_TIMEOUT_MS };
   const connect =
     pin === undefined ? { ...plain, ca } : pinned(buildConnector({ ...plain, ...PINNED, maxCachedSessions: 0 }), pin);
   const pool = new Pool(origin, { allowH2: false, connect });

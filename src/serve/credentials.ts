@@ -3,9 +3,10 @@
 
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import type { TlsOptions } from 'node:tls';
+import { createSecureContext, type TlsOptions } from 'node:tls';
 import { tlsOptions } from '../agent/auth.js';
 import { selfSigned } from '../agent/self-signed.js';
+import { LmError, printable } from '../errors.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
 import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { ServeSettings } from '../settings.js';
@@ -53,6 +54,14 @@ function ownTls(dir: string, { clientCa, hostName }: ServeSettings): TlsOptions 
   const names = ['localhost', '127.0.0.1', '::1', ...namesOfThisHost(), ...(hostName === undefined ? [] : [hostName])];
   if (readFileIfAny(path) === undefined) createFileAtomically(path, selfSigned(names, Date.now()));
   const pem = readSecret(path);
+  try {
+    createSecureContext({ cert: pem, key: pem });
+  } catch (cause) {
+    throw new LmError('local', `${printable(path)} is damaged: it does not hold a certificate and its key`, {
+      cause,
+      hint: 'remove that file: another certificate is made, with another fingerprint for --pin',
+    });
+  }
   return tlsOptions({ cert: pem, key: pem, clientCa: clientCa && readAuthorities(clientCa) });
 }
 

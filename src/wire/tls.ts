@@ -1,4 +1,5 @@
-// The versions and cipher suites of TLS that lm speaks, on either end. They do not follow the defaults of Node, which a flag can lower.
+// The versions and cipher suites of TLS that lm speaks, on either end. They do not follow the defaults of Node, which a flag can
+// lower, and a variable can switch off.
 
 /** The first is the one that whoever speaks TLS 1.3 speaks (RFC 8446, 9.1): with AES-256 a copy of big files takes a tenth longer. */
 const SUITES = [
@@ -10,3 +11,6 @@ const SUITES = [
 
 /** TLS 1.3, or 1.2 with keys from ECDHE, which no stolen key opens later, and authenticated encryption (RFC 9325, 4.2). */
 export const TLS_PROTOCOL = { minVersion: 'TLSv1.2', ciphers: SUITES.join(':') } as const;
+
+/** For whoever connects: what Node would do without it, unless NODE_TLS_REJECT_UNAUTHORIZED=0 stands in the environment. */
+export const TLS_CLIENT = { ...TLS_PROTOCOL, rejectUnauthorized: true } as const;

@@ -1,6 +1,6 @@
 // The shortest way to an encrypted copy: a certificate that the agent makes, and its fingerprint on the other host.
 
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { sandbox } from '../support/sandbox.js';
@@ -31,6 +31,27 @@ test('--tls-auto and --pin: kept there, remembered here, and any other certifica
   await again.process.says(new RegExp(`--pin ${pin}$`, 'm'));
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0, stderr: '' });
   expect((await destination.lm(['status'])).stdout).toContain('an lm agent, NOT_COMPLETED');
+});
+
+test('a certificate of its own that is damaged is named, with the way out', async () => {
+  const { source } = sandbox();
+  const words = ['serve', source.write('data', { a: 'a' }), '--tls-auto', '--listen', '127.0.0.1:0'];
+  const agent = source.start(words);
+  await agent.says(/^serving/m);
+  agent.kill('SIGTERM');
+  await agent.done;
+  const path = join(source.stateDir, readdirSync(source.stateDir)[0]!, 'tls.pem');
+  truncateSync(path, 300);
+  const { code, stderr } = await source.lm(words);
+  expect([code, stderr]).toEqual([8, expect.stringContaining(`${path} is damaged`)]);
+});
+
+test('no variable of the environment makes a certificate count that nobody vouches for', async () => {
+  const { source, destination } = sandbox();
+  const agent = await source.serve([source.write('data', { a: 'a' }), '--tls-auto']);
+  const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0' };
+  const { code, stderr } = await destination.lm(['copy', agent.url, destination.path('to')], { env });
+  expect([code, stderr]).toEqual([7, expect.stringContaining('self-signed certificate')]);
 });
 
 test('what goes in clear beyond loopback is said, on both ends', async () => {
