@@ -1,8 +1,10 @@
 // One line of JSON for each request, appended to a file. Escapes whatever could forge a line; never stops the agent.
 
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { geteuid } from 'node:process';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
+import { follow } from '../files/trust.js';
 import type { ServedRequest } from './server.js';
 
 export interface AccessLog {
@@ -45,6 +47,8 @@ const LOG = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 function open(path: string): number {
   let fd: number | undefined;
   try {
+    const dir = follow(dirname(path), { linksOnly: true });
+    if ('why' in dir) throw notOurs(path, `lies behind the link ${printable(dir.path)}, which ${dir.why}`);
     fd = openSync(path, LOG, 0o640);
     const { nlink } = fstatSync(fd);
     if (!fstatSync(fd).isFile()) throw notOurs(path, 'is no regular file');

@@ -25,6 +25,8 @@ export interface TrustOptions {
    * though one such thing can be given the name of another.
    */
   shared?: 'end' | 'parent';
+  /** Only whose links are followed counts: what is written there may be changed by others, but is where its path says. */
+  linksOnly?: boolean;
 }
 
 /** What stands at the end of a path: a real path, with what lstat says of it. */
@@ -47,14 +49,15 @@ export function follow(path: string, options: TrustOptions = {}): End | Fault {
   let links = 0;
   let at = '/';
   let stat = lstatSync(at);
-  let fault = faultOf(at, stat, options);
+  let fault = options.linksOnly ? undefined : faultOf(at, stat, options);
   for (let name = names.pop(); name !== undefined && !fault; name = names.pop()) {
     if (!stat.isDirectory()) throw errno('ENOTDIR', at);
     if (name === '' || name === '.') continue;
     const next = name === '..' ? dirname(at) : join(at, name);
     stat = lstatSync(next);
     const isShared = options.shared !== undefined && names.length === (options.shared === 'parent' ? 1 : 0);
-    fault = isShared ? faultOfShared(next, stat, options) : faultOf(next, stat, options);
+    if (stat.isSymbolicLink() || !options.linksOnly)
+      fault = isShared ? faultOfShared(next, stat, options) : faultOf(next, stat, options);
     if (!stat.isSymbolicLink()) at = next;
     else if (!fault) {
       if (++links > MOST_LINKS) throw errno('ELOOP', path);

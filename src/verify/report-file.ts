@@ -2,9 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { LmError, localError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { removeIfThere, statIfThere } from '../files/if-there.js';
+import { follow } from '../files/trust.js';
 
 export interface ReportFile {
   /** Writes `difference` and `verify-ended` events; the others are not its business. Throws `local`. */
@@ -30,6 +32,15 @@ export function createReportFile(path: string, head: Record<string, unknown>): R
     throw new LmError('usage', `--report: ${printable(path)} is not a file, and the report would take its place`, {
       hint: 'name a file; --json prints every difference to stdout',
     });
+  const dir = attempt(() => follow(dirname(path), { linksOnly: true }));
+  if ('why' in dir)
+    throw new LmError(
+      'usage',
+      `--report: ${printable(path)} lies behind the link ${printable(dir.path)}, which ${dir.why}`,
+      {
+        hint: 'name a file by the directory that it is to be in',
+      },
+    );
   let fd: number | undefined = attempt(() => openSync(unfinished, 'wx', 0o600));
   let text = '';
   const flush = (): void => {

@@ -1,10 +1,21 @@
 // An access log is a file of its own: whatever else has its name is left alone, and holds nobody up.
 
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lchownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { openAccessLog } from '../../src/agent/access-log.js';
+import { createReportFile } from '../../src/verify/report-file.js';
+import { IS_ROOT, STRANGER } from '../support/as-user.js';
 import { sandbox } from '../support/sandbox.js';
 
 const PLANTED: Record<string, [plant: (path: string) => void, message: RegExp]> = {
@@ -25,4 +36,24 @@ test.each(Object.entries(PLANTED))('%s is no access log', (_, [plant, message]) 
     expect.objectContaining({ code: 'local', message: expect.stringMatching(message) }),
   );
   expect(readFileSync(`${path}.other`, 'utf8')).toBe('precious');
+});
+
+(IS_ROOT ? test : test.skip)('what lies behind a link that another user has made is neither log nor report', () => {
+  const { dir } = sandbox();
+  mkdirSync(join(dir, 'precious'));
+  for (const [name, uid] of [
+    ['own', 0],
+    ['planted', STRANGER],
+  ] as const) {
+    symlinkSync(join(dir, 'precious'), join(dir, name));
+    lchownSync(join(dir, name), uid, uid);
+  }
+  const why = `lies behind the link ${join(dir, 'planted')}, which belongs to uid ${STRANGER}`;
+  expect(() => openAccessLog(join(dir, 'planted/log'), () => {})).toThrow(why);
+  expect(() => createReportFile(join(dir, 'planted/report'), {})).toThrow(why);
+  expect(readdirSync(join(dir, 'precious'))).toEqual([]);
+  chownSync(dir, STRANGER, STRANGER); // where it is written, others may write
+  openAccessLog(join(dir, 'own/log'), () => {}).close();
+  createReportFile(join(dir, 'own/report'), {}).close();
+  expect(readdirSync(join(dir, 'precious'))).toEqual(['log']);
 });
