@@ -2,7 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { ARGUMENT_WORDS, COMMAND_WORDS, PROGRAM_WORDS } from './command-table.js';
-import { LmError } from './errors.js';
+import { LmError, printable } from './errors.js';
 import { afterHelp, formatItem } from './help.js';
 import type { Output } from './io.js';
 import { COMMANDS, type CommandName, OPTION_NAMES, type OptionName, optionOf, variableOf } from './settings/options.js';
@@ -129,7 +129,7 @@ function ended(error: CommanderError, argv: readonly string[]): number {
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
   const command = COMMANDS.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
   const guess = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
-  throw new LmError('usage', first.replace(/\.$/, ''), {
+  throw new LmError('usage', printable(first.replace(/\.$/, '')), {
     hint: guess ? `did you mean ${guess}?` : `see ${['lm', command, '--help'].filter(Boolean).join(' ')}`,
   });
 }

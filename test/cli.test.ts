@@ -38,6 +38,7 @@ describe('what is typed is taken apart, not judged', () => {
 test.each([
   ['cpy', "unknown command 'cpy'", 'did you mean copy?'],
   ['copy --treshold 1', "unknown option '--treshold'", 'did you mean --threshold?'],
+  ['serve --\u001b[31m', "unknown option '--\\u{1b}[31m'", 'see lm serve --help'],
   ['serve --threshold 1', "unknown option '--threshold'", 'see lm serve --help'],
   ['copy --threshold', "option '--threshold <RATIO>' argument missing", 'see lm copy --help'],
   ['serve a b', "too many arguments for 'serve'. Expected 1 argument but got 2", 'see lm serve --help'],

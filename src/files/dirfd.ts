@@ -179,7 +179,7 @@ function handleOf(fd: number, path: string): DirHandle {
 }
 
 /** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 
 /**
  * `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. The path of a link

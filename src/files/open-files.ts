@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as afterIo } from 'node:timers/promises';
 import { errnoOf, localError } from '../errors.js';
+import { O_PATH } from './dirfd.js';
 import { SLICE_MS } from './in-turns.js';
 import { readMounts, seenFrom } from './mounts.js';
 
@@ -139,9 +140,7 @@ export const isUnder = (path: string, prefix: string): boolean =>
 
 export const isOpenForWriting = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & 0o3) !== 0;
 
-/** Linux's open(2): names an inode without opening it, which takes no permission. */
-export const O_PATH = 0o10000000;
-
+/** Not merely named, for which no permission is asked. */
 export const isOpenForReading = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & (O_PATH | 0o1)) === 0;
 
 /** As they were given to open(2); none once it is closed. */

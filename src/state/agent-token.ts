@@ -6,8 +6,9 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, r
 import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { localError } from '../errors.js';
+import { O_PATH } from '../files/dirfd.js';
 import { processesAt } from '../files/listeners.js';
-import { isOpenForReading, O_PATH } from '../files/open-files.js';
+import { isOpenForReading } from '../files/open-files.js';
 import { usersOf } from '../files/process-users.js';
 import { openRegular } from '../files/regular-file.js';
 import { createFileAtomically, readFileIfAny, writeFileAtomically } from './atomic-file.js';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, expect, test } from '@jest/globals';
-import { O_PATH } from '../../src/files/open-files.js';
+import { O_PATH } from '../../src/files/dirfd.js';
 import { findLocalAgent, tokenHint } from '../../src/migration/local-agent.js';
 import { findAgentToken, keptTokenFile, presentToken } from '../../src/state/agent-token.js';
 
