@@ -38,7 +38,8 @@ export async function checkAtRest(
     roots.map(({ path }) => path),
     isExcluded,
   );
-  const { suspects } = await findServiceListeners(await lookUpPorts(servicePorts(settings)), isComplete);
+  const ports = await lookUpPorts(servicePorts(settings));
+  const { suspects } = await findServiceListeners(ports, isComplete);
   const [listener] = suspects;
   if (listener)
     throw new LmError(
@@ -55,8 +56,14 @@ export async function checkAtRest(
       details: rest.slice(0, SHOWN),
       hint: HINT,
     });
-  if (settings.preCheck !== undefined) await checkByCommand(settings.preCheck, roots, env, signal);
-  return gapsOf({ hidden, uninspected }).map((gap) => `${gap}: if one of them is the service, it has to be stopped`);
+  const { preCheck } = settings;
+  const gaps = gapsOf({ hidden, uninspected });
+  if (!isComplete && isCassandra(settings, roots) && ports.length === 0 && preCheck === undefined)
+    throw new LmError('refused', `cannot tell whether the service of this source has stopped: ${gaps.join('; ')}`, {
+      hint: 'run as root of the host itself, or name a port of the service with --guard-port or a command with --pre-check; --unverified completes all the same',
+    });
+  if (preCheck !== undefined) await checkByCommand(preCheck, roots, env, signal);
+  return gaps.map((gap) => `${gap}: if one of them is the service, it has to be stopped`);
 }
 
 async function checkByCommand(command: string, roots: Roots, env: User['env'], signal: AbortSignal): Promise<void> {

@@ -162,11 +162,18 @@ export function nextAfterVerify({ report, exitCode }: VerifyEnded): string | und
 
 function nextAfterDifferences(report: VerifyReport): string | undefined {
   const [first, copy] = [mendFirst(report), cheapestCopy(report)];
-  const steps = copy === undefined ? first : [...first, copy];
+  const steps = copy === undefined ? first : [...first, `${copy}${mayBeSomebodys(report) ? ADOPT : ''}`];
   if (steps.length === 0) return undefined; // the verdict says why nothing was compared
   const none = copy === undefined && first.length > 0 ? '; no copy mends that' : '';
   return `${steps.join(', then ')}, then lm verify again${none}`;
 }
+
+const ADOPT = ' (with --adopt, if it names work here that is to go)';
+
+/** After a final pass, that something differs may be the work of somebody else here, which a copy refuses to touch. */
+const mayBeSomebodys = ({ beforeFinalPass, reasons = {} }: VerifyReport): boolean =>
+  beforeFinalPass !== true &&
+  (['not-found-at-source', 'type', 'size', 'mtime', 'link-target'] as const).some((reason) => reasons[reason]);
 
 /** What no copy mends, and on which side. */
 function mendFirst({ reasons = {} }: VerifyReport): string[] {

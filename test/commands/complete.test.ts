@@ -158,3 +158,17 @@ test('a source is asked by what its agent was told: ports, and the command that 
   expect(await source.lm(['complete', '--pre-check', 'false'])).toMatchObject({ code: 6 });
   expect(await source.lm(['complete'])).toMatchObject({ code: 0 });
 });
+
+const inNamespaces = process.getuid?.() === 0 ? test : test.skip;
+
+inNamespaces('a Cassandra at the source that cannot be looked into takes a port or a command', async () => {
+  const { source } = sandbox();
+  const from = source.write('data', { system_schema: dir({ a: 'a' }) });
+  await (await source.serve([from])).stop();
+  const under = ['unshare', '--pid', '--fork', '--mount-proc'];
+  expect(await source.lm(['complete'], { under })).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/cannot tell whether the service of this source has stopped: .* PID namespace/),
+  });
+  expect(await source.lm(['complete', '--guard-port', '1'], { under })).toMatchObject({ code: 0 });
+});

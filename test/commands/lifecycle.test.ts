@@ -144,7 +144,7 @@ describe('lm complete', () => {
     expect(generic.stdout).toContain('lm serve may be stopped now');
     await lm('reset');
     mkdirSync(join(data, 'system_schema'));
-    expect((await lm('complete')).stdout).toMatch(/^fence: .*systemctl mask cassandra,/m);
+    expect((await lm('complete', '--pre-check', 'true')).stdout).toMatch(/^fence: .*systemctl mask cassandra,/m);
   });
 
   test('on the source: refuses while its service writes, or listens', async () => {

@@ -138,6 +138,17 @@ describe('what to run next', () => {
     [{ digestMismatches: 1 }, 4, /^lm copy --diff checksum/],
     [{ metadataMismatches: 1 }, 4, /^lm copy --threshold 1\.0, then lm verify again$/],
     [{ filesNotFoundAtSource: 1 }, 4, /^lm copy, then lm verify again$/],
+    [
+      { filesNotFoundAtSource: 1, reasons: { 'not-found-at-source': 1 } },
+      4,
+      /^lm copy \(with --adopt, if it names work here that is to go\), then lm verify again$/,
+    ],
+    [
+      { filesNotFoundAtSource: 1, reasons: { 'not-found-at-source': 1 }, beforeFinalPass: true as const },
+      4,
+      /^lm copy, then lm verify again$/,
+    ],
+    [{ metadataMismatches: 1, reasons: { mode: 1 } }, 4, /^lm copy --threshold 1\.0, then lm verify again$/],
     [{ filesNotFoundAtDestination: 1 }, 4, /^lm copy, then lm verify again$/],
     [{ filesNotFoundAtSource: 1, metadataMismatches: 1 }, 4, /^lm copy --threshold 1\.0,/],
     [{ digestMismatches: 1, metadataMismatches: 1, filesNotFoundAtSource: 1 }, 4, /^lm copy --diff checksum/],
