@@ -48,8 +48,10 @@ export function hearSignals(terminal: Terminal): Signals {
   };
   const release = (): void => {
     for (const name of NAMES) process.off(name, hear);
+    process.off('SIGUSR1', ignore);
   };
   for (const name of NAMES) process.on(name, name === 'SIGHUP' ? hangUp : hear);
+  process.on('SIGUSR1', ignore);
   return {
     signal: controller.signal,
     onHangup(given) {
@@ -58,6 +60,9 @@ export function hearSignals(terminal: Terminal): Signals {
     release,
   };
 }
+
+/** Sent as to dd, which says how far it is. Left to itself Node begins to listen for debuggers, of every user of this host. */
+const ignore = (): void => {};
 
 export interface Terminal {
   /** It has gone, and a standard stream with it. */

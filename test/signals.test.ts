@@ -27,6 +27,13 @@ test.each([
   expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
 });
 
+test('SIGUSR1 opens the process to no debugger', async () => {
+  const env = standIn(`const { url } = await import('node:inspector');
+    process.kill(process.pid, 'SIGUSR1');
+    await new Promise((done) => setImmediate(done)); io.stdout.write(\`\${process.listenerCount('SIGUSR1')} \${url()}\\n\`); return 0;`);
+  expect(await startLm(['demo'], { env }).done).toMatchObject({ code: 0, stdout: '1 undefined\n', stderr: '' });
+});
+
 test('an AbortError is told as the signal that caused it', async () => {
   const env = standIn(`const { setTimeout } = await import('node:timers/promises');
     io.stdout.write('ready\\n'); await setTimeout(60_000, undefined, { signal: io.signal });`);
