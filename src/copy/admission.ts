@@ -35,7 +35,7 @@ export interface AdmissionOptions {
   /** The real path of --backup-dir. */
   backupDir: string | undefined;
   /** Its origin is all there is to know a Sidecar by. */
-  source: Pick<Source, 'url' | 'findsEmpty'>;
+  source: Pick<Source, 'url' | 'tells' | 'findsEmpty'>;
   signal: AbortSignal;
   /** Looks for the work of somebody else, once this is known to be the destination. */
   outside: Pick<OutsideWork, 'judge'>;
@@ -57,12 +57,13 @@ export function createAdmission(options: AdmissionOptions): Admit {
   return async (survey) => {
     const { header, proof } = survey;
     const { machine } = header;
+    const { tells } = options.source;
     const theirs = { machine, ownMachine: machineId(instance.dir), roots: header.roots };
     const around = { stateDir, homes: homesOnThisHost(user.home), ...(backupDir !== undefined && { backupDir }) };
     await checkRootPaths(roots, { ...around, source: { ...theirs, guesses: !record } }); // a dry run makes no file to ask for
     if (record && !admitted && !(await refuseSourceItself(roots, header.roots, options.source, options.signal)))
       await checkRootPaths(roots, { ...around, source: { ...theirs, guesses: true } });
-    const source = sourceIdentity(options.source.url, header, header.agentId === '' ? undefined : proof, only);
+    const source = sourceIdentity(options.source.url, header, tells.mounts ? proof : undefined, only);
     const known = readIdentities(instance.dir);
     if (!record && absent.length > 0) return NOTHING;
     const destination = destinationRoots(roots);
