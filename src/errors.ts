@@ -111,6 +111,15 @@ export function printable(name: string): string {
   );
 }
 
+/** JSON that a terminal may be shown: what else `printable` escapes becomes `\\u009b`, which is the same text to whoever reads JSON. */
+export const printableJson = (json: string): string =>
+  json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
+    c
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+
 /** The beginning of a text that may be of any length, as people may read it. */
 export const excerpt = (text: string, most = 200): string =>
   text.length <= most ? printable(text) : `${printable(text.slice(0, most))}…`;

@@ -1,6 +1,6 @@
 // What is said before a command begins, and the error that ended it, told to a person or a program. Decides nothing but the exit code.
 
-import { LmError, printable, systemFailure } from './errors.js';
+import { LmError, printable, printableJson, systemFailure } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
 
@@ -9,7 +9,7 @@ export const JSON_SCHEMA = 1;
 
 /** One line of `--json`: every line has `schema`, `type`, `ts` and, null where there is none, `run`. */
 export const jsonLine = (type: string, run: string | null, fields: object): string =>
-  `${JSON.stringify({ schema: JSON_SCHEMA, type, ts: new Date().toISOString(), run, ...fields })}\n`;
+  `${printableJson(JSON.stringify({ schema: JSON_SCHEMA, type, ts: new Date().toISOString(), run, ...fields }))}\n`;
 
 export interface Telling {
   /** What stands before the message: `lm copy`. */

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { localError, systemFailure } from '../src/errors.js';
+import { localError, printableJson, systemFailure } from '../src/errors.js';
 
 test.each(['UNKNOWN', 'Unknown system error -122'])(
   'a system error without a name in libuv (%s) gets its own, and its hint',
@@ -43,4 +43,12 @@ test.each([
   const told = message === undefined ? undefined : expect.stringContaining(message);
   expect(systemFailure(error)?.message).toEqual(told);
   if (told) expect(localError('write', '/data/x', error)).toMatchObject({ code: 'local', message: told });
+});
+
+test('JSON holds the same text, and nothing that a terminal obeys', () => {
+  const name = 'a\u009b31m\u007f\u202e\u2028\u{e0041}\u001b\n"\\é😀';
+  const json = printableJson(JSON.stringify({ name }));
+  expect(json).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  expect(json).toContain('é😀');
+  expect(JSON.parse(json)).toEqual({ name });
 });

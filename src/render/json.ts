@@ -1,5 +1,6 @@
 // Events as JSON, one object a line, ended by a `summary`. Prints numbers exactly and never for people.
 
+import { printableJson } from '../errors.js';
 import type { Event } from '../events.js';
 import { JSON_SCHEMA } from '../last-error.js';
 import type { Output } from './output.js';
@@ -63,7 +64,7 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
 
 /** JSON has neither 64-bit integers nor infinities: bigints become decimal strings, the latter null. */
 export const stringify = (value: object): string =>
-  JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? String(field) : field));
+  printableJson(JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? String(field) : field)));
 
 function fieldsOf(event: Event): object {
   if (event.type === 'iteration-ended') return event.iteration;

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LmError, localError, printable } from '../errors.js';
+import { LmError, localError, printable, printableJson } from '../errors.js';
 import type { Emit } from '../events.js';
 import { removeIfThere, statIfThere } from '../files/if-there.js';
 import { follow } from '../files/trust.js';
@@ -49,7 +49,7 @@ export function createReportFile(path: string, head: Record<string, unknown>): R
     for (let done = 0; done < bytes.length; ) done += writeSync(fd!, bytes, done);
   };
   const line = (type: string, fields: object): void => {
-    text += `${JSON.stringify({ type, ...fields })}\n`;
+    text += `${printableJson(JSON.stringify({ type, ...fields }))}\n`;
     if (text.length > AHEAD_CHARACTERS) attempt(flush);
   };
   const finish = (): void => {

@@ -197,6 +197,13 @@ test('no message moves the cursor', () => {
 });
 
 describe('--json', () => {
+  test('a name is data for a program, and no order to a terminal', () => {
+    const { emit, stdout } = renderer({ json: true });
+    emit({ type: 'warning', text: 'a\u009b31m' });
+    const shown = stdout.shown;
+    expect([shown.includes('\u009b'), JSON.parse(shown).text]).toEqual([false, 'a\u009b31m']);
+  });
+
   const parsed = (stdout: Screen) =>
     stdout.shown
       .split('\n')
