@@ -69,7 +69,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
 
       const changes = await guards.admit(survey);
       young.accept(complete && only === undefined);
-      const others = { remove: changes.remove, adopted: adopt && changes.entries > 0 };
+      const others = { ...changes, adopted: adopt && changes.entries > 0 };
       const removesLater = complete && guards.removals.allow(survey, others) === 'later';
       let left = 0;
       if (writers) {

@@ -51,6 +51,7 @@ export interface OutsideWork {
 export const NOTHING: OutsideChanges = {
   entries: 0,
   remove: { entries: 0, bytes: 0 },
+  lost: { entries: 0, bytes: 0 },
   first: [],
   gone: 0,
   firstGone: [],
@@ -143,9 +144,7 @@ function refusal({ entries, first }: OutsideChanges): LmError {
 
 function warning({ entries, first }: OutsideChanges, adopted: boolean): string {
   const some = first.map(({ key, work }) => `${printable(key)} (${work})`).join(', ');
-  const what = adopted
-    ? 'given to lm by --adopt'
-    : 'what the source does not have is removed, and counts for --max-delete';
+  const what = adopted ? 'given to lm by --adopt' : 'what is removed or replaced of it counts for --max-delete';
   const more = entries > first.length ? ', …' : '';
   return `${counted(entries)} here since the last complete pass by somebody other than lm; ${what}: ${some}${more}`;
 }

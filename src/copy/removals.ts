@@ -15,7 +15,7 @@ import {
   whenPassEnds,
   withBrought,
 } from '../pull/reference.js';
-import { DEFAULT_LIMIT, judgeRemovals } from '../pull/removals.js';
+import { DEFAULT_LIMIT, judgeRemovals, NOTHING_OUTSIDE, type Outside } from '../pull/removals.js';
 import { readAdoption } from '../state/adoption.js';
 import type { History } from '../state/history.js';
 import { type ReferenceRow, readReference, recordReference } from '../state/reference.js';
@@ -39,10 +39,10 @@ export interface RemovalsOptions {
 
 export interface Removals {
   /**
-   * Whether so much may be removed: throws `refused`. 'later': what goes is to stay until what replaces it has come. `outside`: what of it
+   * Whether so much may be removed: throws `refused`. 'later': what goes is to stay until what replaces it has come. `outside`: what
    * somebody else has put here; `adopted`: it was given to lm in this run.
    */
-  allow(survey: Survey, outside: { remove: Share; adopted: boolean }): 'now' | 'later';
+  allow(survey: Survey, outside: Outside & { adopted: boolean }): 'now' | 'later';
   /** Before the first write of a pass. */
   begin(survey: Survey): void;
   /** At the end of the last pass, in which `survey` was taken. */
@@ -86,7 +86,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       const before = current(survey);
       reference = before && outside.adopted ? { ...before, adopted: true } : before;
       const { plan } = survey;
-      const others = { outside: outside.remove, adopted: outside.adopted };
+      const others = { outside, adopted: outside.adopted };
       const verdict = judgeRemovals({ plan, limit, reference, only, ...others, tellsMounts });
       if (verdict.objection) object(verdict.objection);
       else if (dryRun && only === undefined) tellFinal(survey);
@@ -113,14 +113,12 @@ export function createRemovals(options: RemovalsOptions): Removals {
   /** Flags are not remembered, so a final pass is judged by what holds without one. */
   function tellFinal({ plan }: Survey): void {
     const usual = limit.kind === 'share' && limit.share > DEFAULT_LIMIT.share ? DEFAULT_LIMIT : limit;
-    const others = { outside: NOTHING, adopted: false };
+    const others = { outside: NOTHING_OUTSIDE, adopted: false };
     const { objection } = judgeRemovals({ plan, limit: usual, reference, only, ...others, tellsMounts });
     if (objection) emit({ type: 'warning', text: `a final pass would be refused now: ${objection.message}` });
     else emit({ type: 'settings', text: 'a final pass would not be refused now for what it removes' });
   }
 }
-
-const NOTHING: Share = { entries: 0, bytes: 0 };
 
 /** A dry run, and one that is still to be admitted, have no record to ask. */
 const wasAdopted = (dir: string, holdsSomething: boolean): boolean => {

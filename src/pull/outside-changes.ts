@@ -13,8 +13,9 @@ export type OutsideWork = 'new' | 'changed' | 'replaced';
 
 export interface OutsideChanges {
   entries: number;
-  /** Of them, what the plan removes. */
+  /** Of them, what the plan removes, and what it removes or brings anew. */
   remove: Share;
+  lost: Share;
   first: { key: EntryKey; work: OutsideWork }[];
   /** Entries that were left here, are gone, and are brought again: nobody's work is lost by that. */
   gone: number;
@@ -46,7 +47,11 @@ export interface OutsideOptions {
  * their attributes. Modes and owners do not, since no work is lost when they are mended.
  */
 export async function findOutsideChanges(options: OutsideOptions): Promise<OutsideChanges> {
-  const found: OutsideChanges = { entries: 0, remove: { entries: 0, bytes: 0 }, first: [], gone: 0, firstGone: [] };
+  const nothing = { entries: 0, bytes: 0 };
+  const found: OutsideChanges = {
+    ...{ entries: 0, first: [], gone: 0, firstGone: [] },
+    ...{ remove: { ...nothing }, lost: { ...nothing } },
+  };
   let sets: Sets | undefined;
   for await (const { dir, was, now } of unlike(options)) {
     sets ??= setsOf(options);
@@ -61,12 +66,14 @@ export async function findOutsideChanges(options: OutsideOptions): Promise<Outsi
     const work = workOn(was, now);
     if (!work || sets.planned.has(hash(plannedAs(key, now, options)))) continue;
     const removed = sets.removed.has(hash(key));
-    if (work === 'new' && !removed && !sets.fetched.has(hash(key))) continue; // the source has it just so
+    const lost = removed || sets.fetched.has(hash(key));
+    if (work === 'new' && !lost) continue; // the source has it just so
     found.entries++;
     if (found.first.length < FIRST_FEW) found.first.push({ key, work });
-    if (!removed) continue;
-    found.remove.entries++;
-    found.remove.bytes += Number(now.size);
+    for (const share of [...(removed ? [found.remove] : []), ...(lost ? [found.lost] : [])]) {
+      share.entries++;
+      share.bytes += Number(now.size);
+    }
   }
   return found;
 }

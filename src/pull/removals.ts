@@ -11,14 +11,21 @@ import type { Marks, Reference } from './reference.js';
 
 export const DEFAULT_LIMIT = { kind: 'share', share: 0.5 } as const;
 
+/** Of what somebody else has put here: what goes, and what goes or is replaced. */
+export interface Outside {
+  remove: Share;
+  lost: Share;
+}
+
+export const NOTHING_OUTSIDE: Outside = { remove: { entries: 0, bytes: 0 }, lost: { entries: 0, bytes: 0 } };
+
 export interface RemovalsCase {
   plan: Pick<Plan, 'counts' | 'firstRemovals'>;
   limit: DeleteLimit;
   /** Undefined when it is lost: then what goes is all there is to judge by. */
   reference: Reference | undefined;
   only: EntryKey | undefined;
-  /** Of what goes, what somebody else has put there. */
-  outside: Share;
+  outside: Outside;
   /** It was named and given to lm in this run: of what goes, it alone does not count. */
   adopted: boolean;
   /** See `Tells`. */
@@ -55,7 +62,7 @@ export function judgeRemovals(given: RemovalsCase): Verdict {
   const weight = limit.kind === 'count' ? ({ touched }: Loss): number => touched : shareLost;
   const worst = losses.reduce((a, b) => (weight(b) > weight(a) ? b : a));
   if (exceeds(worst, limit)) return verdict(tooMuchLost(given, worst));
-  if (!adopted && beyond(outside, counts.local, limit)) return verdict(tooMuchOfOthers(given));
+  if (!adopted && beyond(outside.lost, counts.local, limit)) return verdict(tooMuchOfOthers(given));
   const usual = [DEFAULT_LIMIT, ...(reference.limit ? [reference.limit] : [])];
   const accepted = usual.some((each) => losses.some((loss) => exceeds(loss, each)));
   const later = !byRemovals && counts.remove.entries > 0 && exceeds(lossOf(lastOf(marks), leftOf(given)), limit);
@@ -65,7 +72,7 @@ export function judgeRemovals(given: RemovalsCase): Verdict {
 /** What goes, of what is here, but for what the operator has just given away. */
 function goesOf({ plan: { counts }, outside, adopted }: RemovalsCase): { goes: Share; of: Share } {
   const rest = ({ entries, bytes }: Share): Share =>
-    adopted ? { entries: entries - outside.entries, bytes: bytes - outside.bytes } : { entries, bytes };
+    adopted ? { entries: entries - outside.remove.entries, bytes: bytes - outside.remove.bytes } : { entries, bytes };
   return { goes: rest(counts.remove), of: rest(counts.local) };
 }
 
@@ -152,13 +159,17 @@ function tooMuchGoes(given: RemovalsCase): LmError {
   });
 }
 
-function tooMuchOfOthers({ plan, limit, outside }: RemovalsCase): LmError {
+function tooMuchOfOthers({ plan, limit, outside: { lost } }: RemovalsCase): LmError {
+  const { local, remove } = plan.counts;
   return new LmError(
     'refused',
-    `cleaning would remove more of what lm did not put here than --max-delete ${asGiven(limit)} allows`,
+    `more of what lm did not put here would be removed or replaced than --max-delete ${asGiven(limit)} allows`,
     {
-      details: removalLines(plan),
-      hint: `if that is right: ${allowing(limit, outside.entries, shareOf(outside, plan.counts.local))}`,
+      details: [
+        `it would remove or replace ${lost.entries} of ${local.entries} entries (${formatBytes(lost.bytes)} of ${formatBytes(local.bytes)}), named above`,
+        ...(remove.entries > 0 ? removalLines(plan) : []),
+      ],
+      hint: `if that is right: ${allowing(limit, lost.entries, shareOf(lost, local))}`,
     },
   );
 }

@@ -168,7 +168,7 @@ function nextAfterDifferences(report: VerifyReport): string | undefined {
   return `${steps.join(', then ')}, then lm verify again${none}`;
 }
 
-const ADOPT = ' (with --adopt, if it names work here that is to go)';
+const ADOPT = ', with --adopt if it names work here that is to go';
 
 /** After a final pass, that something differs may be the work of somebody else here, which a copy refuses to touch. */
 const mayBeSomebodys = ({ beforeFinalPass, reasons = {} }: VerifyReport): boolean =>

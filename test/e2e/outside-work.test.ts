@@ -104,6 +104,20 @@ test('before a final pass it is named and goes, but not what a copy that was cut
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
+test('before a final pass what would be replaced counts as what goes', async () => {
+  const { destination, to } = await copied(['--threshold', '0.99']);
+  sh('cd "$0"; for f in f*; do echo work >> $f; done', to);
+  const before = await readTree(to);
+  expect(await destination.lm(['copy', '--threshold', '0.99'])).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(
+      /^ {2}it would remove or replace 12 of 14 entries .*\nhint: if that is right: --max-del/m,
+    ),
+  });
+  expect(await readTree(to)).toEqual(before);
+  expect(await destination.lm(['copy', '--threshold', '0.99', '--adopt'])).toMatchObject({ code: 0 });
+});
+
 test('parts that are copied one by one have a record each', async () => {
   const { destination, to, from } = await copied(['--only', 'data/0/d']);
   const quiet = { code: 0, stderr: '' };
@@ -111,7 +125,7 @@ test('parts that are copied one by one have a record each', async () => {
   expect(await destination.lm(['copy', '--only', 'data/0/f1'])).toMatchObject(quiet);
   writeFileSync(`${from}/d/z`, 'z');
   expect(await destination.lm(['copy', '--only', 'data/0/d'])).toMatchObject(quiet);
-  writeFileSync(`${to}/f1`, 'mine');
+  writeFileSync(`${to}/f1`, 'm'); // less than half of what is here
   expect(await destination.lm(['copy', '--only', 'data/0/d'])).toMatchObject(quiet);
   const named = await destination.lm(['copy', '--threshold', '0.99']);
   expect(named).toMatchObject({

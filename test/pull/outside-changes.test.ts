@@ -87,10 +87,10 @@ async function find({ was, now, removed = [], fetched = [], planned = {}, ...res
     planned: blocksOf(planned).map(({ dir, entries }): [string, Entry[]] => [dir, entries]),
     crashed: rest.crashed ?? false,
   };
-  const { first, entries, remove, gone } = await findOutsideChanges(options);
+  const { first, entries, remove, lost, gone } = await findOutsideChanges(options);
   const named = first.map(({ key, work }) => `${work} ${key.slice('data/0/'.length)}`);
   expect(entries).toBe(named.length);
-  return { named, remove, gone };
+  return { named, remove, lost, gone };
 }
 
 const KEPT: Tree = { a: '10,1,1', b: '20,2,2', 'd/x': '5,3,3', l: '-> 9' };
@@ -162,7 +162,12 @@ describe('somebody’s work', () => {
   test('what of it goes is counted, and what is gone and comes again', async () => {
     const now = { a: '11,1,1', n: '7,9,9', 'd/x': '5,3,3', l: '-> 9' };
     const found = await find({ was: { ...KEPT, c: '1,1,1' }, now, removed: ['n'], fetched: ['a', 'b'] });
-    expect(found).toEqual({ named: ['changed a', 'new n'], remove: { entries: 1, bytes: 7 }, gone: 1 });
+    expect(found).toEqual({
+      named: ['changed a', 'new n'],
+      remove: { entries: 1, bytes: 7 },
+      lost: { entries: 2, bytes: 18 },
+      gone: 1,
+    });
   });
 });
 

@@ -14,7 +14,7 @@ import {
   whenPassEnds,
   withBrought,
 } from '../../src/pull/reference.js';
-import { judgeRemovals, type RemovalsCase } from '../../src/pull/removals.js';
+import { judgeRemovals, NOTHING_OUTSIDE, type RemovalsCase } from '../../src/pull/removals.js';
 
 /** Bytes of files by their keys. */
 type Tree = Record<string, number>;
@@ -66,6 +66,11 @@ interface Copy {
   adopt?: boolean;
 }
 
+const shareOf = (keys: string[], tree: Tree) => ({
+  entries: keys.length,
+  bytes: keys.reduce((sum, key) => sum + tree[key]!, 0),
+});
+
 /** One destination through its copies. */
 class Destination {
   local: Tree = {};
@@ -91,13 +96,14 @@ class Destination {
       const roots = Object.fromEntries([...counts.roots].map(([key, each]) => [key, each.source]));
       const seen: Seen = { holdings: counts.holdings, roots, only };
       this.reference = withBrought(this.reference, counts.holdings);
-      const theirs = Object.keys(outside).filter((key) => key in local && !(key in source));
+      const lost = Object.keys(outside).filter((key) => key in local && local[key] !== source[key]);
+      const theirs = lost.filter((key) => !(key in source));
       const verdict = judgeRemovals({
         plan: { counts, firstRemovals: [] },
         limit,
         reference: adopt ? { ...this.reference, adopted: true } : this.reference,
         only,
-        outside: { entries: theirs.length, bytes: theirs.reduce((sum, key) => sum + local[key]!, 0) },
+        outside: { remove: shareOf(theirs, local), lost: shareOf(lost, local) },
         adopted: adopt,
         tellsMounts: true,
       });
@@ -282,9 +288,21 @@ describe('what lm did not put there counts by what goes', () => {
   test('and so does somebody’s work since', () => {
     const destination = holding(source);
     const outside = many('data/0/theirs/x', 30, 10);
-    const others = [expect.stringMatching(/^refused: cleaning would remove more of what lm did not put here /)];
+    const others = [expect.stringMatching(/^refused: more of what lm did not put here would be removed or replaced /)];
     expect(destination.copy({ sees: [source], outside })).toEqual(others);
     expect(destination.copy({ sees: [source], outside, limit: percent(80) })).toEqual(['removed 30']);
+  });
+
+  test('what would be replaced of it as well, but not what is the same', () => {
+    const destination = holding(source);
+    const keys = Object.keys(source);
+    const some = (share: number, bytes: number): Tree =>
+      Object.fromEntries(keys.slice(0, Math.ceil(keys.length * share)).map((key) => [key, bytes]));
+    const refused = [expect.stringMatching(/^refused: more of what lm did not put here /)];
+    expect(destination.copy({ sees: [source], outside: some(1, 77) })).toEqual(refused);
+    expect(destination.copy({ sees: [source], outside: some(1, 77), limit: percent(100) })).toEqual([]);
+    expect(destination.copy({ sees: [source], outside: source })).toEqual([]);
+    expect(destination.copy({ sees: [source], outside: some(0.2, 10) })).toEqual([]);
   });
 
   test('but not once it was given to lm, and then it alone', () => {
@@ -308,7 +326,7 @@ describe('emptied roots', () => {
       limit: percent(100),
       reference,
       only: undefined,
-      outside: { entries: 0, bytes: 0 },
+      outside: NOTHING_OUTSIDE,
       adopted: false,
       tellsMounts: true,
       ...more,
@@ -382,7 +400,7 @@ describe('without a reference, what goes is all there is to judge by', () => {
   ): LmError | undefined => {
     const counts = { ...noCounts(), total: { entries: 1, bytes: 1 }, local, remove };
     const plan = { counts, firstRemovals: ['data/0/a\nb'] };
-    const outside = { entries: 0, bytes: 0 };
+    const outside = NOTHING_OUTSIDE;
     const about = { reference: undefined, only: undefined, outside, adopted: false, tellsMounts: true } as const;
     return judgeRemovals({ plan, limit, ...about }).objection;
   };

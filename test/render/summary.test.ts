@@ -141,7 +141,7 @@ describe('what to run next', () => {
     [
       { filesNotFoundAtSource: 1, reasons: { 'not-found-at-source': 1 } },
       4,
-      /^lm copy \(with --adopt, if it names work here that is to go\), then lm verify again$/,
+      /^lm copy, with --adopt if it names work here that is to go, then lm verify again$/,
     ],
     [
       { filesNotFoundAtSource: 1, reasons: { 'not-found-at-source': 1 }, beforeFinalPass: true as const },
