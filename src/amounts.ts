@@ -1,4 +1,4 @@
-// How people read amounts, in every message: binary sizes, counts of entries, shares. Exact numbers are for JSON and never pass here.
+// How people read amounts, in every message: binary sizes, counts of entries, shares, spans of time. Exact numbers are for JSON and never pass here.
 
 import type { Share } from './events.js';
 
@@ -31,4 +31,20 @@ export function formatShare(ratio: number): string {
 export function formatLeft({ entries, bytes }: Share = { entries: 0, bytes: 0 }): string {
   if (entries === 0) return '';
   return ` (${entries} hot ${entries === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}, left for the final pass)`;
+}
+
+/** `0.4 s`, `45s`, `3m20s`, `1h05m`, `2d04h`: the two units that matter. */
+export function formatSpan(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return formatEta(ms);
+}
+
+/** Like `formatSpan` in whole seconds rounded up, so that it reads 0 only for 0. */
+export function formatEta(ms: number): string {
+  const seconds = Math.ceil(ms / 1000);
+  const pad = (n: number) => String(n).padStart(2, '0');
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${pad(seconds % 60)}s`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h${pad(Math.floor((seconds % 3_600) / 60))}m`;
+  return `${Math.floor(seconds / 86_400)}d${pad(Math.floor((seconds % 86_400) / 3_600))}h`;
 }

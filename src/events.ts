@@ -65,7 +65,11 @@ export type Event =
   | { type: 'waiting'; who: string; leftMs: number } // for a process at the source to go; every few seconds
   /** Nothing of use has come of `what` for so long; again each time that has doubled. `alive`: signs of life came. */
   | { type: 'stalled'; what: string; forMs: number; alive: boolean }
-  | { type: 'retried'; what: string; attempt: number; waitMs: number; reason: string }
+  /**
+   * After `waitMs`, and for `leftMs` at most if that bounds it. Of requests that wait for the same lost or busy source, one is named at a time.
+   */
+  | { type: 'retried'; what: string; attempt: number; waitMs: number; leftMs?: number; reason: string }
+  | { type: 'recovered'; forMs: number } // the source gives again what it is asked for; it was lost for so long
   | { type: 'file-problem'; key: EntryKey; result: 'vanished' | 'changed' | 'failed'; message: string; side?: Side }
   | { type: 'difference'; difference: Difference }
   | { type: 'iteration-ended'; iteration: Iteration }

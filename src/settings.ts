@@ -53,6 +53,8 @@ export interface FromSource extends OnRoots {
   tokenFile: string | undefined;
   tls: ClientTls;
   concurrency: number;
+  /** Undefined is as long as is usual. */
+  retryForMs: number | undefined;
 }
 
 /** For commands of both hosts: at the source itself there is none to reach. */
@@ -116,6 +118,7 @@ export interface VerifySettings extends FromSource {
 }
 
 export interface CompleteSettings extends ReachingSource {
+  retryForMs: number | undefined;
   preCheck: string | undefined;
   guardPorts: ValueOf<'guard-port'>;
   jmxPort: ValueOf<'jmx-port'>;

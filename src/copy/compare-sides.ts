@@ -1,7 +1,7 @@
 // The two sides listed and compared, entry by entry, into a plan that its digests have still to complete. A listing that breaks off is
 // begun again.
 
-import { LmError, printable } from '../errors.js';
+import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { DirCache } from '../files/dirfd.js';
 import { type EntryKey, joinKey, type Listing, type ListingEnd, type WalkedBlock } from '../files/entry.js';
@@ -10,12 +10,11 @@ import { type BothSides, listBothSides } from '../pull/both-sides.js';
 import type { PlanCounts } from '../pull/counts.js';
 import { diff } from '../pull/diff.js';
 import type { DiffPolicy } from '../pull/differences.js';
-import { failureOfError } from '../pull/failure.js';
 import { lookOutFor, type Selected } from '../pull/look-out.js';
 import { bytesOfPart, resumable } from '../pull/parts.js';
 import { createPlanWriter, type PlanWriter } from '../pull/plan.js';
-import { createRetrier } from '../pull/retry.js';
 import { WalkFile } from '../pull/walk-file.js';
+import { fromWholeListing } from '../pull/whole-listing.js';
 import type { Survey, SurveyorOptions } from './survey.js';
 
 /** A plan that lacks what only digests can tell. It is finished, or its writer is abandoned. */
@@ -29,24 +28,10 @@ export interface Compared
   selected: Selected | undefined;
 }
 
-/** A listing that breaks off costs little to begin again; what came before its first byte has had its own tries. */
-export async function compareSides(policy: DiffPolicy, options: SurveyorOptions): Promise<Compared> {
-  const { migration, source, emit, signal } = options;
-  const retrier = createRetrier({ what: 'the listing', where: source.url, signal, emit });
-  for (;;) {
-    let listing = false;
-    const list = async (): Promise<Listing> => {
-      const begun = await source.list({ only: migration.settings.only }, signal);
-      listing = true;
-      return begun;
-    };
-    try {
-      return await compareOnce(list, policy, options);
-    } catch (error) {
-      if (!listing || !(error instanceof LmError) || error.code !== 'source') throw error;
-      await retrier.failed(failureOfError(error, source.url));
-    }
-  }
+export function compareSides(policy: DiffPolicy, options: SurveyorOptions): Promise<Compared> {
+  const { source, signal } = options;
+  const { only } = options.migration.settings;
+  return fromWholeListing({ source, only, signal, use: (list) => compareOnce(list, policy, options) });
 }
 
 /** Throws what `listBothSides` and its proof throw. */

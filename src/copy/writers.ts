@@ -57,7 +57,7 @@ export function createWriters({ settings, roots, instance, user }: CopyMigration
     (entry) => fidelity.note([entry]),
   );
   const syncPoints = createSyncPoints(roots, record.journal);
-  const transfer = { lanes, disk, journal: parts, young, changed, closed, concurrency, where: source.url };
+  const transfer = { lanes, disk, journal: parts, young, changed, closed, concurrency, source };
   return {
     transfer: { ...transfer, emit, signal, abort },
     ...{ fidelity, syncPoints, backups },

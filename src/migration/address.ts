@@ -4,16 +4,24 @@ import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { LmError } from '../errors.js';
 import type { SourceAddress } from '../pull/http-client.js';
+import { type RetryPolicy, retryPolicy } from '../pull/retry.js';
 import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
 import type { FromSource } from '../settings.js';
 import { findLocalAgent, tokenHint } from './local-agent.js';
+
+/** The way to the source. */
+export interface Reach extends SourceAddress {
+  /** How long it is waited for once it is lost. */
+  policy: RetryPolicy;
+}
 
 /** The source's address with all secrets read: what undici and the lanes are given. A token that is not stated is looked for here. */
 export async function addressOf({
   url,
   tokenFile,
   tls,
-}: Pick<FromSource, 'url' | 'tokenFile' | 'tls'>): Promise<SourceAddress> {
+  retryForMs,
+}: Pick<FromSource, 'url' | 'tokenFile' | 'tls'> & Partial<Pick<FromSource, 'retryForMs'>>): Promise<Reach> {
   const here = tokenFile === undefined ? await findLocalAgent(url) : undefined;
   const address = {
     url: (here?.url ?? url).origin,
@@ -23,6 +31,7 @@ export async function addressOf({
     clientCert: tls.clientCert && readCertificates(tls.clientCert),
     clientKey: tls.clientKey && readSecret(tls.clientKey),
     pin: tls.pin,
+    policy: retryPolicy(retryForMs),
   };
   checkTls(address);
   return address;

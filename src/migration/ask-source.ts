@@ -3,7 +3,7 @@
 import { tmpdir } from 'node:os';
 import { LmError } from '../errors.js';
 import { connectSource } from '../pull/connect-source.js';
-import { RETRY_POLICY } from '../pull/retry.js';
+import { retryPolicy } from '../pull/retry.js';
 import type { ReachingSource } from '../settings.js';
 import { addressOf } from './address.js';
 
@@ -24,7 +24,7 @@ export async function askSource(settings: ReachingSource, signal: AbortSignal): 
       ...(await addressOf({ ...settings, url })),
       roots: [],
       spool: tmpdir(),
-      policy: { ...RETRY_POLICY, tries: 1, freeTries: 0, busyPatienceMs: 0 },
+      policy: { ...retryPolicy(0), freeTries: 0 },
       emit: () => {},
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
     });

@@ -2,6 +2,7 @@
 
 import { excerpt, LmError } from '../errors.js';
 import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../wire/routes.js';
+import { Contact } from './contact.js';
 import { isAboutToken } from './failure.js';
 import { type Answer, createHttpClient } from './http-client.js';
 import { lmSource } from './lm-source.js';
@@ -13,12 +14,13 @@ export async function connectSource(options: SourceOptions): Promise<Source> {
   const { emit } = options;
   const say = (what: string, forMs: number, alive: boolean): void => emit({ type: 'stalled', what, forMs, alive });
   const client = await createHttpClient({ ...options, say });
+  const contact = new Contact(emit);
   try {
-    const { answer, status: firstStatus } = await askStatus({ ...options, client }, options.signal);
+    const { answer, status: firstStatus } = await askStatus({ ...options, client, contact }, options.signal);
     const cap = Number(answer.header(MAX_REQUESTS_HEADER));
     const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
     const reopened = answer.header(REOPENED_HEADER)?.slice(0, 100);
-    const parts = { ...options, client, firstStatus, reopened, maxConcurrentFileRequests };
+    const parts = { ...options, client, contact, firstStatus, reopened, maxConcurrentFileRequests };
     return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
   } catch (error) {
     await client.close();

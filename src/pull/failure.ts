@@ -11,10 +11,18 @@ export type Failure =
   /** 503 or 429: the source is there and says when to come back. */
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
   /**
-   * The network, or the source for the moment; `status` when there was an answer. `atLast` is what it amounts to if it stays,
-   * `hint` what to look at then.
+   * The network, or the source for the moment. `answered`: the source is there, and has answered with something else than what was asked
+   * for, or with less of it; `status`, with an error. `atLast` is what it amounts to if it stays, `hint` what to look at then.
    */
-  | { kind: 'transient'; reason: string; status?: number; cause?: unknown; atLast?: LmError; hint?: string }
+  | {
+      kind: 'transient';
+      reason: string;
+      answered?: boolean;
+      status?: number;
+      cause?: unknown;
+      atLast?: LmError;
+      hint?: string;
+    }
   /** Another try would end the same way; `status` when there was an answer. */
   | { kind: 'fatal'; error: Error; status?: number };
 
@@ -37,7 +45,7 @@ const TLS_CODES = /^(ERR_SSL_|ERR_TLS_|CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABL
 export function failureOfError(error: unknown, where: string, reused = false): Failure {
   if (error instanceof LmError)
     return error.code === 'source'
-      ? { kind: 'transient', reason: error.message, cause: error, atLast: error }
+      ? { kind: 'transient', reason: error.message, answered: true, cause: error, atLast: error }
       : { kind: 'fatal', error };
   const { code, text, syscall, cause } = innermost(error);
   if (reused && CLOSED_CODES.has(code)) return { kind: 'idle-reset', reason: 'idle connection closed' };
@@ -45,7 +53,7 @@ export function failureOfError(error: unknown, where: string, reused = false): F
     const said = REASONS[code];
     return { kind: 'transient', reason: `${where}: ${said ? `${said} (${code})` : code}`, cause: error };
   }
-  if (code.endsWith('BAD_RECORD_MAC')) return { kind: 'transient', reason: DAMAGED, cause: error };
+  if (code.endsWith('BAD_RECORD_MAC')) return { kind: 'transient', reason: DAMAGED, answered: true, cause: error };
   if (isNameless(code, syscall)) return { kind: 'transient', reason: noSuchHost(where), cause: error };
   if (code === 'EPROTO' || TLS_CODES.test(code))
     return fatal('protocol', `no TLS session with ${where}: ${tlsReason(text)}`, tlsHint(code, tlsReason(text)), error);
@@ -170,7 +178,8 @@ export function failureOfStatus(refusal: Refusal, asked: string, where: string, 
   const said = refusal.message ? `: ${printable(refusal.message).slice(0, 300)}` : '';
   const reason = `${asked}: HTTP ${status}${said}`;
   if (status === 503 || status === 429) return { kind: 'busy', reason, ...retryAfter(refusal.retryAfter, nowMs) };
-  if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, status };
+  if (status === 502 || status === 504) return { kind: 'transient', reason, status }; // a gateway has lost it
+  if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, answered: true, status };
   if (status === 409) return { ...fatal('source', `${STATE} (${where}, ${reason})`, STATE_HINT), status };
   const [what, hint] =
     (status === 401 && refusal.withToken && WRONG_TOKEN) ||
@@ -215,12 +224,20 @@ export const isAboutToken = ({ message }: LmError): boolean =>
 
 /** What a lane met. Damage is the network's: the source hashed what it read, and something else arrived. */
 export function failureOfFault(fault: LaneFault, where: string): Failure {
-  if (fault.kind === 'damaged') return { kind: 'transient', reason: DAMAGED };
+  if (fault.kind === 'damaged') return { kind: 'transient', reason: DAMAGED, answered: true };
   if (fault.kind === 'status') return failureOfStatus(fault, 'files', where, Date.now());
+  const failure = networkFailure(fault, where);
+  return failure.kind === 'transient' ? { ...failure, answered: fault.answered === true } : failure;
+}
+
+function networkFailure(fault: LaneFault & { kind: 'network' }, where: string): Failure {
   if (fault.code === STALLED) return failureOfError(new LmError('source', `${where}: ${fault.message}`, AGAIN), where);
   const failure = failureOfError(Object.assign(new Error(fault.message), { code: fault.code }), where, fault.reused);
   const isOfASocket =
-    failure.kind === 'fatal' && !(failure.error instanceof LmError) && /^E[A-Z0-9]+$/.test(fault.code);
+    failure.kind === 'fatal' &&
+    !(failure.error instanceof LmError) &&
+    /^E[A-Z0-9_]+$/.test(fault.code) &&
+    !fault.code.startsWith('ERR_');
   return isOfASocket ? { kind: 'transient', reason: `${where}: ${fault.code}` } : failure;
 }
 

@@ -241,7 +241,7 @@ async function exchange(
     if (error instanceof Damaged) return { kind: 'damaged' };
     const code = errnoOf(error);
     if (error instanceof LmError || code === undefined) throw error;
-    return { kind: 'network', code, message: (error as Error).message, reused: reused && !answered };
+    return { kind: 'network', code, message: (error as Error).message, reused: reused && !answered, answered };
   }
   if (!refusal) return undefined;
   return {

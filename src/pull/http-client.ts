@@ -6,7 +6,7 @@ import type { buildConnector, Dispatcher } from 'undici';
 import { excerpt, LmError } from '../errors.js';
 import type { Method } from '../wire/routes.js';
 import { TLS_CLIENT } from '../wire/tls.js';
-import { atFirstContact, failureOfError, failureOfStatus, NO_PROXY } from './failure.js';
+import { atFirstContact, type Failure, failureOfError, failureOfStatus, NO_PROXY } from './failure.js';
 import { PATIENCE, type Patience, Watch } from './patience.js';
 import { PINNED, pinFault } from './pin.js';
 import type { Attempt } from './retry.js';
@@ -97,13 +97,17 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
         return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
       } catch (error) {
         over();
-        const failure = failureOfError(error, origin, answered);
+        const failure = unanswered(failureOfError(error, origin, answered));
         return { failure: answered ? failure : atFirstContact(failure, origin, cert !== undefined) };
       }
     },
     close: () => pool.destroy(),
   };
 }
+
+/** Silence before the head of an answer is a source that is lost, not one that has answered with too little. */
+const unanswered = (failure: Failure): Failure =>
+  failure.kind === 'transient' ? { ...failure, answered: false } : failure;
 
 /** The signal ends the request: that of its run, or a silence that has lasted too long. undici's own timeouts take a drip for an answer. */
 function watchOver({ signal, ...ask }: Ask, patience: Patience, say: ClientOptions['say']) {

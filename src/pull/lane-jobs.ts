@@ -72,7 +72,8 @@ export interface LaneResult {
 }
 
 export type LaneFault =
-  | { kind: 'network'; code: string; message: string; reused: boolean }
+  /** `answered`: an answer had begun to come. */
+  | { kind: 'network'; code: string; message: string; reused: boolean; answered?: boolean }
   | { kind: 'status'; status: number; retryAfter?: string; message?: string }
   /** The bytes that came are not those that were hashed at the source. */
   | { kind: 'damaged' };

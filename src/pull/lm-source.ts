@@ -21,7 +21,7 @@ import { transportTo } from './transport.js';
 const DIGEST_BATCH = { files: 256, bytes: 64 << 20 };
 
 export function lmSource(parts: SourceParts): Source {
-  const { client, firstStatus, reopened, maxConcurrentFileRequests } = parts;
+  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests } = parts;
   const { silenceMs } = parts.patience ?? PATIENCE;
   return {
     url: client.origin,
@@ -29,6 +29,8 @@ export function lmSource(parts: SourceParts): Source {
     tells: { timeUnit: 'us', mounts: true },
     digestBatch: DIGEST_BATCH,
     transport: transportTo(parts, { by: 'units', servesEmpty: true }),
+    contact,
+    retrying: (what, signal) => retrying(parts, what, signal),
     algorithms: DIGEST_ALGORITHMS,
     firstStatus,
     reopened,

@@ -1,43 +1,58 @@
-// Which failures deserve another try, and when. Knows no sockets and no files; the clock is handed in.
+// Which failures deserve another try, when, and for how long. Knows no sockets and no files; the clock is handed in.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { formatSpan } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
+import { Contact } from './contact.js';
 import { type Failure, failureOfError } from './failure.js';
 
 export interface RetryPolicy {
-  /** The first try included. */
+  /** Of one request that is answered each time, and fails: the first included. Its waits, added up, are within `lostMs` too. */
   tries: number;
   firstWaitMs: number;
-  /** All tries of one request, from its first failure on. */
-  budgetMs: number;
+  /** Waits double up to this one. */
+  maxWaitMs: number;
+  /** How long a lost source is waited for: from the first failure since it gave anything of use. No try begins later. */
+  lostMs: number;
+  /** The same of one that answers nothing but 503 and 429. */
+  busyMs: number;
   /** Idle connections found closed cost nothing, but no more of them than a pool can hold. */
   freeTries: number;
-  busyWaitMs: { least: number; usual: number; most: number };
-  /** How long a source may answer nothing but 503 and 429. */
-  busyPatienceMs: number;
+  busyWaitMs: { least: number; usual: number };
 }
 
+/** What a copy is told by `--retry-for` is told once, in the help of that option: 30 s, and 5 minutes for a busy source. */
 export const RETRY_POLICY: RetryPolicy = {
   tries: 5,
   firstWaitMs: 500,
-  budgetMs: 30_000,
+  maxWaitMs: 5_000,
+  lostMs: 30_000,
+  busyMs: 300_000,
   freeTries: 20,
-  busyWaitMs: { least: 100, usual: 1_000, most: 60_000 },
-  busyPatienceMs: 300_000,
+  busyWaitMs: { least: 100, usual: 1_000 },
 };
+
+/** `retryForMs` as it was stated; 0 waits for nothing. */
+export const retryPolicy = (retryForMs: number | undefined): RetryPolicy =>
+  retryForMs === undefined ? RETRY_POLICY : { ...RETRY_POLICY, lostMs: retryForMs, busyMs: retryForMs };
 
 /** What one request has met so far. Begin with NO_FAILURES, and again after anything useful has arrived. */
 export interface RetryState {
-  readonly tries: number;
+  /** Failures but for the free ones. */
+  readonly failures: number;
+  /** Of those, answers; and the waits after them, added up. */
+  readonly answers: number;
+  readonly answersMs: number;
   readonly free: number;
-  readonly failingSinceMs?: number;
-  readonly busySinceMs?: number;
+  readonly lostSinceMs?: number | undefined;
+  readonly busySinceMs?: number | undefined;
 }
 
-export const NO_FAILURES: RetryState = { tries: 0, free: 0 };
+export const NO_FAILURES: RetryState = { failures: 0, answers: 0, answersMs: 0, free: 0 };
 
-export type Decision = { waitMs: number; state: RetryState } | { error: Error };
+/** `leftMs`: how long there will still be tries, if nothing changes; undefined where it is their number that ends them. */
+export type Decision = { waitMs: number; leftMs?: number; state: RetryState } | { error: Error };
 
 /**
  * Pure. `nowMs` is any clock that only goes forward. A busy answer takes no tries and forgives earlier faults, since the
@@ -51,48 +66,68 @@ export function nextDelay(failure: Failure, state: RetryState, nowMs: number, po
       return afterBusy(failure, state, nowMs, policy);
     case 'idle-reset':
       if (state.free < policy.freeTries) return { waitMs: 0, state: { ...state, free: state.free + 1 } };
-      return afterFault(failure, state, nowMs, policy);
+      return afterLoss(failure, state, nowMs, policy);
     case 'transient':
-      return afterFault(failure, state, nowMs, policy);
+      return failure.answered ? afterAnswer(failure, state, policy) : afterLoss(failure, state, nowMs, policy);
   }
 }
 
-function afterBusy(
-  failure: Failure & { kind: 'busy' },
-  state: RetryState,
-  nowMs: number,
-  policy: RetryPolicy,
-): Decision {
-  const { least, usual, most } = policy.busyWaitMs;
-  const waitMs = Math.min(most, Math.max(least, failure.retryAfterMs ?? usual));
-  const busySinceMs = state.busySinceMs ?? nowMs;
-  if (nowMs + waitMs - busySinceMs <= policy.busyPatienceMs)
-    return { waitMs, state: { tries: 0, free: state.free, busySinceMs } };
-  const minutes = Math.round(policy.busyPatienceMs / 60_000);
-  const message = `the source has been too busy for ${minutes} minutes (${failure.reason})`;
-  return {
-    error: new LmError('source', message, { hint: 'run the same command again, or with a lower --concurrency' }),
-  };
-}
-
+type Busy = Failure & { kind: 'busy' };
 type Fault = Failure & { kind: 'idle-reset' | 'transient' };
 
-function afterFault(fault: Fault, state: RetryState, nowMs: number, policy: RetryPolicy): Decision {
-  const failed = state.tries + 1;
-  const failingSinceMs = state.failingSinceMs ?? nowMs;
-  const waitMs = policy.firstWaitMs * 2 ** state.tries;
-  if (failed < policy.tries && nowMs + waitMs - failingSinceMs <= policy.budgetMs)
-    return { waitMs, state: { ...state, tries: failed, failingSinceMs } };
-  return { error: (fault.kind === 'transient' && fault.atLast) || unreachable(fault, failed) };
+function afterBusy(failure: Busy, state: RetryState, nowMs: number, { busyMs, busyWaitMs }: RetryPolicy): Decision {
+  const { retryAfterMs } = failure;
+  const busySinceMs = state.busySinceMs ?? nowMs;
+  const leftMs = busySinceMs + busyMs - nowMs;
+  if (leftMs <= 0 || (retryAfterMs ?? 0) > leftMs) return { error: tooBusy(failure, nowMs - busySinceMs, busyMs) };
+  const waitMs = Math.min(leftMs, Math.max(busyWaitMs.least, retryAfterMs ?? busyWaitMs.usual));
+  return { waitMs, leftMs, state: { ...NO_FAILURES, free: state.free, busySinceMs } };
 }
 
-function unreachable(fault: Fault, failed: number): LmError {
-  const tries = failed === 1 ? '1 try' : `${failed} tries`;
+function afterLoss(fault: Fault, state: RetryState, nowMs: number, policy: RetryPolicy): Decision {
+  const lostSinceMs = state.lostSinceMs ?? nowMs;
+  const failures = state.failures + 1;
+  const leftMs = lostSinceMs + policy.lostMs - nowMs;
+  if (leftMs <= 0) return { error: givenUp(fault, failures, nowMs - lostSinceMs) };
+  const waitMs = Math.min(leftMs, backOff(state, policy));
+  return { waitMs, leftMs, state: { ...state, failures, lostSinceMs } };
+}
+
+/** The source is there: more tries of what it cannot do, or of what a line damages each time, are no waiting for it. */
+function afterAnswer(fault: Fault, state: RetryState, policy: RetryPolicy): Decision {
+  const failures = state.failures + 1;
+  const answers = state.answers + 1;
+  const leftMs = policy.lostMs - state.answersMs;
+  if (answers >= policy.tries || leftMs <= 0) return { error: givenUp(fault, failures, state.answersMs) };
+  const waitMs = Math.min(leftMs, backOff(state, policy));
+  const answersMs = state.answersMs + waitMs;
+  return { waitMs, state: { ...state, failures, answers, answersMs, lostSinceMs: undefined } };
+}
+
+const backOff = ({ failures }: RetryState, { firstWaitMs, maxWaitMs }: RetryPolicy): number =>
+  Math.min(maxWaitMs, firstWaitMs * 2 ** failures);
+
+const LONGER = 'run the same command again; what was copied is kept; --retry-for waits longer';
+
+function tooBusy({ reason, retryAfterMs }: Busy, forMs: number, busyMs: number): LmError {
+  const told = retryAfterMs === undefined ? '' : `, and asks to come back in ${formatSpan(retryAfterMs)}`;
+  const message = `the source is too busy: ${reason}${told} (waited for ${formatSpan(forMs)} of ${formatSpan(busyMs)})`;
+  return new LmError('source', message, { hint: `${LONGER}, a lower --concurrency asks for less` });
+}
+
+/** `forMs` is what was waited for the source since it was lost. */
+function givenUp(fault: Fault, failures: number, forMs: number): LmError {
+  const tried = failures === 1 ? '(after 1 try)' : `(after ${failures} tries, waited for ${formatSpan(forMs)})`;
+  if (fault.kind === 'transient' && fault.atLast) {
+    if (failures === 1) return fault.atLast;
+    const { code, message, hint, details, cause } = fault.atLast;
+    return new LmError(code, `${message} ${tried}`, { ...(hint !== undefined && { hint }), details, cause });
+  }
   const answered = fault.kind === 'transient' && fault.status !== undefined;
   const what = answered ? 'the source keeps answering with errors' : 'the source cannot be reached';
-  return new LmError('source', `${what}: ${fault.reason} (after ${tries})`, {
+  return new LmError('source', `${what}: ${fault.reason} ${tried}`, {
     cause: fault.kind === 'transient' ? fault.cause : undefined,
-    hint: (fault.kind === 'transient' && fault.hint) || 'run the same command again; what was copied is kept',
+    hint: (fault.kind === 'transient' && fault.hint) || LONGER,
   });
 }
 
@@ -104,6 +139,8 @@ export interface RetryOptions {
   signal: AbortSignal;
   emit: Emit;
   policy?: RetryPolicy;
+  /** Of the source; one of its own, where requests are not to know of each other. */
+  contact?: Contact;
   /** For tests: how to wait, and what time it is. */
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   now?: () => number;
@@ -118,25 +155,54 @@ export interface Retrier {
 }
 
 export function createRetrier(options: RetryOptions): Retrier {
-  const { what, signal, emit, policy, sleep = wait, now = () => performance.now() } = options;
+  const {
+    what,
+    signal,
+    emit,
+    policy,
+    contact = new Contact(emit),
+    sleep = wait,
+    now = () => performance.now(),
+  } = options;
   let state = NO_FAILURES;
   let attempt = 0;
   return {
     async failed(failure) {
       signal.throwIfAborted(); // an aborted request fails in many ways; the reason is the signal's
-      const decision = nextDelay(failure, state, now(), policy);
+      const nowMs = now();
+      const decision = nextDelay(failure, afresh(state, contact), nowMs, policy);
       if ('error' in decision) throw decision.error;
-      state = decision.state;
+      const { waitMs, leftMs } = decision;
+      ({ state } = decision);
       attempt++;
-      if (failure.kind === 'busy' || failure.kind === 'transient')
-        emit({ type: 'retried', what, attempt, waitMs: decision.waitMs, reason: failure.reason });
-      if (decision.waitMs > 0) await sleep(decision.waitMs, signal);
+      if ((failure.kind === 'busy' || failure.kind === 'transient') && isTold(failure, contact, nowMs, waitMs))
+        emit({
+          type: 'retried',
+          what,
+          attempt,
+          waitMs,
+          ...(leftMs !== undefined && { leftMs }),
+          reason: failure.reason,
+        });
+      if (waitMs > 0) await sleep(waitMs, signal);
     },
     progressed() {
       state = NO_FAILURES;
       attempt = 0;
+      contact.useful(now());
     },
   };
+}
+
+/** What another request has got meanwhile starts the clocks anew: the source is neither lost nor too busy. */
+function afresh(state: RetryState, contact: Contact): RetryState {
+  const stillSince = (ms: number | undefined) => (ms === undefined || contact.wasUsefulAfter(ms) ? undefined : ms);
+  return { ...state, lostSinceMs: stillSince(state.lostSinceMs), busySinceMs: stillSince(state.busySinceMs) };
+}
+
+function isTold(failure: Failure, contact: Contact, nowMs: number, waitMs: number): boolean {
+  const isAnswer = failure.kind === 'transient' && failure.answered;
+  return isAnswer || contact.waits(failure.kind === 'busy' ? 'busy' : 'lost', nowMs, waitMs);
 }
 
 /** A request that was answered, or what stood in its way. */
@@ -148,7 +214,10 @@ export async function withRetry<T>(attempt: () => Promise<Attempt<T>>, options: 
   for (;;) {
     options.signal.throwIfAborted();
     const outcome = await settled(attempt, options.where);
-    if ('value' in outcome) return outcome.value;
+    if ('value' in outcome) {
+      retrier.progressed();
+      return outcome.value;
+    }
     await retrier.failed(outcome.failure);
   }
 }

@@ -24,7 +24,7 @@ const ONE_FILE = { files: 1, bytes: 0 };
 const JSON_TYPE = 'application/json';
 
 export function sidecarSource(parts: SourceParts): Source {
-  const { client, firstStatus, maxConcurrentFileRequests } = parts;
+  const { client, contact, firstStatus, maxConcurrentFileRequests } = parts;
   const { sidecarSilenceMs: silenceMs } = parts.patience ?? PATIENCE;
   return {
     url: client.origin,
@@ -32,6 +32,8 @@ export function sidecarSource(parts: SourceParts): Source {
     tells: { timeUnit: 'ms', mounts: false },
     digestBatch: ONE_FILE,
     transport: transportTo(parts, { by: 'files', servesEmpty: false }), // it answers for an empty one with 416
+    contact,
+    retrying: (what, signal) => retrying(parts, what, signal),
     algorithms: ALGORITHMS,
     firstStatus,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),

@@ -9,6 +9,7 @@ import { fileTarget } from '../wire/file-urls.js';
 import type { Feature } from '../wire/listing-lines.js';
 import { LiveMigrationStatus, type OpenFilesReport, parseAs } from '../wire/messages.js';
 import { requestFor } from '../wire/routes.js';
+import type { Contact } from './contact.js';
 import { type Answer, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { PATIENCE, type Patience } from './patience.js';
 import { type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
@@ -42,6 +43,7 @@ export interface Source {
   /** What one request for digests may be about. */
   readonly digestBatch: { files: number; bytes: number };
   readonly transport: Transport;
+  readonly contact: Contact;
   /** How many file requests it answers at once, if it says so. */
   readonly maxConcurrentFileRequests?: number;
   readonly algorithms: readonly DigestAlgorithm[];
@@ -49,6 +51,8 @@ export interface Source {
   readonly firstStatus: LiveMigrationStatus;
   /** When, and from where, somebody took its completion back over HTTP, if it says so. */
   readonly reopened?: string | undefined;
+  /** How a request is tried again that is made of several of these, or in a lane; `what` is the request as people know it. */
+  retrying(what: string, signal: AbortSignal): RetryOptions;
   status(signal: AbortSignal): Promise<LiveMigrationStatus>;
   /** Whether it has an empty file with this key, which it need not list. */
   findsEmpty(key: EntryKey, signal: AbortSignal): Promise<boolean>;
@@ -69,6 +73,7 @@ export type SourceDigest =
 /** What both kinds are made of. */
 export interface SourceParts extends SourceOptions {
   client: HttpClient;
+  contact: Contact;
   firstStatus: LiveMigrationStatus;
   reopened: string | undefined;
   maxConcurrentFileRequests: number | undefined;
@@ -76,14 +81,14 @@ export interface SourceParts extends SourceOptions {
 
 /** How the requests of one source are tried again; `what` is the request as people know it. */
 export const retrying = (
-  { client, emit, policy }: Pick<SourceParts, 'client' | 'emit' | 'policy'>,
+  { client, contact, emit, policy }: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy'>,
   what: string,
   signal: AbortSignal,
-): RetryOptions => ({ what, where: client.origin, signal, emit, ...(policy && { policy }) });
+): RetryOptions => ({ what, where: client.origin, signal, emit, contact, ...(policy && { policy }) });
 
 /** An empty file is 416 at either kind of source; who has none, or cannot look, gives any other answer. */
 export function findsEmpty(
-  parts: Pick<SourceParts, 'client' | 'emit' | 'policy' | 'patience'>,
+  parts: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
   key: EntryKey,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -103,7 +108,7 @@ export function findsEmpty(
 
 /** Not every status comes with a content type to go by: the document itself must be one. */
 export async function askStatus(
-  parts: Pick<SourceParts, 'client' | 'emit' | 'policy' | 'patience'>,
+  parts: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
   signal: AbortSignal,
 ): Promise<{ answer: Answer; status: LiveMigrationStatus }> {
   const { client, patience = PATIENCE } = parts;

@@ -15,6 +15,7 @@ import type { Lanes } from './lanes.js';
 import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range, rangeBytesFor } from './parts.js';
 import { bigFirst, type Plan } from './plan.js';
 import { createRetrier } from './retry.js';
+import type { Source } from './source.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
 import type { YoungFiles } from './young-files.js';
 
@@ -30,8 +31,7 @@ export interface TransferContext {
   changed: ChangedFiles;
   closed: ClosedDirectories | undefined;
   concurrency: number;
-  /** The source's origin, for messages. */
-  where: string;
+  source: Pick<Source, 'url' | 'contact' | 'retrying'>;
   emit: Emit;
   signal: AbortSignal;
   /** Stops the run; `signal` is this controller's. */
@@ -182,7 +182,7 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
     total.done.bytes += done.bytes;
     total.problems.push(...problems);
   };
-  const retrier = createRetrier({ what: `${job.slice.entries} files`, ...context });
+  const retrier = createRetrier(context.source.retrying(`${job.slice.entries} files`, context.signal));
   for (let from = job.from; ; ) {
     const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
     take(result);
@@ -193,7 +193,7 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
     if (!result.fault) return total;
     if (result.settled > (from ?? 0)) retrier.progressed();
     from = result.settled;
-    await retrier.failed(failureOfFault(result.fault, context.where));
+    await retrier.failed(failureOfFault(result.fault, context.source.url));
   }
 }
 
@@ -203,7 +203,9 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
  */
 async function fetchRange(job: RangeJob, lane: number, context: TransferContext): Promise<FileProblem | undefined> {
   const end = job.offset + job.length;
-  const retrier = createRetrier({ what: `${job.dir}/${job.entry.name} at ${job.offset}`, ...context });
+  const retrier = createRetrier(
+    context.source.retrying(`${job.dir}/${job.entry.name} at ${job.offset}`, context.signal),
+  );
   let piece = job.length;
   for (let offset = job.offset; offset < end; ) {
     const length = Math.min(piece, end - offset);
@@ -212,7 +214,7 @@ async function fetchRange(job: RangeJob, lane: number, context: TransferContext)
     if (problems[0]) return problems[0]; // one changed range voids the file
     if (fault) {
       if (fault.kind !== 'status') piece = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
-      await retrier.failed(failureOfFault(fault, context.where));
+      await retrier.failed(failureOfFault(fault, context.source.url));
     } else {
       offset += length;
       retrier.progressed();
@@ -223,13 +225,15 @@ async function fetchRange(job: RangeJob, lane: number, context: TransferContext)
 
 const PROGRESS_MS = 250;
 
-function tellProgress(plan: Plan, iteration: Iteration, { lanes, emit }: TransferContext): () => void {
+function tellProgress(plan: Plan, iteration: Iteration, { lanes, source, emit }: TransferContext): () => void {
   const { download } = plan.counts;
   const directories = plan.spools.mkdir.slices.reduce((sum, { entries }) => sum + entries, 0);
   const receivedBefore = lanes.received();
   const tell = (): void => {
     const { bytesDone, filesDone } = lanes.progress();
-    iteration.bytesReceived = lanes.received() - receivedBefore;
+    const received = lanes.received() - receivedBefore;
+    if (received !== iteration.bytesReceived) source.contact.useful(performance.now());
+    iteration.bytesReceived = received;
     emit({
       type: 'progress',
       iteration: iteration.iteration,

@@ -45,6 +45,8 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return volume.quiet ? [] : [out(stalledLine(event), 'faint')];
     case 'retried':
       return volume.quiet ? [] : [err(retryLine(event), 'faint')];
+    case 'recovered':
+      return volume.quiet ? [] : [err(`the source answers again, after ${formatSpan(event.forMs)}`, 'faint')];
     case 'warning':
       return warning(event);
     case 'file-problem':
@@ -128,8 +130,9 @@ function stalledLine({ what, forMs, alive }: Extract<Event, { type: 'stalled' }>
   return `waiting for ${printable(what)}: ${came} for ${formatSpan(forMs)}`;
 }
 
-function retryLine({ what, attempt, waitMs, reason }: Extract<Event, { type: 'retried' }>): string {
-  return `retry ${attempt} of ${printable(what)} in ${formatSpan(waitMs)}: ${reason}`;
+function retryLine({ what, attempt, waitMs, leftMs, reason }: Extract<Event, { type: 'retried' }>): string {
+  const most = leftMs === undefined ? '' : `, for ${formatSpan(leftMs)} at most`;
+  return `retry ${attempt} of ${printable(what)} in ${formatSpan(waitMs)}${most}: ${reason}`;
 }
 
 /** Vanished and changed files are what a live source does: counted in the pass, named only when asked. A destination is to stand still. */

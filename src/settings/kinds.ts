@@ -15,6 +15,7 @@ import {
   parseRate,
   parseRatio,
   plain,
+  plainDuration,
   RATE_UNITS,
 } from './quantities.js';
 
@@ -142,10 +143,12 @@ export const duration: Kind<number> = {
   },
 };
 
-/** Milliseconds, and none at all as well. */
+/** Milliseconds, and none at all as well, which needs no unit. */
 export const waitingTime: Kind<number> = {
   ...duration,
-  parse: (given) => (/^0 ?(ms|s|m|h|d)$/.test(given) ? 0 : parseDuration(given)),
+  takes: 'a time with its unit, such as 30s, 5m or 2h; or 0',
+  parse: (given) => (/^0 ?(ms|s|m|h|d)?$/.test(given) ? 0 : parseDuration(given)),
+  show: plainDuration,
 };
 
 export const listen: Kind<ListenAddress> = {

@@ -157,6 +157,12 @@ export const OPTIONS = {
   },
   only: { kind: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
   'limit-rate': { kind: rate, commands: ['serve', 'copy'], help: 'bytes a second at most, such as 200MiB/s' },
+  'retry-for': {
+    kind: waitingTime,
+    commands: ['copy', 'verify', 'complete'],
+    remembered: true,
+    help: 'how long a lost source is waited for (30s), and one that is only busy (5m); 0s waits for neither',
+  },
   'pre-check': {
     kind: text('CMD'),
     commands: ['copy', 'complete'],

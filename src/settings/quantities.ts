@@ -46,6 +46,13 @@ export function parseDuration(text: string): number | undefined {
   return ms > 0 && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
+/** As `parseDuration` reads it: in the largest unit of which it is a whole number, so 90 s are `90s`. */
+export function plainDuration(ms: number): string {
+  const units = Object.entries(MS_PER_UNIT).reverse();
+  const [unit, perUnit] = units.find(([, one]) => ms > 0 && ms % one! === 0) ?? ['s', 1e3];
+  return `${ms / perUnit!}${unit}`;
+}
+
 /** `0.95` or `95%` → 0.95; undefined outside 0 to 1. */
 export function parseRatio(text: string): number | undefined {
   const ratio = parsePercent(text) ?? parseDecimal(text);

@@ -2,7 +2,7 @@
 // copy after it would go without. Never a consent, never a secret: of those only paths.
 
 import type { CopySettings, ServeSettings } from '../settings.js';
-import { guardPort } from './kinds.js';
+import { guardPort, waitingTime } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
 
@@ -11,14 +11,15 @@ export type Remembered = Record<string, unknown>;
 
 /** Only options marked as remembered, each with paths made absolute. */
 export function toRemember(settings: CopySettings): Remembered {
-  const { url, roots, without, cassandra, exclusions, tokenFile, tls, concurrency, preCheck, guardPorts, jmxPort } =
-    settings;
+  const { url, roots, without, cassandra, exclusions, tokenFile, tls } = settings;
+  const { concurrency, retryForMs, preCheck, guardPorts, jmxPort } = settings;
   const words = {
     url: url.origin,
     root: rootWords(roots),
     'cassandra-yaml': cassandra?.file,
     without: without.length > 0 ? without : undefined,
     concurrency: String(concurrency),
+    'retry-for': retryForMs === undefined ? undefined : waitingTime.show!(retryForMs),
     'pre-check': preCheck,
     ...portWords({ guardPorts, jmxPort }),
     'token-file': tokenFile,

@@ -101,6 +101,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   }),
   complete: (stated) => ({
     ...reachingSource(stated),
+    retryForMs: pick(stated.layers, 'retry-for'),
     preCheck: pick(stated.layers, 'pre-check'),
     guardPorts: pick(stated.layers, 'guard-port'),
     jmxPort: pick(stated.layers, 'jmx-port'),
@@ -161,6 +162,7 @@ function fromSource(stated: Stated): FromSource {
     tokenFile: pick(layers, 'token-file'),
     tls: clientTls(layers),
     concurrency: pick(layers, 'concurrency'),
+    retryForMs: pick(layers, 'retry-for'),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type Exclusions,
   isWithin,
   joinKey,
+  type Listing,
   type ListingEnd,
   type ListingHeader,
 } from '../files/entry.js';
@@ -21,6 +22,7 @@ import { name, nobody, notKeptIn } from '../pull/left-out.js';
 import { type Merged, mergeBlocks, type Pair } from '../pull/merge.js';
 import type { Source } from '../pull/source.js';
 import { readSlice, Spool } from '../pull/spool.js';
+import { fromWholeListing } from '../pull/whole-listing.js';
 import type { DifferenceReason, VerifyReport } from '../report.js';
 import type { Walker } from '../wire/walk-lines.js';
 import { type ComparePolicy, compareEntries, type Finding } from './compare.js';
@@ -63,10 +65,27 @@ type SetAside = Omit<Sweep, 'proof'>;
 /** Two entries a file. */
 const SLICE = { entries: 2000, bytes: Number.POSITIVE_INFINITY };
 
-/** One sweep over both listings: the counters that need no digest, and what is left for the digests. */
-export async function compareListings(options: SweepOptions, report: VerifyReport): Promise<Sweep> {
-  const { source, signal, admit } = options;
-  const list = async () => source.list({}, signal);
+/**
+ * One sweep over both listings: the counters that need no digest, and what is left for the digests. A listing that breaks off is begun
+ * again, unless a difference was told of it already: that cannot be taken back.
+ */
+export function compareListings(options: SweepOptions, report: VerifyReport): Promise<Sweep> {
+  const { source, signal } = options;
+  const untouched = { ...report };
+  let told = 0;
+  const emit: Emit = (event) => {
+    if (event.type === 'difference') told++;
+    options.emit(event);
+  };
+  return fromWholeListing({
+    ...{ source, signal },
+    use: (list) => compareOnce(list, { ...options, emit }, Object.assign(report, untouched)),
+    isSpent: () => told > 0,
+  });
+}
+
+async function compareOnce(list: () => Promise<Listing>, options: SweepOptions, report: VerifyReport): Promise<Sweep> {
+  const { source, admit } = options;
   const sides = await listBothSides(list, { ...options, absent: [], only: undefined });
   admit(sides.header, sides.mounts);
   const policy: ComparePolicy = { unit: source.tells.timeUnit, owners: options.owners };

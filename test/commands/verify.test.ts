@@ -86,7 +86,7 @@ describe('a verification has no verdict', () => {
   });
 
   test('when nobody answers, and the journal says so', async () => {
-    const { code, stderr } = await destination.lm(['verify', 'http://127.0.0.1:1']);
+    const { code, stderr } = await destination.lm(['verify', 'http://127.0.0.1:1', '--retry-for', '0']);
     expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining('connection refused') });
     expect(await destination.lm(['complete'])).toMatchObject({ code: 6, stderr: expect.stringContaining('FAILED') });
   });

@@ -110,7 +110,7 @@ describe('5, the source cannot be reached', () => {
   test('nobody listens', async () => {
     const { to, agent, destination } = await pair();
     await agent.stop();
-    const { code, stderr } = await destination.lm(['copy', agent.url, to]);
+    const { code, stderr } = await destination.lm(['copy', agent.url, to, '--retry-for', '0']);
     expect(code).toBe(5);
     expect(stderr).toContain(new URL(agent.url).host);
     expect(stderr).toContain('ECONNREFUSED');

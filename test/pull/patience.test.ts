@@ -9,7 +9,7 @@ import type { Listing } from '../../src/files/entry.js';
 import { connectSource } from '../../src/pull/connect-source.js';
 import { Connection } from '../../src/pull/connection.js';
 import { PATIENCE, type Patience, STALLED } from '../../src/pull/patience.js';
-import { RETRY_POLICY } from '../../src/pull/retry.js';
+import { retryPolicy } from '../../src/pull/retry.js';
 import type { Source } from '../../src/pull/source.js';
 import { createPacer } from '../../src/wire/rate.js';
 import { createSealer } from '../../src/wire/sealed.js';
@@ -27,7 +27,7 @@ import { sealUp } from '../support/seal-up.js';
 
 const SECOND_MS = 10;
 const HURRIED: Patience = { ...PATIENCE, secondMs: SECOND_MS, sidecarSilenceMs: 180_000 };
-const ONCE = { ...RETRY_POLICY, tries: 1 };
+const ONCE = retryPolicy(0);
 const signal = new AbortController().signal;
 const spool = mkdtempSync(join(tmpdir(), 'lm-patience-'));
 afterAll(() => rmSync(spool, { recursive: true }));

@@ -32,8 +32,8 @@ const QUICK = {
   ...RETRY_POLICY,
   tries: 2,
   firstWaitMs: 1,
-  busyWaitMs: { least: 1, usual: 1, most: 1 },
-  busyPatienceMs: 0,
+  lostMs: 2,
+  busyMs: 0,
 };
 
 /** All that a run asks before it fetches. Returns how it ended, and throws what is no LmError. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
+import { Contact } from '../../src/pull/contact.js';
 import {
   atFirstContact,
   type Failure,
@@ -12,10 +13,12 @@ import {
 import type { LaneFault } from '../../src/pull/lane-jobs.js';
 import {
   type Attempt,
+  createRetrier,
   NO_FAILURES,
   nextDelay,
   RETRY_POLICY,
   type RetryState,
+  retryPolicy,
   withRetry,
 } from '../../src/pull/retry.js';
 
@@ -78,7 +81,8 @@ describe('a thrown error is told apart', () => {
       expect(failed(code)).toMatchObject({ kind: 'transient', reason: `${WHERE}: connect ${code}` });
     expect(failed('EMFILE')).toMatchObject({ kind: 'fatal' });
     const fault = (code: string): LaneFault => ({ kind: 'network', code, message: 'x', reused: false });
-    expect(failureOfFault(fault('EPERM'), WHERE)).toMatchObject({ kind: 'transient', reason: `${WHERE}: EPERM` });
+    for (const code of ['EPERM', 'EAI_FAIL'])
+      expect(failureOfFault(fault(code), WHERE)).toMatchObject({ kind: 'transient', reason: `${WHERE}: ${code}` });
     expect(failureOfFault(fault('ERR_INVALID_ARG_TYPE'), WHERE)).toMatchObject({ kind: 'fatal' });
   });
 
@@ -161,18 +165,19 @@ describe('an answer without success is told apart', () => {
   });
 });
 
-const FAULT: Failure = { kind: 'transient', reason: 'connection reset' };
+const FAULT = { kind: 'transient', reason: 'connection reset' } satisfies Failure;
+const ANSWER: Failure = { kind: 'transient', reason: 'files: HTTP 500', answered: true, status: 500 };
 const BUSY: Failure = { kind: 'busy', reason: 'HTTP 503' };
 const IDLE: Failure = { kind: 'idle-reset', reason: 'idle connection closed' };
 
 /** Follows the decisions, the clock moving by each wait and by what each try takes. */
-function follow(failures: Iterable<Failure>, tryMs = 0): { waits: number[]; error?: LmError } {
+function follow(failures: Iterable<Failure>, tryMs = 0, policy = RETRY_POLICY): { waits: number[]; error?: LmError } {
   let state: RetryState = NO_FAILURES;
   let now = 1_000;
   const waits: number[] = [];
   for (const failure of failures) {
     now += tryMs;
-    const decision = nextDelay(failure, state, now);
+    const decision = nextDelay(failure, state, now, policy);
     if ('error' in decision) return { waits, error: decision.error as LmError };
     waits.push(decision.waitMs);
     now += decision.waitMs;
@@ -182,52 +187,92 @@ function follow(failures: Iterable<Failure>, tryMs = 0): { waits: number[]; erro
 }
 
 const times = (n: number, failure: Failure): Failure[] => Array<Failure>(n).fill(failure);
+const sum = (waits: number[]): number => waits.reduce((total, ms) => total + ms, 0);
 
 describe('the policy', () => {
-  test('five tries, the waits doubling from half a second', () => {
-    const { waits, error } = follow(times(9, FAULT));
-    expect(waits).toEqual([500, 1000, 2000, 4000]);
+  test('a lost source is waited for 30 seconds from the first failure on, and tried at their end once more', () => {
+    const { waits, error } = follow(times(99, FAULT));
+    expect(waits).toEqual([500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 2500]);
     expect(error).toMatchObject({
       code: 'source',
-      message: 'the source cannot be reached: connection reset (after 5 tries)',
+      message: 'the source cannot be reached: connection reset (after 10 tries, waited for 30s)',
+      hint: expect.stringContaining('--retry-for'),
+    });
+    expect(follow(times(99, FAULT), 10_000).waits).toEqual([500, 1000, 2000]);
+    expect(follow(times(99, FAULT), 100_000).waits).toEqual([500]);
+  });
+
+  test.each([1, 700, 2_000, 3_600_000])('told to wait for %i ms, it waits for just that', (ms) => {
+    for (const failure of [FAULT, BUSY]) expect(sum(follow(times(9999, failure), 0, retryPolicy(ms)).waits)).toBe(ms);
+    expect(sum(follow(times(99, ANSWER), 0, retryPolicy(ms)).waits)).toBe(Math.min(ms, 7_500));
+  });
+
+  test('told to wait for nothing, it ends with the first failure, but for an idle connection', () => {
+    for (const failure of [FAULT, ANSWER, BUSY]) {
+      const { waits, error } = follow([IDLE, failure], 0, retryPolicy(0));
+      expect([waits, error?.code]).toEqual([[0], 'source']);
+    }
+  });
+
+  test('a source that answers with errors is there: five tries of one request, however long it may be waited for', () => {
+    const { waits, error } = follow(times(9, ANSWER), 100_000, retryPolicy(3_600_000));
+    expect(waits).toEqual([500, 1000, 2000, 4000]);
+    expect(error!.message).toBe(
+      'the source keeps answering with errors: files: HTTP 500 (after 5 tries, waited for 7.5 s)',
+    );
+  });
+
+  test('an answer starts the time of a lost source anew', () => {
+    const { waits, error } = follow([...times(9, FAULT), ANSWER, ...times(99, FAULT)]);
+    expect([sum(waits), error?.code]).toEqual([30_000 + 5_000 + 30_000, 'source']);
+  });
+
+  test('a fault that names what it amounts to ends as that, and says how long was waited', () => {
+    const atLast = new LmError('protocol', 'it demands a certificate', { hint: 'give it' });
+    const closed: Failure = { kind: 'transient', reason: 'connection closed', atLast };
+    expect(follow([closed], 0, retryPolicy(0)).error).toBe(atLast);
+    const { error } = follow(times(99, closed));
+    expect(error).toMatchObject({
+      code: 'protocol',
+      message: 'it demands a certificate (after 10 tries, waited for 30s)',
+      hint: 'give it',
     });
   });
 
-  test('errors that are answers are told as such', () => {
-    const { error } = follow(times(9, { kind: 'transient', reason: 'files: HTTP 500', status: 500 }));
-    expect(error!.message).toBe('the source keeps answering with errors: files: HTTP 500 (after 5 tries)');
-  });
-
-  test('30 seconds together, counted from the first failure', () => {
-    expect(follow(times(9, FAULT), 10_000)).toMatchObject({ waits: [500, 1000, 2000], error: { code: 'source' } });
-    expect(follow(times(9, FAULT), 100_000)).toMatchObject({ waits: [500], error: { code: 'source' } });
-  });
-
-  test('a fault that names what it amounts to ends as that, once the tries are used up', () => {
-    const atLast = new LmError('protocol', 'it demands a certificate');
-    const { waits, error } = follow(times(9, { kind: 'transient', reason: 'connection closed', atLast }));
-    expect({ waits: waits.length, error }).toEqual({ waits: 4, error: atLast });
-  });
-
   test('idle connections cost no try, no wait, and come to an end', () => {
-    expect(follow([...times(3, IDLE), ...times(9, FAULT)]).waits).toEqual([0, 0, 0, 500, 1000, 2000, 4000]);
-    expect(follow(times(99, IDLE)).waits).toEqual([...Array(20).fill(0), 500, 1000, 2000, 4000]);
+    expect(follow([...times(3, IDLE), FAULT, FAULT]).waits).toEqual([0, 0, 0, 500, 1000]);
+    expect(follow(times(99, IDLE)).waits.slice(0, 22)).toEqual([...Array(20).fill(0), 500, 1000]);
   });
 
-  test('a busy source is waited for as it says, within bounds', () => {
+  test('a busy source is waited for as it says, and no shorter than it says', () => {
     const told = (retryAfterMs: number): Failure => ({ kind: 'busy', reason: '', retryAfterMs });
-    expect(follow([BUSY, told(7_000), told(0), told(3_600_000)]).waits).toEqual([1000, 7000, 100, 60_000]);
+    expect(follow([BUSY, told(7_000), told(0), told(90_000)]).waits).toEqual([1000, 7000, 100, 90_000]);
+  });
+
+  test('one that asks to come back later than it is waited for ends it at once', () => {
+    const later: Failure = { kind: 'busy', reason: 'HTTP 429', retryAfterMs: 3_600_000 };
+    const { waits, error } = follow([BUSY, later], 0, retryPolicy(60_000));
+    expect([waits, error]).toMatchObject([
+      [1000],
+      {
+        code: 'source',
+        message: 'the source is too busy: HTTP 429, and asks to come back in 1h00m (waited for 1.0 s of 1m00s)',
+      },
+    ]);
   });
 
   test('a busy answer takes no try and forgives what went before', () => {
-    const mixed = [...times(4, FAULT), BUSY, ...times(4, FAULT), BUSY, FAULT];
+    const mixed = [...times(4, ANSWER), BUSY, ...times(4, ANSWER), BUSY, FAULT];
     expect(follow(mixed).waits).toEqual([500, 1000, 2000, 4000, 1000, 500, 1000, 2000, 4000, 1000, 500]);
   });
 
   test('patience with a busy source ends after five minutes', () => {
     const { waits, error } = follow(times(999, BUSY));
     expect(waits).toHaveLength(300);
-    expect(error).toMatchObject({ code: 'source', message: 'the source has been too busy for 5 minutes (HTTP 503)' });
+    expect(error).toMatchObject({
+      code: 'source',
+      message: 'the source is too busy: HTTP 503 (waited for 5m00s of 5m00s)',
+    });
   });
 
   test('a fatal failure is not tried again', () => {
@@ -236,13 +281,13 @@ describe('the policy', () => {
   });
 
   test('law: whatever goes wrong, trying ends', () => {
-    const failure = fc.constantFrom(FAULT, BUSY, IDLE);
+    const failure = fc.constantFrom(FAULT, ANSWER, BUSY, IDLE);
     fc.assert(
       fc.property(fc.infiniteStream(failure), fc.integer({ min: 0, max: 5_000 }), (failures, tryMs) => {
         const { waits, error } = follow(take(failures, 5_000), tryMs);
         expect(error?.code).toBe('source');
-        const waited = waits.reduce((sum, ms) => sum + ms, 0);
-        expect(waited).toBeLessThanOrEqual(RETRY_POLICY.busyPatienceMs + RETRY_POLICY.budgetMs);
+        const { lostMs, busyMs, tries } = RETRY_POLICY;
+        expect(sum(waits)).toBeLessThanOrEqual(busyMs + (tries + 1) * lostMs);
       }),
       { seed: 1, numRuns: 200 },
     );
@@ -255,6 +300,61 @@ function* take<T>(source: Iterable<T>, count: number): Generator<T> {
     yield value;
   }
 }
+
+describe('requests to one source', () => {
+  /** Each with its retrier, at one clock; `pass` lets time pass. */
+  function requests(...names: string[]) {
+    let nowMs = 0;
+    const events: Event[] = [];
+    const emit = (event: Event) => void events.push(event);
+    const contact = new Contact(emit);
+    const { signal } = new AbortController();
+    const common = { where: WHERE, signal, emit, contact, sleep: async () => {}, now: () => nowMs };
+    const pass = (ms: number) => {
+      nowMs += ms;
+    };
+    return { events, retriers: names.map((what) => createRetrier({ what, ...common })), pass };
+  }
+
+  test.each([FAULT, BUSY])(
+    'are neither lost nor too busy while another one gets what it asks for: %o',
+    async (failure) => {
+      const { retriers, pass } = requests('one', 'other');
+      const [one, other] = retriers;
+      for (let i = 0; i < 100; i++) {
+        await one!.failed(failure);
+        pass(20_000);
+        other!.progressed();
+      }
+      await one!.failed(failure);
+      pass(400_000);
+      await expect(one!.failed(failure)).rejects.toMatchObject({ code: 'source' });
+    },
+  );
+
+  test('are told of one at a time while they wait, and how long it was when the source answers again', async () => {
+    const { events, retriers, pass } = requests('one', 'other');
+    const [one, other] = retriers;
+    await one!.failed(FAULT);
+    await other!.failed(FAULT);
+    pass(500);
+    await other!.failed(FAULT);
+    await one!.failed(FAULT);
+    pass(1_000);
+    one!.progressed();
+    other!.progressed();
+    await one!.failed(FAULT);
+    pass(999);
+    one!.progressed(); // no loss to speak of
+    const retried = { type: 'retried', reason: FAULT.reason, leftMs: 30_000 };
+    expect(events).toEqual([
+      { ...retried, what: 'one', attempt: 1, waitMs: 500 },
+      { ...retried, what: 'other', attempt: 2, waitMs: 1000, leftMs: 29_500 },
+      { type: 'recovered', forMs: 1_500 },
+      { ...retried, what: 'one', attempt: 1, waitMs: 500 },
+    ]);
+  });
+});
 
 describe('withRetry', () => {
   const run = async (attempts: (() => Attempt<string>)[], signal = new AbortController().signal) => {
@@ -282,9 +382,10 @@ describe('withRetry', () => {
         what: 'the listing',
         attempt: 1,
         waitMs: 500,
+        leftMs: 30_000,
         reason: `${WHERE}: connection reset (ECONNRESET)`,
       },
-      { type: 'retried', what: 'the listing', attempt: 2, waitMs: 1000, reason: 'HTTP 503' },
+      { type: 'retried', what: 'the listing', attempt: 2, waitMs: 1000, leftMs: 300_000, reason: 'HTTP 503' },
     ]);
   });
 

@@ -64,7 +64,7 @@ const emit = (event: Event): void => void events.push(event);
 const ROOTS = [{ key: 'data/0', type: 'data', index: 0, path: '/d' }] as const;
 
 /** The waits of the usual policy, a hundred times as short. */
-const QUICK = { ...RETRY_POLICY, firstWaitMs: 5, busyWaitMs: { least: 1, usual: 10, most: 60_000 } };
+const QUICK = { ...RETRY_POLICY, firstWaitMs: 5, lostMs: 1_000, busyWaitMs: { least: 1, usual: 10 } };
 
 async function connect(url: string, more: object = {}): Promise<Source> {
   const source = await connectSource({ url, roots: ROOTS, spool, emit, policy: QUICK, signal: live, ...more });
@@ -166,7 +166,7 @@ describe('connecting', () => {
     const error = await connect(url).catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'source', message: expect.stringContaining('connection refused') });
     expect(error).toMatchObject({ hint: expect.stringContaining('is lm serve running there') });
-    expect(events.map((event) => event.type === 'retried' && event.waitMs)).toEqual([5, 10, 20, 40]);
+    expect(events.slice(0, 3).map((event) => event.type === 'retried' && event.waitMs)).toEqual([5, 10, 20]);
   });
 
   test('an abort ends the wait with its own reason', async () => {
@@ -393,7 +393,7 @@ describe('an agent’s digests', () => {
     expect(bodies).toHaveLength(2);
     await expect(asks([reply(200, damaged, NDJSON)])).rejects.toMatchObject({
       code: 'source',
-      message: 'bytes of digests were damaged on the way',
+      message: expect.stringMatching(/^bytes of digests were damaged on the way \(after 5 tries, waited for /),
     });
   });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { Contact } from '../../src/pull/contact.js';
 import type { LaneJob, LaneResult } from '../../src/pull/lane-jobs.js';
 import type { Plan } from '../../src/pull/plan.js';
 import { Spool } from '../../src/pull/spool.js';
@@ -46,7 +47,11 @@ test('a young file is in the journal before it has its name, also when its bundl
       },
       young: { add: (files: unknown) => told.push(files) },
       concurrency: 1,
-      where: 'http://s',
+      source: {
+        url: 'http://s',
+        contact: new Contact(() => {}),
+        retrying: (what: string, signal: AbortSignal) => ({ what, where: 'http://s', signal, emit() {} }),
+      },
       emit() {},
       signal: new AbortController().signal,
       abort: (error: Error) => told.push(error),

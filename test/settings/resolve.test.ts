@@ -82,6 +82,7 @@ describe('memory', () => {
       'pre-check': 'pgrep java && exit 1',
       'guard-port': ['9042', '127.0.0.2:7000'],
       'jmx-port': '7299',
+      'retry-for': '90s',
     },
     file: 'live_migration: {files_to_exclude: ["regex:.*x"], dirs_to_exclude: []}',
   };
@@ -97,6 +98,7 @@ describe('memory', () => {
       'guard-port',
       'jmx-port',
       'pre-check',
+      'retry-for',
       'root',
       'token-file',
       'url',
@@ -107,6 +109,7 @@ describe('memory', () => {
       'roots',
       'exclusions',
       'concurrency',
+      'retryForMs',
       'tokenFile',
       'tls',
       'preCheck',

@@ -1,0 +1,35 @@
+// What is made of a source's listing, begun again when the listing breaks off. What goes wrong before its first byte has tries of its own.
+
+import { LmError } from '../errors.js';
+import type { EntryKey, Listing } from '../files/entry.js';
+import { failureOfError } from './failure.js';
+import { createRetrier } from './retry.js';
+import type { Source } from './source.js';
+
+export interface ListingUse<T> {
+  source: Pick<Source, 'url' | 'list' | 'retrying'>;
+  only?: EntryKey | undefined;
+  signal: AbortSignal;
+  /** Reads the listing that `list` gives to its end. Called again when that one broke off, and leaves nothing behind then. */
+  use(list: () => Promise<Listing>): Promise<T>;
+  /** Whether `use` did leave something behind: then the first break is the end of it. */
+  isSpent?(): boolean;
+}
+
+export async function fromWholeListing<T>({ source, only, signal, use, isSpent }: ListingUse<T>): Promise<T> {
+  const retrier = createRetrier(source.retrying('the listing', signal));
+  for (;;) {
+    let begun = false;
+    const list = async (): Promise<Listing> => {
+      const listing = await source.list({ only }, signal);
+      begun = true;
+      return listing;
+    };
+    try {
+      return await use(list);
+    } catch (error) {
+      if (!begun || !(error instanceof LmError) || error.code !== 'source' || isSpent?.()) throw error;
+      await retrier.failed(failureOfError(error, source.url));
+    }
+  }
+}
