@@ -2,29 +2,15 @@
 
 import { runCopy } from '../copy/run.js';
 import { EXIT_OF } from '../copy/verdict.js';
-import type { Event } from '../events.js';
 import type { Io } from '../io.js';
 import { openDestination } from '../migration/destination.js';
-import { createRenderer } from '../render/renderer.js';
 import type { Stated } from '../settings/stated.js';
-import { followRun } from './run-progress.js';
+import { showRun } from './show-run.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const user = thisUser(io);
   const destination = await openDestination('copy', stated, io);
-  const renderer = createRenderer({ ...destination.settings, ...io });
-  const follower = followRun();
-  const says = () => ({ progress: follower.now() });
-  const emit = (event: Event): void => {
-    follower.listen(event);
-    if (event.type === 'run-started') io.begun?.(event.run);
-    renderer.emit(event);
-  };
-  try {
-    const { end } = await runCopy({ ...destination, user }, { emit, says, signal: io.signal });
-    return EXIT_OF[end];
-  } finally {
-    renderer.close();
-  }
+  const { end } = await showRun(destination.settings, io, (listener) => runCopy({ ...destination, user }, listener));
+  return EXIT_OF[end];
 }
