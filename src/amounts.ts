@@ -17,8 +17,20 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${Math.floor(value)} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** `1 file`, `812 files`: the word for one, and that for none or several where it does not just end in s. */
+export const formatCount = (count: number, one: string, several = `${one}s`): string =>
+  `${count} ${count === 1 ? one : several}`;
+
 /** `1 entry`, `812 entries`. */
-export const formatEntries = (count: number): string => `${count} ${count === 1 ? 'entry' : 'entries'}`;
+export const formatEntries = (count: number): string => formatCount(count, 'entry', 'entries');
+
+/** `1 socket, pipe or device is not copied`; `where` it is stands before the verb. */
+export const formatSpecial = (count: number, where = ''): string =>
+  [
+    formatCount(count, 'socket, pipe or device', 'sockets, pipes or devices'),
+    ...(where === '' ? [] : [where]),
+    count === 1 ? 'is not copied' : 'are not copied',
+  ].join(' ');
 
 /** A share of one as `99.98 %`, rounded down: only 1 itself reads `100 %`. */
 export function formatShare(ratio: number): string {
@@ -30,7 +42,7 @@ export function formatShare(ratio: number): string {
 /** What a share of matching bytes leaves out is said beside it: ` (3 hot files, 96.0 MiB, left for the final pass)`, or nothing. */
 export function formatLeft({ entries, bytes }: Share = { entries: 0, bytes: 0 }): string {
   if (entries === 0) return '';
-  return ` (${entries} hot ${entries === 1 ? 'file' : 'files'}, ${formatBytes(bytes)}, left for the final pass)`;
+  return ` (${formatCount(entries, 'hot file')}, ${formatBytes(bytes)}, left for the final pass)`;
 }
 
 /** `0.4 s`, `45s`, `3m20s`, `1h05m`, `2d04h`: the two units that matter. */

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatEntries } from '../amounts.js';
 import { LmError, localError, printable } from '../errors.js';
 import { type EntryKey, type Exclusions, FIRST_FEW, type ListedRoot } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
@@ -143,7 +144,7 @@ function openSpool(dir: string): number {
 function leftOutTexts({ leftOut, firstLeftOut, excluded, firstExcluded }: SidecarListing): string[] {
   const text = (entries: number, first: EntryKey[]): string => {
     const few = first.slice(0, FIRST_FEW);
-    return `${entries} entries (${few.map(printable).join(', ')}${entries > few.length ? ', …' : ''})`;
+    return `${formatEntries(entries)} (${few.map(printable).join(', ')}${entries > few.length ? ', …' : ''})`;
   };
   return [
     ...(leftOut > 0

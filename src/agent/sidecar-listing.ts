@@ -1,6 +1,7 @@
 // A walk as the Sidecar's JSON document, written to an open file. Refuses to write a list that its client would misread.
 
 import { realpathSync, statSync, writeSync } from 'node:fs';
+import { formatCount } from '../amounts.js';
 import { errnoOf, LmError, printable } from '../errors.js';
 import { type Block, type Entry, type EntryKey, FIRST_FEW, joinKey, type ListingEnd, rootOf } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
@@ -92,7 +93,9 @@ function refuseUnlistable({ unfetchable, firstUnfetchable, unnameable }: Unlista
   const named = (first: readonly string[], all: number): string => first.join(', ') + (all > first.length ? ', …' : '');
   const why = [
     ...(unfetchable > 0
-      ? [`${unfetchable} names that need percent-escapes: ${named(firstUnfetchable.map(printable), unfetchable)}`]
+      ? [
+          `${formatCount(unfetchable, 'name that needs', 'names that need')} percent-escapes: ${named(firstUnfetchable.map(printable), unfetchable)}`,
+        ]
       : []),
     ...(unnameable.length > 0
       ? [`names that are not UTF-8: ${named(unnameable.slice(0, FIRST_FEW), unnameable.length)}`]

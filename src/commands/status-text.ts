@@ -5,7 +5,7 @@ import { EXIT_MEANING } from '../exit-codes.js';
 import type { SourceStatus } from '../migration/ask-source.js';
 import type { MigrationStatus, RunningAgent } from '../migration/status.js';
 import { strangersRecords } from '../migration/this-migration.js';
-import { formatBytes, formatLeft, formatRate, formatShare } from '../render/quantities.js';
+import { formatBytes, formatCount, formatLeft, formatRate, formatShare } from '../render/quantities.js';
 import { exitName } from '../render/summary.js';
 import type { CopyReport, Iteration, VerifyReport } from '../report.js';
 import type { LastRun } from '../state/last-run.js';
@@ -53,7 +53,7 @@ const agentLines = (agents: RunningAgent[]): string[] =>
 
 const clientText = ({ address, sinceMs, requests, bytes, bytesPerSecond }: AgentState['clients'][number]): string =>
   `${printable(address)} since ${timeText(sinceMs)}: ${formatRate(bytesPerSecond)}, ${formatBytes(bytes)} in ` +
-  `${requests} ${requests === 1 ? 'request' : 'requests'}`;
+  formatCount(requests, 'request');
 
 /** `iteration 0: DOWNLOADING, 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, 3 % matched before, since 2026-…` */
 function progressText(progress: RunProgress): string {
@@ -62,7 +62,7 @@ function progressText(progress: RunProgress): string {
     state === 'VERIFYING' ? state : `iteration ${iteration}: ${printable(state)}`,
     ...(bytesDone === undefined ? [] : [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal ?? -1)}`]),
     ...(bytesPerSecond === undefined ? [] : [formatRate(bytesPerSecond)]),
-    ...(filesDone === undefined ? [] : [`${filesDone} of ${filesTotal} files`]),
+    ...(filesDone === undefined ? [] : [`${filesDone} of ${formatCount(filesTotal ?? 0, 'file')}`]),
     ...(matchRatio === undefined ? [] : [`${formatShare(matchRatio)} of the bytes matched at its start`]),
     `since ${timeText(progress.sinceMs)}`,
   ].join(', ');
@@ -81,12 +81,7 @@ function copyLines({
   return [
     row('last copy', [began, lastCopy && endText(lastCopy)].filter(Boolean).join('; before that: ') || 'none'),
     ...(unfinishedFiles > 0
-      ? [
-          row(
-            'unfinished',
-            `${unfinishedFiles} big ${unfinishedFiles === 1 ? 'file' : 'files'}, continued by the next copy`,
-          ),
-        ]
+      ? [row('unfinished', `${formatCount(unfinishedFiles, 'big file')}, continued by the next copy`)]
       : []),
   ];
 }

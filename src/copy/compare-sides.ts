@@ -1,6 +1,7 @@
 // The two sides listed and compared, entry by entry, into a plan that its digests have still to complete. A listing that breaks off is
 // begun again.
 
+import { formatSpecial } from '../amounts.js';
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { DirCache } from '../files/dirfd.js';
@@ -107,5 +108,5 @@ function tellUnread({ errors, firstErrors }: ListingEnd, emit: Emit): void {
 function tellSpecial({ special, firstSpecial }: PlanCounts, emit: Emit): void {
   if (special === 0) return;
   const some = firstSpecial.map(printable).join(', ') + (special > firstSpecial.length ? ', …' : '');
-  emit({ type: 'warning', text: `${special} sockets, pipes or devices at the source are not copied: ${some}` });
+  emit({ type: 'warning', text: `${formatSpecial(special, 'at the source')}: ${some}` });
 }

@@ -2,6 +2,7 @@
 // likely a disk that is not mounted. Refuses, and says what is there instead.
 
 import { readdirSync } from 'node:fs';
+import { formatCount, formatSpecial } from '../amounts.js';
 import { LmError, printable } from '../errors.js';
 import { type EntryKey, type Exclusions, joinKey, rootOf } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
@@ -109,10 +110,8 @@ function refuseNothing({ plan, selected, proof }: Survey): void {
   const onTheWay = selected ? Math.max(0, selected.key.split('/').length - 3) : 0;
   if (total.entries > onTheWay || remove.entries > 0) return;
   const beside = [
-    ...(proof.excluded > 0
-      ? [`${proof.excluded} ${proof.excluded === 1 ? 'entry is' : 'entries are'} excluded there`]
-      : []),
-    ...(special > 0 ? [`${special} sockets, pipes or devices are not copied`] : []),
+    ...(proof.excluded > 0 ? [`${formatCount(proof.excluded, 'entry is', 'entries are')} excluded there`] : []),
+    ...(special > 0 ? [formatSpecial(special)] : []),
   ];
   throw new LmError('refused', 'the source lists nothing that could be copied', {
     details: beside,

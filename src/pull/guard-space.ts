@@ -2,6 +2,7 @@
 
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { formatCount } from '../amounts.js';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 
 /** What will be written under `path`, which need not exist yet. `name` is what the message calls it: `data/0`, `state directory`. */
@@ -75,7 +76,9 @@ function shortage({ needs, freeBytes, freeInodes }: FileSystem): string[] {
     lines.push(`not enough inodes for ${names}: ${inodes} needed, ${freeInodes} free`);
   if (lines.length === 0) return [];
   for (const need of needs)
-    lines.push(`${need.name} (${printable(need.path)}) needs ${figures(need.bytes)} and ${need.inodes} inodes`);
+    lines.push(
+      `${need.name} (${printable(need.path)}) needs ${figures(need.bytes)} and ${formatCount(Number(need.inodes), 'inode')}`,
+    );
   return lines;
 }
 
@@ -90,5 +93,5 @@ function figures(bytes: bigint): string {
     value /= 1024;
     unit = next;
   }
-  return unit === '' ? `${bytes} bytes` : `${value.toFixed(1)} ${unit} (${bytes} bytes)`;
+  return unit === '' ? formatCount(Number(bytes), 'byte') : `${value.toFixed(1)} ${unit} (${bytes} bytes)`;
 }

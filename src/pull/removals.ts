@@ -1,6 +1,6 @@
 // What CLEANING may remove, when, and how a refusal explains itself. Pure judgement over counts and what the source held before.
 
-import { formatBytes, formatEntries } from '../amounts.js';
+import { formatBytes, formatCount, formatEntries } from '../amounts.js';
 import { LmError, printable } from '../errors.js';
 import type { Share } from '../events.js';
 import { type EntryKey, isWithin } from '../files/entry.js';
@@ -130,7 +130,7 @@ const NEVER_EMPTY = /^(?:data|local_system_data)\//;
 /** What a refusal has to show: how much would go, and what first. */
 export function removalLines({ counts: { remove, local }, firstRemovals }: RemovalsCase['plan']): string[] {
   return [
-    `it would remove ${remove.entries} of ${local.entries} entries (${formatBytes(remove.bytes)} of ${formatBytes(local.bytes)}), first:`,
+    `it would remove ${remove.entries} of ${formatEntries(local.entries)} (${formatBytes(remove.bytes)} of ${formatBytes(local.bytes)}), first:`,
     ...firstRemovals.map((key) => `  ${printable(key)}`),
   ];
 }
@@ -178,7 +178,7 @@ function tooMuchLost({ plan, limit }: RemovalsCase, loss: Loss): LmError {
   const { bytes, ofBytes, files, ofFiles, touched, worst } = loss;
   return new LmError('refused', `the source has lost more than --max-delete ${asGiven(limit)} allows`, {
     details: [
-      `of what it held when that was last accepted it has lost ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${Math.ceil(files)} of ${ofFiles} files:`,
+      `of what it held when that was last accepted it has lost ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${Math.ceil(files)} of ${formatCount(ofFiles, 'file')}:`,
       ...worst.map(({ dir, was, now }) => `  ${printable(dir)}: ${held(was)}, now ${held(now)}`),
       ...(plan.counts.remove.entries > 0 ? removalLines(plan) : []),
     ],
@@ -186,4 +186,4 @@ function tooMuchLost({ plan, limit }: RemovalsCase, loss: Loss): LmError {
   });
 }
 
-const held = ({ files, bytes }: Held): string => `${formatBytes(bytes)} in ${files} ${files === 1 ? 'file' : 'files'}`;
+const held = ({ files, bytes }: Held): string => `${formatBytes(bytes)} in ${formatCount(files, 'file')}`;

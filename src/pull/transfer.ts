@@ -1,6 +1,7 @@
 // A plan through the queue and the lanes: removals, directories, bytes, attributes. Counts, retries and stops; writes only big files' parts.
 
 import PQueue from 'p-queue';
+import { formatCount } from '../amounts.js';
 import type { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { BLOCK_BYTES } from '../files/digest.js';
@@ -182,7 +183,7 @@ async function fetchBundle(job: BundleJob, context: TransferContext): Promise<La
     total.done.bytes += done.bytes;
     total.problems.push(...problems);
   };
-  const retrier = createRetrier(context.source.retrying(`${job.slice.entries} files`, context.signal));
+  const retrier = createRetrier(context.source.retrying(formatCount(job.slice.entries, 'file'), context.signal));
   for (let from = job.from; ; ) {
     const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
     take(result);

@@ -3,16 +3,31 @@
 import { printable } from '../errors.js';
 import type { DirType } from '../files/entry.js';
 import type { CopyReport, LeftOut, Named } from '../report.js';
-import { formatBytes } from './quantities.js';
+import { formatBytes, formatCount } from './quantities.js';
 
-const LEFT_OUT: [keyof LeftOut, title: string, what: string][] = [
-  ['special', 'not copied', 'sockets, pipes or devices at the source'],
-  ['excludedAtSource', 'excluded', 'at the source'],
-  ['excludedHere', 'excluded', 'here'],
-  ['shielded', 'left here', 'directories that hold something excluded'],
-  ['stale', 'unfinished', 'parts of an earlier copy, of no use any more'],
-  ['setuid', 'not set', 'programs that are setuid or setgid at the source (--keep-setuid)'],
-  ['hardLinks', 'hard links', 'names at the source of files that have several; each becomes a file of its own'],
+const LEFT_OUT: [keyof LeftOut, title: string, one: string, several: string][] = [
+  ['special', 'not copied', 'socket, pipe or device at the source', 'sockets, pipes or devices at the source'],
+  ['excludedAtSource', 'excluded', 'at the source', 'at the source'],
+  ['excludedHere', 'excluded', 'here', 'here'],
+  ['shielded', 'left here', 'directory that holds something excluded', 'directories that hold something excluded'],
+  [
+    'stale',
+    'unfinished',
+    'part of an earlier copy, of no use any more',
+    'parts of an earlier copy, of no use any more',
+  ],
+  [
+    'setuid',
+    'not set',
+    'program that is setuid or setgid at the source (--keep-setuid)',
+    'programs that are setuid or setgid at the source (--keep-setuid)',
+  ],
+  [
+    'hardLinks',
+    'hard links',
+    'name at the source of a file that has several; it becomes a file of its own',
+    'names at the source of files that have several; each becomes a file of its own',
+  ],
 ];
 
 const holesRow = (holes: LeftOut['holes']): [string, string][] =>
@@ -21,14 +36,14 @@ const holesRow = (holes: LeftOut['holes']): [string, string][] =>
     : [
         [
           'filled',
-          `${holes.entries} files that take up ${formatBytes(holes.bytes)} less than their size at the source: ${namesOf(holes)}`,
+          `${formatCount(holes.entries, 'file that takes up', 'files that take up')} ${formatBytes(holes.bytes)} less than ${holes.entries === 1 ? 'its' : 'their'} size at the source: ${namesOf(holes)}`,
         ],
       ];
 
 export const leftOutRows = (leftOut: CopyReport['leftOut']): [string, string][] => [
-  ...LEFT_OUT.flatMap(([name, title, what]): [string, string][] => {
+  ...LEFT_OUT.flatMap(([name, title, one, several]): [string, string][] => {
     const { entries, first } = leftOut?.[name] ?? { entries: 0, first: [] };
-    return entries === 0 ? [] : [[title, `${entries} ${what}: ${namesOf({ entries, first })}`]];
+    return entries === 0 ? [] : [[title, `${formatCount(entries, one, several)}: ${namesOf({ entries, first })}`]];
   }),
   ...holesRow(leftOut?.holes),
 ];

@@ -1,7 +1,7 @@
 // One line of progress, fitted to a width. Neither draws nor measures.
 
 import type { Reading } from './meter.js';
-import { formatBytes, formatEta, formatRate } from './quantities.js';
+import { formatBytes, formatCount, formatEta, formatRate } from './quantities.js';
 
 const WIDEST_BAR = 40;
 const NARROWEST_BAR = 10;
@@ -39,7 +39,7 @@ function words({ percent, bytesPerSecond, etaMs, progress }: Reading) {
     rate: bytesPerSecond === undefined ? '? B/s' : formatRate(bytesPerSecond),
     eta: etaMs === undefined ? left : `ETA ${formatEta(etaMs)}`,
     bytes: `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`,
-    files: `${filesDone} of ${filesTotal} files`,
+    files: `${filesDone} of ${formatCount(filesTotal, 'file')}`,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { formatBytes } from '../amounts.js';
 
-export { formatBytes, formatEntries, formatEta, formatLeft, formatShare, formatSpan } from '../amounts.js';
+export { formatBytes, formatCount, formatEntries, formatEta, formatLeft, formatShare, formatSpan } from '../amounts.js';
 
 /** Bytes per second: `88.0 MiB/s`. */
 export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;

@@ -6,7 +6,7 @@ import type { Request } from '../agent/replies.js';
 import type { Reply } from '../agent/reply.js';
 import { LmError, printable } from '../errors.js';
 import type { ListedRoot } from '../files/entry.js';
-import { formatBytes, formatSpan } from '../render/quantities.js';
+import { formatBytes, formatCount, formatSpan } from '../render/quantities.js';
 import type { Renderer } from '../render/renderer.js';
 
 export interface AgentNews {
@@ -59,7 +59,7 @@ export function agentNews(renderer: Pick<Renderer, 'emit' | 'say'>, quiet: boole
 }
 
 const goneText = ({ address, requests, bytes, sinceMs, lastMs }: Client, idleMs: number): string =>
-  `${address} is gone, ${formatSpan(idleMs)} without a request: ${requests} ${requests === 1 ? 'request' : 'requests'} in ` +
+  `${address} is gone, ${formatSpan(idleMs)} without a request: ${formatCount(requests, 'request')} in ` +
   `${formatSpan(lastMs - sinceMs)}, ${formatBytes(bytes)} sent`;
 
 /** An error reply is a document with a message, as the Sidecar's are. */

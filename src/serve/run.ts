@@ -9,6 +9,7 @@ import { createAgent } from '../agent/replies.js';
 import { watchRoots } from '../agent/root-watch.js';
 import { type RunningServer, startServer } from '../agent/server.js';
 import type { Completion } from '../agent/status-reply.js';
+import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import type { Renderer } from '../render/renderer.js';
@@ -148,7 +149,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     for (const text of servedInClear(settings)) warn(text); // after the first line, which says that it listens
     await firstOf(signal, idle.expired(server));
     const cut = await server.drain(GRACE_MS);
-    if (cut > 0) warn(`${cut} ${cut === 1 ? 'request was' : 'requests were'} cut off after ${GRACE_MS / 1000} seconds`);
+    if (cut > 0) warn(`${formatCount(cut, 'request was', 'requests were')} cut off after ${GRACE_MS / 1000} seconds`);
   } finally {
     await presence?.end();
     news.close();

@@ -1,5 +1,6 @@
 // How a verification ended, in a sentence, and the exit code that its records and its command give it. Compares nothing.
 
+import { formatCount } from '../amounts.js';
 import { EXIT } from '../exit-codes.js';
 import { PROBLEMS, type Verified } from './verify.js';
 
@@ -17,7 +18,7 @@ export function verdict({ report, unlisted }: Verified): { end: VerifyEnd; messa
   const problems = PROBLEMS.reduce((sum, counter) => sum + report[counter], 0);
   const { digestAlgorithm, metadataMatched, filesMatched } = report;
   if (problems > 0) {
-    const message = `${problems} ${problems === 1 ? 'difference' : 'differences'}, ${filesMatched} files match by ${digestAlgorithm}`;
+    const message = `${formatCount(problems, 'difference')}, ${formatCount(filesMatched, 'file matches', 'files match')} by ${digestAlgorithm}`;
     return { end: 'differences', message };
   }
   if (unlisted > 0)
@@ -26,8 +27,10 @@ export function verdict({ report, unlisted }: Verified): { end: VerifyEnd; messa
       message: `the source could not list everything (${unlisted} unreadable), so nothing is proved; what it listed matches`,
     };
   if (metadataMatched === 0) return { end: 'nothing', message: 'neither side holds an entry, so nothing was compared' };
+  const entries = metadataMatched === 1 ? 'the one entry matches' : `all ${metadataMatched} entries match`;
+  const whole = `${entries}, ${formatCount(filesMatched, 'file')}`;
   return {
     end: 'same',
-    message: `all ${metadataMatched} entries match, ${filesMatched} files by ${digestAlgorithm}`,
+    message: `${whole} by ${digestAlgorithm}`,
   };
 }

@@ -33,15 +33,15 @@ test('pipes, excluded entries and what shields them are named by dry run, copy a
     destination.lm(['copy', url, to, '--adopt', '--threshold', '0.99', '--max-delete', '100%', ...args]);
 
   const rows = [
-    / not copied +1 sockets, pipes or devices at the source: data\/0\/pipe$/m,
+    / not copied +1 socket, pipe or device at the source: data\/0\/pipe$/m,
     / excluded +2 at the source: data\/0\/skip, data\/0\/both\/skip$/m,
     / excluded +1 here: data\/0\/mine\/skip$/m,
-    / left here +1 directories that hold something excluded: data\/0\/mine$/m,
+    / left here +1 directory that holds something excluded: data\/0\/mine$/m,
     / hard links +2 names at the source .*: data\/0\/both\/skip, data\/0\/both\/twin$/m,
-    / filled +1 files that take up \d+\.\d KiB less than their size at the source: data\/0\/a$/m,
+    / filled +1 file that takes up \d+\.\d KiB less than its size at the source: data\/0\/a$/m,
   ];
   const dry = await copy('--dry-run');
-  for (const row of [...rows, / unfinished +1 parts .*: data\/0\/\.lm-0123456789abcdef\.lm-part$/m])
+  for (const row of [...rows, / unfinished +1 part .*: data\/0\/\.lm-0123456789abcdef\.lm-part$/m])
     expect(dry.stdout).toMatch(row);
   for (const gone of ['a', 'extra', 'dir', 'dir/extra'])
     expect(dry.stdout).toMatch(new RegExp(`^would remove .*data/0/${gone}$`, 'm'));

@@ -41,9 +41,9 @@ test('what is left out is counted, and the first of it named, at the end of ever
     iteration({ filesChanged: 1, firstChanged: ['data/0/x'] }),
   ];
   const texts = [
-    ' +not copied +1 sockets, pipes or devices at the source: data/0/s',
+    ' +not copied +1 socket, pipe or device at the source: data/0/s',
     ' +excluded +12 at the source: data/0/a, data/0/b, data/0/c, …',
-    ' +not set +1 programs that are setuid or setgid at the source .--keep-setuid.: data/0/su',
+    ' +not set +1 program that is setuid or setgid at the source .--keep-setuid.: data/0/su',
   ];
   const copied = { type: 'copy-ended', exitCode: 0, message: 'm' } as const;
   for (const lines of [
