@@ -14,12 +14,11 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   const renderer = createRenderer({ ...settings, ...io });
   const stage = new Stage(renderer, settings.json, io);
   try {
-    const exitCode = await playDemo(stage);
+    const exitCode = await playDemo(stage).finally(() => stage.close()); // the agent has a last word, before the demo's own
     const closing = exitCode === EXIT.ok ? 'nothing was lost, and nothing is left behind' : 'the last command failed';
     renderer.say('summary', { exitCode }, ['', `demo: ${closing}`]);
     return exitCode;
   } finally {
-    await stage.close();
     renderer.close();
   }
 }

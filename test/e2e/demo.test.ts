@@ -11,6 +11,9 @@ test('the demo shows every command, ends well and leaves nothing behind', async 
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   for (const command of ['serve', 'copy', 'verify', 'complete', 'reset'])
     expect(stdout).toMatch(new RegExp(`^(source|destination)\\$ lm ${command}`, 'm'));
+  const lines = stdout.trimEnd().split('\n');
+  expect(lines).toContainEqual(expect.stringMatching(/^127\.0\.0\.1 is gone, /));
+  expect(lines.at(-1)).toBe('demo: nothing was lost, and nothing is left behind');
   expect(readdirSync(TMPDIR)).toEqual([]);
 });
 
