@@ -1,25 +1,20 @@
 // An agent, from its roots to its last request, until it is stopped or nobody asks it any more. Reads secrets; serves nothing itself.
 
-import { openAccessLog } from '../agent/access-log.js';
+import { type AccessLog, openAccessLog } from '../agent/access-log.js';
 import { createAtRestCheck } from '../agent/at-rest-check.js';
-import { type Authorize, createAuthorize } from '../agent/auth.js';
 import { idleWatch } from '../agent/idle-watch.js';
-import { namesInHosts, type OwnNames } from '../agent/own-names.js';
-import { createAgent } from '../agent/replies.js';
+import { type Agent, createAgent } from '../agent/replies.js';
 import { watchRoots } from '../agent/root-watch.js';
-import { type RunningServer, startServer } from '../agent/server.js';
+import { type RunningServer, type ServedRequest, startServer } from '../agent/server.js';
 import type { Completion } from '../agent/status-reply.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import type { Renderer } from '../render/renderer.js';
 import { servedInClear } from '../settings/in-clear.js';
-import { namesOfThisHost } from '../settings/migration-map.js';
 import { toRememberAtSource } from '../settings/remembered.js';
-import { isLoopback } from '../settings/resolve.js';
 import { servicePorts } from '../settings/service-ports.js';
 import type { ServeSettings } from '../settings.js';
-import { presentToken } from '../state/agent-token.js';
 import { completionWatcher, markComplete, readCompletion } from '../state/completion.js';
 import { agentId, machineId } from '../state/host.js';
 import { openInstance } from '../state/instance.js';
@@ -28,8 +23,9 @@ import { readRemembered, remember } from '../state/remembered.js';
 import { readReopening, reopen } from '../state/reopening.js';
 import { forgetReset } from '../state/reset-note.js';
 import { createPacer } from '../wire/rate.js';
-import { agentNews } from './agent-news.js';
-import { type Credentials, compareCredentials, fingerprintOf, type Reloaded, readCredentials } from './credentials.js';
+import { type AgentNews, agentNews } from './agent-news.js';
+import type { Reloaded } from './credentials.js';
+import { CredentialsInUse } from './credentials-in-use.js';
 import { halfANode, openRoot, refuseOutsideFiles, refuseOverlaps } from './served-roots.js';
 
 /** Clients that `lm status` on this host is told of. */
@@ -47,6 +43,8 @@ export interface ServeListener extends Pick<Renderer, 'emit' | 'say'> {
   listening(agent: ListeningAgent): void;
 }
 
+type Warn = (text: string) => void;
+
 export interface ListeningAgent {
   url: URL;
   roots: Roots;
@@ -63,89 +61,27 @@ export type ReloadStep = readonly [name: string, read: () => Reloaded[]];
 
 /** Resolves when its last request is over; requests that had to be cut off are told of. */
 export async function runServe(settings: ServeSettings, listener: ServeListener): Promise<void> {
-  const { env, emit, signal } = listener;
-  const warn = (text: string): void => emit({ type: 'warning', text });
-  const roots = settings.roots.map((root, i) => openRoot(root, settings.whence[i]!, settings.cassandra?.file));
-  refuseOverlaps(roots, settings.stateDir);
-  await refuseOutsideFiles(roots, settings.cassandra?.file);
-  for (const text of halfANode(roots, settings.without)) warn(text);
+  const { emit, signal } = listener;
+  const warn: Warn = (text) => emit({ type: 'warning', text });
+  const roots = await openRoots(settings, warn);
   const directory = (): string =>
     openInstance({ stateDir: settings.stateDir, role: 'source', name: settings.instance, roots }).dir;
-  let credentials = readCredentials(settings, directory);
-  const { made } = credentials;
-  let authorize = authorizeBy(settings, credentials);
+  const credentials = new CredentialsInUse(settings, directory);
   const dir = directory();
   refuseIfServed(dir);
-  forgetReset(dir);
-  const words = toRememberAtSource(settings);
-  if (Object.keys(words).length > 0 || readRemembered(dir)) remember(dir, words);
-  const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
-  const LM_ROOTS = roots.map(({ path }) => path).join(':');
+  beginRecords(dir, settings);
   const news = agentNews(listener, settings.quiet);
-  const agent = createAgent({
-    roots,
-    exclusions,
-    maxConcurrentFileRequests,
-    warn,
-    notice: news.notice,
-    identity: { agentId: agentId(dir), machine: machineId(dir) },
-    listRoots: news.onLostRoot(
-      watchRoots(
-        roots,
-        settings.roots.map(({ path }) => path),
-      ),
-    ),
-    spoolDir: dir,
-    completion: completionIn(dir),
-    isMapped: settings.role !== undefined,
-    ports: servicePorts(settings),
-    atRestCheck: atRestCheck === undefined ? undefined : createAtRestCheck(atRestCheck, { ...env, LM_ROOTS }),
-  });
+  const agent = agentOf(roots, dir, { settings, listener, news, warn });
   const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
   let server: RunningServer | undefined;
-  let hideToken: (() => void) | undefined;
   let presence: Awaited<ReturnType<typeof announceAgent>> | undefined;
-  const reload = (): Reloaded[] => {
-    const fresh = readCredentials(settings, directory);
-    const reloaded = compareCredentials(credentials, fresh);
-    const hideBefore = hideToken;
-    hideToken = present(fresh);
-    hideBefore?.();
-    if (fresh.tls && reloaded.some(({ part, isNew }) => isNew && part !== 'token')) server?.secure(fresh.tls);
-    authorize = authorizeBy(settings, fresh);
-    credentials = fresh;
-    return reloaded;
-  };
   try {
-    hideToken = present(credentials);
+    credentials.presentToken();
     const idle = idleWatch(settings.expireAfterMs);
-    server = await startServer({
-      listen: settings.listen,
-      tls: credentials.tls,
-      pacer: createPacer(settings.limitRate),
-      authorize: news.onRefusal((request) => authorize(request)),
-      begun: ({ remote }) => news.clients.begin(remote),
-      sent: news.clients.sent,
-      unencrypted: news.unencrypted,
-      answer: (request) => agent.answer(request),
-      served(request) {
-        idle.served(request);
-        log?.write(request);
-      },
-      warn,
-    });
+    server = await serve(agent, { settings, credentials, news, log, served: idle.served, warn });
     const { origin: url } = server.url;
     presence = await announceAgent(dir, () => ({ url, clients: news.clients.list().slice(0, MOST_TOLD) }));
-    listener.listening({
-      url: server.url,
-      roots,
-      made,
-      fingerprint: fingerprintOf(credentials),
-      reload: [
-        ['credentials', reload],
-        ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
-      ],
-    });
+    listener.listening(listeningAgent(server, roots, credentials, log));
     for (const text of servedInClear(settings)) warn(text); // after the first line, which says that it listens
     await firstOf(signal, idle.expired(server));
     const cut = await server.drain(GRACE_MS);
@@ -156,8 +92,17 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     await agent.close();
     await server?.ended(); // the log gets a line of what was cut off as well
     log?.close();
-    hideToken?.();
+    credentials.hideToken();
   }
+}
+
+/** Throws `usage` and `refused` for roots that cannot be served, and warns of those that are missing. */
+async function openRoots({ roots: stated, whence, cassandra, stateDir, without }: ServeSettings, warn: Warn) {
+  const roots = stated.map((root, i) => openRoot(root, whence[i]!, cassandra?.file));
+  refuseOverlaps(roots, stateDir);
+  await refuseOutsideFiles(roots, cassandra?.file);
+  for (const text of halfANode(roots, without)) warn(text);
+  return roots;
 }
 
 /** What is complete has nothing to serve until somebody resets it; whoever asks would be refused, request by request. Throws `refused`. */
@@ -173,28 +118,78 @@ function refuseIfServed(dir: string): void {
   );
 }
 
-const authorizeBy = (settings: ServeSettings, { token }: Credentials): Authorize =>
-  createAuthorize({
-    token,
-    names: ownNames(settings),
-    clientNames: settings.clientNames.length > 0 ? settings.clientNames : undefined,
+/** What says that the last migration was reset is out of date; what lm complete here is to go by is up to date from now on. */
+function beginRecords(dir: string, settings: ServeSettings): void {
+  forgetReset(dir);
+  const words = toRememberAtSource(settings);
+  if (Object.keys(words).length > 0 || readRemembered(dir)) remember(dir, words);
+}
+
+interface AgentParts {
+  settings: ServeSettings;
+  listener: ServeListener;
+  news: AgentNews;
+  warn: Warn;
+}
+
+function agentOf(roots: Roots, dir: string, { settings, listener, news, warn }: AgentParts): Agent {
+  const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
+  const given = settings.roots.map(({ path }) => path);
+  const env = { ...listener.env, LM_ROOTS: roots.map(({ path }) => path).join(':') };
+  return createAgent({
+    roots,
+    exclusions,
+    maxConcurrentFileRequests,
+    warn,
+    notice: news.notice,
+    identity: { agentId: agentId(dir), machine: machineId(dir) },
+    listRoots: news.onLostRoot(watchRoots(roots, given)),
+    spoolDir: dir,
+    completion: completionIn(dir),
+    isMapped: settings.role !== undefined,
+    ports: servicePorts(settings),
+    atRestCheck: atRestCheck === undefined ? undefined : createAtRestCheck(atRestCheck, env),
   });
+}
 
-const present = ({ made, token }: Credentials): (() => void) | undefined =>
-  made === undefined ? undefined : presentToken(made, token!);
+interface ServerParts extends Omit<AgentParts, 'listener'> {
+  credentials: CredentialsInUse;
+  log: AccessLog | undefined;
+  /** Hears of each request that is over. */
+  served(request: ServedRequest): void;
+}
 
-/** Undefined where it does not matter: beyond loopback, what is asked for by a name of the client's own still takes a token or a certificate. */
-function ownNames({ listen, hostName, tokenFile, clientCa }: ServeSettings): OwnNames | undefined {
-  const stated = [listen.host, ...(hostName === undefined ? [] : [hostName])];
-  if (isLoopback(listen.host)) return { stated, more: () => [] };
-  if (tokenFile !== undefined || clientCa !== undefined) return undefined;
-  return {
-    stated,
-    more: () => {
-      const names = namesOfThisHost();
-      return [...names, ...namesInHosts(names)];
+/** Listens, and answers from then on. */
+function serve(agent: Agent, { settings, credentials, news, log, served, warn }: ServerParts): Promise<RunningServer> {
+  return startServer({
+    listen: settings.listen,
+    tls: credentials.tls,
+    pacer: createPacer(settings.limitRate),
+    authorize: news.onRefusal(credentials.authorize),
+    begun: ({ remote }) => news.clients.begin(remote),
+    sent: news.clients.sent,
+    unencrypted: news.unencrypted,
+    answer: (request) => agent.answer(request),
+    served(request) {
+      served(request);
+      log?.write(request);
     },
-  };
+    warn,
+  });
+}
+
+function listeningAgent(
+  server: RunningServer,
+  roots: Roots,
+  credentials: CredentialsInUse,
+  log: AccessLog | undefined,
+): ListeningAgent {
+  const { made, fingerprint } = credentials;
+  const reload: ReloadStep[] = [
+    ['credentials', () => credentials.reload(server)],
+    ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
+  ];
+  return { url: server.url, roots, made, fingerprint, reload };
 }
 
 function completionIn(dir: string): Completion {
