@@ -102,8 +102,14 @@ export function createRemovals(options: RemovalsOptions): Removals {
       accepted = false;
     },
     end(survey) {
-      if (survey.proof.errors > 0) return; // what could not be listed is not lost
       const exclusions = JSON.stringify([options.exclusions, survey.header.exclusions]);
+      const { counts } = survey.plan;
+      if (survey.proof.errors > 0) {
+        // What could not be listed is not lost; but what has come is what the source is held up to.
+        if (!reference && !isLost)
+          keep(referenceOfHere(counts.holdings, noReference(exclusions, wasAdopted(dir, counts.local.entries > 0))));
+        return;
+      }
       if (isLost && only !== undefined) return;
       keep(whenPassEnds(reference ?? noReference(exclusions, false), seen(survey), limit));
       if (!isFinal && only === undefined) tellFinal(survey);

@@ -52,3 +52,23 @@ asRoot('files that their owner may not read', () => {
     expect(modes()).toEqual(Object.values(MODES));
   });
 });
+
+asRoot('a source that its agent may not list whole', () => {
+  test('is held up to what came of it all the same', async () => {
+    const { source, destination, dir: both } = sandbox();
+    const from = source.write('data', { big: 'b'.repeat(1000), closed: dir({ x: 'x' }) });
+    chmodSync(join(from, 'closed'), 0o700);
+    for (const path of [both, source.dir, source.home]) chmodSync(path, 0o755);
+    mkdirSync(source.stateDir);
+    chownSync(source.stateDir, NOBODY, NOBODY);
+    const { url } = await source.serve([from], nobody);
+    expect(await destination.lm(['copy', url, destination.write('data', {})])).toMatchObject({
+      code: 6,
+      stdout: expect.stringContaining('the source could not list everything'),
+    });
+    chmodSync(join(from, 'closed'), 0o755);
+    writeFileSync(join(from, 'big'), 'b');
+    const { code, stderr } = await destination.lm(['copy']);
+    expect([code, stderr]).toEqual([6, expect.stringMatching(/^lm copy: the source has lost more than --max-delete/)]);
+  });
+});
