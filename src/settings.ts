@@ -93,6 +93,8 @@ export interface CopySettings extends FromSource {
   dryRun: boolean;
   diff: ValueOf<'diff'>;
   maxDelete: ValueOf<'max-delete'>;
+  /** What it is where no flag is given. */
+  usualMaxDelete: ValueOf<'max-delete'>;
   /** Absolute. */
   backupDir: string | undefined;
   only: EntryKey | undefined;

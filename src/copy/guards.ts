@@ -47,7 +47,7 @@ export const isFinal = ({ threshold, only }: CopySettings): boolean => threshold
 
 export function createGuards(migration: CopyMigration, options: GuardsOptions): Guards {
   const { settings, roots, instance } = migration;
-  const { only, adopt, maxDelete, exclusions, dryRun, allowLiveSource, allowTxnLogs } = settings;
+  const { only, adopt, maxDelete, usualMaxDelete, exclusions, dryRun, allowLiveSource, allowTxnLogs } = settings;
   const { run, source, history, backups, record, object, emit, signal } = options;
   const { dir } = instance;
   const { tells } = source;
@@ -60,7 +60,7 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
     admit: createAdmission({ migration, backupDir: backups?.path, source, outside, record, emit, signal, object }),
     outside,
     removals: createRemovals({
-      ...{ dir, only, exclusions, maxDelete, dryRun, history, emit, object },
+      ...{ dir, only, exclusions, maxDelete, usualMaxDelete, dryRun, history, emit, object },
       tellsMounts: tells.mounts,
       isFinal: final,
     }),

@@ -15,7 +15,7 @@ import {
   whenPassEnds,
   withBrought,
 } from '../pull/reference.js';
-import { DEFAULT_LIMIT, judgeRemovals, NOTHING_OUTSIDE, type Outside } from '../pull/removals.js';
+import { judgeRemovals, NOTHING_OUTSIDE, type Outside } from '../pull/removals.js';
 import { readAdoption } from '../state/adoption.js';
 import type { History } from '../state/history.js';
 import { type ReferenceRow, readReference, recordReference } from '../state/reference.js';
@@ -29,6 +29,8 @@ export interface RemovalsOptions {
   only: EntryKey | undefined;
   exclusions: Exclusions;
   maxDelete: DeleteLimit;
+  /** What it is where no flag is given. */
+  usualMaxDelete: DeleteLimit;
   /** A part proves nothing of the rest. */
   isFinal: boolean;
   dryRun: boolean;
@@ -50,7 +52,18 @@ export interface Removals {
 }
 
 export function createRemovals(options: RemovalsOptions): Removals {
-  const { dir, tellsMounts, only, maxDelete: limit, isFinal, dryRun, history, emit, object } = options;
+  const {
+    dir,
+    tellsMounts,
+    only,
+    maxDelete: limit,
+    usualMaxDelete: usual,
+    isFinal,
+    dryRun,
+    history,
+    emit,
+    object,
+  } = options;
   const stored = readReference(dir);
   let reference = typeof stored === 'object' ? fromStored(stored) : undefined;
   let isLost = stored === 'damaged' || (stored === undefined && history.inventory !== undefined);
@@ -87,7 +100,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       reference = before && outside.adopted ? { ...before, adopted: true } : before;
       const { plan } = survey;
       const others = { outside, adopted: outside.adopted };
-      const verdict = judgeRemovals({ plan, limit, reference, only, ...others, tellsMounts });
+      const verdict = judgeRemovals({ plan, limit, usual, reference, only, ...others, tellsMounts });
       if (verdict.objection) object(verdict.objection);
       else if (dryRun && only === undefined) tellFinal(survey);
       accepted = verdict.accepted;
@@ -118,9 +131,8 @@ export function createRemovals(options: RemovalsOptions): Removals {
 
   /** Flags are not remembered, so a final pass is judged by what holds without one. */
   function tellFinal({ plan }: Survey): void {
-    const usual = limit.kind === 'share' && limit.share > DEFAULT_LIMIT.share ? DEFAULT_LIMIT : limit;
     const others = { outside: NOTHING_OUTSIDE, adopted: false };
-    const { objection } = judgeRemovals({ plan, limit: usual, reference, only, ...others, tellsMounts });
+    const { objection } = judgeRemovals({ plan, limit: usual, usual, reference, only, ...others, tellsMounts });
     if (objection) emit({ type: 'warning', text: `a final pass would be refused now: ${objection.message}` });
     else emit({ type: 'settings', text: 'a final pass would not be refused now for what it removes' });
   }

@@ -1,5 +1,6 @@
 // What CLEANING may remove, when, and how a refusal explains itself. Pure judgement over counts and what the source held before.
 
+import { isDeepStrictEqual } from 'node:util';
 import { formatBytes, formatCount, formatEntries } from '../amounts.js';
 import { LmError, printable } from '../errors.js';
 import type { Share } from '../events.js';
@@ -22,6 +23,8 @@ export const NOTHING_OUTSIDE: Outside = { remove: { entries: 0, bytes: 0 }, lost
 export interface RemovalsCase {
   plan: Pick<Plan, 'counts' | 'firstRemovals'>;
   limit: DeleteLimit;
+  /** What the next copy is judged by, as flags are not remembered. */
+  usual: DeleteLimit;
   /** Undefined when it is lost: then what goes is all there is to judge by. */
   reference: Reference | undefined;
   only: EntryKey | undefined;
@@ -57,17 +60,31 @@ export function judgeRemovals(given: RemovalsCase): Verdict {
   const { goes, of } = goesOf(given);
   if (byRemovals && beyond(goes, of, limit)) return verdict(tooMuchGoes(given));
   if (!marks) return verdict();
-  const losses = [lossOf(lastOf(marks), sourceOf(given))];
-  if (reference.complete) losses.push(lossOf(acceptedOf(marks), sourceOf(given)));
+  const since = lossOf(lastOf(marks), sourceOf(given));
+  const all = reference.complete ? lossOf(acceptedOf(marks), sourceOf(given)) : since;
+  const letThrough = wasLetThrough(all, reference);
+  const losses = letThrough ? [since] : [since, all];
   const weight = limit.kind === 'count' ? ({ touched }: Loss): number => touched : shareLost;
   const worst = losses.reduce((a, b) => (weight(b) > weight(a) ? b : a));
   if (exceeds(worst, limit)) return verdict(tooMuchLost(given, worst));
   if (!adopted && beyond(outside.lost, counts.local, limit)) return verdict(tooMuchOfOthers(given));
-  const usual = [DEFAULT_LIMIT, ...(reference.limit ? [reference.limit] : [])];
-  const accepted = usual.some((each) => losses.some((loss) => exceeds(loss, each)));
+  const usual = [
+    DEFAULT_LIMIT,
+    given.usual,
+    ...(reference.limit ? [reference.limit] : []),
+    ...(letThrough ? [limit] : []),
+  ];
+  const accepted = usual.some((each) => [since, all].some((loss) => exceeds(loss, each)));
   const later = !byRemovals && counts.remove.entries > 0 && exceeds(lossOf(lastOf(marks), leftOf(given)), limit);
   return { later, accepted };
 }
+
+/**
+ * Whether the last complete pass was told to let so much through, by a limit that somebody has stated: what it ended with is not asked for
+ * again by a stricter one. The default has let nothing through knowingly.
+ */
+const wasLetThrough = (all: Loss, { complete, limit = DEFAULT_LIMIT }: Reference): boolean =>
+  complete && !isDeepStrictEqual(limit, DEFAULT_LIMIT) && !exceeds(all, limit);
 
 /** What goes, of what is here, but for what the operator has just given away. */
 function goesOf({ plan: { counts }, outside, adopted }: RemovalsCase): { goes: Share; of: Share } {

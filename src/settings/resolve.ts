@@ -45,6 +45,10 @@ export function withMemory(layers: Layers, remembered: Remembered): Layers {
   return [flags, environment, file, rememberedLayer(remembered), derived];
 }
 
+function withoutFlags([_, environment, file, remembered, derived]: Layers): Layers {
+  return [new Map(), environment, file, remembered, derived];
+}
+
 const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   serve: (stated) => {
     const { layers } = stated;
@@ -78,6 +82,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       dryRun: pick(layers, 'dry-run'),
       diff: pick(layers, 'diff'),
       maxDelete: pick(layers, 'max-delete'),
+      usualMaxDelete: pick(withoutFlags(layers), 'max-delete'),
       backupDir: pick(layers, 'backup-dir'),
       only: pick(layers, 'only'),
       limitRate: pick(layers, 'limit-rate'),

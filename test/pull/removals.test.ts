@@ -58,6 +58,8 @@ interface Copy {
   sees: Tree[];
   limit?: DeleteLimit;
   only?: string;
+  /** What holds where no flag is given. */
+  usual?: DeleteLimit;
   /** Ends after its first download, without a last listing, having brought these keys. */
   killed?: (key: string) => boolean;
   /** Somebody else's work. */
@@ -84,7 +86,7 @@ class Destination {
   }
 
   /** `removed N` and `later` of each pass, and how it was refused. */
-  copy({ sees, limit = percent(50), only, killed, outside = {}, adopt = false }: Copy): string[] {
+  copy({ sees, limit = percent(50), usual = percent(50), only, killed, outside = {}, adopt = false }: Copy): string[] {
     Object.assign(this.local, outside);
     const said: string[] = [];
     const within = (tree: Tree): Tree =>
@@ -101,6 +103,7 @@ class Destination {
       const verdict = judgeRemovals({
         plan: { counts, firstRemovals: [] },
         limit,
+        usual,
         reference: adopt ? { ...this.reference, adopted: true } : this.reference,
         only,
         outside: { remove: shareOf(theirs, local), lost: shareOf(lost, local) },
@@ -220,6 +223,40 @@ describe('cases to hold', () => {
     expect(destination.copy({ ...less, limit: percent(40) })).toEqual(['removed 30']);
     expect(destination.copy({ ...less, limit: percent(20) })).toEqual([]);
   });
+
+  test.each([entries(30), percent(30), entries(70)])(
+    'nor is one below the default, once a copy has ended with it: %o',
+    (accepts) => {
+      const destination = holding(many(`${T}x`, 100, 10));
+      const strict = entries(10);
+      const less = { sees: [many(`${T}x`, 70, 10)] };
+      expect(destination.copy({ ...less, limit: strict })).toEqual(REFUSED);
+      expect(destination.copy({ ...less, limit: accepts })).toEqual(['removed 30']);
+      for (let copies = 0; copies < 3; copies++) expect(destination.copy({ ...less, limit: strict })).toEqual([]);
+      expect(destination.copy({ sees: [many(`${T}x`, 61, 10)], limit: strict })).toEqual(['removed 9']);
+      expect(destination.copy({ sees: [many(`${T}x`, 50, 10)], limit: strict })).toEqual(REFUSED);
+    },
+  );
+
+  test('nor, from the first write on, is one that what holds without a flag would have refused', () => {
+    const destination = holding(many(`${T}x`, 100, 10));
+    const usual = entries(10);
+    const sees = [{ ...many(`${T}x`, 70, 10), ...many(`${T}new`, 2, 1) }];
+    const killed = () => false;
+    expect(destination.copy({ sees, limit: usual, usual })).toEqual(REFUSED);
+    expect(destination.copy({ sees, limit: entries(30), usual, killed })).toEqual(['removed 30']);
+    expect(destination.copy({ sees, limit: usual, usual })).toEqual([]);
+    expect(destination.copy({ sees: [many(`${T}x`, 50, 10)], limit: usual, usual })).toEqual(REFUSED);
+  });
+
+  test('a flag lets nothing through of what is lost later, nor does the default of what a stricter limit asks for', () => {
+    const destination = holding(many(`${T}x`, 100, 10));
+    expect(destination.copy({ sees: [many(`${T}x`, 100, 10)], limit: entries(30) })).toEqual([]);
+    expect(destination.copy({ sees: [many(`${T}x`, 80, 10)], limit: entries(10) })).toEqual(REFUSED);
+    const other = holding(many(`${T}x`, 100, 10));
+    expect(other.copy({ sees: [many(`${T}x`, 80, 10)] })).toEqual(['removed 20']);
+    expect(other.copy({ sees: [many(`${T}x`, 80, 10)], limit: entries(10) })).toEqual(REFUSED);
+  });
 });
 
 describe('what a source is held up to', () => {
@@ -324,6 +361,7 @@ describe('emptied roots', () => {
     const { objection } = judgeRemovals({
       plan: { counts, firstRemovals: [] },
       limit: percent(100),
+      usual: percent(50),
       reference,
       only: undefined,
       outside: NOTHING_OUTSIDE,
@@ -402,7 +440,7 @@ describe('without a reference, what goes is all there is to judge by', () => {
     const plan = { counts, firstRemovals: ['data/0/a\nb'] };
     const outside = NOTHING_OUTSIDE;
     const about = { reference: undefined, only: undefined, outside, adopted: false, tellsMounts: true } as const;
-    return judgeRemovals({ plan, limit, ...about }).objection;
+    return judgeRemovals({ plan, limit, usual: limit, ...about }).objection;
   };
 });
 

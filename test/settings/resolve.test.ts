@@ -37,6 +37,15 @@ describe('copy', () => {
     expect(settings.origins.threshold).toEqual({ source: 'default', where: 'default' });
   });
 
+  test('what holds without flags is known beside what a flag says', async () => {
+    const file = 'max_delete: 10\n';
+    const flags = { ...URL_AND_DIR.flags, 'max-delete': '30' };
+    expect(await settingsOf('copy', { ...URL_AND_DIR, flags, file })).toMatchObject({
+      maxDelete: { kind: 'count', entries: 30 },
+      usualMaxDelete: { kind: 'count', entries: 10 },
+    });
+  });
+
   test('without a source, or a directory, it says what to type', async () => {
     expect(await refused('copy', { dir: '/d' })).toEqual({
       code: 'usage',
