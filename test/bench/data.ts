@@ -25,6 +25,8 @@ export interface Shape {
   /** What it takes on a disk of 4 KiB pages, and a kibibyte a file for its inode and its name. */
   bytes: number;
   directories: Iterable<Directory>;
+  /** Nothing in it comes twice, so that deltas save nothing within it. */
+  isUnlike?: boolean;
 }
 
 interface Directory {
@@ -41,6 +43,9 @@ function shape(directories: Directory[]): Shape {
 /** A few big files, side by side. */
 export const bigFiles = (count: number, bytes: number): Shape =>
   shape([{ path: '', files: range(count, (i) => ({ name: `big-${i}.db`, bytes })) }]);
+
+/** The same, and no MiB is like another one. */
+export const unlikeFiles = (count: number, bytes: number): Shape => ({ ...bigFiles(count, bytes), isUnlike: true });
 
 /** Equal files, so many to a directory. */
 export const manyFiles = (count: number, bytes: number, perDirectory = 500): Shape =>
@@ -78,15 +83,19 @@ const range = <T>(count: number, make: (index: number) => T): T[] => Array.from(
 /** What is written may not look like work in progress: a second look at files touched just now would be timed too. */
 const AGE_SECONDS = 86_400;
 
-/** Makes what `shape` says below `root`. Contents are noise, and every 4 KiB of a file says where it belongs. */
-export async function makeTree(root: string, { directories }: Shape, signal: AbortSignal): Promise<void> {
+/** Makes what `shape` says below `root`. Contents are noise, mostly the same, and every 4 KiB of a file says where it belongs. */
+export async function makeTree(
+  root: string,
+  { directories, isUnlike = false }: Shape,
+  signal: AbortSignal,
+): Promise<void> {
   const block = randomFillSync(Buffer.alloc(MIB));
   const mtime = Date.now() / 1000 - AGE_SECONDS;
   let made = 0;
   for (const { path, files } of directories) {
     mkdirSync(join(root, path), { recursive: true });
     for (const { name, bytes } of files) {
-      writeFile(join(root, path, name), { bytes, block, id: made++, mtime });
+      writeFile(join(root, path, name), { bytes, block, isUnlike, id: made++, mtime });
       if (bytes > BREATH_BYTES) await hearSignals(signal);
     }
     await hearSignals(signal);
@@ -101,11 +110,20 @@ async function hearSignals(signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
 }
 
-function writeFile(path: string, file: { bytes: number; block: Buffer; id: number; mtime: number }): void {
+interface NewFile {
+  bytes: number;
+  block: Buffer;
+  isUnlike: boolean;
+  id: number;
+  mtime: number;
+}
+
+function writeFile(path: string, file: NewFile): void {
   const fd = openSync(path, 'wx', 0o644);
   try {
     for (let at = 0; at < file.bytes; at += MIB) {
       const length = Math.min(MIB, file.bytes - at);
+      if (file.isUnlike) randomFillSync(file.block);
       for (let page = 0; page < length; page += 4 * KIB)
         file.block.writeDoubleLE(file.id * 2 ** 24 + (at + page) / 4096, page);
       for (let done = 0; done < length; ) done += writeSync(fd, file.block, done, length - done);

@@ -20,6 +20,8 @@ export interface RunOptions {
   /** Exit codes that are no failure. */
   codes?: readonly number[];
   watchMemory?: boolean;
+  /** Ends it with SIGTERM after so long, if it still runs: however it ends then is no failure. */
+  terminateAfterMs?: number;
 }
 
 export interface Server {
@@ -50,12 +52,23 @@ export function createProcesses(signal: AbortSignal): Processes {
     const { child, said } = start(command, args, options.env);
     const memory = options.watchMemory ? watchMemory(child) : undefined;
     let seconds = 0;
+    let terminated = false;
+    const { terminateAfterMs } = options;
+    const timer =
+      terminateAfterMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            terminated = true;
+            killGroup(child.pid!, 'SIGTERM');
+          }, terminateAfterMs);
     child.on('exit', () => {
+      clearTimeout(timer);
       seconds = (performance.now() - began) / 1000;
     });
     const [code, killedBy] = await once(child, 'close');
+    clearTimeout(timer); // one that could not start has not ended
     signal.throwIfAborted();
-    if (!(options.codes ?? [0]).includes(code))
+    if (!terminated && !(options.codes ?? [0]).includes(code))
       throw new Error(`${named(command, args)} ended with ${code ?? killedBy}: ${last(said.stderr || said.stdout)}`);
     return { seconds, stdout: said.stdout, peakBytes: memory?.() ?? 0 };
   };

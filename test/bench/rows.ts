@@ -2,12 +2,13 @@
 
 import type { Bench } from './bench.js';
 import { copies } from './copies.js';
-import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles } from './data.js';
+import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles, unlikeFiles } from './data.js';
 import { entries } from './entries.js';
+import { interrupted } from './interrupted.js';
 import { lm, lmAlone, lmBesideStrangers, lmOverTls } from './peers/lm.js';
 import { nginxAndCurl } from './peers/nginx.js';
 import { rcloneWebdav } from './peers/rclone.js';
-import { rsyncDaemon, rsyncOverSsh } from './peers/rsync.js';
+import { rsyncDaemon, rsyncOverSsh, rsyncPartial } from './peers/rsync.js';
 import { md5sum, xxh32sum, xxh64sum } from './peers/sums.js';
 import { startUps } from './start-ups.js';
 import type { Line } from './table.js';
@@ -29,6 +30,7 @@ export function makeRows(isQuick: boolean): Row[] {
   const small = manyFiles(size(200_000, 2000), 2 * KIB);
   const tree = cassandraTree({ tables: size(24, 3), generations: size(40, 6), biggest: size(48 * MIB, MIB) });
   const one = bigFiles(1, size(GIB, 16 * MIB));
+  const interruptible = unlikeFiles(2, size(32 * MIB, 2 * MIB));
   const work = (text: string) => (isQuick ? `${text} (quick: less)` : text);
   return [
     copies({
@@ -113,6 +115,16 @@ export function makeRows(isQuick: boolean): Row[] {
       ours: lm,
       distance: { delayMs: 20 },
       peers: [{ peer: rsyncDaemon(), target: 0.25 }],
+    }),
+    interrupted({
+      name: 'slow',
+      work: work('64 MiB at 5 MiB/s, ended three times'),
+      shape: interruptible,
+      bytesPerSecond: 5 * MIB,
+      interruptions: 3,
+      everyMs: size(3_000, 500),
+      ours: lm,
+      peers: [rsyncPartial],
     }),
     entries({
       name: 'entries',

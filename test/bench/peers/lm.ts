@@ -5,13 +5,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BIN } from '../../support/lm.js';
 import type { Bench } from '../bench.js';
-import type { Distance } from '../far-proxy.js';
-import { freePort, peakBytesOf, type Ran } from '../processes.js';
-import { type Opened, type Peer, reach } from './peer.js';
+import { freePort, peakBytesOf, type Ran, type RunOptions } from '../processes.js';
+import { type Opened, type Peer, reach, type Way } from './peer.js';
 
 export interface OpenedLm extends Opened {
   /** The same copy, with the most memory the client held. */
-  run(destination: string, options?: { watchMemory: boolean }): Promise<Ran>;
+  run(destination: string, options?: RunOptions): Promise<Ran>;
   /** Digests of both sides compared; of a destination that was copied before. */
   verify(destination: string, algorithm: string): Promise<number>;
   /** The most memory the agent has held so far. */
@@ -20,20 +19,20 @@ export interface OpenedLm extends Opened {
 
 /** One whose other side can do more than copy. */
 interface LmPeer extends Peer {
-  open(bench: Bench, source: string, distance?: Distance): Promise<OpenedLm>;
+  open(bench: Bench, source: string, path?: Way): Promise<OpenedLm>;
 }
 
 export const lm: LmPeer = {
   name: 'lm',
   needs: [],
   keeps: 'all',
-  open: (bench, source, distance) => open(bench, source, { distance }),
+  open: (bench, source, path) => open(bench, source, { path }),
 };
 
 export const lmOverTls: LmPeer = {
   ...lm,
   needs: ['openssl'],
-  open: async (bench, source, distance) => open(bench, source, { distance, tls: await makeCertificate(bench) }),
+  open: async (bench, source, path) => open(bench, source, { path, tls: await makeCertificate(bench) }),
 };
 
 /** For a row of lm beside itself. */
@@ -42,7 +41,7 @@ export const lmAlone: LmPeer = { ...lm, name: 'lm alone' };
 /** With so many connections to its agent that ask for nothing and come back when they are dropped. */
 export const lmBesideStrangers = (strangers: number): LmPeer => ({
   ...lm,
-  open: (bench, source, distance) => open(bench, source, { distance, strangers }),
+  open: (bench, source, path) => open(bench, source, { path, strangers }),
 });
 
 interface Certificate {
@@ -53,7 +52,7 @@ interface Certificate {
 async function open(
   bench: Bench,
   source: string,
-  { distance, tls, strangers }: { distance?: Distance; tls?: Certificate; strangers?: number },
+  { path, tls, strangers }: { path?: Way | undefined; tls?: Certificate; strangers?: number },
 ): Promise<OpenedLm> {
   const port = await freePort();
   const home = bench.path('agent', 'home');
@@ -71,23 +70,24 @@ async function open(
     port,
     { env: environment(home) },
   );
-  const way = await reach(port, distance);
+  const way = await reach(port, path);
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${way.port}`;
   const trust = tls ? ['--ca-cert', tls.cert] : [];
-  const client = (command: string[], destination: string, watchMemory = false) =>
+  const client = (command: string[], destination: string, options: RunOptions = {}) =>
     bench.processes.run(process.execPath, [BIN, ...command, url, destination, ...trust], {
       env: environment(dirname(destination)),
-      watchMemory,
+      ...options,
     });
-  const run: OpenedLm['run'] = (destination, { watchMemory = false } = { watchMemory: false }) =>
-    client(['copy'], destination, watchMemory);
+  const run: OpenedLm['run'] = (destination, options) => client(['copy'], destination, options);
   const copyBeside = async (destination: string): Promise<number> => {
     const crowd = await bench.processes.serve(process.execPath, [...CROWD, `${port}`, `${strangers}`, '0'], 'full');
     return (await run(destination).finally(crowd.stop)).seconds;
   };
   return {
     run,
-    copy: strangers === undefined ? async (destination) => (await run(destination)).seconds : copyBeside,
+    copy:
+      strangers === undefined ? async (destination, options) => (await run(destination, options)).seconds : copyBeside,
+    ...(way.passedBytes && { passedBytes: way.passedBytes }),
     verify: async (destination, algorithm) => (await client(['verify', '--algo', algorithm], destination)).seconds,
     agentPeakBytes: () => peakBytesOf(agent.pid),
     async stop() {

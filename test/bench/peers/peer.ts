@@ -3,20 +3,23 @@
 import type { Bench } from '../bench.js';
 import type { Keeps } from '../data.js';
 import { type Distance, startFarProxy } from '../far-proxy.js';
-import { findProgram } from '../processes.js';
+import { findProgram, type RunOptions } from '../processes.js';
+import { startSlowLine } from '../slow-line.js';
 
 export interface Peer {
   name: string;
   /** Programs that must be on the machine. */
   needs: readonly string[];
   keeps: Keeps;
-  /** Serves `source`, so far away if at all. */
-  open(bench: Bench, source: string, distance?: Distance): Promise<Opened>;
+  /** Serves `source`, over such a way if it is not the shortest. */
+  open(bench: Bench, source: string, way?: Way): Promise<Opened>;
 }
 
 export interface Opened {
-  /** Makes `destination`, whose parent is the copy's own, equal to the source; returns seconds. */
-  copy(destination: string): Promise<number>;
+  /** Makes `destination`, whose parent is the copy's own, equal to the source, or goes on with that until it is ended; returns seconds. */
+  copy(destination: string, options?: Pick<RunOptions, 'terminateAfterMs'>): Promise<number>;
+  /** Over a slow line, so far. */
+  passedBytes?(): number;
   stop(): Promise<void>;
 }
 
@@ -26,7 +29,11 @@ export function missing(needs: readonly string[]): string | undefined {
   return absent.length === 0 ? undefined : `not installed: ${absent.join(', ')}`;
 }
 
-/** The port to go to: the server's own, or that of a proxy which is a long way from it. */
-export async function reach(port: number, distance?: Distance): Promise<{ port: number; stop(): Promise<void> }> {
-  return distance ? startFarProxy(port, distance) : { port, stop: async () => {} };
+/** A long way, or a slow line. */
+export type Way = Distance | { bytesPerSecond: number };
+
+/** The port to go to: the server's own, or that of a proxy before it. */
+export async function reach(port: number, way?: Way): Promise<Pick<Opened, 'passedBytes' | 'stop'> & { port: number }> {
+  if (!way) return { port, stop: async () => {} };
+  return 'delayMs' in way ? startFarProxy(port, way) : startSlowLine(port, way.bytesPerSecond);
 }

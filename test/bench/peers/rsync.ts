@@ -1,46 +1,54 @@
-// rsync, whole files (`-aW`): from its daemon, and over ssh through an sshd of ours with keys of ours.
+// rsync: from its daemon, and over ssh through an sshd of ours with keys of ours.
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { Bench } from '../bench.js';
-import { findProgram, freePort } from '../processes.js';
+import { findProgram, freePort, type RunOptions } from '../processes.js';
 import { type Peer, reach } from './peer.js';
 
-/** `flags` beside `-aW`, which also tell the peers apart. */
-export const rsyncDaemon = (flags: string[] = []): Peer => ({
-  name: ['rsync daemon', ...flags].join(' '),
-  needs: ['rsync'],
-  keeps: 'all',
-  async open(bench, source, distance) {
-    const port = await freePort();
-    const config = bench.path('rsyncd', 'rsyncd.conf');
-    writeFileSync(config, daemonConfig(source));
-    const daemon = await bench.processes.serve(
-      'rsync',
-      [
-        '--daemon',
-        '--no-detach',
-        '--config',
-        config,
-        '--address',
-        '127.0.0.1',
-        '--port',
-        String(port),
-        '--log-file=/dev/null',
-      ],
-      port,
-    );
-    const way = await reach(port, distance);
-    const url = `rsync://127.0.0.1:${way.port}/source/`;
-    return {
-      copy: (destination) => rsync(bench, [...flags, url, `${destination}/`]),
-      async stop() {
-        await way.stop();
-        await daemon.stop();
-      },
-    };
-  },
-});
+/** Whole files (`-aW`); `flags` beside that, which also tell the peers apart. */
+export const rsyncDaemon = (flags: string[] = []): Peer => daemon(['-aW'], flags);
+
+/** What an interrupted run has left of a file is what the next one goes on from: that takes its deltas, so no `-W`. */
+export const rsyncPartial: Peer = daemon(['-a'], ['--partial']);
+
+function daemon(usual: string[], flags: string[]): Peer {
+  return {
+    name: ['rsync daemon', ...flags].join(' '),
+    needs: ['rsync'],
+    keeps: 'all',
+    async open(bench, source, path) {
+      const port = await freePort();
+      const config = bench.path('rsyncd', 'rsyncd.conf');
+      writeFileSync(config, daemonConfig(source));
+      const server = await bench.processes.serve(
+        'rsync',
+        [
+          '--daemon',
+          '--no-detach',
+          '--config',
+          config,
+          '--address',
+          '127.0.0.1',
+          '--port',
+          String(port),
+          '--log-file=/dev/null',
+        ],
+        port,
+      );
+      const way = await reach(port, path);
+      const url = `rsync://127.0.0.1:${way.port}/source/`;
+      return {
+        copy: (destination, options) => rsync(bench, [...usual, ...flags, url, `${destination}/`], options),
+        ...(way.passedBytes && { passedBytes: way.passedBytes }),
+        async stop() {
+          await way.stop();
+          await server.stop();
+        },
+      };
+    },
+  };
+}
 
 const daemonConfig = (source: string) => `use chroot = no
 ${isRoot() ? 'uid = 0\ngid = 0\n' : ''}[source]
@@ -76,7 +84,7 @@ export const rsyncOverSsh: Peer = {
     ].join(' ');
     return {
       copy: (destination) =>
-        rsync(bench, ['-e', shell, `${userInfo().username}@127.0.0.1:${source}/`, `${destination}/`]),
+        rsync(bench, ['-aW', '-e', shell, `${userInfo().username}@127.0.0.1:${source}/`, `${destination}/`]),
       async stop() {
         await sshd.stop();
         removeRunDir();
@@ -119,4 +127,5 @@ function makeRunDir(): () => void {
   return () => rmdirSync(RUN_DIR);
 }
 
-const rsync = async (bench: Bench, args: string[]) => (await bench.processes.run('rsync', ['-aW', ...args])).seconds;
+const rsync = async (bench: Bench, args: string[], options: RunOptions = {}) =>
+  (await bench.processes.run('rsync', args, options)).seconds;
