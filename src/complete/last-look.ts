@@ -5,9 +5,7 @@ import { refusing } from '../copy/objections.js';
 import { createServiceWatch, isCassandras } from '../copy/service-watch.js';
 import { type ErrorCode, LmError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { removeTree } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
-import { makeTemporaryDir } from '../files/temporary-dir.js';
 import { addressOf } from '../migration/address.js';
 import type { SourceStatus } from '../migration/ask-source.js';
 import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
@@ -17,7 +15,7 @@ import { connectSource } from '../pull/connect-source.js';
 import { exclusionsSum } from '../pull/exclude.js';
 import { createSourceGuard } from '../pull/guard-source.js';
 import type { Source } from '../pull/source.js';
-import { openSpoolDir, type SpoolDir } from '../pull/spool-dir.js';
+import { openPassingSpoolDir, openSpoolDir } from '../pull/spool-dir.js';
 import { notKeptRows } from '../render/left-out.js';
 import { differenceLine } from '../render/lines.js';
 import type { VerifyReport } from '../report.js';
@@ -41,12 +39,6 @@ export interface LookOptions {
 
 const WAY_OUT = '--unverified completes without a last look';
 
-/** Where nobody else can lay a link in its way. */
-function ownSpoolDir(): SpoolDir {
-  const path = makeTemporaryDir('lm-spool-');
-  return { path, remove: () => removeTree(path) };
-}
-
 /** A source that is touched in each of so many looks is not going to stand still. */
 const MAX_LOOKS = 3;
 
@@ -61,7 +53,7 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
     object: refusing,
   });
   await watch.check(0);
-  const spoolDir = instance.stranger === undefined ? openSpoolDir(instance.dir) : ownSpoolDir();
+  const spoolDir = instance.stranger === undefined ? openSpoolDir(instance.dir) : openPassingSpoolDir();
   const owners = isRoot(user);
   const closed = owners ? undefined : new ClosedDirectories(roots);
   const walker = createWalker();

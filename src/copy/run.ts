@@ -15,7 +15,7 @@ import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
 import { ChangedFiles } from '../pull/hot-files.js';
 import type { Source } from '../pull/source.js';
-import { openSpoolDir } from '../pull/spool-dir.js';
+import { openPassingSpoolDir, openSpoolDir } from '../pull/spool-dir.js';
 import type { CopyReport } from '../report.js';
 import { askedInClear } from '../settings/in-clear.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
@@ -110,7 +110,8 @@ async function copyLocked(migration: CopyMigration, started: Started): Promise<C
     if (!dryRun) await createRoots(absent);
     const there = dryRun ? roots.filter((root) => !absent.includes(root)) : roots; // what is not there needs no lock
     const { says } = started;
-    const lock = await acquireLock(there, { dir: instance.dir, command: 'lm copy', ...(says && { says }) });
+    const dir = dryRun ? undefined : instance.dir;
+    const lock = await acquireLock(there, { dir, command: 'lm copy', ...(says && { says }) });
     try {
       refuseIfComplete(instance.dir); // it may have been marked while the lock was waited for
       return await copyRecorded(migration, { ...started, backups });
@@ -167,7 +168,7 @@ async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<C
   const address = await addressOf(settings);
   const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
   const fidelity = new Fidelity(readFidelity(instance.dir));
-  const spoolDir = openSpoolDir(instance.dir);
+  const spoolDir = settings.dryRun ? openPassingSpoolDir() : openSpoolDir(instance.dir);
   const { path: spool } = spoolDir;
   const walker = createWalker(); // its thread starts while the guards look and undici is loaded
   let source: Source | undefined;

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { localError } from '../errors.js';
 import { removeTree } from '../files/if-there.js';
+import { makeTemporaryDir } from '../files/temporary-dir.js';
 
 export interface SpoolDir {
   readonly path: string;
@@ -19,5 +20,11 @@ export function openSpoolDir(dir: string): SpoolDir {
   } catch (error) {
     throw localError('create', path, error);
   }
+  return { path, remove: () => removeTree(path) };
+}
+
+/** Where records are not written to, and nobody else can lay a link in its way. Throws `local`. */
+export function openPassingSpoolDir(): SpoolDir {
+  const path = makeTemporaryDir('lm-spool-');
   return { path, remove: () => removeTree(path) };
 }

@@ -19,19 +19,20 @@ export const LOCK_FILE = 'lock.json';
 const fileIn = (dir: string): string => join(dir, LOCK_FILE);
 
 /**
- * Locks all the roots or none. `dir` gets the file for people; `command` is what they will read, `says` what whoever asks hears besides.
+ * Locks all the roots or none. `dir` gets the file for people, if there is to be one; `command` is what they will read, `says` what whoever asks hears besides.
  * Throws `locked`, naming the holder. Doesn't keep the process alive.
  */
 export async function acquireLock(
   roots: readonly { path: string }[],
-  options: { dir: string; command: string; says?: () => object },
+  options: { dir: string | undefined; command: string; says?: () => object },
 ): Promise<Lock> {
   const holder = selfAs(options.command);
+  const file = options.dir && fileIn(options.dir);
   const answer = (): string => recordText({ ...options.says?.(), ...holder });
   const servers: Server[] = [];
   const release = async () => {
     try {
-      if (servers.length > 0) removeFile(fileIn(options.dir)); // released twice, it may be somebody else's by now
+      if (file && servers.length > 0) removeFile(file); // released twice, it may be somebody else's by now
     } finally {
       await Promise.all(servers.splice(0).map(closeSocket));
     }
@@ -42,7 +43,7 @@ export async function acquireLock(
       if (!server) throw held(path, await holderAt(address));
       servers.push(server);
     }
-    writeFileAtomically(fileIn(options.dir), recordText(holder));
+    if (file) writeFileAtomically(file, recordText(holder));
   } catch (error) {
     await Promise.all(servers.map(closeSocket));
     throw error;
