@@ -75,6 +75,7 @@ const FENCES: Record<string, readonly string[]> = {
       'files/if-there.ts',
       'files/listing-size.ts',
       'files/trust.ts',
+      'settings/in-clear.ts',
       'settings/secret.ts',
       'settings/this-host.ts',
       'state/agent-token.ts',

@@ -43,7 +43,7 @@ export async function runComplete(migration: CompleteMigration, listener: Listen
   const { emit } = listener;
   if (settings.verbose) tellSettingsFile(settings, emit);
   if (instance.stranger !== undefined) emit({ type: 'warning', text: strangersRecords(instance.stranger) });
-  for (const text of [...settings.notes, ...askedInClear(settings)]) emit({ type: 'warning', text });
+  for (const text of [...settings.notes, ...(await askedInClear(settings))]) emit({ type: 'warning', text });
   return instance.role === 'source' ? completeSource(migration, listener) : completeDestination(migration, listener);
 }
 

@@ -104,7 +104,7 @@ async function copyLocked(migration: CopyMigration, started: Started): Promise<C
   const { dryRun } = settings;
   try {
     refuseUnknownRoot(settings.only, roots);
-    for (const text of [...settings.notes, ...askedInClear(settings)]) started.emit({ type: 'warning', text });
+    for (const text of [...settings.notes, ...(await askedInClear(settings))]) started.emit({ type: 'warning', text });
     refuseIfComplete(instance.dir);
     const backups = await openBackups(migration, started.report.run);
     if (!dryRun) await createRoots(absent);

@@ -62,6 +62,8 @@ function accepts(host: string, port: number): Promise<boolean> {
 interface Socket {
   address: string;
   port: number;
+  /** Who made it. */
+  uid: number;
   inode: string;
 }
 
@@ -75,8 +77,8 @@ async function listeningSockets(): Promise<Socket[]> {
       throw localError('read', table, error);
     });
     for (const line of text.split('\n').slice(1)) {
-      const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state === LISTEN) found.push({ ...parseEndpoint(local!), inode: inode! });
+      const [, local, , state, , , , uid, , inode] = line.trim().split(/\s+/);
+      if (state === LISTEN) found.push({ ...parseEndpoint(local!), uid: Number(uid), inode: inode! });
     }
   }
   return found;
@@ -90,6 +92,12 @@ export function parseEndpoint(text: string): { address: string; port: number } {
   const bytes = Buffer.concat(words);
   const address = bytes.length === 4 ? bytes.join('.') : plainAddress(bytes.toString('hex').match(/.{4}/g)!.join(':'));
   return { address, port: Number.parseInt(port, 16) };
+}
+
+/** Whose sockets take what is sent to this address of this host, as far as they are of this network namespace. */
+export async function usersAt(address: string, port: number): Promise<number[]> {
+  const sockets = await listeningSockets();
+  return sockets.filter((socket) => hears([socket], address, port)).map(({ uid }) => uid);
 }
 
 /**

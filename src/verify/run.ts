@@ -45,7 +45,7 @@ export interface VerifyOutcome {
 
 export async function runVerify(migration: VerifyMigration, listener: Listener): Promise<VerifyOutcome> {
   const { settings, roots, instance } = migration;
-  for (const text of [...settings.notes, ...askedInClear(settings)]) listener.emit({ type: 'warning', text });
+  for (const text of [...settings.notes, ...(await askedInClear(settings))]) listener.emit({ type: 'warning', text });
   refuseIfComplete(instance.dir);
   refuseAbsent(migration);
   const { says } = listener;
