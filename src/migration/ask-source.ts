@@ -15,10 +15,14 @@ export type SourceStatus =
 /** For a name, a connection and an answer together. Whoever asks looks on; a run that copies is more patient. */
 const PATIENCE_MS = 2_000;
 
+type Reaching = Pick<ReachingSource, 'url' | 'tokenFile' | 'tls'>;
+
 /** Null while no URL is known. Throws the signal's reason only. */
-export async function askSource(settings: ReachingSource, signal: AbortSignal): Promise<SourceStatus | null> {
+export async function askSource(settings: Reaching, signal: AbortSignal): Promise<SourceStatus | null> {
   const { url } = settings;
   if (!url) return null;
+  const late = new AbortController(); // AbortSignal.timeout() never comes where a collection of garbage does first
+  const timer = setTimeout(() => late.abort(), PATIENCE_MS);
   try {
     const source = await connectSource({
       ...(await addressOf({ ...settings, url })),
@@ -26,7 +30,7 @@ export async function askSource(settings: ReachingSource, signal: AbortSignal): 
       spool: tmpdir(),
       policy: { ...retryPolicy(0), freeTries: 0 },
       emit: () => {},
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
+      signal: AbortSignal.any([signal, late.signal]),
     });
     await source.close();
     const { kind, firstStatus: status, reopened } = source;
@@ -37,5 +41,7 @@ export async function askSource(settings: ReachingSource, signal: AbortSignal): 
       url: url.origin,
       error: error instanceof LmError ? error.message : `no answer in ${PATIENCE_MS / 1000} s`,
     };
+  } finally {
+    clearTimeout(timer);
   }
 }
