@@ -53,6 +53,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       emit({ type: 'phase', iteration, state: 'LISTING' });
       survey = await surveyor.survey();
       await guards.selection.check(survey);
+      total(pass, survey.plan); // whatever refuses this pass from here on
       if (writers && mayBeUnkept(survey, writers)) {
         await guards.admit(survey); // before anything is written, were it for a moment
         if (await tryOut(survey, run, writers)) survey = await surveyor.survey();

@@ -40,6 +40,7 @@ test('after a final pass it is refused before anything changes, and given by --a
   live(to);
   writeFileSync(`${to}/new1`, 'most of what is here by now'.repeat(10_000));
   rmSync(`${to}/f3`);
+  sh('chmod 600 "$0/f4"', to);
   const before = await readTree(to);
   const records = readdirSync(stateDir).sort();
   const refused = await destination.lm(['copy', '--threshold', '0.5']);
@@ -57,6 +58,7 @@ test('after a final pass it is refused before anything changes, and given by --a
       '',
     ],
   });
+  expect(refused.stdout).toMatch(/FAILED totalFiles=14 .* filesToDownload=2 /);
   const dry = await destination.lm(['copy', '--dry-run']);
   expect(dry.stderr).toContain('a real run would refuse: 5 entries were written here');
   expect(await readTree(to)).toEqual(before);
