@@ -12,7 +12,8 @@ export type Failure =
   | { kind: 'busy'; reason: string; retryAfterMs?: number }
   /**
    * The network, or the source for the moment. `answered`: the source is there, and has answered with something else than what was asked
-   * for, or with less of it; `status`, with an error. `atLast` is what it amounts to if it stays, `hint` what to look at then.
+   * for, or with less of it; `status`, with an error. `atLast` is what it amounts to if it stays, `hint` what to look at then. `mayBeTls`:
+   * it hung up on plain HTTP, as a server that speaks TLS does.
    */
   | {
       kind: 'transient';
@@ -22,6 +23,7 @@ export type Failure =
       cause?: unknown;
       atLast?: LmError;
       hint?: string;
+      mayBeTls?: true;
     }
   /** Another try would end the same way; `status` when there was an answer. */
   | { kind: 'fatal'; error: Error; status?: number };
@@ -87,7 +89,7 @@ export function atFirstContact(failure: Failure, where: string, hasCertificate: 
   if (failure.atLast)
     return { ...failure, atLast: new LmError('source', failure.reason, { hint: NOBODY_THERE, cause: failure.cause }) };
   if (!CLOSED_CODES.has(code)) return { ...failure, hint: NOBODY_THERE };
-  if (!where.startsWith('https:')) return { ...failure, hint: IF_TLS };
+  if (!where.startsWith('https:')) return { ...failure, hint: IF_TLS, mayBeTls: true };
   const atLast = new LmError('protocol', `${where} hangs up after the TLS handshake`, {
     hint: hasCertificate
       ? 'it may not accept the client certificate: it must be valid, and signed by one the source trusts (--client-ca there)'

@@ -12,7 +12,8 @@ import { requestFor } from '../wire/routes.js';
 import type { Contact } from './contact.js';
 import { type Answer, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
 import { PATIENCE, type Patience } from './patience.js';
-import { type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
+import { type Attempt, type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
+import { unlessTls } from './tls-probe.js';
 import type { Transport } from './transport.js';
 
 export interface SourceOptions extends SourceAddress {
@@ -116,9 +117,9 @@ export async function askStatus(
   const request = requestFor('status');
   const { asked } = request;
   return withRetry(
-    async () => {
+    async (): Promise<Attempt<{ answer: Answer; status: LiveMigrationStatus }>> => {
       const reply = await client.ask({ ...request, silenceMs, signal });
-      if ('failure' in reply) return reply;
+      if ('failure' in reply) return { failure: await unlessTls(reply.failure, client.origin) };
       const text = await textOf(reply.value.body, 65_536);
       if (!text.trimStart().startsWith('{')) throw notOurs(reply.value, asked, client.origin);
       return { value: { answer: reply.value, status: parseAs(LiveMigrationStatus, text, asked) } };

@@ -33,6 +33,17 @@ test('--tls-auto and --pin: kept there, remembered here, and any other certifica
   expect((await destination.lm(['status'])).stdout).toContain('an lm agent, NOT_COMPLETED');
 });
 
+test('plain HTTP to an agent that speaks TLS is a slip that no other try mends', async () => {
+  const { source, destination } = sandbox();
+  const agent = await source.serve([source.write('data', { a: 'a' }), '--tls-auto']);
+  const plain = agent.url.replace('https:', 'http:');
+  const { code, stderr } = await destination.lm(['copy', plain, destination.path('to')]);
+  expect([code, stderr]).toEqual([
+    7,
+    `lm copy: ${plain} speaks TLS, and no plain HTTP\nhint: write ${agent.url}, with --pin SHA256 or --ca-cert FILE\n`,
+  ]);
+});
+
 test('a certificate of its own that is damaged is named, with the way out', async () => {
   const { source } = sandbox();
   const words = ['serve', source.write('data', { a: 'a' }), '--tls-auto', '--listen', '127.0.0.1:0'];

@@ -226,9 +226,9 @@ describe('TLS', () => {
     });
   });
 
-  test('asked for in plain HTTP is the source’s fault, with what may be meant', async () => {
+  test('asked for in plain HTTP is no fault that another try mends, and what is meant is said', async () => {
     const url = (await serveTls()).replace('https:', 'http:');
-    await expect(connect(url)).rejects.toMatchObject({ code: 'source', hint: expect.stringContaining('https://') });
+    await expect(connect(url)).rejects.toMatchObject({ code: 'protocol', hint: expect.stringContaining('https://') });
   });
 
   test.each<[string, (url: string) => string, RegExp]>([
