@@ -5,16 +5,17 @@ import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatEntries } from '../amounts.js';
 import { LmError, localError, printable } from '../errors.js';
-import { type EntryKey, type Exclusions, FIRST_FEW, type ListedRoot } from '../files/entry.js';
+import { type EntryKey, type Exclusions, FIRST_FEW, type ListedRoot, type ListingHeader } from '../files/entry.js';
 import type { FilterSpec } from '../files/filter.js';
 import { inSidecarOrder, pathOf, type Roots } from '../files/roots.js';
 import { stopFlagOf } from '../files/stop-flag.js';
 import { createPool } from '../files/threads.js';
-import { type Feature, headerLine, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
+import { type Feature, headerLine, namesLine, PROTOCOL_VERSION, progressLine } from '../wire/listing-lines.js';
 import { AGENT_HEADER, AGENT_PROTOCOL } from '../wire/routes.js';
 import { SEALED_TYPE, sealed } from '../wire/sealed.js';
 import { createWalker, type WalkChunk } from '../wire/walk-lines.js';
 import { keepAlive } from './keep-alive.js';
+import { createNamesTold, type NamesTold } from './names-told.js';
 import type { Notice } from './notices.js';
 import { readAhead } from './read-ahead.js';
 import type { Reply } from './reply.js';
@@ -49,16 +50,20 @@ export function createListings(setup: ListingSetup): Listings {
     if (only !== undefined) pathOf(roots, only); // refuses what could be no key
     if (exclusions.exclude && !features.includes('exclude')) throw tooOldFor('exclude');
     const version = { protocol: PROTOCOL_VERSION, features };
-    const header = headerLine({ ...version, ...identity, roots: setup.listRoots(), exclusions, only });
+    const header = { ...version, ...identity, roots: setup.listRoots(), exclusions, only };
     let found = 0;
-    const tells = { ctimes: features.includes('ctimes'), links: features.includes('links') };
+    const names = features.includes('names') ? createNamesTold(setup.notice) : undefined;
+    const tells = {
+      ...{ ctimes: features.includes('ctimes'), links: features.includes('links') },
+      newOwners: names !== undefined,
+    };
     const chunks = walker.walk({ roots, filters, ...tells, ...(only !== undefined && { only }) }, undefined, gone);
     return {
       status: 200,
       headers: { 'content-type': SEALED_TYPE },
       body: sealed(
         keepAlive(
-          linesIn(header, chunks, ({ entries, end }) => {
+          linesIn(header, chunks, names, ({ entries, end }) => {
             found = entries;
             const [first] = end?.firstErrors ?? [];
             if (first)
@@ -114,13 +119,16 @@ const tooOldFor = (setting: string): LmError =>
 
 /** `told` hears of each chunk before it goes. */
 async function* linesIn(
-  header: string,
+  header: ListingHeader,
   chunks: AsyncIterable<WalkChunk>,
+  names: NamesTold | undefined,
   told: (chunk: WalkChunk) => void,
 ): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(header);
+  yield Buffer.from(headerLine(header, await names?.ofRoots(header.roots)));
   for await (const chunk of chunks) {
     told(chunk);
+    const news = chunk.newOwners && (await names?.ofMore(chunk.newOwners));
+    if (news) yield Buffer.from(namesLine(news));
     yield chunk.bytes;
   }
 }

@@ -1,7 +1,10 @@
 // What an agent's operator should see and cannot act on a thousand times: one line a kind and minute, with the number of those like it.
 
-/** `unread`: a file, or a directory in a listing, that this user may not read or the disk does not give. */
-export type NoticeKind = 'refused' | 'unencrypted' | 'unread' | 'unlisted' | 'root' | 'came';
+/**
+ * `unread`: a file, or a directory in a listing, that this user may not read or the disk does not give. `unnamed`: owners whose names could
+ * not be looked up.
+ */
+export type NoticeKind = 'refused' | 'unencrypted' | 'unread' | 'unlisted' | 'unnamed' | 'root' | 'came';
 
 export type Notice = (kind: NoticeKind, text: string) => void;
 

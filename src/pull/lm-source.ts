@@ -26,7 +26,7 @@ export function lmSource(parts: SourceParts): Source {
   return {
     url: client.origin,
     kind: 'lm',
-    tells: { timeUnit: 'us', mounts: true },
+    tells: { timeUnit: 'us', mounts: true, owners: true },
     digestBatch: DIGEST_BATCH,
     transport: transportTo(parts, { by: 'units', servesEmpty: true }),
     contact,
@@ -37,16 +37,18 @@ export function lmSource(parts: SourceParts): Source {
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
     status: async (signal) => (await askStatus(parts, signal)).status,
     findsEmpty: (key, signal) => findsEmpty(parts, key, signal),
-    async list({ only, features = [] }, signal) {
+    async list({ only, features = [], owners }, signal) {
+      const asked = ['exclude', ...features, ...(owners ? ['names'] : [])];
       const headers = {
         accept: SEALED_TYPE,
-        [FEATURES_HEADER]: ['exclude', ...features].join(','),
+        [FEATURES_HEADER]: asked.join(','),
       };
       const ask: Ask = { ...requestFor('list', listTarget(only)), headers, silenceMs, signal };
       const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal)).catch((error) => {
         throw only === undefined ? error : ifUnknownThere(error, only);
       });
-      const listing = await readListing(bytesOf(answer, ask, client.origin), () => answer.progressed());
+      const lines = bytesOf(answer, ask, client.origin);
+      const listing = await readListing(lines, () => answer.progressed(), undefined, owners);
       if (listing.header.only !== only) throw notAsked(only, listing.header.only);
       return listing;
     },

@@ -29,7 +29,7 @@ export function sidecarSource(parts: SourceParts): Source {
   return {
     url: client.origin,
     kind: 'sidecar',
-    tells: { timeUnit: 'ms', mounts: false },
+    tells: { timeUnit: 'ms', mounts: false, owners: false },
     digestBatch: ONE_FILE,
     transport: transportTo(parts, { by: 'files', servesEmpty: false }), // it answers for an empty one with 416
     contact,

@@ -4,6 +4,7 @@ import type { Emit } from '../events.js';
 import type { DigestAlgorithm } from '../files/digest.js';
 import type { FileTrouble, ListedFile } from '../files/digest-files.js';
 import type { EntryKey, Listing } from '../files/entry.js';
+import type { OwnerMapping } from '../files/owner-names.js';
 import type { Roots } from '../files/roots.js';
 import { fileTarget } from '../wire/file-urls.js';
 import type { Feature } from '../wire/listing-lines.js';
@@ -33,6 +34,14 @@ export interface Tells {
   timeUnit: 'us' | 'ms';
   /** Which of its directories are mount points, by their device numbers, and so a disk that is gone. */
   mounts: boolean;
+  /** Whose its entries are, and their modes. */
+  owners: boolean;
+}
+
+export interface ListOptions {
+  only?: EntryKey | undefined;
+  features?: readonly Feature[];
+  owners?: OwnerMapping | undefined;
 }
 
 export interface Source {
@@ -57,8 +66,11 @@ export interface Source {
   status(signal: AbortSignal): Promise<LiveMigrationStatus>;
   /** Whether it has an empty file with this key, which it need not list. */
   findsEmpty(key: EntryKey, signal: AbortSignal): Promise<boolean>;
-  /** With `only`, a key prefix: nothing beside it and the way to it. Of `features`, its header has those that it holds. */
-  list(options: { only?: EntryKey | undefined; features?: readonly Feature[] }, signal: AbortSignal): Promise<Listing>;
+  /**
+   * With `only`, a key prefix: nothing beside it and the way to it. Of `features`, its header has those that it holds. With `owners`, what
+   * it lists has this host's owners by that mapping.
+   */
+  list(options: ListOptions, signal: AbortSignal): Promise<Listing>;
   /** One answer a file, in any order; files as the source's own listing has them, in its order. */
   digests(algorithm: DigestAlgorithm, files: readonly ListedFile[], signal: AbortSignal): AsyncIterable<SourceDigest>;
   /** Who writes to its files. With `check`, the operator's own command there is run as well. Absent where it cannot tell. */

@@ -13,6 +13,7 @@ import {
   NO_INODE,
   type Owner,
 } from '../files/entry.js';
+import { isUint32, type OwnerMapping, type OwnerNames } from '../files/owner-names.js';
 import { checkName, LONGEST_KEY } from '../files/roots.js';
 import { joinMicroseconds, splitMicroseconds } from '../files/times.js';
 
@@ -25,7 +26,7 @@ export const PROTOCOL_VERSION = 1;
  * the header and the end, kinds of lines, values after a block's `marks`. So nothing may be added unasked that changes the meaning of the
  * rest, or costs those who have no use for it.
  */
-export const FEATURES = ['ctimes', 'links', 'exclude'] as const;
+export const FEATURES = ['ctimes', 'links', 'exclude', 'names'] as const;
 export type Feature = (typeof FEATURES)[number];
 
 /** Of a request header's words, those that are known here. */
@@ -34,7 +35,18 @@ export const featuresIn = (text: string | undefined): Feature[] =>
 
 export const ENTRIES_PER_BLOCK = 1000;
 
-export const headerLine = (header: ListingHeader): string => `${JSON.stringify({ type: 'listing', ...header })}\n`;
+/** `names`: of the owners of the roots. */
+export const headerLine = (header: ListingHeader, names?: OwnerNames): string =>
+  `${JSON.stringify({ type: 'listing', ...header, ...(names && { names: namesIn(names) }) })}\n`;
+
+/** Before the first block that has an owner with one of these numbers. Root is not told of: its number means the same everywhere. */
+export const namesLine = (names: OwnerNames): string => `${JSON.stringify({ type: 'names', ...namesIn(names) })}\n`;
+
+const namesIn = ({ users, groups, trouble }: OwnerNames) => ({
+  users: Object.fromEntries(users),
+  groups: Object.fromEntries(groups),
+  trouble,
+});
 
 export const progressLine = (entries: number): string => `${JSON.stringify({ type: 'progress', entries })}\n`;
 
@@ -97,18 +109,52 @@ function ownersOf(entries: readonly Entry[]): OwnerRun[] {
 
 const TAB = 9;
 
-/** Whether a line says the same as another of ours, up to the owners or with them. */
-export function saysTheSame(line: Uint8Array, ours: Uint8Array, owners: boolean): boolean {
+/**
+ * Whether a line says the same as another of ours, up to the owners or with them; of these, `toOurs` makes from the part of the line that
+ * has them what it would be here.
+ */
+export function saysTheSame(
+  line: Uint8Array,
+  ours: Uint8Array,
+  owners: boolean,
+  toOurs?: (part: Uint8Array) => Uint8Array,
+): boolean {
   const first = ours.indexOf(TAB) + 1;
   const end = owners ? ours.indexOf(TAB, first) + 1 : first;
-  return line.length >= end && Buffer.compare(line.subarray(0, end), ours.subarray(0, end)) === 0;
+  if (!owners || !toOurs)
+    return line.length >= end && Buffer.compare(line.subarray(0, end), ours.subarray(0, end)) === 0;
+  if (Buffer.compare(line.subarray(0, first), ours.subarray(0, first)) !== 0) return false;
+  const part = line.subarray(first, line.indexOf(TAB, first) + 1);
+  return Buffer.compare(toOurs(part), ours.subarray(first, end)) === 0;
+}
+
+/** `[[uid, gid, entries], …],⇥` of a source's line, as a walk of this host writes it of the same entries. Throws `protocol`. */
+export function ownersHere(part: Uint8Array, mapping: OwnerMapping, dir: EntryKey): Uint8Array {
+  let runs: unknown;
+  try {
+    runs = JSON.parse(Buffer.from(part).toString('latin1').slice(0, -2));
+  } catch {
+    throw malformed(dir);
+  }
+  if (!areRows(runs)) throw malformed(dir);
+  const merged: OwnerRun[] = [];
+  for (const [owner, entries] of ownerRuns(runs, mapping, dir)) {
+    const [uid, gid] = [owner?.uid ?? null, owner?.gid ?? null];
+    const last = merged.at(-1);
+    if (last && last[0] === uid && last[1] === gid) last[2] += entries;
+    else merged.push([uid, gid, entries]);
+  }
+  return Buffer.from(`${JSON.stringify(merged)},\t`);
 }
 
 export const broken = (what: string): LmError =>
   new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
 
-/** Throws `protocol` for what no honest agent writes, names no host may have included. */
-export function blockOf([dir, contents, owners, inodes, nanos, marks, asked]: unknown[]): Block {
+/** Its owners are those of this host by `mapping`. Throws `protocol` for what no honest agent writes, names no host may have included. */
+export function blockOf(
+  [dir, contents, owners, inodes, nanos, marks, asked]: unknown[],
+  mapping?: OwnerMapping,
+): Block {
   if (
     typeof dir !== 'string' ||
     !areRows(contents) ||
@@ -119,7 +165,7 @@ export function blockOf([dir, contents, owners, inodes, nanos, marks, asked]: un
     throw broken('a line that is no block');
   if (dir.length > LONGEST_KEY) throw broken(`a directory of ${dir.length} characters`);
   const { excluded, device } = (marks ?? {}) as { excluded?: unknown; device?: unknown };
-  const each = ownerOfEach(owners, contents.length, dir);
+  const each = ownerOfEach(owners, contents.length, dir, mapping);
   const ctimes = oneEach((asked as { ctimes?: unknown } | undefined)?.ctimes, contents.length, isNanosecondsText, dir);
   const links = oneEach((asked as { links?: unknown } | undefined)?.links, contents.length, isUint32, dir);
   return {
@@ -134,17 +180,34 @@ const areRows = (value: unknown): value is unknown[][] => Array.isArray(value) &
 const malformed = (dir: EntryKey): LmError => broken(`a malformed row in ${printable(dir)}`);
 
 /** One object for all of a run. */
-function ownerOfEach(runs: unknown[][], count: number, dir: EntryKey): (Owner | undefined)[] {
+function ownerOfEach(
+  runs: unknown[][],
+  count: number,
+  dir: EntryKey,
+  mapping: OwnerMapping | undefined,
+): (Owner | undefined)[] {
   const each: (Owner | undefined)[] = [];
-  for (const [uid, gid, entries] of runs) {
-    if (!isRunLength(entries) || each.length + entries > count) throw malformed(dir);
-    const isTold = isUint32(uid) && isUint32(gid);
-    if (!isTold && (uid !== null || gid !== null)) throw malformed(dir);
-    const owner = isTold ? { uid, gid } : undefined;
+  for (const [owner, entries] of ownerRuns(runs, mapping, dir)) {
+    if (each.length + entries > count) throw malformed(dir);
     for (let i = 0; i < entries; i++) each.push(owner);
   }
   if (each.length !== count) throw malformed(dir);
   return each;
+}
+
+function* ownerRuns(
+  runs: unknown[][],
+  mapping: OwnerMapping | undefined,
+  dir: EntryKey,
+): Generator<[owner: Owner | undefined, entries: number]> {
+  for (const [uid, gid, entries] of runs) {
+    if (!isRunLength(entries)) throw malformed(dir);
+    const isTold = isUint32(uid) && isUint32(gid);
+    if (!isTold && (uid !== null || gid !== null)) throw malformed(dir);
+    const owner = isTold && mapping ? mapping.toHere({ uid, gid }) : isTold ? { uid, gid } : undefined;
+    if (isTold && !owner) throw broken(`an owner, ${uid}:${gid}, whose names were not told`);
+    yield [owner, entries];
+  }
 }
 
 const isRunLength = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1;
@@ -208,10 +271,6 @@ const isMicroseconds = (value: unknown): value is string => typeof value === 'st
 /** Beyond a microsecond. */
 const isNanoseconds = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < 1000;
-
-/** Of a user, group or mode. 2^32 - 1 would mean "leave it as it is" to the kernel. */
-export const isUint32 = (value: unknown): value is number =>
-  Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;
 
 /** Sums of bytes are exact up to 2^53. */
 const isSize = (value: unknown): value is string => isDigits(value) && Number.isSafeInteger(Number(value));

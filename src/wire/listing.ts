@@ -6,8 +6,10 @@ import { excerpt, LmError } from '../errors.js';
 import {
   type Block,
   DIR_TYPES,
+  type EntryKey,
   FIRST_FEW,
   type ListedBlock,
+  type ListedRoot,
   type Listing,
   type ListingEnd,
   type ListingHeader,
@@ -16,8 +18,9 @@ import {
   type WalkedBlock,
 } from '../files/entry.js';
 import { ListingSize } from '../files/listing-size.js';
+import { isAccountName, isUint32, MAX_NAMES, type OwnerMapping, type OwnerNames } from '../files/owner-names.js';
 import { textOf } from './lines.js';
-import { blockOf, broken, isUint32, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
+import { blockOf, broken, ownersHere, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
 import { OrderCheck } from './listing-order.js';
 import { Word } from './messages.js';
 import { provedLines } from './sealed.js';
@@ -37,6 +40,12 @@ const Told = z
 /** Far more than any node has; each takes part in all that is said of roots. */
 const MAX_ROOTS = 1_000;
 const MAX_DEVICES = 100_000;
+
+const NamesById = z.record(
+  z.string().refine((id) => /^[1-9]\d{0,9}$/.test(id) && isUint32(Number(id))),
+  z.string().refine(isAccountName, 'no name of an account').nullable(),
+);
+const Names = z.object({ users: NamesById, groups: NamesById, trouble: Told.optional() });
 
 const Header = z.object({
   type: z.literal('listing'),
@@ -65,6 +74,7 @@ const Header = z.object({
     exclude: z.array(z.string()).optional(),
   }),
   only: Word.optional(),
+  names: Names.optional(),
 });
 
 const End = z.object({
@@ -92,20 +102,24 @@ const End = z.object({
 });
 
 /**
- * Reads the header at once and the blocks as they are asked for; `progressed` is called whenever some have come. Throws `protocol` for
- * a listing no honest agent sends and `source` for one that stops early or was damaged on the way.
+ * Reads the header at once and the blocks as they are asked for; `progressed` is called whenever some have come. What is read has the
+ * owners that `mapping` makes of the source's: behind this door there are none but this host's. Throws `protocol` for a listing no honest
+ * agent sends and `source` for one that stops early or was damaged on the way.
  */
 export async function readListing(
   chunks: AsyncIterable<Uint8Array>,
   progressed = (): void => {},
   size = new ListingSize(),
+  mapping?: OwnerMapping,
 ): Promise<Listing> {
   const stretches = provedLines(chunks, 'the listing');
   const first = await stretches.next();
   if (first.done) throw cutShort();
   const [line, more] = first.value;
-  const { type: _, ...header } = parse(Header, line!);
+  const { type: _, names, ...told } = parse(Header, line!);
   if (more) throw broken('a header that is not alone');
+  const owners = mapping && (await ownersOf(told.features, names, mapping));
+  const header = { ...told, roots: told.roots.map((root) => ownedHere(root, mapping)) };
   let proof: ListingEnd | undefined;
   const read = async function* (): AsyncGenerator<ListedBlock> {
     const order = new OrderCheck(rootsListed(header), size);
@@ -113,13 +127,16 @@ export async function readListing(
       if (lines.some(isBlock)) progressed();
       for (const line of lines) {
         if (isBlock(line)) {
-          yield new ListedLine(line, order);
-        } else if ((parseJson(line) as { type?: unknown } | null)?.type === 'end') {
-          const { type: _end, ...end } = parse(End, line);
-          order.finish(end);
-          proof = end;
-          return;
+          yield new ListedLine(line, order, owners);
+          continue;
         }
+        const type = (parseJson(line) as { type?: unknown } | null)?.type;
+        if (type === 'names') await owners?.learn(parse(Names, line));
+        if (type !== 'end') continue;
+        const { type: _end, ...end } = parse(End, line);
+        order.finish(end);
+        proof = end;
+        return;
       }
     }
     throw cutShort();
@@ -158,27 +175,95 @@ function parse<T>(shape: z.ZodType<T>, line: Uint8Array): T {
   throw broken(`${excerpt(issue.path.join('.'))}: ${issue.message}`);
 }
 
+/** The names that a listing tells, once each, and what its lines are compared by. */
+class ListedOwners {
+  readonly mapping: OwnerMapping;
+  readonly #told = { users: new Set<number>(), groups: new Set<number>() };
+  readonly #memo = new Map<string, Uint8Array>();
+
+  constructor(mapping: OwnerMapping) {
+    this.mapping = mapping;
+  }
+
+  async learn({ users, groups, trouble }: z.infer<typeof Names>): Promise<void> {
+    const names = { users: this.#news('users', users), groups: this.#news('groups', groups), trouble };
+    await this.mapping.learn(names);
+  }
+
+  #news(kind: 'users' | 'groups', told: Record<string, string | null>): OwnerNames['users'] {
+    const names = new Map(Object.entries(told).map(([id, name]) => [Number(id), name]));
+    for (const id of names.keys()) {
+      if (this.#told[kind].has(id)) throw broken(`the name of one of its ${kind} twice: ${id}`);
+      this.#told[kind].add(id);
+    }
+    if (this.#told[kind].size > MAX_NAMES) throw broken(`more than ${MAX_NAMES} ${kind}`);
+    return names;
+  }
+
+  /** The part of a line that has them, as this host would write it. A tree has few that differ. */
+  toOurs(part: Uint8Array, dir: EntryKey): Uint8Array {
+    const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1');
+    const known = this.#memo.get(text);
+    if (known) return known;
+    const ours = ownersHere(part, this.mapping, dir);
+    if (this.#memo.size >= MEMO_PARTS) this.#memo.clear();
+    if (part.length <= MEMO_PART_BYTES) this.#memo.set(text, ours);
+    return ours;
+  }
+}
+
+const MEMO_PARTS = 1_000;
+const MEMO_PART_BYTES = 1_000;
+
+/** An older agent tells no names. */
+async function ownersOf(
+  features: readonly string[],
+  names: z.infer<typeof Names> | undefined,
+  mapping: OwnerMapping,
+): Promise<ListedOwners> {
+  const owners = new ListedOwners(mapping);
+  if (!features.includes('names')) mapping.learnNoNames();
+  else await owners.learn(names ?? { users: {}, groups: {} });
+  return owners;
+}
+
+function ownedHere(root: ListedRoot, mapping: OwnerMapping | undefined): ListedRoot {
+  const { uid, gid } = root;
+  if (!mapping || uid === null || gid === null) return root;
+  const owner = mapping.toHere({ uid, gid });
+  if (!owner) throw broken(`an owner of ${root.key}, ${uid}:${gid}, whose names were not told`);
+  return { ...root, ...owner };
+}
+
 /** A line nobody asks for is missing from the order, and so from what the end must prove. */
 class ListedLine implements ListedBlock {
   readonly #line: Uint8Array;
   readonly #order: OrderCheck;
+  readonly #owners: ListedOwners | undefined;
 
-  constructor(line: Uint8Array, order: OrderCheck) {
+  constructor(line: Uint8Array, order: OrderCheck, owners: ListedOwners | undefined) {
     this.#line = line;
     this.#order = order;
+    this.#owners = owners;
   }
 
   block(): Block {
-    const block = blockOf(parseJson(this.#line) as unknown[]);
+    const block = blockOf(parseJson(this.#line) as unknown[], this.#owners?.mapping);
     this.#order.see(block);
     return block;
   }
 
   /** The same text says the same, and a walk has safe names in ascending order: what it amounts to is all there is to prove. */
   takeIfSame({ line, sum }: WalkedBlock, owners: boolean): boolean {
-    if (!sum.isOrdinary || !saysTheSame(this.#line, line, owners)) return false;
+    if (!sum.isOrdinary || !this.#saysTheSame(line, sum.dir, owners)) return false;
     this.#order.take(sum);
     return true;
+  }
+
+  #saysTheSame(line: Uint8Array, dir: EntryKey, owners: boolean): boolean {
+    const theirs = this.#owners;
+    if (!theirs || theirs.mapping.isIdentity) return saysTheSame(this.#line, line, owners);
+    return saysTheSame(this.#line, line, owners, (part) => theirs.toOurs(part, dir));
   }
 }
 

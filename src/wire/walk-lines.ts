@@ -11,6 +11,14 @@ import { blockOf } from './listing-lines.js';
 export interface WalkJob extends Omit<WalkOptions, 'entriesPerBlock'> {
   roots: Roots;
   filters: FilterSpec[];
+  /** Whether each chunk tells which numbers of owners are new in it. */
+  newOwners?: boolean;
+}
+
+/** Numbers that were not met before in the same walk. Root's is not told: it means the same everywhere. */
+export interface NewOwners {
+  users: number[];
+  groups: number[];
 }
 
 export type WalkRequest = { walk: WalkJob } | { next: true } | { ready: true };
@@ -23,6 +31,8 @@ export interface WalkChunk {
   /** Entries so far, of this chunk and those before it. */
   entries: number;
   end?: ListingEnd;
+  /** Of its entries, where the job asked for them and there are any. */
+  newOwners?: NewOwners;
 }
 
 /**

@@ -1,24 +1,28 @@
 // Worker thread: one walk at a time, handed over in chunks of listing lines as they are asked for. Opens no file.
 
-import { type Block, type BlockSum, type ListingEnd, sumOf } from '../files/entry.js';
+import { type Block, type BlockSum, type ListingEnd, type Owner, sumOf } from '../files/entry.js';
 import { compileFilter } from '../files/filter.js';
 import { serveJobs, transferring } from '../files/threads.js';
 import { walkBlocks } from '../files/walk.js';
 import { blockLine, ENTRIES_PER_BLOCK, endLine } from './listing-lines.js';
-import type { WalkChunk, WalkRequest } from './walk-lines.js';
+import type { NewOwners, WalkChunk, WalkRequest } from './walk-lines.js';
 
 const CHUNK_BYTES = 256 * 1024;
 
 let blocks: Generator<Block, ListingEnd>;
 let entries = 0;
+/** Undefined where nobody asks for them. */
+let met: { users: Set<number>; groups: Set<number> } | undefined;
 
 serveJobs<WalkRequest, WalkChunk>((request) => {
-  if ('ready' in request) return chunkOf([], 0, []);
+  if ('ready' in request) return chunkOf([], 0, { sums: [] });
   if ('walk' in request) {
-    const { roots, filters, ...options } = request.walk;
+    const { roots, filters, newOwners, ...options } = request.walk;
     blocks = walkBlocks(roots, compileFilter(...filters), { ...options, entriesPerBlock: ENTRIES_PER_BLOCK });
     entries = 0;
+    met = newOwners ? { users: new Set([0]), groups: new Set([0]) } : undefined;
   }
+  const newOwners: NewOwners = { users: [], groups: [] };
   const lines: Uint8Array[] = [];
   const sums: BlockSum[] = [];
   let length = 0;
@@ -28,19 +32,39 @@ serveJobs<WalkRequest, WalkChunk>((request) => {
     const line = Buffer.from(step.done ? endLine(step.value) : blockLine(step.value));
     lines.push(line);
     length += line.length;
-    if (step.done) return chunkOf(lines, length, sums, step.value);
+    if (step.done) return chunkOf(lines, length, { sums, ...told(newOwners), end: step.value });
+    if (met) meet(step.value, newOwners);
     sums.push(sumOf(step.value));
     entries += step.value.entries.length;
   }
-  return chunkOf(lines, length, sums);
+  return chunkOf(lines, length, { sums, ...told(newOwners) });
 });
 
-function chunkOf(lines: Uint8Array[], length: number, sums: BlockSum[], end?: ListingEnd): WalkChunk {
+function meet({ entries }: Block, news: NewOwners): void {
+  let last: Owner | undefined;
+  for (const { owner } of entries) {
+    if (!owner || owner === last) continue; // neighbours of one owner share it
+    last = owner;
+    for (const [kind, id] of [
+      ['users', owner.uid],
+      ['groups', owner.gid],
+    ] as const)
+      if (!met![kind].has(id)) {
+        met![kind].add(id);
+        news[kind].push(id);
+      }
+  }
+}
+
+const told = (newOwners: NewOwners): Pick<WalkChunk, 'newOwners'> =>
+  newOwners.users.length + newOwners.groups.length === 0 ? {} : { newOwners };
+
+function chunkOf(lines: Uint8Array[], length: number, rest: Omit<WalkChunk, 'bytes' | 'entries'>): WalkChunk {
   const bytes = new Uint8Array(length); // not from Buffer's pool, which cannot be handed over
   let at = 0;
   for (const line of lines) {
     bytes.set(line, at);
     at += line.length;
   }
-  return transferring({ bytes, sums, entries, ...(end && { end }) }, [bytes.buffer]);
+  return transferring({ bytes, entries, ...rest }, [bytes.buffer]);
 }

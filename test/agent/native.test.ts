@@ -4,6 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -27,6 +28,7 @@ import { readListing } from '../../src/wire/listing.js';
 import { blockLine, saysTheSame } from '../../src/wire/listing-lines.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
+import { IS_ROOT } from '../support/as-user.js';
 import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 
 const { dir, remove } = scratch();
@@ -155,6 +157,33 @@ describe('listing', () => {
       true,
     );
   });
+
+  (IS_ROOT ? test : test.skip)(
+    'tells the names of owners to those who ask, before the first entry of theirs',
+    async () => {
+      const [daemon, stranger] = [1, 3_456_789];
+      lchownSync(join(data, 'ks/t/a'), daemon, stranger);
+      lchownSync(join(data, 'ks/t/big'), stranger, daemon);
+      const linesFor = async (features: string) =>
+        (await agent.ask(`${P}/files`, { headers: { ...ndjson.headers, 'lm-listing-features': features } })).body
+          .toString()
+          .split('\n')
+          .filter((line) => !line.startsWith('{"type":"seal"'));
+      const lines = await linesFor('names');
+      expect(JSON.parse(lines[0]!)).toMatchObject({ features: ['names'], names: { users: {}, groups: {} } });
+      const at = lines.findIndex((line) => line.startsWith('{"type":"names"'));
+      expect(at).toBeLessThan(lines.findIndex((line) => line.startsWith('["data/0/ks/t"')));
+      expect(JSON.parse(lines[at]!)).toEqual({
+        type: 'names',
+        users: { [daemon]: 'daemon', [stranger]: null },
+        groups: { [daemon]: 'daemon', [stranger]: null },
+      });
+      const plain = await linesFor('');
+      expect(plain.filter((line) => line.includes('names'))).toEqual([]);
+      expect(lines.filter((line) => line.startsWith('['))).toEqual(plain.filter((line) => line.startsWith('[')));
+      for (const name of ['a', 'big']) lchownSync(join(data, 'ks/t', name), 0, 0);
+    },
+  );
 
   test('keeps the identity of the agent over a restart', async () => {
     const { header } = await list();

@@ -9,6 +9,7 @@ import {
   type ListingHeader,
   NO_INODE,
 } from '../../src/files/entry.js';
+import type { OwnerMapping } from '../../src/files/owner-names.js';
 import { readFileList } from '../../src/wire/file-list.js';
 import { linesOf } from '../../src/wire/lines.js';
 import { readListing } from '../../src/wire/listing.js';
@@ -152,10 +153,13 @@ function expectSound(blocks: Block[]): void {
   expect(new Set(blocks.map((block) => block.dir))).toEqual(announced);
 }
 
-async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; refused?: string }> {
+async function read(
+  pieces: Iterable<Uint8Array>,
+  mapping?: OwnerMapping,
+): Promise<{ blocks: Block[]; refused?: string }> {
   const blocks: Block[] = [];
   try {
-    const listing = await readListing(stream(pieces));
+    const listing = await readListing(stream(pieces), undefined, undefined, mapping);
     for await (const listed of listing.blocks) blocks.push(listed.block()!);
     expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.entries.length, 0));
     return { blocks };
@@ -214,6 +218,50 @@ test(
         expect(blocks).toEqual(wholeOf(tree).slice(0, blocks.length));
         if (came.subarray(0, sent.length).equals(sent)) expect(refused).toBeUndefined();
         else expect(refused).toBe('source');
+      }),
+      fuzz(800),
+    );
+  },
+  fuzzTimeoutMs,
+);
+
+const namesTold = fc.dictionary(
+  fc.oneof(fc.nat(20).map(String), fc.constantFrom(...EVIL_NUMBERS, '4294967295', '__proto__')),
+  fc.oneof(fc.constant(null), fc.string({ unit: 'binary', maxLength: 6 }), fc.constantFrom(...EVIL_NAMES), fc.nat()),
+  { maxKeys: 4 },
+);
+
+test(
+  'names of owners are those of accounts, each once and before it is used, or the listing is refused',
+  async () => {
+    const block = { dir: 'data/0', entries: [fileEntry('f', { owner: { uid: 7, gid: 7 } })] };
+    const rest =
+      blockLine(block) + blockLine({ dir: 'hints/0', entries: [] }) + endLine({ ...NOTHING, entries: 1, bytes: 1 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(namesTold, namesTold), { maxLength: 3 }), cuts, async (lines, cut) => {
+        const names = lines.map(([users, groups]) => `${JSON.stringify({ type: 'names', users, groups })}\n`).join('');
+        const text = headerLine({ ...header, features: ['names'] }) + names + rest;
+        const known = { user: new Map<number, string | null>(), group: new Map<number, string | null>() };
+        const mapping: OwnerMapping = {
+          isIdentity: true,
+          learnNoNames() {},
+          async learn({ users, groups }) {
+            for (const [id, name] of users) known.user.set(id, name);
+            for (const [id, name] of groups) known.group.set(id, name);
+          },
+          toHere: (owner) => {
+            const has = (of: Map<number, unknown>, id: number) => id === 0 || of.has(id);
+            return has(known.user, owner.uid) && has(known.group, owner.gid) ? owner : undefined;
+          },
+        };
+        const { blocks, refused } = await read(cut(sealListing(text)), mapping);
+        if (refused) return expect(refused).toBe('protocol');
+        expect(blocks[0]).toEqual(block);
+        for (const [id, name] of [...known.user, ...known.group]) {
+          expect(id > 0 && id < 2 ** 32 - 1).toBe(true);
+          if (name !== null) expect(name).toMatch(/^[^:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,256}$/u);
+        }
+        expect(lines.length).toBeGreaterThan(0);
       }),
       fuzz(800),
     );
