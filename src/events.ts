@@ -1,7 +1,16 @@
 // The closed union every run emits: the words of the story. Events carry no control; nothing in a run waits for one.
 
 import type { EntryKey } from './files/entry.js';
-import type { CopyReport, Difference, Iteration, RootShare, Share, State, VerifyReport } from './report.js';
+import type {
+  CopyReport,
+  Difference,
+  Iteration,
+  OwnersReport,
+  RootShare,
+  Share,
+  State,
+  VerifyReport,
+} from './report.js';
 
 export type { Share };
 
@@ -21,6 +30,8 @@ export type Event =
     }
   | { type: 'settings'; text: string } // an effective value the operator should know, such as a lowered concurrency
   | { type: 'warning'; text: string; details?: string[]; hint?: string }
+  /** Whom the source's owners are taken for. */
+  | ({ type: 'owners' } & OwnersReport)
   | { type: 'phase'; iteration: number; state: State | 'LISTING' | 'VERIFYING' }
   | {
       type: 'listed';

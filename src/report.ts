@@ -102,6 +102,29 @@ export interface NotKept {
   causes: string[];
 }
 
+/** An owner of the source's, and who that is here. */
+export interface MappedOwner {
+  id: number;
+  /** Null: it has none there, or none was told. */
+  name: string | null;
+  to: number;
+  /** The name that both hosts know, a number that nobody else has here, or a rule of the operator's. */
+  by: 'name' | 'number' | 'rule';
+}
+
+/** Whom owners were taken for, as the last listing of the run found them. Root, which is root everywhere, is not mentioned. */
+export interface OwnersReport {
+  /** Why they are neither set nor compared, or every number is taken as it is; absent where they go by name. */
+  notByName?: 'may-not-set' | 'numeric' | 'not-told';
+  /** The first thousand each, by number. */
+  users: MappedOwner[];
+  groups: MappedOwner[];
+  /** How many there are beyond those. */
+  more?: number;
+  /** Of those that an earlier copy took for somebody else, and how many entries get another owner in this run. */
+  changed?: { owners: string[]; entries: number };
+}
+
 export interface CopyReport {
   run: string;
   source: string;
@@ -117,6 +140,8 @@ export interface CopyReport {
   leftOut?: LeftOut;
   /** Only if there is any. */
   notKept?: NotKept;
+  /** Only if there is any but root. */
+  owners?: OwnersReport;
   /** What was removed or replaced, and where it is kept; later passes have directories beside the first one's. */
   backup?: { dir: string; entries: number; bytes: number };
   /** Types of directories that were left out knowingly: what they hold is not here. */
@@ -152,6 +177,8 @@ export interface VerifyReport {
   leftOut?: LeftOut;
   /** Only if there is any. */
   notKept?: NotKept;
+  /** As in CopyReport. */
+  owners?: OwnersReport;
 }
 
 /** Why a path differs between the two sides. */

@@ -2,6 +2,7 @@
 // is told in settings/.
 
 import type { DirType, EntryKey, Exclusions } from './files/entry.js';
+import type { OwnerRule } from './files/owner-rules.js';
 import type { CassandraYaml } from './settings/cassandra-yaml.js';
 import type { Origin } from './settings/layers.js';
 import type { Migration } from './settings/migration-map.js';
@@ -111,12 +112,14 @@ export interface CopySettings extends FromSource {
   waitForWriterMs: number;
   allowTxnLogs: boolean;
   keepSetuid: boolean;
+  ownerRules: OwnerRule[];
 }
 
 export interface VerifySettings extends FromSource {
   algo: ValueOf<'algo'>;
   report: string | undefined;
   keepSetuid: boolean;
+  ownerRules: OwnerRule[];
 }
 
 export interface CompleteSettings extends ReachingSource {
@@ -127,6 +130,7 @@ export interface CompleteSettings extends ReachingSource {
   allowRunning: boolean;
   unverified: boolean;
   keepSetuid: boolean;
+  ownerRules: OwnerRule[];
 }
 
 export type ResetSettings = OnRoots;

@@ -9,6 +9,7 @@ import type { Roots } from '../files/roots.js';
 import { addressOf } from '../migration/address.js';
 import type { SourceStatus } from '../migration/ask-source.js';
 import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
+import { type Owners, openOwners } from '../migration/owners.js';
 import { isRoot, type User } from '../migration/user.js';
 import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
@@ -54,11 +55,12 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
   });
   await watch.check(0);
   const spoolDir = instance.stranger === undefined ? openSpoolDir(instance.dir) : openPassingSpoolDir();
-  const owners = isRoot(user);
-  const closed = owners ? undefined : new ClosedDirectories(roots);
+  const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
   const walker = createWalker();
   let source: Source | undefined;
+  let owners: Owners | undefined;
   try {
+    owners = await openOwners({ rules: settings.ownerRules, spool: spoolDir.path, emit });
     source = await connect({ ...options, spool: spoolDir.path });
     const { url } = source;
     refuseIfSourceComplete(
@@ -84,6 +86,7 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
     return { url, kind: source.kind, status: source.firstStatus };
   } finally {
     closed?.closeAgain(emit);
+    owners?.close();
     spoolDir.remove();
     await source?.close();
     await walker.close();

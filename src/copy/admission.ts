@@ -26,6 +26,7 @@ import { remember } from '../state/remembered.js';
 import { mountsToKeep, refuseMovedMounts, refuseUnmatchedMounts } from './mount-guard.js';
 import type { Objection } from './objections.js';
 import { NOTHING, type OutsideWork } from './outside-work.js';
+import type { OwnerGuard } from './owner-guard.js';
 import type { CopyRecord } from './record.js';
 import type { CopyMigration } from './run.js';
 import type { Survey } from './survey.js';
@@ -39,6 +40,7 @@ export interface AdmissionOptions {
   signal: AbortSignal;
   /** Looks for the work of somebody else, once this is known to be the destination. */
   outside: Pick<OutsideWork, 'judge'>;
+  owners: Pick<OwnerGuard, 'areSet' | 'judge'>;
   /** Begun as soon as everything is admitted. Undefined for a dry run, which records nothing. */
   record: Pick<CopyRecord, 'begin'> | undefined;
   emit: Emit;
@@ -49,7 +51,7 @@ export interface AdmissionOptions {
 export type Admit = (survey: Survey) => Promise<OutsideChanges>;
 
 export function createAdmission(options: AdmissionOptions): Admit {
-  const { migration, outside, record, object } = options;
+  const { migration, outside, owners, record, object } = options;
   const { instance, roots, absent, settings, user } = migration;
   const { stateDir, only } = settings;
   const { backupDir } = options;
@@ -65,7 +67,10 @@ export function createAdmission(options: AdmissionOptions): Admit {
       await checkRootPaths(roots, { ...around, source: { ...theirs, guesses: true } });
     const source = sourceIdentity(options.source.url, header, tells.mounts ? proof : undefined, only);
     const known = readIdentities(instance.dir);
-    if (!record && absent.length > 0) return NOTHING;
+    if (!record && absent.length > 0) {
+      owners.judge(survey);
+      return NOTHING;
+    }
     const destination = destinationRoots(roots);
     if (known && !(settings.newSource && !admitted)) {
       const others = compareDestinations(known.destination, destination);
@@ -82,6 +87,7 @@ export function createAdmission(options: AdmissionOptions): Admit {
     refuseUnmatchedMounts(survey, object);
     refuseForeignRoots(survey, options);
     refuseMovedMounts(survey);
+    owners.judge(survey);
     const changes = await outside.judge(survey);
     if (!record || admitted) return changes;
     recordAdoption(instance.dir, { ...adoption, roots: destination });
@@ -167,12 +173,12 @@ function holdsSomething(path: string): boolean {
   }
 }
 
-/** Unless this process is root, the mode of a root is its owner's to set: said now, and not once all has been copied. */
-function refuseForeignRoots({ rootPairs }: Survey, { migration, object }: AdmissionOptions): void {
+/** But for a process that may take it, the mode of a root is its owner's to set: said now, and not once all has been copied. */
+function refuseForeignRoots({ rootPairs }: Survey, { migration, owners, object }: AdmissionOptions): void {
   const { roots, user } = migration;
   for (const { key, path } of roots) {
     const pair = rootPairs.get(key);
-    if (isRoot(user) || !pair?.source.owner || pair.local.owner?.uid === user.uid) continue;
+    if (isRoot(user) || owners.areSet || !pair?.source.owner || pair.local.owner?.uid === user.uid) continue;
     const [wanted, mode] = [pair.source.mode & 0o7777, pair.local.mode & 0o7777];
     if (wanted === mode || pair.local.ino === undefined) continue;
     object(

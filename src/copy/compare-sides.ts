@@ -5,9 +5,9 @@ import { formatSpecial } from '../amounts.js';
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { DirCache } from '../files/dirfd.js';
-import { type EntryKey, joinKey, type Listing, type ListingEnd, type WalkedBlock } from '../files/entry.js';
+import { type EntryKey, joinKey, type ListingEnd, type WalkedBlock } from '../files/entry.js';
 import { mountFinder } from '../files/mount-points.js';
-import { type BothSides, listBothSides } from '../pull/both-sides.js';
+import { type BothSides, type ListSource, listBothSides } from '../pull/both-sides.js';
 import type { PlanCounts } from '../pull/counts.js';
 import { diff } from '../pull/diff.js';
 import type { DiffPolicy } from '../pull/differences.js';
@@ -20,7 +20,7 @@ import type { Survey, SurveyorOptions } from './survey.js';
 
 /** A plan that lacks what only digests can tell. It is finished, or its writer is abandoned. */
 export interface Compared
-  extends Pick<Survey, 'header' | 'proof' | 'mountPoints' | 'mounts' | 'rootPairs' | 'txnLogs'> {
+  extends Pick<Survey, 'header' | 'proof' | 'mountPoints' | 'mounts' | 'rootPairs' | 'owners' | 'txnLogs'> {
   writer: PlanWriter;
   counts: PlanCounts;
   mountOf: NonNullable<DiffPolicy['mountOf']>;
@@ -36,11 +36,7 @@ export function compareSides(policy: DiffPolicy, options: SurveyorOptions): Prom
 }
 
 /** Throws what `listBothSides` and its proof throw. */
-async function compareOnce(
-  list: () => Promise<Listing>,
-  given: DiffPolicy,
-  options: SurveyorOptions,
-): Promise<Compared> {
+async function compareOnce(list: ListSource, given: DiffPolicy, options: SurveyorOptions): Promise<Compared> {
   const { migration, known, spool, walker, closed, emit, signal } = options;
   const { roots, absent, settings } = migration;
   const { dryRun, verbose, exclusions, only, without, keepSetuid } = settings;
@@ -50,10 +46,11 @@ async function compareOnce(
     absent: dryRun ? absent.map(({ key }) => key) : [],
     ...{ exclusions, only, without, keepSetuid },
     yaml: settings.cassandra?.file,
+    owners: options.owners.begin,
     ...{ walker, closed, emit, signal },
     keepWalk: (lines) => walk.add(lines),
   });
-  const { header, prove, leftOut, mounts, rootPairs } = sides;
+  const { header, prove, leftOut, mounts, rootPairs, owners } = sides;
   const { source, local, selected } = only === undefined ? { ...sides, selected: undefined } : lookOutFor(only, sides);
   const mountPoints = mounts.now();
   const mounted = new Set(mountPoints.map(({ key }) => key));
@@ -74,7 +71,8 @@ async function compareOnce(
     const proof = prove();
     tellUnread(proof, emit);
     tellSpecial(counts, emit);
-    return { writer, counts, header, proof, mountPoints, mountOf, mounts, rootPairs, txnLogs, walk, leftOut, selected };
+    const found = { mountPoints, mountOf, mounts, rootPairs, owners, txnLogs };
+    return { writer, counts, header, proof, ...found, walk, leftOut, selected };
   } catch (error) {
     abandon({ writer, walk }); // it may be tried again
     throw error;

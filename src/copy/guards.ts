@@ -1,6 +1,7 @@
 // All that may refuse a copy while it runs, made from its settings and its records. Calls none of them: that is loop.ts's.
 
 import type { Emit } from '../events.js';
+import type { Owners } from '../migration/owners.js';
 import { createSourceGuard, type SourceGuard } from '../pull/guard-source.js';
 import { createTxnLogGuard, type TxnLogGuard } from '../pull/guard-txn-logs.js';
 import type { Source } from '../pull/source.js';
@@ -10,6 +11,7 @@ import { type Admit, createAdmission } from './admission.js';
 import type { Backups } from './backup-dirs.js';
 import type { Objection } from './objections.js';
 import { createOutsideWork, type OutsideWork } from './outside-work.js';
+import { createOwnerGuard, type OwnerGuard } from './owner-guard.js';
 import type { CopyRecord } from './record.js';
 import { createRemovals, type Removals } from './removals.js';
 import type { CopyMigration } from './run.js';
@@ -25,6 +27,7 @@ export interface Guards {
   /** Of a final pass. */
   source: SourceGuard | undefined;
   txnLogs: TxnLogGuard;
+  owners: OwnerGuard;
   /** Takes what other guards refuse. */
   object: Objection;
 }
@@ -37,6 +40,7 @@ export interface GuardsOptions {
   backups: Backups | undefined;
   /** Undefined for a dry run. */
   record: CopyRecord | undefined;
+  owners: Owners;
   object: Objection;
   emit: Emit;
   signal: AbortSignal;
@@ -55,10 +59,22 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
   const final = isFinal(settings);
   const journal = record?.journal;
   const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });
+  const owners = createOwnerGuard({ source, dir, owners: options.owners, emit, object });
   return {
     selection: createSelectionGuard(source, migration, signal),
-    admit: createAdmission({ migration, backupDir: backups?.path, source, outside, record, emit, signal, object }),
+    admit: createAdmission({
+      migration,
+      backupDir: backups?.path,
+      source,
+      outside,
+      owners,
+      record,
+      emit,
+      signal,
+      object,
+    }),
     outside,
+    owners,
     removals: createRemovals({
       ...{ dir, only, exclusions, maxDelete, usualMaxDelete, dryRun, history, emit, object },
       tellsMounts: tells.mounts,

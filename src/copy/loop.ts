@@ -69,11 +69,14 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       tellPlan(pass, plan, !writers, emit);
 
       const changes = await guards.admit(survey);
+      const owners = guards.owners.report();
+      if (owners) report.owners = owners;
       young.accept(complete && only === undefined);
       const others = { ...changes, adopted: adopt && changes.entries > 0 };
       const removesLater = complete && guards.removals.allow(survey, others) === 'later';
       let left = 0;
       if (writers) {
+        guards.owners.record(survey);
         guards.removals.begin(survey);
         await guards.outside.begin(survey);
         await writers.backups?.begin(iteration, writers.transfer);

@@ -10,6 +10,7 @@ import { addressOf } from '../migration/address.js';
 import { concurrencyAt } from '../migration/concurrency.js';
 import { createRoots, type Destination, discardPassing, withdraw } from '../migration/destination.js';
 import type { Listener } from '../migration/listener.js';
+import { type Owners, openOwners } from '../migration/owners.js';
 import { isRoot, type User } from '../migration/user.js';
 import { ClosedDirectories } from '../pull/closed-directories.js';
 import { connectSource } from '../pull/connect-source.js';
@@ -172,15 +173,18 @@ async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<C
   const { path: spool } = spoolDir;
   const walker = createWalker(); // its thread starts while the guards look and undici is loaded
   let source: Source | undefined;
+  let owners: Owners | undefined;
   try {
+    owners = await openOwners({ rules: settings.ownerRules, spool, emit });
     await watch.check(0);
     source = await connectSource({ ...address, roots, spool, emit, signal });
-    const here = { spool, walker, closed, fidelity };
+    const here = { spool, walker, closed, fidelity, owners };
     const end = await copyConnected(migration, { ...recorded, ...here, source, watch, object });
     if (report.wouldDo) report.wouldDo.refuses = refuses;
     return end;
   } finally {
     closed?.closeAgain(emit);
+    owners?.close();
     spoolDir.remove();
     await source?.close();
     await walker.close();
@@ -192,6 +196,7 @@ interface Connected extends Recorded {
   watch: ServiceWatch;
   object: Objection;
   fidelity: Fidelity;
+  owners: Owners;
   spool: string;
   walker: Walker;
   closed: ClosedDirectories | undefined;

@@ -6,6 +6,7 @@ import type { Emit } from '../events.js';
 import type { DirType, EntryKey, ListingEnd, ListingHeader, RootKey } from '../files/entry.js';
 import type { Fidelity } from '../files/fidelity.js';
 import type { MountPoint } from '../files/mount-points.js';
+import type { Owners } from '../migration/owners.js';
 import { isRoot } from '../migration/user.js';
 import type { LocalMounts } from '../pull/both-sides.js';
 import { checkDigests } from '../pull/check.js';
@@ -18,6 +19,7 @@ import type { SourceGuard } from '../pull/guard-source.js';
 import type { ChangedFiles } from '../pull/hot-files.js';
 import { notKeptIn, staleIn } from '../pull/left-out.js';
 import type { Selected } from '../pull/look-out.js';
+import type { OwnerMap } from '../pull/owner-map.js';
 import type { KnownPart } from '../pull/parts.js';
 import type { Plan } from '../pull/plan.js';
 import type { RootPair } from '../pull/root-pairs.js';
@@ -40,6 +42,8 @@ export interface Survey {
   mountPoints: MountPoint[];
   mounts: LocalMounts;
   rootPairs: ReadonlyMap<RootKey, RootPair>;
+  /** Whom the source's owners were taken for; undefined where their numbers were taken as they are. */
+  owners: OwnerMap | undefined;
   leftOut: LeftOut;
   notKept: NotKept | undefined;
   /** Cassandra's transaction logs that are here, as the walk found them. */
@@ -74,6 +78,7 @@ export interface SurveyorOptions {
   /** Of a final pass. */
   sourceGuard: SourceGuard | undefined;
   known: Known;
+  owners: Owners;
   /** A directory for the plan, which is there. */
   spool: string;
   walker: Walker;
@@ -133,7 +138,8 @@ async function policyNow(options: SurveyorOptions): Promise<DiffPolicy> {
     digested: isFinal ? WRITTEN_IN_PLACE : [],
     asksEmpty: source.transport.servesEmpty && (isFinal || compare === 'checksum'),
     unit: source.tells.timeUnit,
-    owners: isRoot(migration.user),
+    owners: options.owners.areSet,
+    opensClosed: !isRoot(migration.user),
     keepsReplaced: backupDir !== undefined,
     fidelity,
     doubtsTimes: isFinal,

@@ -2,6 +2,7 @@
 
 import type { Emit } from '../events.js';
 import type { Fidelity } from '../files/fidelity.js';
+import type { Owners } from '../migration/owners.js';
 import { isRoot } from '../migration/user.js';
 import type { DiskOptions } from '../pull/attributes.js';
 import type { ClosedDirectories } from '../pull/closed-directories.js';
@@ -37,6 +38,7 @@ export interface WritersOptions {
   changed: ChangedFiles;
   closed: ClosedDirectories | undefined;
   fidelity: Fidelity;
+  owners: Pick<Owners, 'areSet'>;
   backups: Backups | undefined;
   emit: Emit;
   signal: AbortSignal;
@@ -45,9 +47,10 @@ export interface WritersOptions {
 
 export function createWriters({ settings, roots, instance, user }: CopyMigration, options: WritersOptions): Writers {
   const { source, concurrency, record, parts, young, changed, closed, backups, emit, signal, abort } = options;
-  const owners = isRoot(user);
+  const owners = options.owners.areSet;
   const fidelity = createFidelityKeeper(instance.dir, options.fidelity, roots, owners, emit);
-  const diskOptions: DiskOptions = { owners, umask: user.umask };
+  const takes = owners && !isRoot(user);
+  const diskOptions: DiskOptions = { owners, ...(takes && { takesAs: user.uid }), umask: user.umask };
   const setup = { roots, disk: diskOptions, transport: source.transport, limitRate: settings.limitRate };
   const lanes = createLanes(setup, concurrency, signal, fidelity.note);
   const disk = new Disk(

@@ -10,5 +10,5 @@ export interface User {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Whether this process may give files away, set the mode of what is not its own, and go where a mode keeps others out. */
+/** Whether this process may set the mode of what is not its own, and go where a mode keeps others out. What it may give away is tried. */
 export const isRoot = ({ uid }: Pick<User, 'uid'>): boolean => uid === 0;

@@ -11,6 +11,11 @@ import { chownLink, setTimeOfLink, statLink } from './surveyed.js';
 export interface DiskOptions {
   /** Set owners; only a privileged process can. */
   owners: boolean;
+  /**
+   * The uid of a process that may give files away without being root: it may set nothing of what is another's, so that it takes first what
+   * it is to change, and gives last what it has changed.
+   */
+  takesAs?: number;
   /** For entries whose mode the source does not tell (a Sidecar's). */
   umask: number;
 }
@@ -61,30 +66,48 @@ export class Attributes {
     return this.#options.owners ? owner : undefined;
   }
 
-  /** Owner and mode of a file of our own making. */
-  setOfNew(fd: number, entry: Entry, key: EntryKey): void {
+  /** Owner, mode and time of a file of our own making; `settled` when it was born with the first two. */
+  setOfNew(fd: number, entry: Entry, key: EntryKey, settled: boolean): void {
+    const { takesAs } = this.#options;
+    if (takesAs !== undefined) setTime(fd, entry.mtimeNs);
+    if (!settled) this.#setOwnerAndMode(fd, entry, key);
+    if (takesAs === undefined) setTime(fd, entry.mtimeNs);
+  }
+
+  #setOwnerAndMode(fd: number, entry: Entry, key: EntryKey): void {
     const owner = this.ownerOf(entry);
     const mode = this.modeOf(entry);
+    const give = () => owner && refusal(() => fchownSync(fd, owner.uid, owner.gid));
+    const givesLast = this.#options.takesAs !== undefined;
     const refused = [
-      owner && refusal(() => fchownSync(fd, owner.uid, owner.gid)),
-      refusal(() => fchmodSync(fd, mode)),
-    ].some(Boolean);
+      givesLast || give(),
+      refusal(() => fchmodSync(fd, givesLast ? mode & ~SPECIAL_BITS : mode)),
+      givesLast && give(),
+    ].some((why) => typeof why === 'string');
     if (refused || (mode & SPECIAL_BITS) !== 0) this.#compareKept(key, mode, owner, fstatSync(fd));
   }
 
   /** Owner and time of a link of our own making. */
   setOfNewLink(at: string, entry: Entry, key: EntryKey): void {
     const owner = this.ownerOf(entry);
+    const { takesAs } = this.#options;
+    if (takesAs !== undefined) setTimeOfLink(at, entry.mtimeNs);
     if (owner && refusal(() => chownLink(at, owner))) this.#compareKept(key, undefined, owner, statLink(at));
-    setTimeOfLink(at, entry.mtimeNs);
+    if (takesAs === undefined) setTimeOfLink(at, entry.mtimeNs);
   }
 
   /** Owner and time of a link that was there. */
   setOfLink(at: string, entry: Entry, key: EntryKey): void {
     const owner = this.ownerOf(entry);
+    const { takesAs: uid } = this.#options;
+    const taken = owner && uid !== undefined;
+    if (taken) {
+      refusal(() => chownLink(at, { ...owner, uid }));
+      setTimeOfLink(at, entry.mtimeNs);
+    }
     const refused = owner && refusal(() => chownLink(at, owner));
     this.#compareKept(key, undefined, owner, statLink(at), refused);
-    setTimeOfLink(at, entry.mtimeNs);
+    if (!taken) setTimeOfLink(at, entry.mtimeNs);
   }
 
   /** Of a file or a directory that was there; `stat` is what it has. */
@@ -92,12 +115,25 @@ export class Attributes {
     const { kind, mode, mtimeNs } = entry;
     const isTold = entry.owner !== undefined;
     const owner = this.ownerOf(entry);
-    const ownerRefused = owner && refusal(() => chownSync(at, owner.uid, owner.gid));
+    const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
+    const taken = owner && this.#take(at, stat);
+    const ownerRefused = taken ? undefined : give();
     if (!isTold && kind === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
     const isRight = !owner && (stat.mode & 0o7777) === (mode & 0o7777); // to set it again may lose its set-group-id
-    const modeRefused = !isTold || isRight ? undefined : refusal(() => chmodSync(at, mode & 0o7777));
-    if (isTold) this.#compareKept(key, mode, owner, statSync(at), ownerRefused ?? modeRefused);
-    setTime(at, mtimeNs);
+    const bits = taken && kind !== 'directory' ? mode & ~SPECIAL_BITS : mode; // no program is to run as this user for a moment
+    const modeRefused = !isTold || isRight ? undefined : refusal(() => chmodSync(at, bits & 0o7777));
+    if (taken) setTime(at, mtimeNs);
+    const notGiven = taken ? give() : ownerRefused;
+    if (isTold) this.#compareKept(key, mode, owner, statSync(at), notGiven ?? modeRefused);
+    if (!taken) setTime(at, mtimeNs);
+  }
+
+  /** Whether it is given once all else is set. */
+  #take(at: string, { uid, gid }: Stats): boolean {
+    const { takesAs } = this.#options;
+    if (takesAs === undefined) return false;
+    if (uid !== takesAs) refusal(() => chownSync(at, takesAs, gid));
+    return true;
   }
 
   /** Of a root, whose time is not known. What is right already is left alone: it may be somebody else's. */
@@ -105,10 +141,13 @@ export class Attributes {
     const { mode } = entry;
     const owner = this.ownerOf(entry);
     const isOther = owner && (owner.uid !== stat.uid || owner.gid !== stat.gid);
-    const ownerRefused = isOther && refusal(() => chownSync(at, owner.uid, owner.gid));
     if (!isOther && (stat.mode & 0o7777) === (mode & 0o7777)) return;
+    const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
+    const taken = owner && this.#take(at, stat);
+    const ownerRefused = taken || !isOther ? undefined : give();
     const modeRefused = refusal(() => chmodSync(at, mode & 0o7777));
-    this.#compareKept(key, mode, owner, statSync(at), ownerRefused || modeRefused);
+    const notGiven = taken ? give() : ownerRefused;
+    this.#compareKept(key, mode, owner, statSync(at), notGiven ?? modeRefused);
   }
 
   /** Once they have been set: what reads back as something else is not kept here. `mode` is undefined for a link. */

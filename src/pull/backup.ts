@@ -36,9 +36,9 @@ export class Backup {
     this.#place(key);
     this.#dirs.forget(key);
     try {
-      if (owners && owner) chownSync(at, owner.uid, owner.gid);
       chmodSync(at, mode & 0o7777);
       setTime(at, mtimeNs);
+      if (owners && owner) chownSync(at, owner.uid, owner.gid); // last: from then on it may not be this process's to change
     } catch (error) {
       throw localError('set the attributes of', pathOf(this.#roots, key), error);
     }

@@ -13,7 +13,7 @@ export interface Newborn {
 /** Set-user-id, set-group-id and sticky: of no file before its owner and its bytes are right. */
 const SPECIAL_BITS = 0o7000;
 
-/** What its owner may not open could not be gone on with, unless that is root, who alone names an `owner`. */
+/** What its owner may not open could not be gone on with, unless it is given away in the end. */
 const MAY_GO_ON = 0o600;
 
 /**

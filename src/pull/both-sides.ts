@@ -27,6 +27,7 @@ import { matchRoots, type NodeSeen, refuseHalfANode, watchForNode } from './guar
 import { refuseUnserved, watchForUnserved } from './guard-unserved.js';
 import { excludedBy, name, nobody } from './left-out.js';
 import { countListing } from './listing-count.js';
+import { type OwnerMap, watchForOwners } from './owner-map.js';
 import { type RootPair, rootPairs } from './root-pairs.js';
 import { withoutSetuid } from './setuid.js';
 
@@ -43,6 +44,8 @@ export interface BothSidesOptions {
   without: readonly DirType[];
   /** The cassandra.yaml that names the roots here; undefined where they are named one by one. */
   yaml: string | undefined;
+  /** Makes the map of the source's owners for the listing; undefined where numbers are taken as they are. */
+  owners: (() => OwnerMap) | undefined;
   walker: Walker;
   /** Hears of those that had to be opened; undefined where none has to be. */
   closed: ClosedDirectories | undefined;
@@ -64,6 +67,8 @@ export interface BothSides {
   /** The source's. */
   header: ListingHeader;
   source: AsyncIterable<ListedBlock>;
+  /** Whose owners its entries have; complete once it has been read to its end. */
+  owners: OwnerMap | undefined;
   /** As the walk finds it; what either side excludes is left out and counted. */
   local: AsyncIterable<WalkedBlock>;
   mounts: LocalMounts;
@@ -80,12 +85,16 @@ export interface BothSides {
   leftOut(): Pick<LeftOut, 'excludedAtSource' | 'excludedHere' | 'setuid' | 'hardLinks' | 'holes'>;
 }
 
+/** Asks the source for its listing, with this host's owners by the map. */
+export type ListSource = (owners: OwnerMap | undefined) => Promise<Listing>;
+
 /** Throws `refused` when the two sides cannot be the two ends of one migration, `source`, `protocol` or `local` when listing fails. */
-export async function listBothSides(list: () => Promise<Listing>, options: BothSidesOptions): Promise<BothSides> {
+export async function listBothSides(list: ListSource, options: BothSidesOptions): Promise<BothSides> {
   const { roots, exclusions, only, absent, keepSetuid, walker, closed, keepWalk, emit, signal } = options;
   closed?.closeAgain(emit); // what an earlier look has opened would seem to have that mode
   const began = performance.now();
-  const source = await list();
+  const owners = options.owners?.();
+  const source = await list(owners);
   matchRoots(source.header, options);
   const node: NodeSeen = { key: undefined };
   const own: FilterSpec = { exclusions, roots: [...roots] };
@@ -107,17 +116,19 @@ export async function listBothSides(list: () => Promise<Listing>, options: BothS
   const local = walkHere(walker, job, closed && ((sums) => closed.note(sums)), keepWalk);
   const unserved = nobody();
   const count = countListing(emit);
-  const taking = watchForUnserved(
+  const served = watchForUnserved(
     withoutExcluded(source.blocks, compileFilter(own), (key) => name(ours, key)),
     source.serves,
     (key) => name(unserved, key),
   );
+  const taking = owners ? watchForOwners(served, owners) : served;
   return {
     header: source.header,
     source: stoppable(
       count.source(watchForNode(keepSetuid ? taking : withoutSetuid(taking, (key) => name(setuid, key)), node)),
       signal,
     ),
+    owners,
     local: count.local(local.blocks),
     rootPairs: pairs,
     mounts: {

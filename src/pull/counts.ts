@@ -38,6 +38,8 @@ export interface PlanCounts {
   firstShielded: EntryKey[];
   /** What differs because the destination cannot keep it. */
   notKept: Pick<NotKept, 'times' | 'modes' | 'owners'>;
+  /** Entries of both sides that get another owner. */
+  otherOwner: number;
   /** Mount points of the destination that are no directories at the source. */
   mountsOnlyHere: EntryKey[];
 }
@@ -104,6 +106,7 @@ export const noCounts = (): PlanCounts => ({
   shielded: 0,
   firstShielded: [],
   notKept: { times: none(), modes: none(), owners: none() },
+  otherOwner: 0,
   mountsOnlyHere: [],
 });
 

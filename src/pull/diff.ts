@@ -73,7 +73,7 @@ class Differ {
   constructor(policy: DiffPolicy, sink: PlanSink) {
     this.#policy = policy;
     this.#sink = sink;
-    this.#differences = new Differences(policy, this.counts.notKept);
+    this.#differences = new Differences(policy, this.counts);
   }
 
   see({ dir, pairs, excluded }: Merged): void {
@@ -99,7 +99,7 @@ class Differ {
     this.counts.holdings.add(dir, 'source', files, bytes);
     this.counts.holdings.add(dir, 'local', files, bytes);
     for (const entry of directories)
-      this.#way.announce(dir, { entry, local: entry, unsettled: isClosed(entry) && !this.#policy.owners });
+      this.#way.announce(dir, { entry, local: entry, unsettled: isClosed(entry) && this.#policy.opensClosed });
   }
 
   leaveAll(): void {
@@ -128,7 +128,7 @@ class Differ {
     const mend = this.#differences.ofMetadata(key, 'directory', pair.source, pair.local);
     if (mend) this.counts.fix++;
     const isOpened =
-      !this.#policy.owners && pair.source.owner !== undefined && (pair.source.mode & MAY_CHANGE) !== MAY_CHANGE;
+      this.#policy.opensClosed && pair.source.owner !== undefined && (pair.source.mode & MAY_CHANGE) !== MAY_CHANGE;
     if (mend || isOpened) this.#sink.settle(parentOf(key), pair.source, false, mend, pair.local);
   }
 
@@ -190,7 +190,7 @@ class Differ {
       const unsettled =
         metadata !== undefined ||
         !this.#differences.isSameTime(key, source, local) ||
-        (isClosed(local) && !this.#policy.owners);
+        (isClosed(local) && this.#policy.opensClosed);
       return this.#way.announce(frame.key, { entry: source, local, unsettled, reason: metadata });
     }
     const reason = this.#differences.ofContent(key, kind, source, local);

@@ -21,8 +21,10 @@ export interface DiffPolicy {
   unit: TimeUnit;
   /** What is replaced is kept elsewhere on the same file system, and takes up its room there. */
   keepsReplaced: boolean;
-  /** Whether this process may give files away, so that owners are compared and set. One that may not has to open closed directories. */
+  /** Whether this process may give files away, so that owners are compared and set. */
   owners: boolean;
+  /** Whether directories that are closed to their owner have to be opened. */
+  opensClosed: boolean;
   /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
   isSuspect?(key: EntryKey): boolean;
   /** The roots themselves, whose entries no listing holds. */
@@ -42,12 +44,12 @@ export interface DiffPolicy {
 
 export class Differences {
   readonly #policy: DiffPolicy;
-  readonly #notKept: PlanCounts['notKept'];
+  readonly #counts: Pick<PlanCounts, 'notKept' | 'otherOwner'>;
 
-  /** What differs because the destination cannot keep it is counted in `notKept`, and is no difference. */
-  constructor(policy: DiffPolicy, notKept: PlanCounts['notKept']) {
+  /** What differs because the destination cannot keep it is counted as such, and is no difference. */
+  constructor(policy: DiffPolicy, counts: Pick<PlanCounts, 'notKept' | 'otherOwner'>) {
     this.#policy = policy;
-    this.#notKept = notKept;
+    this.#counts = counts;
   }
 
   ofContent(key: EntryKey, kind: Kind, source: Entry, local: Entry): Reason | undefined {
@@ -61,14 +63,19 @@ export class Differences {
     if (!source.owner) return undefined;
     const { owners } = this.#policy;
     const otherMode = kind !== 'link' && (source.mode & 0o7777) !== (local.mode & 0o7777);
-    if (otherMode && !this.#excuses('mode', key, source, local)) return 'mode';
     const otherOwner = owners && !isSameOwner(source.owner, local.owner);
-    return otherOwner && !this.#excuses('owner', key, source, local) ? 'owner' : undefined;
+    if (otherMode && !this.#excuses('mode', key, source, local)) {
+      if (otherOwner) this.#counts.otherOwner++;
+      return 'mode';
+    }
+    if (!otherOwner || this.#excuses('owner', key, source, local)) return undefined;
+    this.#counts.otherOwner++;
+    return 'owner';
   }
 
   #excuses(what: 'mode' | 'owner', key: EntryKey, source: Entry, local: Entry): boolean {
     const kind = this.#policy.fidelity?.excuses(what, key, source, local);
-    if (kind) name(this.#notKept[kind], key);
+    if (kind) name(this.#counts.notKept[kind], key);
     return kind !== undefined;
   }
 

@@ -21,7 +21,6 @@ import { type DirHandle, pinned } from '../files/dirfd.js';
 import { type Entry, type EntryKey, joinKey, kindOf, rootOf } from '../files/entry.js';
 import { lstatIfThere, removeIfThere } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
-import { setTime } from '../files/set-time.js';
 import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
 import { Births, type Newborn } from './births.js';
@@ -140,13 +139,12 @@ export class Disk {
 
   /** Gives the part its owner, mode and time, and then its final name. Closes it. */
   publish(part: OpenPart, dir: EntryKey, entry: Entry): Obstacle | undefined {
-    const { name, size: bytes, mtimeNs } = entry;
+    const { name, size: bytes } = entry;
     const { fd } = part;
     const key = joinKey(dir, name);
     try {
       if (part.written !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
-      if (!part.settled) this.#attributes.setOfNew(fd, entry, key);
-      setTime(fd, mtimeNs);
+      this.#attributes.setOfNew(fd, entry, key, part.settled);
     } catch (error) {
       throw localError('write', this.#places.path(key), error);
     } finally {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { errnoOf, localError, printable } from '../errors.js';
+import { otherIds } from '../files/chown-trial.js';
 import { type EntryKey, rootOf } from '../files/entry.js';
 import { FINEST_NS, type Keeps, lossesOf } from '../files/fidelity.js';
 import { utimesSeconds } from '../files/times.js';
@@ -116,13 +117,14 @@ async function timeKept(path: string, ns: bigint): Promise<bigint> {
 
 async function keepsOwners(path: string): Promise<boolean> {
   const { uid, gid } = await orLocal('examine', path, stat(path));
-  const [otherUid, otherGid] = [uid + 1, gid + 1];
-  const isSet = await chown(path, otherUid, otherGid).then(
-    () => true,
-    () => false,
-  );
-  const found = await orLocal('examine', path, stat(path));
-  return isSet && found.uid === otherUid && found.gid === otherGid;
+  for (const otherUid of otherIds(uid))
+    for (const otherGid of otherIds(gid)) {
+      const refused = await chown(path, otherUid, otherGid).then(() => undefined, errnoOf);
+      if (refused === 'EINVAL') continue; // it has no place in the user namespace of this process
+      const found = await orLocal('examine', path, stat(path));
+      return refused === undefined && found.uid === otherUid && found.gid === otherGid;
+    }
+  return false;
 }
 
 async function keepsModes(path: string): Promise<boolean> {

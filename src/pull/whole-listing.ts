@@ -1,7 +1,8 @@
 // What is made of a source's listing, begun again when the listing breaks off. What goes wrong before its first byte has tries of its own.
 
 import { LmError } from '../errors.js';
-import type { EntryKey, Listing } from '../files/entry.js';
+import type { EntryKey } from '../files/entry.js';
+import type { ListSource } from './both-sides.js';
 import { failureOfError } from './failure.js';
 import { createRetrier } from './retry.js';
 import type { Source } from './source.js';
@@ -11,7 +12,7 @@ export interface ListingUse<T> {
   only?: EntryKey | undefined;
   signal: AbortSignal;
   /** Reads the listing that `list` gives to its end. Called again when that one broke off, and leaves nothing behind then. */
-  use(list: () => Promise<Listing>): Promise<T>;
+  use(list: ListSource): Promise<T>;
   /** Whether `use` did leave something behind: then the first break is the end of it. */
   isSpent?(): boolean;
 }
@@ -20,8 +21,8 @@ export async function fromWholeListing<T>({ source, only, signal, use, isSpent }
   const retrier = createRetrier(source.retrying('the listing', signal));
   for (;;) {
     let begun = false;
-    const list = async (): Promise<Listing> => {
-      const listing = await source.list({ only }, signal);
+    const list: ListSource = async (owners) => {
+      const listing = await source.list({ only, owners }, signal);
       begun = true;
       return listing;
     };

@@ -3,6 +3,7 @@
 import { printable } from '../errors.js';
 import type { Event } from '../events.js';
 import type { Difference, Iteration } from '../report.js';
+import { ownersTexts } from './owners.js';
 import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from './quantities.js';
 import { copySummary, rootLines, verifySummary } from './summary.js';
 
@@ -29,6 +30,7 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return volume.verbose || (PHASES_THAT_TAKE_TIME.has(event.state) && !volume.quiet) ? told(event) : [];
     case 'run-started':
     case 'settings':
+    case 'owners':
     case 'listed':
     case 'removed':
     case 'iteration-ended':
@@ -68,7 +70,10 @@ export function linesOf(event: Event, volume: Volume): Line[] {
 /** The others pass in a moment; what they came to is told by the plan and by what was removed. */
 const PHASES_THAT_TAKE_TIME: ReadonlySet<string> = new Set(['LISTING', 'DOWNLOADING', 'VERIFYING']);
 
-type Told = Extract<Event, { type: 'run-started' | 'settings' | 'phase' | 'listed' | 'removed' | 'iteration-ended' }>;
+type Told = Extract<
+  Event,
+  { type: 'run-started' | 'settings' | 'owners' | 'phase' | 'listed' | 'removed' | 'iteration-ended' }
+>;
 
 function told(event: Told): Line[] {
   switch (event.type) {
@@ -79,6 +84,8 @@ function told(event: Told): Line[] {
       ];
     case 'settings':
       return [out(event.text)];
+    case 'owners':
+      return ownersTexts(event).map((text) => out(`owners: ${text}`));
     case 'phase':
       return [out(event.state === 'VERIFYING' ? 'verifying' : `iteration ${event.iteration}: ${event.state}`, 'faint')];
     case 'listed':

@@ -5,6 +5,7 @@ import type { Event } from '../events.js';
 import { EXIT, EXIT_MEANING, type ExitName } from '../exit-codes.js';
 import type { CopyReport, Iteration, RootShare, VerifyReport } from '../report.js';
 import { leftOutRows, namesOf, notKeptRows, withoutLines } from './left-out.js';
+import { ownersRows } from './owners.js';
 import { formatBytes, formatEntries, formatLeft, formatShare } from './quantities.js';
 
 type CopyEnded = Extract<Event, { type: 'copy-ended' }>;
@@ -16,7 +17,7 @@ export function copySummary(event: CopyEnded): string[] {
   const isShort = report.dryRun && exitCode === EXIT.belowThreshold;
   const rows: [string, string][] = [['exit code', isShort ? `${exitCode} (below the threshold)` : exitText(exitCode)]];
   if (last && !report.dryRun) rows.push(...passRows(report, last));
-  rows.push(...leftOutRows(report.leftOut), ...notKeptRows(report.notKept));
+  rows.push(...leftOutRows(report.leftOut), ...notKeptRows(report.notKept), ...ownersRows(report.owners));
   return block('copy', message, rows, withoutLines(report.without), nextAfterCopy(event));
 }
 
@@ -37,6 +38,7 @@ export function verifySummary(event: VerifyEnded): string[] {
     ...names.map((name): [string, string] => [name, String(report[name])]),
     ...leftOutRows(report.leftOut),
     ...notKeptRows(report.notKept),
+    ...ownersRows(report.owners),
   ];
   return block('verify', message, rows, withoutLines(report.without), nextAfterVerify(event));
 }

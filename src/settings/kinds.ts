@@ -3,6 +3,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { hostAndPort } from '../files/addresses.js';
 import { DIR_TYPES, type DirType } from '../files/entry.js';
+import { isRootName, type OwnerRule, ownerRuleText, parseOwnerRule } from '../files/owner-rules.js';
 import { nearest } from './nearest.js';
 import {
   type DeleteLimit,
@@ -206,6 +207,18 @@ export const leftOutType: Kind<DirType> = {
   takes: `one of ${LEFT_OUT.join(', ')}`,
   parse: (given) => LEFT_OUT.find((known) => known === given),
   suggest: (given) => nearest(given, LEFT_OUT),
+};
+
+export const ownerRule: Kind<OwnerRule> = {
+  metavar: 'RULE',
+  takes: 'NAME=NAME or NAME=NUMBER (user:NAME=… or group:NAME=… for one alone), or numeric',
+  parse: parseOwnerRule,
+  show: ownerRuleText,
+  suggest: (given) => nearest(given.toLowerCase(), ['numeric']),
+  advise: (given) =>
+    isRootName(given.replace(/^(user|group):/, '').split('=')[0]!)
+      ? 'root is root everywhere, and needs no rule'
+      : undefined,
 };
 
 /** The SHA-256 of a certificate, as `lm serve`, `openssl x509 -fingerprint` and browsers print it. */

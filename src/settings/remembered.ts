@@ -1,6 +1,7 @@
 // What a first copy hands to the commands after it, in the words an operator would have typed: its guards too, or the bare
 // copy after it would go without. Never a consent, never a secret: of those only paths.
 
+import { ownerRuleText } from '../files/owner-rules.js';
 import type { CopySettings, ServeSettings } from '../settings.js';
 import { guardPort, waitingTime } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
@@ -13,6 +14,7 @@ export type Remembered = Record<string, unknown>;
 export function toRemember(settings: CopySettings): Remembered {
   const { url, roots, without, cassandra, exclusions, tokenFile, tls } = settings;
   const { concurrency, retryForMs, preCheck, guardPorts, jmxPort } = settings;
+  const owners = settings.ownerRules.map(ownerRuleText);
   const words = {
     url: url.origin,
     root: rootWords(roots),
@@ -22,6 +24,7 @@ export function toRemember(settings: CopySettings): Remembered {
     'retry-for': retryForMs === undefined ? undefined : waitingTime.show!(retryForMs),
     'pre-check': preCheck,
     ...portWords({ guardPorts, jmxPort }),
+    owner: owners.length > 0 ? owners : undefined,
     'token-file': tokenFile,
     'ca-cert': tls.caCert,
     'client-cert': tls.clientCert,

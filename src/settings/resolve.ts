@@ -3,6 +3,7 @@
 import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/entry.js';
 import { checkPatterns } from '../files/filter.js';
+import { clashIn, type OwnerRule, ownerRuleText } from '../files/owner-rules.js';
 import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf } from '../settings.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole } from './migration-map.js';
@@ -96,6 +97,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       waitForWriterMs: pick(layers, 'wait-for-writer'),
       allowTxnLogs: pick(layers, 'allow-txn-logs'),
       keepSetuid: pick(layers, 'keep-setuid'),
+      ownerRules: ownerRulesIn(layers),
     };
   },
   verify: (stated) => ({
@@ -103,6 +105,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     algo: pick(stated.layers, 'algo'),
     report: pick(stated.layers, 'report'),
     keepSetuid: pick(stated.layers, 'keep-setuid'),
+    ownerRules: ownerRulesIn(stated.layers),
   }),
   complete: (stated) => ({
     ...reachingSource(stated),
@@ -113,6 +116,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     allowRunning: pick(stated.layers, 'allow-running'),
     unverified: pick(stated.layers, 'unverified'),
     keepSetuid: pick(stated.layers, 'keep-setuid'),
+    ownerRules: ownerRulesIn(stated.layers),
   }),
   reset: (stated) => onRoots(stated),
   status: (stated) => reachingSource(stated),
@@ -149,6 +153,17 @@ function exclusionsIn(layers: Layers): Exclusions {
     }
   }
   return exclusions;
+}
+
+function ownerRulesIn(layers: Layers): OwnerRule[] {
+  const rules = pick(layers, 'owner');
+  const [one, other] = clashIn(rules) ?? [];
+  if (!one || !other) return rules;
+  const [first, second] = [one, other].map((rule) => printable(ownerRuleText(rule)));
+  throw new LmError(
+    'usage',
+    `${label('owner', find(layers, 'owner')!.origin)}: ${first === second ? `${first} twice` : `${first} and ${second} exclude each other`}`,
+  );
 }
 
 function fromSource(stated: Stated): FromSource {

@@ -1,6 +1,6 @@
 // One entry as both sides list it → what differs in it. Pure; what the bytes are is for the digests to say.
 
-import { type Entry, isSameOwner } from '../files/entry.js';
+import { type Entry, isSameOwner, type Owner } from '../files/entry.js';
 import { modeText, ownerText } from '../files/fidelity.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
 import type { Difference } from '../report.js';
@@ -10,6 +10,8 @@ export interface ComparePolicy {
   unit: TimeUnit;
   /** Whether this process could set owners; if not, they are nobody's fault. */
   owners: boolean;
+  /** What an owner is called here, as `user:group`. */
+  named?: ((owner: Owner) => string) | undefined;
 }
 
 export type Finding = Omit<Difference, 'key'>;
@@ -31,8 +33,14 @@ export function compareEntries(source: Entry, local: Entry, policy: ComparePolic
   const [a, b] = [modeText(source.mode), modeText(local.mode)];
   if (kind !== 'link' && a !== b) findings.push(finding('mode', a, b));
   if (policy.owners && !isSameOwner(source.owner, local.owner))
-    findings.push(finding('owner', ownerText(source.owner), ownerText(local.owner)));
+    findings.push(finding('owner', called(source.owner, policy), called(local.owner, policy)));
   return findings;
+}
+
+/** `998:998 (cassandra:cassandra)` */
+function called(owner: Owner | undefined, { named }: ComparePolicy): string {
+  const [numbers, names] = [ownerText(owner), owner && named?.(owner)];
+  return names === undefined || names === numbers ? numbers : `${numbers} (${names})`;
 }
 
 const finding = (reason: Finding['reason'], source: string, destination: string): Finding => ({

@@ -11,6 +11,7 @@ import { concurrencyAt } from '../migration/concurrency.js';
 import type { Destination } from '../migration/destination.js';
 import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
 import type { Listener } from '../migration/listener.js';
+import { type Owners, openOwners } from '../migration/owners.js';
 import { isRoot, type User } from '../migration/user.js';
 import { presences, type Unrest } from '../pull/at-rest.js';
 import { ClosedDirectories } from '../pull/closed-directories.js';
@@ -121,11 +122,12 @@ async function verifyFrom(
   tellSettingsFile(settings, emit);
   const spoolDir = openSpoolDir(instance.dir);
   const { path: spool } = spoolDir;
-  const owners = isRoot(user);
-  const closed = owners ? undefined : new ClosedDirectories(roots);
+  const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
   const walker = createWalker();
   let source: Source | undefined;
+  let owners: Owners | undefined;
   try {
+    owners = await openOwners({ rules: settings.ownerRules, spool, emit });
     source = await connectSource({ ...(await addressOf(settings)), roots, spool, emit, signal });
     const { url } = source;
     refuseIfSourceComplete(source, 'it serves nothing any more; there, lm reset clears the record');
@@ -163,6 +165,7 @@ async function verifyFrom(
     return { ...verified, exclusions };
   } finally {
     closed?.closeAgain(emit);
+    owners?.close();
     spoolDir.remove();
     await source?.close();
     await walker.close();

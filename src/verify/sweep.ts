@@ -9,13 +9,13 @@ import {
   type Exclusions,
   isWithin,
   joinKey,
-  type Listing,
   type ListingEnd,
   type ListingHeader,
 } from '../files/entry.js';
 import type { Fidelity } from '../files/fidelity.js';
 import type { Roots } from '../files/roots.js';
-import { type BothSides, type LocalMounts, listBothSides } from '../pull/both-sides.js';
+import { type Owners, refusedOwners } from '../migration/owners.js';
+import { type BothSides, type ListSource, type LocalMounts, listBothSides } from '../pull/both-sides.js';
 import type { ClosedDirectories } from '../pull/closed-directories.js';
 import type { PairOfFiles } from '../pull/digest-both.js';
 import { name, nobody, notKeptIn } from '../pull/left-out.js';
@@ -32,8 +32,8 @@ export interface SweepOptions {
   roots: Roots;
   /** This side's. */
   exclusions: Exclusions;
-  /** Whether this process could set owners; if not, they are not compared. */
-  owners: boolean;
+  /** Whether owners are compared, and whom the source's are taken for. */
+  owners: Owners;
   /** What the destination is known not to keep: no difference, whatever it is. */
   fidelity: Fidelity | undefined;
   /** As in `BothSidesOptions`. */
@@ -84,11 +84,12 @@ export function compareListings(options: SweepOptions, report: VerifyReport): Pr
   });
 }
 
-async function compareOnce(list: () => Promise<Listing>, options: SweepOptions, report: VerifyReport): Promise<Sweep> {
+async function compareOnce(list: ListSource, options: SweepOptions, report: VerifyReport): Promise<Sweep> {
   const { source, admit } = options;
-  const sides = await listBothSides(list, { ...options, absent: [], only: undefined });
+  const { begin, areSet } = options.owners;
+  const sides = await listBothSides(list, { ...options, owners: begin, absent: [], only: undefined });
   admit(sides.header, sides.mounts);
-  const policy: ComparePolicy = { unit: source.tells.timeUnit, owners: options.owners };
+  const policy: ComparePolicy = { unit: source.tells.timeUnit, owners: areSet, named: sides.owners?.named };
   const toDigest = new Spool(join(options.spool, 'verify.jsonl'), SLICE);
   try {
     return await sweepOver(sides, { toDigest, files: 0, bytes: 0 }, policy, report, options);
@@ -103,7 +104,7 @@ async function sweepOver(
   sweep: SetAside,
   policy: ComparePolicy,
   report: VerifyReport,
-  { emit, fidelity }: Pick<SweepOptions, 'emit' | 'fidelity'>,
+  { source, emit, fidelity, owners }: Pick<SweepOptions, 'source' | 'emit' | 'fidelity' | 'owners'>,
 ): Promise<Sweep> {
   const [special, shielded] = [nobody(), nobody()];
   const unkept = { times: nobody(), modes: nobody(), owners: nobody() };
@@ -146,6 +147,11 @@ async function sweepOver(
   const notKept = notKeptIn(unkept, fidelity);
   if (notKept) report.notKept = notKept;
   const proof = sides.prove();
+  const refused = refusedOwners(sides.owners);
+  if (refused) throw refused;
+  owners.tell(sides.owners, source, proof.errors === 0);
+  const told = owners.report(sides.owners, source);
+  if (told) report.owners = told;
   report.leftOut = { ...sides.leftOut(), special, shielded, stale: nobody() };
   for (const { key, message } of proof.firstErrors)
     emit({ type: 'difference', difference: { key, reason: 'unreadable-at-source', source: message } });

@@ -1,12 +1,22 @@
 // An lm of another day at the other end, or before this one on the same host: what it says and what it wrote down is still understood.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectSource } from '../../src/pull/connect-source.js';
+import { IS_ROOT } from '../support/as-user.js';
 import { holdOpen, release, until } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
@@ -83,6 +93,29 @@ test('a frozen agent that is asked for what came later lists without it, and say
     expect(listed.block()!.entries).toMatchObject([{ name: 'a', ctimeNs: undefined, links: undefined }]);
   await connected.close();
 });
+
+(IS_ROOT ? test : test.skip)(
+  'from a frozen agent owners go by number, which is said, and refused for none of them',
+  async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', { a: 'a', b: 'b', c: 'c' });
+    for (const [name, id] of [
+      ['a', 1], // somebody's here
+      ['b', 65_534],
+      ['c', 3_456_789],
+    ] as const)
+      chownSync(join(from, name), id, id);
+    const { url } = await source.serve([from], frozen);
+    const to = destination.write('data', {});
+    const copied = await destination.lm(['copy', url, to, '--owner', '3456789=4', '--owner', 'somebody=5']);
+    expect(copied).toMatchObject({ code: 0 });
+    expect(copied.stderr).toBe('warning: --owner somebody=5: the source has nobody of that name\n');
+    const said = /^owners: by number: the source is an older lm, which does not tell their names$/gm;
+    expect(copied.stdout.match(said)).toHaveLength(1);
+    expect(['a', 'b', 'c'].map((name) => statSync(join(to, name)).uid)).toEqual([1, 65_534, 4]);
+    expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+  },
+);
 
 test('a root that was replaced under an agent ends both clients at once, and under a frozen agent as before', async () => {
   const { source, destination } = sandbox();

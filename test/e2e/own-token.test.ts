@@ -80,7 +80,9 @@ test('a token is made where none was given; its user and root go on without a wo
   chmodSync(dir, 0o755);
   for (const path of [source.dir, from, join(from, 'a')]) chownSync(path, 65534, 65534);
   const agent = await source.serve([from], { ownToken: true, under: NOBODY });
-  expect(await destination.lm(['copy', agent.url, destination.path('to')])).toMatchObject({ code: 0 });
+  expect(await destination.lm(['copy', agent.url, destination.path('to'), '--owner', 'numeric'])).toMatchObject({
+    code: 0,
+  });
   await agent.stop();
   const open = await source.serve([from, '--insecure'], { ownToken: true, under: NOBODY });
   expect((await fetch(`${open.url}${P}/files/data/0/a`)).status).toBe(200);

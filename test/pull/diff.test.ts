@@ -74,6 +74,7 @@ const POLICY: DiffPolicy = {
   asksEmpty: false,
   unit: 'us',
   owners: true,
+  opensClosed: false,
   keepsReplaced: false,
 };
 
@@ -240,7 +241,7 @@ describe('what a plan does', () => {
       ['is nobody’s business where a Sidecar tells nothing', [0, null], [0o700, 0], true, [], 0],
     ])('%s', async (_, source, local, owners, expected, fixes) => {
       const roots = new Map([['data/0', { source: rootOf(source), local: rootOf(local) }]]);
-      const { said, counts } = await plan({ d: { a: 1 } }, { d: { a: 1 } }, { roots, owners });
+      const { said, counts } = await plan({ d: { a: 1 } }, { d: { a: 1 } }, { roots, owners, opensClosed: !owners });
       expect(said).toEqual(expected);
       expect([counts.fix, meets(counts, 1), meets(counts, 0.99)]).toEqual([fixes, fixes === 0, true]);
     });
