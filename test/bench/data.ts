@@ -2,7 +2,9 @@
 
 import { randomFillSync } from 'node:crypto';
 import {
+  chownSync,
   closeSync,
+  fchownSync,
   futimesSync,
   lstatSync,
   mkdirSync,
@@ -27,6 +29,8 @@ export interface Shape {
   directories: Iterable<Directory>;
   /** Nothing in it comes twice, so that deltas save nothing within it. */
   isUnlike?: boolean;
+  /** The user and the group of all of it; whoever makes it otherwise. Another's takes root. */
+  owner?: number;
 }
 
 interface Directory {
@@ -86,7 +90,7 @@ const AGE_SECONDS = 86_400;
 /** Makes what `shape` says below `root`. Contents are noise, mostly the same, and every 4 KiB of a file says where it belongs. */
 export async function makeTree(
   root: string,
-  { directories, isUnlike = false }: Shape,
+  { directories, isUnlike = false, owner }: Shape,
   signal: AbortSignal,
 ): Promise<void> {
   const block = randomFillSync(Buffer.alloc(MIB));
@@ -94,8 +98,9 @@ export async function makeTree(
   let made = 0;
   for (const { path, files } of directories) {
     mkdirSync(join(root, path), { recursive: true });
+    if (owner !== undefined) chownSync(join(root, path), owner, owner);
     for (const { name, bytes } of files) {
-      writeFile(join(root, path, name), { bytes, block, isUnlike, id: made++, mtime });
+      writeFile(join(root, path, name), { bytes, block, isUnlike, id: made++, mtime, owner });
       if (bytes > BREATH_BYTES) await hearSignals(signal);
     }
     await hearSignals(signal);
@@ -116,6 +121,7 @@ interface NewFile {
   isUnlike: boolean;
   id: number;
   mtime: number;
+  owner: number | undefined;
 }
 
 function writeFile(path: string, file: NewFile): void {
@@ -128,6 +134,7 @@ function writeFile(path: string, file: NewFile): void {
         file.block.writeDoubleLE(file.id * 2 ** 24 + (at + page) / 4096, page);
       for (let done = 0; done < length; ) done += writeSync(fd, file.block, done, length - done);
     }
+    if (file.owner !== undefined) fchownSync(fd, file.owner, file.owner);
     futimesSync(fd, file.mtime, file.mtime);
   } finally {
     closeSync(fd);

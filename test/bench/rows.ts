@@ -5,7 +5,7 @@ import { copies } from './copies.js';
 import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles, unlikeFiles } from './data.js';
 import { entries } from './entries.js';
 import { interrupted } from './interrupted.js';
-import { lm, lmAlone, lmBesideStrangers, lmOverTls } from './peers/lm.js';
+import { lm, lmAlone, lmBesideStrangers, lmMapping, lmOverTls } from './peers/lm.js';
 import { nginxAndCurl } from './peers/nginx.js';
 import { rcloneWebdav } from './peers/rclone.js';
 import { rsyncDaemon, rsyncOverSsh, rsyncPartial } from './peers/rsync.js';
@@ -22,6 +22,10 @@ export interface Row {
   /** Returns the same lines with their numbers. */
   measure(bench: Bench): Promise<Line[]>;
 }
+
+/** An owner without a name, at the source and here. */
+const [THEIRS, OURS] = [3_456_789, 3_456_790];
+const rsyncMap = [`--usermap=${THEIRS}:${OURS}`, `--groupmap=${THEIRS}:${OURS}`];
 
 /** Ordered so that rows with the same tree are neighbours: it is made once for them. */
 export function makeRows(isQuick: boolean): Row[] {
@@ -100,6 +104,14 @@ export function makeRows(isQuick: boolean): Row[] {
       ours: lm,
       isRepeat: true,
       peers: [{ peer: rsyncDaemon(['--delete']), target: 0.9 }],
+    }),
+    copies({
+      name: 'unchanged-mapped',
+      work: work('200,000 × 2 KiB, nothing changed, owners mapped'),
+      shape: { ...small, owner: THEIRS },
+      ours: lmMapping(`${THEIRS}=${OURS}`),
+      isRepeat: true,
+      peers: [{ peer: rsyncDaemon(['--delete', ...rsyncMap]), target: 0.9 }],
     }),
     copies({
       name: 'cassandra',

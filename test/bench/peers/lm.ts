@@ -35,6 +35,12 @@ export const lmOverTls: LmPeer = {
   open: async (bench, source, path) => open(bench, source, { path, tls: await makeCertificate(bench) }),
 };
 
+/** With this rule about owners, `--owner`. */
+export const lmMapping = (rule: string): LmPeer => ({
+  ...lm,
+  open: (bench, source, path) => open(bench, source, { path, more: ['--owner', rule] }),
+});
+
 /** For a row of lm beside itself. */
 export const lmAlone: LmPeer = { ...lm, name: 'lm alone' };
 
@@ -52,7 +58,12 @@ interface Certificate {
 async function open(
   bench: Bench,
   source: string,
-  { path, tls, strangers }: { path?: Way | undefined; tls?: Certificate; strangers?: number },
+  {
+    path,
+    tls,
+    strangers,
+    more = [],
+  }: { path?: Way | undefined; tls?: Certificate; strangers?: number; more?: string[] },
 ): Promise<OpenedLm> {
   const port = await freePort();
   const home = bench.path('agent', 'home');
@@ -74,7 +85,7 @@ async function open(
   const url = `${tls ? 'https' : 'http'}://127.0.0.1:${way.port}`;
   const trust = tls ? ['--ca-cert', tls.cert] : [];
   const client = (command: string[], destination: string, options: RunOptions = {}) =>
-    bench.processes.run(process.execPath, [BIN, ...command, url, destination, ...trust], {
+    bench.processes.run(process.execPath, [BIN, ...command, url, destination, ...trust, ...more], {
       env: environment(dirname(destination)),
       ...options,
     });
