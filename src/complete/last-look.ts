@@ -17,7 +17,7 @@ import { exclusionsSum } from '../pull/exclude.js';
 import { createSourceGuard } from '../pull/guard-source.js';
 import type { Source } from '../pull/source.js';
 import { openPassingSpoolDir, openSpoolDir } from '../pull/spool-dir.js';
-import { notKeptRows } from '../render/left-out.js';
+import { leftOutRows, notKeptRows } from '../render/left-out.js';
 import { differenceLine } from '../render/lines.js';
 import type { VerifyReport } from '../report.js';
 import type { CompleteSettings } from '../settings.js';
@@ -82,7 +82,9 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
     const differences = await compareSettled(sweep, isCassandras(settings, roots));
     await watch.check(0); // before the differences: who is at work explains them
     refuseDifferences(differences);
-    for (const [what, text] of notKeptRows(differences.notKept)) emit({ type: 'warning', text: `${what}: ${text}` });
+    const { leftOut, notKept } = differences;
+    for (const [what, text] of [...leftOutRows(leftOut), ...notKeptRows(notKept)])
+      emit({ type: 'warning', text: `${what}: ${text}` });
     return { url, kind: source.kind, status: source.firstStatus };
   } finally {
     closed?.closeAgain(emit);
@@ -119,6 +121,7 @@ const GONE = new Set<ErrorCode>(['source', 'usage']);
 
 interface Differences {
   entries: number;
+  leftOut: VerifyReport['leftOut'];
   notKept: VerifyReport['notKept'];
   first: string[];
 }
@@ -143,7 +146,7 @@ async function compareSettled(options: SweepOptions, cassandra: boolean): Promis
     const settled = guard.believes(proof);
     if (!settled && looks < MAX_LOOKS) continue;
     await guard.prove();
-    return { entries, first, notKept: report.notKept };
+    return { entries, first, leftOut: report.leftOut, notKept: report.notKept };
   }
 }
 
