@@ -52,6 +52,8 @@ export class OwnerMap implements OwnerMapping {
   #isHeader = true;
   #tellsNames = true;
   #isIdentity = true;
+  /** A question about this host's accounts was not answered: who is not known may be somebody all the same. */
+  #isUnsureHere = false;
 
   constructor(options: OwnerMapOptions) {
     this.#options = options;
@@ -85,7 +87,8 @@ export class OwnerMap implements OwnerMapping {
   /** The first call is about the roots themselves. */
   async learn({ users, groups, trouble }: OwnerNames): Promise<void> {
     if (trouble !== undefined) this.#troubles.add(`the source could not look up all names of owners: ${trouble}`);
-    await Promise.all([this.#learn('user', users), this.#learn('group', groups)]);
+    const isSure = trouble === undefined;
+    await Promise.all([this.#learn('user', users, isSure), this.#learn('group', groups, isSure)]);
     if (this.#isHeader)
       for (const kind of ['user', 'group'] as const) for (const one of this.#refused[kind].values()) this.#met.add(one);
     this.#isHeader = false;
@@ -157,7 +160,8 @@ export class OwnerMap implements OwnerMapping {
     return this.#decide(kind, id, null, this.#byRule(kind, id, null) ?? { to: id, by: 'number' });
   }
 
-  async #learn(kind: AccountKind, told: ReadonlyMap<number, string | null>): Promise<void> {
+  /** `isSure`: who is told without a name has none there. */
+  async #learn(kind: AccountKind, told: ReadonlyMap<number, string | null>, isSure: boolean): Promise<void> {
     const open: [id: number, name: string | null][] = [];
     for (const [id, name] of told) {
       const ruled = this.#byRule(kind, id, name);
@@ -183,21 +187,28 @@ export class OwnerMap implements OwnerMapping {
     );
     for (const [id, name] of nameless) {
       const other = taken.get(id);
-      if (other === undefined) this.#decide(kind, id, name, { to: id, by: 'number' });
+      if (name === null && !isSure) this.#refuse(kind, id, name, 'may have a name at the source, which was not found out');
+      else if (this.#isUnsureHere) this.#refuse(kind, id, name, 'may be somebody here, which was not found out');
+      else if (other === undefined) this.#decide(kind, id, name, { to: id, by: 'number' });
       else this.#refuse(kind, id, name, `is nobody here by name, and ${id} is ${printable(other)} here`);
     }
   }
 
   async #idsOf(kind: AccountKind, names: string[]): Promise<ReadonlyMap<string, number>> {
     const { ids, trouble } = await this.#options.accounts.idsOf(DATABASE[kind], [...new Set(names)]);
-    if (trouble !== undefined) this.#troubles.add(`not all names of owners could be looked up here: ${trouble}`);
+    if (trouble !== undefined) this.#noteUnsure(trouble);
     return ids;
   }
 
   async #namesOf(kind: AccountKind, ids: number[]): Promise<ReadonlyMap<number, string>> {
     const { names, trouble } = await this.#options.accounts.namesOf(DATABASE[kind], ids);
-    if (trouble !== undefined) this.#troubles.add(`not all names of owners could be looked up here: ${trouble}`);
+    if (trouble !== undefined) this.#noteUnsure(trouble);
     return names;
+  }
+
+  #noteUnsure(trouble: string): void {
+    this.#isUnsureHere = true;
+    this.#troubles.add(`not all names of owners could be looked up here: ${trouble}`);
   }
 
   #byRule(kind: AccountKind, id: number, name: string | null): Decision | undefined {

@@ -168,6 +168,28 @@ test('why names may be missing is told of both hosts, once each', async () => {
   ]);
 });
 
+test('who is unknown because nobody answered goes by no number', async () => {
+  const here = accountsOf({ files: 7 });
+  const unanswered: AccountNames = {
+    namesOf: async (...asked) => ({ ...(await here.namesOf(...asked)), trouble: 'hung' }),
+    idsOf: async (...asked) => ({ ...(await here.idsOf(...asked)), trouble: 'hung' }),
+  };
+  const map = await mapOf(unanswered, ['ruled=9']);
+  const users = new Map([
+    [5, 'files'],
+    [6, 'ldap'],
+    [8, 'ruled'],
+  ] as const);
+  await map.learn({ users, groups: new Map() });
+  expect(map.refused()).toMatchObject([{ id: 6, name: 'ldap', why: expect.stringContaining('not found out') }]);
+  expect(map.toHere({ uid: 5, gid: 0 })!.uid).toBe(7);
+  expect(map.toHere({ uid: 8, gid: 0 })!.uid).toBe(9);
+
+  const there = await mapOf(accountsOf({}));
+  await there.learn({ users: new Map([[5, null]]), groups: new Map(), trouble: 'hung' });
+  expect(there.refused()).toMatchObject([{ id: 5, why: expect.stringContaining('not found out') }]);
+});
+
 test('a number whose name was not told is nobody, and an owner is always the same object', async () => {
   const map = await mapOf(accountsOf({}));
   await map.learn({ users: new Map([[5, null]]), groups: new Map() });
