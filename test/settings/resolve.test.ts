@@ -335,10 +335,10 @@ describe.each(['copy', 'verify', 'complete'] as const)('%s', (command) => {
   test.each(['http://source:9043', 'http://10.0.0.1:9043', 'http://[fd00::1]:9043', 'http://127.0.0.1.example'])(
     'says that %s goes in clear, once',
     async (url) => {
-      expect(askedInClear(await settingsOf(command, to(url)))).toEqual([
+      expect(await askedInClear(await settingsOf(command, to(url)))).toEqual([
         expect.stringContaining(`${url} is not encrypted`),
       ]);
-      expect(askedInClear(await settingsOf(command, to(url, { 'ca-cert': '/c' })))).toEqual([]);
+      expect(await askedInClear(await settingsOf(command, to(url, { 'ca-cert': '/c' })))).toEqual([]);
     },
   );
 
@@ -348,7 +348,7 @@ describe.each(['copy', 'verify', 'complete'] as const)('%s', (command) => {
     'http://localhost:1',
     'http://[::1]:1',
     'http://[::ffff:127.0.0.1]:1',
-  ])('says nothing of %s', async (url) => expect(askedInClear(await settingsOf(command, to(url)))).toEqual([]));
+  ])('says nothing of %s', async (url) => expect(await askedInClear(await settingsOf(command, to(url)))).toEqual([]));
 
   test('takes a pin for what is encrypted alone', async () => {
     const pin = 'ab'.repeat(32);
