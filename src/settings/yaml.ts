@@ -18,7 +18,7 @@ export function readYaml(path: string, trust: TrustOptions = {}): YamlFile | und
   if (text === undefined) return undefined;
   const lines = new LineCounter();
   const { document, value } = understood(path, () => {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
     return { document, value: document.errors.length > 0 ? undefined : document.toJS() };
   });
   const place = (offset: number): string => `${path}:${lines.linePos(offset).line}`;

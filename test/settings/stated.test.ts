@@ -1,6 +1,6 @@
 // Which statement wins, and what a wrong one is answered.
 import { userInfo } from 'node:os';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { find, pick } from '../../src/settings/layers.js';
 import { fileKeyOf, OPTION_NAMES, optionOf, variableOf } from '../../src/settings/options.js';
 import { withMemory } from '../../src/settings/resolve.js';
@@ -272,6 +272,13 @@ describe('refusals name the key, the place, what was found and what is taken', (
       message: 'DIR/lm.yaml:2: not valid YAML: map keys must be unique',
     });
     expect((await refused({ file: 'a: [1\nb: 2' })).message).toMatch(/^DIR\/lm\.yaml:\d: not valid YAML: /);
+  });
+
+  test('a key that is a list is named in one line, to which the parser adds no warning of its own', async () => {
+    const warned = jest.spyOn(process, 'emitWarning').mockReturnValue(undefined);
+    expect((await refused({ file: '? [a, b]\n: 1\n' })).message).toBe('[ a, b ] (DIR/lm.yaml:1): unknown key');
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
   });
 
   test('a settings file that was named must be there; a directory in its place is no file', async () => {
