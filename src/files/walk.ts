@@ -203,6 +203,7 @@ class Walk {
       const as = isDirectory ? 'directory' : 'file';
       if (lostFound === 'unknown' || (this.#asks[as] && this.#excludes(joinKey(dir, name), as)))
         return this.#leaveOut(joinKey(dir, name), block);
+      if (kind === 'file' && stat.size > MAX_BYTES) return this.proof.unread(joinKey(dir, name), 'EFBIG');
       const target = kind === 'link' ? this.#linkText(at, joinKey(dir, name)) : undefined;
       if (target === null) return;
       const entry = this.#entryOf(name, kind, stat, target);
@@ -262,6 +263,9 @@ class Walk {
 }
 
 const BIGINT = { bigint: true } as const;
+
+/** Sums of bytes are exact up to this. Only a sparse file states more, and whoever may write below a root can make one. */
+const MAX_BYTES = BigInt(Number.MAX_SAFE_INTEGER);
 
 const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
 

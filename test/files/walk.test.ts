@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
@@ -76,6 +77,16 @@ test('an excluded name that is not UTF-8 counts among those its directory is wit
   const excludes = compileFilter({ exclusions: { filesToExclude: ['glob:**/d/*'], dirsToExclude: [] }, roots });
   const blocks = [...walkBlocks(roots, excludes, { entriesPerBlock: 1000 })];
   expect(blocks).toMatchObject([{ dir: 'data/0' }, { dir: 'data/0/d', entries: [], excluded: 1 }]);
+});
+
+test('a file that states more bytes than can be counted is named, and the rest is listed', () => {
+  const { source } = sandbox('/dev/shm'); // which lets a file state 2^63; a disk may not
+  const path = source.write('data', { far: '', near: 'n' });
+  execFileSync('truncate', ['--size', `${2n ** 53n}`, `${path}/far`]);
+  const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { entriesPerBlock: 10 });
+  const { value: block } = walk.next() as { value: Block };
+  expect(block.entries.map(({ name }) => name)).toEqual(['near']);
+  expect(walk.next().value).toMatchObject({ errors: 1, firstErrors: [{ key: 'data/0/far', message: 'EFBIG' }] });
 });
 
 describe('a lost+found of root’s at the top of a root', () => {
