@@ -9,6 +9,7 @@ import { type RunningServer, type ServedRequest, startServer } from '../agent/se
 import type { Completion } from '../agent/status-reply.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
+import { refuseAmongRoots } from '../files/output-file.js';
 import type { Roots } from '../files/roots.js';
 import type { Renderer } from '../render/renderer.js';
 import { servedInClear } from '../settings/in-clear.js';
@@ -97,9 +98,13 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
 }
 
 /** Throws `usage` and `refused` for roots that cannot be served, and warns of those that are missing. */
-async function openRoots({ roots: stated, whence, cassandra, stateDir, without }: ServeSettings, warn: Warn) {
+async function openRoots(
+  { roots: stated, whence, cassandra, stateDir, without, accessLog }: ServeSettings,
+  warn: Warn,
+) {
   const roots = stated.map((root, i) => openRoot(root, whence[i]!, cassandra?.file));
   refuseOverlaps(roots, stateDir);
+  if (accessLog !== undefined) refuseAmongRoots('--access-log', accessLog, roots);
   await refuseOutsideFiles(roots, cassandra?.file);
   for (const text of halfANode(roots, without)) warn(text);
   return roots;

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { exitCodeOf } from '../exit-codes.js';
+import { refuseAmongRoots } from '../files/output-file.js';
 import { addressOf } from '../migration/address.js';
 import { concurrencyAt } from '../migration/concurrency.js';
 import type { Destination } from '../migration/destination.js';
@@ -49,6 +50,7 @@ export async function runVerify(migration: VerifyMigration, listener: Listener):
   for (const text of [...settings.notes, ...(await askedInClear(settings))]) listener.emit({ type: 'warning', text });
   refuseIfComplete(instance.dir);
   refuseAbsent(migration);
+  if (settings.report !== undefined) refuseAmongRoots('--report', settings.report, roots);
   const { says } = listener;
   const lock = await acquireLock(roots, { dir: instance.dir, command: 'lm verify', ...(says && { says }) });
   try {

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -230,6 +232,19 @@ describe('--report', () => {
   test('that cannot be written ends it before it begins', async () => {
     const { code, stderr } = await destination.lm(['verify', '--report', destination.path('no/such/dir/r.jsonl')]);
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining('cannot write') });
+  });
+
+  test('never lies among the files that are compared, through a link either', async () => {
+    symlinkSync(to, destination.path('link'));
+    for (const path of [join(to, 'big'), destination.path('link', 'new')]) {
+      const { code, stderr } = await destination.lm(['verify', '--report', path]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${path} lies in data/0 (${to})`)]);
+    }
+    expect(existsSync(join(to, 'new'))).toBe(false);
+    expect(statSync(join(to, 'big')).size).toBe(3_000_000);
+    const log = await box.source.lm(['serve', from, '--access-log', join(from, 'd', 'x')]);
+    expect([log.code, log.stderr]).toEqual([2, expect.stringContaining('lies in data/0')]);
+    expect(readFileSync(join(from, 'd', 'x'), 'utf8')).toBe('x');
   });
 
   test('never takes the place of a device or a pipe, such as /dev/null', async () => {
