@@ -195,11 +195,12 @@ class Differ {
     }
     const reason = this.#differences.ofContent(key, kind, source, local);
     if (reason === 'size' && Number(source.size) < Number(local.size)) this.counts.holdings.shrinks(frame.key);
-    const mend = metadata ?? (this.#differences.isSameTime(key, source, local) ? undefined : 'mtime');
+    const sameTime = this.#differences.isSameTime(key, source, local);
+    const mend = metadata ?? (sameTime ? undefined : 'mtime');
     const cut =
       reason === undefined && kind === 'file' && mend !== 'mtime' && !this.#differences.isEqualTime(source, local);
     if (cut) name(this.counts.notKept.times, key);
-    if (reason === undefined && kind === 'file' && this.#differences.isDoubted(key, source, cut)) {
+    if (reason === undefined && kind === 'file' && this.#differences.isDoubted(key, source, cut || !sameTime)) {
       frame.unsettled = true; // should the digests differ, the file is replaced
       return this.#sink.check(frame.key, source, local, mend);
     }

@@ -31,8 +31,9 @@ export interface DiffPolicy {
   roots?: ReadonlyMap<RootKey, RootPair>;
   /** Whether something is mounted here at this key: what must not be removed, though all in it may. */
   isMountPoint?(key: EntryKey): boolean;
-  /** What the destination cannot keep: such a difference is none, but at 1.0 `doubtsTimes`, and files are told by digest. */
+  /** What the destination cannot keep: such a difference is none. */
   fidelity?: Fidelity;
+  /** At 1.0: files whose times are unlike, and the same by all that `compare` and `fidelity` go by, are told by digest. */
   doubtsTimes?: boolean;
   /** The root or the mount point whose file system a directory lies on. */
   mountOf?(dir: EntryKey): EntryKey;
@@ -89,12 +90,12 @@ export class Differences {
     return sameTime(source.mtimeNs, local.mtimeNs, this.#policy.unit);
   }
 
-  /** `cut`: the times are one only because finer ones are not kept here. */
-  isDoubted(key: EntryKey, source: Entry, cut: boolean): boolean {
+  /** `unlike`: the times differ, were it only because finer ones are not kept here. */
+  isDoubted(key: EntryKey, source: Entry, unlike: boolean): boolean {
     const { doubtsTimes, compare, digested, asksEmpty, isSuspect, young } = this.#policy;
     if (source.size === '0') return asksEmpty;
     if (compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`))) return true;
-    if (cut && doubtsTimes) return true;
+    if (unlike && doubtsTimes) return true;
     return isSuspect?.(key) === true || young?.has(key, source) === true;
   }
 }

@@ -187,7 +187,8 @@ export class OwnerMap implements OwnerMapping {
     );
     for (const [id, name] of nameless) {
       const other = taken.get(id);
-      if (name === null && !isSure) this.#refuse(kind, id, name, 'may have a name at the source, which was not found out');
+      if (name === null && !isSure)
+        this.#refuse(kind, id, name, 'may have a name at the source, which was not found out');
       else if (this.#isUnsureHere) this.#refuse(kind, id, name, 'may be somebody here, which was not found out');
       else if (other === undefined) this.#decide(kind, id, name, { to: id, by: 'number' });
       else this.#refuse(kind, id, name, `is nobody here by name, and ${id} is ${printable(other)} here`);

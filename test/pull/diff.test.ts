@@ -258,6 +258,9 @@ describe('what a plan does', () => {
   test('by size alone a time is mended, by checksum equal sizes are checked', async () => {
     const here = { a: { '@': { size: 1, mtime: 9_000_000 } } };
     expect((await plan({ a: 1 }, here, { compare: 'size' })).said).toEqual(['fix a mtime']);
+    const final = { compare: 'size', doubtsTimes: true } as const;
+    expect((await plan({ a: 1 }, here, final)).said).toEqual(['check a mtime']);
+    expect((await plan({ a: 1 }, { a: 1 }, final)).said).toEqual([]);
     expect((await plan({ a: 1 }, here, { compare: 'checksum' })).said).toEqual(['check a mtime']);
     expect((await plan({ a: 1, b: 0 }, { a: 1, b: 0 }, { compare: 'checksum' })).said).toEqual(['check a']);
     expect((await plan({ a: 1 }, { a: 2 }, { compare: 'checksum' })).said).toEqual(['fetch a size']);
