@@ -2,7 +2,7 @@
 
 import { closeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { errnoOf, printable } from '../errors.js';
+import { printable } from '../errors.js';
 import { DirCache } from '../files/dirfd.js';
 import { joinKey } from '../files/entry.js';
 import { compileFilter, type FilterSpec } from '../files/filter.js';
@@ -13,19 +13,16 @@ import {
   FRAMES_CONTENT_TYPE,
   type RangeRequest,
   readFetchRequest,
-  TRAILER_STATUS,
-  type TrailerStatus,
-  trailerBytes,
   writeFrameHead,
   YOUNG_HEADER,
 } from '../wire/frames.js';
-import { malformed, type Part } from '../wire/parts.js';
+import { malformed } from '../wire/parts.js';
 import { createByteBudget, sharedBudget } from './byte-budget.js';
 import { busyReply } from './gate.js';
-import { changedHead, isAsListed, openListed, type RefusedHead, refusalOf, statusOf } from './listed-file.js';
+import { changedHead, isAsListed, openListed, type RefusedHead, refusalOf } from './listed-file.js';
 import type { Notice } from './notices.js';
 import type { Packed, PackJob, PackSetup } from './pack-thread.js';
-import { readAhead, type Trouble } from './read-ahead.js';
+import { rangeFrame } from './range-frame.js';
 import { andThen, type Reply } from './reply.js';
 import { misstatement } from './stated-size.js';
 
@@ -87,7 +84,6 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
   }
 
   async function range(request: RangeRequest): Promise<Reply> {
-    const [, [part]] = request.dirs[0];
     const fd = await open(request);
     const refused = typeof fd === 'number' ? await misstatedIn(fd, request) : fd;
     if (refused || typeof fd !== 'number') {
@@ -95,10 +91,9 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
       const head = writeFrameHead(refused as RefusedHead);
       return framesReply(head.length, [head]);
     }
-    const head = writeFrameHead({ length: request.length });
-    const bytes = head.length + request.length + trailerBytes(request.length);
     const failed = (message: string): void => noteRange(request, { result: 'failed', message });
-    return { ...framesReply(bytes, rangeFrame(fd, head, request, part, failed)), done: () => closeSync(fd) };
+    const { bytes, headers, body } = rangeFrame(fd, request, failed);
+    return { ...framesReply(bytes, body, headers), done: () => closeSync(fd) };
   }
 
   function noteRange({ dirs: [[dir, [part]]] }: RangeRequest, { result, message }: RefusedHead): void {
@@ -161,42 +156,16 @@ function readRangeRequest(body: Uint8Array): RangeRequest {
   return readFetchRequest(body) as RangeRequest;
 }
 
-const framesReply = (bytes: number, body: AsyncIterable<Uint8Array> | Uint8Array[]): Reply => ({
+const framesReply = (
+  bytes: number,
+  body: AsyncIterable<Uint8Array> | Uint8Array[],
+  headers: Record<string, string> = {},
+): Reply => ({
   status: 200,
-  headers: { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes, [YOUNG_HEADER]: '1' },
+  headers: { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes, [YOUNG_HEADER]: '1', ...headers },
   body: Array.isArray(body) ? each(body) : body,
 });
 
 async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks;
-}
-
-async function* rangeFrame(
-  fd: number,
-  head: Uint8Array,
-  { offset, length, young }: RangeRequest,
-  part: Part,
-  failed: (message: string) => void,
-): AsyncGenerator<Uint8Array> {
-  const trailer: Uint8Array[] = [];
-  let trouble: Trouble | undefined;
-  const beganMs = young ? performance.now() : undefined;
-  yield head;
-  yield* readAhead(fd, offset, offset + length, {
-    onTrouble(met) {
-      trouble = met;
-    },
-    onBlock: (digest) => trailer.push(digest), // ranges begin on a block
-  });
-  const status = statusAfter(trouble, statusOf(fd, part, beganMs));
-  if (trouble && status === TRAILER_STATUS.failed)
-    failed(trouble === 'shrunk' ? 'it is shorter than it states' : (errnoOf(trouble) ?? trouble.message));
-  yield Buffer.concat([Buffer.from([status]), ...trailer]);
-}
-
-/** A file that is shorter than it states, and states so still, has not changed. */
-function statusAfter(trouble: Trouble | undefined, status: TrailerStatus): TrailerStatus {
-  if (trouble && trouble !== 'shrunk') return TRAILER_STATUS.failed;
-  if (status === TRAILER_STATUS.changed) return status;
-  return trouble ? TRAILER_STATUS.failed : status;
 }

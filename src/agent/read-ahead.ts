@@ -10,14 +10,22 @@ export type Trouble = 'shrunk' | NodeJS.ErrnoException;
 /** Read, hashed and handed to the kernel again while a core's own cache holds it. A block is a multiple of it. */
 const CHUNK_BYTES = 256 << 10;
 
+/** Behind a chunk, for what is to be sent with it, which so needs no write of its own. A page, so that chunks begin on one. */
+const BEHIND_BYTES = 4096;
+
 export interface SliceSink {
   /** Hears why, and what is left comes as zeros, to the promised length. Without it, trouble is thrown. */
   onTrouble?(trouble: Trouble): void;
-  /** Hears the XXH64 of each block, counted from `start`, before its last chunk is handed out; the last block may be shorter. */
-  onBlock?(digest: Uint8Array): void;
+  /**
+   * Hears the XXH64 of each block, counted from `start`, before its last chunk is handed out; the last block may be shorter. What it
+   * returns, a few bytes, is handed out behind that chunk.
+   */
+  onBlock?(digest: Uint8Array): Uint8Array | undefined;
   /** How much longer than from memory reading may take before it is left to other threads. */
   patienceMs?: number;
 }
+
+const HALF_BYTES = CHUNK_BYTES + BEHIND_BYTES;
 
 /** Chunks from `start` up to `end`. Each is valid until the next is asked for. */
 export async function* readAhead(
@@ -26,13 +34,11 @@ export async function* readAhead(
   end: number,
   sink: SliceSink = {},
 ): AsyncGenerator<Uint8Array> {
-  const hasher = spare.pop() ?? createXxh64(2 * CHUNK_BYTES);
+  const hasher = spare.pop() ?? createXxh64(2 * HALF_BYTES);
   const read = createReader(fd, sink);
-  const halves = [hasher.buffer.subarray(0, CHUNK_BYTES), hasher.buffer.subarray(CHUNK_BYTES)] as const;
-  const fill = (at: number): Promise<Uint8Array> => {
-    const half = halves[((at - start) / CHUNK_BYTES) % 2]!;
-    return read(half.subarray(0, Math.min(CHUNK_BYTES, end - at)), at);
-  };
+  const halves = [hasher.buffer.subarray(0, HALF_BYTES), hasher.buffer.subarray(HALF_BYTES)] as const;
+  const halfAt = (at: number): Buffer => halves[((at - start) / CHUNK_BYTES) % 2]!;
+  const fill = (at: number): Promise<Uint8Array> => read(halfAt(at).subarray(0, Math.min(CHUNK_BYTES, end - at)), at);
   let ahead: Promise<Uint8Array> | undefined;
   hasher.reset();
   try {
@@ -41,11 +47,15 @@ export async function* readAhead(
       const next = at + CHUNK_BYTES;
       ahead = read.isSlow() && next < end ? fill(next) : undefined;
       ahead?.catch(() => {}); // thrown where it is awaited
+      let behind: Uint8Array | undefined;
       if (sink.onBlock) {
         hasher.update(chunk);
-        if ((next - start) % BLOCK_BYTES === 0 || next >= end) sink.onBlock(hasher.digest());
+        if ((next - start) % BLOCK_BYTES === 0 || next >= end) behind = sink.onBlock(hasher.digest());
       }
-      yield chunk;
+      if (behind) {
+        halfAt(at).set(behind, chunk.length);
+        yield halfAt(at).subarray(0, chunk.length + behind.length);
+      } else yield chunk;
     }
     if (spare.length < MOST_SPARE) spare.push(hasher);
   } finally {

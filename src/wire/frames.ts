@@ -14,6 +14,9 @@ export const MAX_RANGE_BYTES = 64 << 20;
 /** With every answer of an agent that tells young files apart when it is asked to. */
 export const YOUNG_HEADER = 'lm-tells-young';
 
+const SEALS_ASKED = ['behind-blocks', 'alone'] as const;
+type SealsAsked = (typeof SEALS_ASKED)[number];
+
 interface Asked {
   /** Whether a part that was young when it was read may end so: a client that does not ask would take that for damage. */
   young?: true;
@@ -30,6 +33,8 @@ export interface RangeRequest extends Asked {
   kind: 'range';
   offset: number;
   length: number;
+  /** A seal behind each block instead of a trailer (wire/seals.ts), or the seals without the bytes. An older agent sends a trailer. */
+  seals?: SealsAsked;
   dirs: [[dir: string, parts: [Part]]];
 }
 
@@ -44,6 +49,7 @@ export function writeFetchRequest(request: FetchRequest): Uint8Array {
 export function readFetchRequest(body: Uint8Array): FetchRequest {
   const { head, dirs } = readParts(body);
   const asked: Asked = head.young === true ? { young: true } : {};
+  const seals = SEALS_ASKED.find((known) => known === head.seals);
   if (head.kind === 'bundle') {
     const bytes = dirs.flatMap(([, parts]) => parts).reduce((sum, [, size]) => sum + Number(size), 0);
     if (bytes > MAX_BUNDLE_BYTES)
@@ -58,7 +64,7 @@ export function readFetchRequest(body: Uint8Array): FetchRequest {
     throw malformed(`the offset of a range is a multiple of ${BLOCK_BYTES}`);
   if (!Number.isSafeInteger(length) || length < 1 || length > MAX_RANGE_BYTES || offset + length > size)
     throw malformed(`the length of a range is 1 to ${MAX_RANGE_BYTES} and ends within the file`);
-  return { kind: 'range', ...asked, offset, length, dirs: dirs as RangeRequest['dirs'] };
+  return { kind: 'range', ...asked, offset, length, ...(seals && { seals }), dirs: dirs as RangeRequest['dirs'] };
 }
 
 /**
@@ -71,7 +77,7 @@ export type FrameHead = { length: number } | { result: FileTrouble; message: str
 export const FRAME_HEAD_BYTES = 5;
 const BYTES_FOLLOW = 0;
 const REFUSALS: readonly (FileTrouble | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
-const MAX_MESSAGE_BYTES = 1024;
+export const MAX_MESSAGE_BYTES = 1024;
 
 /** Writes a head into `buffer` and returns where it ends. */
 export function putFrameHead(buffer: Buffer, at: number, head: FrameHead): number {
@@ -86,6 +92,16 @@ export function putFrameHead(buffer: Buffer, at: number, head: FrameHead): numbe
   return end;
 }
 
+/** The first five bytes of a frame, read: how many bytes of the file follow, or of the message that says why there are none. */
+export function readFrameHead(piece: Buffer): { length: number } | { result: FileTrouble; messageBytes: number } {
+  const [kind, length] = [piece[0]!, piece.readUInt32LE(1)];
+  if (kind === BYTES_FOLLOW) return { length };
+  const result = REFUSALS[kind];
+  if (!result) throw badFrames(`a frame of the unknown kind ${kind}`);
+  if (length > MAX_MESSAGE_BYTES) throw badFrames(`a message of ${length} bytes`);
+  return { result, messageBytes: length };
+}
+
 export function writeFrameHead(head: FrameHead): Uint8Array {
   const buffer = Buffer.alloc(FRAME_HEAD_BYTES + MAX_MESSAGE_BYTES);
   return buffer.subarray(0, putFrameHead(buffer, 0, head));
@@ -98,7 +114,7 @@ export function writeFrameHead(head: FrameHead): Uint8Array {
 export const TRAILER_STATUS = { asPromised: 0x0f, changed: 0x33, failed: 0x55, young: 0x69 } as const;
 export type TrailerStatus = (typeof TRAILER_STATUS)[keyof typeof TRAILER_STATUS];
 
-const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
+export const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
 
 /** Bytes of the trailer behind `length` bytes: the status, then the XXH64 of each block. */
 export const trailerBytes = (length: number): number => 1 + blocksOf(length) * BLOCK_DIGEST_BYTES;
@@ -154,7 +170,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
   }
 
   function endPiece(): void {
-    if (state === 'head') endHead(piece[0]!, piece.readUInt32LE(1));
+    if (state === 'head') endHead(readFrameHead(piece));
     else if (state === 'trailer') endTrailer(END_OF.get(piece[0]!) ?? 'damaged');
     else endMessage(piece.toString('utf8', 0, due));
   }
@@ -167,16 +183,14 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     if (state !== 'bytes' && due === 0) endPiece();
   }
 
-  function endHead(kind: number, length: number): void {
-    if (kind === BYTES_FOLLOW) {
-      if (length !== lengths[index]) throw badFrames(`${length} bytes where ${lengths[index]} were promised`);
-      position = 0;
-      return length === 0 ? expect('trailer', trailerBytes(0)) : expect('bytes');
+  function endHead(head: ReturnType<typeof readFrameHead>): void {
+    if ('result' in head) {
+      refusal = head.result;
+      return expect('message', head.messageBytes);
     }
-    refusal = REFUSALS[kind];
-    if (!refusal) throw badFrames(`a frame of the unknown kind ${kind}`);
-    if (length > MAX_MESSAGE_BYTES) throw badFrames(`a message of ${length} bytes`);
-    expect('message', length);
+    if (head.length !== lengths[index]) throw otherLength(head.length, lengths[index]!);
+    position = 0;
+    return head.length === 0 ? expect('trailer', trailerBytes(0)) : expect('bytes');
   }
 
   function endMessage(message: string): void {
@@ -210,11 +224,16 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
   return { push, done: () => index === lengths.length };
 }
 
-const END_OF = new Map<number, FrameEnd>([
+/** What the first byte of a trailer or a seal says. */
+export const END_OF = new Map<number, FrameEnd>([
   [TRAILER_STATUS.asPromised, 'as-promised'],
   [TRAILER_STATUS.changed, 'changed'],
   [TRAILER_STATUS.failed, 'failed'],
   [TRAILER_STATUS.young, 'young'],
 ]);
 
-const badFrames = (what: string): LmError => new LmError('protocol', `the source's answer to a fetch holds ${what}`);
+export const otherLength = (length: number, promised: number): LmError =>
+  badFrames(`${length} bytes where ${promised} were promised`);
+
+export const badFrames = (what: string): LmError =>
+  new LmError('protocol', `the source's answer to a fetch holds ${what}`);

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -18,6 +19,7 @@ import {
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BLOCK_BYTES } from '../../src/files/digest.js';
 import type { Block } from '../../src/files/entry.js';
@@ -28,6 +30,7 @@ import { readListing } from '../../src/wire/listing.js';
 import { blockLine, saysTheSame } from '../../src/wire/listing-lines.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
+import { createSealedReader } from '../../src/wire/seals.js';
 import { IS_ROOT } from '../support/as-user.js';
 import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 
@@ -366,6 +369,92 @@ describe('fetch of a range', () => {
     expect(told!.end).toBe('changed');
     expect(told!.bytes[30 * BLOCK_BYTES]).toBe(7);
     expect(told!.bytes[size - 1]).toBe(0);
+  });
+});
+
+describe('fetch of a sealed range', () => {
+  const CONTENT = Buffer.alloc(3 * BLOCK_BYTES + 7, 'some text that repeats ');
+  const sealed = (name: string, offset: number, length: number, seals: 'behind-blocks' | 'alone'): FetchRequest => ({
+    ...{ kind: 'range', young: true, seals, offset, length },
+    dirs: [['data/0/ks/t', [partOf(`ks/t/${name}`)]]],
+  });
+  const ripen = (path: string): Promise<unknown> => pause(Math.max(0, statSync(path).ctimeMs + 2_500 - Date.now()));
+
+  /** What a reader is told, and what it was told proved before the last byte came. */
+  function read(body: Buffer, length: number) {
+    const told = { bytes: Buffer.alloc(0), proved: [] as [number, boolean][], end: 'missing' };
+    const reader = createSealedReader(
+      length,
+      {
+        refused: (result) => {
+          told.end = result;
+        },
+        bytes: (chunk) => {
+          told.bytes = Buffer.concat([told.bytes, chunk]);
+        },
+        proved: (position, young) => void told.proved.push([position, young]),
+        end: (end) => {
+          told.end = end;
+        },
+      },
+      createXxh64(),
+    );
+    reader.push(body);
+    expect(reader.done()).toBe(true);
+    return told;
+  }
+
+  test('has a seal behind each block, and the ctime it was opened with', async () => {
+    const path = join(data, 'ks/t/sealed');
+    writeFileSync(path, CONTENT);
+    for (const young of [true, false]) {
+      if (!young) await ripen(path);
+      const length = 2 * BLOCK_BYTES + 7;
+      const { body, headers } = await fetched(sealed('sealed', BLOCK_BYTES, length, 'behind-blocks'));
+      expect(headers['lm-seals']).toBe(`${lstatSync(path, { bigint: true }).ctimeNs}`);
+      expect(headers['content-length']).toBe(`${body.length}`);
+      const { bytes, ...told } = read(body, length);
+      expect(bytes.equals(CONTENT.subarray(BLOCK_BYTES))).toBe(true);
+      expect(told).toEqual({
+        proved: [BLOCK_BYTES, 2 * BLOCK_BYTES, length].map((position) => [position, young]),
+        end: young ? 'young' : 'as-promised',
+      });
+      const alone = await fetched(sealed('sealed', BLOCK_BYTES, length, 'alone'));
+      expect(alone.headers).toMatchObject({ 'lm-seals': headers['lm-seals'], 'content-length': '32' });
+      const sealBehind = (block: number) =>
+        body.subarray(5 + block * (BLOCK_BYTES + 9) + BLOCK_BYTES, 5 + (block + 1) * (BLOCK_BYTES + 9));
+      expect(alone.body.subarray(5)).toEqual(Buffer.concat([sealBehind(0), sealBehind(1), body.subarray(-9)]));
+    }
+  });
+
+  test.each(['behind-blocks', 'alone'] as const)('of a file that is gone is refused, seals %s', async (seals) => {
+    writeFileSync(join(data, 'ks/t/going'), CONTENT);
+    const asked = sealed('going', 0, BLOCK_BYTES, seals);
+    rmSync(join(data, 'ks/t/going'));
+    const { body, headers } = await fetched(asked);
+    expect(headers['lm-seals']).toBeUndefined();
+    expect(read(body, BLOCK_BYTES)).toMatchObject({ end: 'vanished', proved: [] });
+  });
+
+  test('that shrinks on the way proves nothing from there on', async () => {
+    const path = join(data, 'ks/t/shrinking');
+    const size = 64 * BLOCK_BYTES; // far more than the sockets hold
+    writeFileSync(path, Buffer.alloc(size, 7));
+    const body = writeFetchRequest(sealed('shrinking', 0, size, 'behind-blocks'));
+    const socket = connect(agent.port, '127.0.0.1');
+    socket.write(
+      `POST ${P}/fetch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+    );
+    socket.write(body);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) {
+      if (chunks.length === 0) truncateSync(path, 40 * BLOCK_BYTES);
+      chunks.push(chunk);
+    }
+    const whole = Buffer.concat(chunks);
+    const { proved, end } = read(whole.subarray(whole.indexOf('\r\n\r\n') + 4), size);
+    expect(end).toBe('changed');
+    expect(proved.length).toBeLessThan(40);
   });
 });
 

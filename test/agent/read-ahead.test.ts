@@ -36,13 +36,24 @@ describe.each([
     [100, 100 + (256 << 10)],
   ])('from %d to %d is those bytes, with the digest of each of its blocks', async (start, end) => {
     const digests: string[] = [];
-    const onBlock = (digest: Uint8Array) => void digests.push(Buffer.from(digest).reverse().toString('hex'));
+    const onBlock = (digest: Uint8Array): undefined => void digests.push(Buffer.from(digest).reverse().toString('hex'));
     const bytes = await slice(start, end, { ...options, onBlock });
     expect(bytes.equals(content.subarray(start, end))).toBe(true);
     const expected: string[] = [];
     for (let at = start; at < end; at += BLOCK_BYTES)
       expected.push(await xxhash64(content.subarray(at, Math.min(end, at + BLOCK_BYTES))));
     expect(digests).toEqual(expected);
+  });
+
+  test('has behind each block what is to be sent with it, and still those bytes', async () => {
+    const end = content.length;
+    const bytes = await slice(0, end, { ...options, onBlock: (digest) => digest });
+    const expected: Uint8Array[] = [];
+    for (let at = 0; at < end; at += BLOCK_BYTES) {
+      const block = content.subarray(at, Math.min(end, at + BLOCK_BYTES));
+      expected.push(block, Buffer.from(await xxhash64(block), 'hex').reverse());
+    }
+    expect(bytes.equals(Buffer.concat(expected))).toBe(true);
   });
 
   test('whose file is shorter than promised is filled up with zeros, or thrown', async () => {

@@ -7,6 +7,7 @@ const BY_KEY: readonly [keys: string, word: string][] = [
   ['ts|at|atMs|beganMs|endedMs|endTime|since|elapsedMs', 'TIME'],
   ['ino|partIno', '"INO"'],
   ['birthNs', '"BIRTH"'],
+  ['ctimeNs', '"CTIME"'],
   ['dev|device', '"DEV"'],
   ['machine', '"MACHINE"'],
   ['boot', '"BOOT"'],
@@ -37,6 +38,7 @@ export function createNames(dir: string): Names {
       for (const [keys, word] of BY_KEY)
         text = text.replace(new RegExp(`"(${keys})":(?:"[^"]*"|[\\d.]+)`, 'g'), `"$1":${word}`);
       return text
+        .replace(/"ctimes":\[[^\]]*\]/g, '"ctimes":CTIMES')
         .replace(/"devices":\{[^}]*\}/g, '"devices":DEVICES')
         .replace(/"top":\{[^}]*\}/g, (top) => top.replace(/:"\d+"/g, ':"INO"'))
         .replace(/\b(destination|source)-[0-9a-f]{8}\b/g, '$1-HASH')

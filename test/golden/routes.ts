@@ -75,6 +75,14 @@ export const ROUTES: Record<string, Asked[]> = {
       line: `POST ${P}/fetch`,
       body: lines('{"kind":"range","offset":8388608,"length":1048577}', part('big', '9437185')),
     },
+    {
+      line: `POST ${P}/fetch`,
+      body: lines('{"kind":"range","seals":"behind-blocks","offset":8388608,"length":1048577}', part('big', '9437185')),
+    },
+    {
+      line: `POST ${P}/fetch`,
+      body: lines('{"kind":"range","seals":"alone","offset":8388608,"length":1048577}', part('big', '9437185')),
+    },
     { line: `POST ${P}/fetch`, body: lines('{"kind":"range","offset":1,"length":1}', part('big', '9437185')) },
     { line: `POST ${P}/fetch`, body: lines('{"kind":"whole"}', part('small', '5')) },
     { line: `POST ${P}/fetch`, body: 'nonsense' },

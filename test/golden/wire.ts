@@ -61,6 +61,7 @@ function messageLines(mark: string, { head, whole }: Message, body: string[], { 
     plain(line)
       .replace(/^(content-length): \d+$/i, (all, name) => (isHeadAlone ? all : `${name}: ${whole ? 'right' : 'WRONG'}`))
       .replace(/^(date): .*$/i, '$1: DATE')
+      .replace(/^(lm-seals): \d+$/, '$1: CTIME')
       .replace(/^(etag: "[0-9a-f]+-[0-9a-f]+)-[0-9a-f]+"$/i, '$1-INO"'),
   );
   return [...lines, ...(isHeadAlone ? [] : ['', ...body])].map((line) => `${mark} ${line}`.trimEnd());
@@ -79,7 +80,7 @@ const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n
 async function answerBody({ head, body }: Message, names: WireNames): Promise<string[]> {
   const type = /^content-type: (.*)$/im.exec(head)?.[1];
   if (body.length === 0) return [];
-  if (type === 'application/x-lm-frames') return frames(body);
+  if (type === 'application/x-lm-frames') return /^lm-seals:/m.test(head) ? sealedFrame(body) : frames(body);
   if (type === 'application/x-ndjson') return sealedLines(body, names);
   if (type === 'application/json') return linesOf(body.toString()).flatMap((line) => folded(documentOf(line, names)));
   return [contentOf(body)];
@@ -136,6 +137,28 @@ function frames(bytes: Buffer): string[] {
     at += 5 + length + trailer.length;
   }
   return lines;
+}
+
+/** A head as of any frame; behind each MiB, and behind the rest, a byte for how it stands and its XXH64; or these alone, unproved. */
+async function sealedFrame(bytes: Buffer): Promise<string[]> {
+  const length = bytes.readUInt32LE(1);
+  const blocks = Math.ceil(length / MIB);
+  if (bytes.length === 5 + blocks * 9)
+    return [`frame ${bytes[0]} ${length} seals alone ${contentOf(bytes.subarray(5))}`];
+  const content: Buffer[] = [];
+  const statuses = new Set<string>();
+  let wrong = 0;
+  for (let i = 0, at = 5; i < blocks; i++) {
+    const block = bytes.subarray(at, at + Math.min(MIB, length - i * MIB));
+    const seal = bytes.subarray(at + block.length, at + block.length + 9);
+    const hash = (await createXXHash64()).update(block).digest('binary').toReversed();
+    if (Buffer.compare(seal.subarray(1), hash) !== 0) wrong++;
+    statuses.add(`0x${seal.toString('hex', 0, 1)}`);
+    content.push(block);
+    at += block.length + seal.length;
+  }
+  const sealed = wrong === 0 ? `sealed ${blocks} times` : `${wrong} SEALS WRONG`;
+  return [`frame ${bytes[0]} ${length} ${contentOf(Buffer.concat(content))} ${sealed} ${[...statuses].join(' ')}`];
 }
 
 /** Short text as it is. */
