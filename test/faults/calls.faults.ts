@@ -207,7 +207,7 @@ describeIf(CAN_INJECT, 'a system call fails at the source', 'strace and a proces
       doing: 'reading a big file',
       calls: 'read,pread64,preadv',
       on: (from: string) => [join(from, 'big')],
-      code: 3,
+      code: 6,
       missing: 'big',
     },
   ])('$doing ($calls)', async ({ doing, calls, on, code, missing }) => {
