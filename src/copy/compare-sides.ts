@@ -16,6 +16,7 @@ import { bytesOfPart, resumable } from '../pull/parts.js';
 import { createPlanWriter, type PlanWriter } from '../pull/plan.js';
 import { WalkFile } from '../pull/walk-file.js';
 import { fromWholeListing } from '../pull/whole-listing.js';
+import type { Feature } from '../wire/listing-lines.js';
 import type { Survey, SurveyorOptions } from './survey.js';
 
 /** A plan that lacks what only digests can tell. It is finished, or its writer is abandoned. */
@@ -30,9 +31,10 @@ export interface Compared
 }
 
 export function compareSides(policy: DiffPolicy, options: SurveyorOptions): Promise<Compared> {
-  const { source, signal } = options;
+  const { source, known, signal } = options;
   const { only } = options.migration.settings;
-  return fromWholeListing({ source, only, signal, use: (list) => compareOnce(list, policy, options) });
+  const features: Feature[] = known.hasParts ? ['ctimes'] : [];
+  return fromWholeListing({ source, only, features, signal, use: (list) => compareOnce(list, policy, options) });
 }
 
 /** Throws what `listBothSides` and its proof throw. */

@@ -219,7 +219,7 @@ async function copyConnected(migration: CopyMigration, connected: Connected): Pr
   const writers = record && createWriters(migration, { ...connected, record, concurrency, parts, young, changed });
   try {
     const guards = createGuards(migration, { ...connected, run, history });
-    const known = { fidelity, young, suspects, changed, partOf: parts.known };
+    const known = { fidelity, young, suspects, changed, partOf: parts.known, hasParts: history.parts.size > 0 };
     const surveyor = createSurveyor({ ...connected, migration, sourceGuard: guards.source, known });
     if (writers) watchOn(writers, watch, abort, emit);
     const end = await copyInPasses({ ...connected, migration, guards, surveyor, young, writers }, report);

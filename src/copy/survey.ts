@@ -70,6 +70,8 @@ export interface Known {
   changed: ChangedFiles;
   /** What an earlier run has left of a file. */
   partOf(key: EntryKey): KnownPart | undefined;
+  /** Whether there is any: then the source's ctimes are asked for, which would cost every other listing a third of its bytes. */
+  hasParts: boolean;
 }
 
 export interface SurveyorOptions {

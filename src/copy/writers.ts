@@ -11,7 +11,7 @@ import type { ChangedFiles } from '../pull/hot-files.js';
 import { createLanes } from '../pull/lanes.js';
 import type { PartJournal } from '../pull/parts.js';
 import type { Source } from '../pull/source.js';
-import type { TransferContext } from '../pull/transfer.js';
+import type { TransferContext } from '../pull/transfer-context.js';
 import type { Backups } from './backup-dirs.js';
 import { createFidelityKeeper, type FidelityKeeper } from './fidelity.js';
 import type { CopyRecord } from './record.js';

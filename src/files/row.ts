@@ -11,18 +11,21 @@ export type Row = [
   ino: string,
   uid: number | null,
   gid: number | null,
-  target?: string,
+  target?: string | null,
+  /** Where the listing tells it. */
+  ctimeNs?: string,
 ];
 
-export function toRow({ name, size, mtimeNs, mode, ino = NO_INODE, owner, target }: Entry): Row {
+export function toRow({ name, size, mtimeNs, mode, ino = NO_INODE, owner, target, ctimeNs }: Entry): Row {
   const [uid, gid] = owner ? [owner.uid, owner.gid] : [null, null];
+  if (ctimeNs !== undefined) return [name, size, mtimeNs, mode, ino, uid, gid, target ?? null, ctimeNs];
   return target === undefined
     ? [name, size, mtimeNs, mode, ino, uid, gid]
     : [name, size, mtimeNs, mode, ino, uid, gid, target];
 }
 
 /** Of a row of our own making. */
-export const fromRow = ([name, size, mtimeNs, mode, ino, uid, gid, target]: Row): Entry => ({
+export const fromRow = ([name, size, mtimeNs, mode, ino, uid, gid, target, ctimeNs]: Row): Entry => ({
   name,
   kind: kindOf(mode),
   size,
@@ -30,7 +33,7 @@ export const fromRow = ([name, size, mtimeNs, mode, ino, uid, gid, target]: Row)
   mode,
   ino: ino === NO_INODE ? undefined : ino,
   owner: uid === null || gid === null ? undefined : { uid, gid },
-  target,
-  ctimeNs: undefined,
+  target: target ?? undefined,
+  ctimeNs,
   links: undefined,
 });

@@ -30,6 +30,7 @@ import { ifStill, isReplaced } from './surveyed.js';
 const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 /** O_NONBLOCK: a pipe that took a part's name must not hold the thread until somebody reads it. */
 const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const READ_PART = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
@@ -103,10 +104,10 @@ export class Disk {
   }
 
   /** A part that was made before, or undefined when it is gone, not the one that is known by `ino`, or has a second name. */
-  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string): OpenPart | undefined {
+  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string, toRead?: 'to-read'): OpenPart | undefined {
     try {
       const part = partNameOf(name);
-      const fd = openSync(this.#places.open(dir).at(part), OLD_PART);
+      const fd = openSync(this.#places.open(dir).at(part), toRead ? READ_PART : OLD_PART);
       const stat = fstatSync(fd, { bigint: true });
       const isAlone = stat.isFile() && stat.nlink <= 1n; // what it is a name of besides is not lm's to write to
       if (isAlone && stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))

@@ -25,10 +25,15 @@ export const LANE_COUNTERS = { bytesReceived: 0, bytesDone: 1, filesDone: 2, ent
 export type Deed = 'remove' | 'mkdir' | 'fix' | 'settle';
 
 export type LaneJob =
-  /** `from`: how many of the files that are asked for an earlier try has settled; undefined on the first try. */
-  | { kind: 'bundle'; spool: string; slice: Slice; from?: number }
-  /** Into the part the main thread has made. `offset` is a multiple of 1 MiB. */
-  | { kind: 'range'; dir: EntryKey; entry: Entry; partIno: string | undefined; offset: number; length: number }
+  /**
+   * `from`: how many of the files that are asked for an earlier one has settled; undefined for the first. `mostBytes`: of files at once,
+   * but one at least.
+   */
+  | { kind: 'bundle'; spool: string; slice: Slice; from?: number; mostBytes: number }
+  /** Into the part the main thread has made. `offset` is a multiple of 1 MiB. `proved`: memory of pull/proved-range. */
+  | ({ kind: 'range'; proved: SharedArrayBuffer } & RangeOfPart)
+  /** Whether the bytes that are there are the source's, block by block. */
+  | ({ kind: 'compare' } & RangeOfPart)
   /** What a bundle has left unpublished. */
   | { kind: 'publish'; files: Wanted[] }
   | { kind: Deed; spool: string; slice: Slice }
@@ -36,6 +41,14 @@ export type LaneJob =
   | { kind: 'forget' }
   /** Ends downloads under way at the next chunk; their jobs are rejected. */
   | { kind: 'stop' };
+
+interface RangeOfPart {
+  dir: EntryKey;
+  entry: Entry;
+  partIno: string | undefined;
+  offset: number;
+  length: number;
+}
 
 /** A job as it is handed over. `backup`: the directory that keeps what it removes or replaces. */
 export type LaneOrder = LaneJob & { backup?: string };
@@ -65,10 +78,34 @@ export interface LaneResult {
   young: Wanted[];
   /** Of a bundle, files asked for that need no further try; of a range, bytes from its start that are on disk and proved. */
   settled: number;
+  /** Bytes of files that came. */
+  received: number;
+  /** Of a bundle, files asked for that are not settled. */
+  left?: number;
+  /** Of a bundle, settled here and left to be moved in ranges: a file so large that the line is too slow to begin it again. */
+  apart?: Wanted;
+  /** Of a comparison. */
+  equal?: EqualRange[];
   /** Attributes that the destination has not taken, of this job or one beside it. */
   unkept?: UnkeptNow[];
   /** What cut the unit short; the rest of it deserves another try, if the retry policy agrees. */
   fault?: LaneFault;
+}
+
+export const empty = (): LaneResult => ({
+  done: { entries: 0, bytes: 0 },
+  problems: [],
+  young: [],
+  settled: 0,
+  received: 0,
+});
+
+/** Bytes of a part that are the source's. `ctimeNs`: of the file there; `young`: it was, as the source read it for this. */
+export interface EqualRange {
+  offset: number;
+  length: number;
+  ctimeNs: string;
+  young: boolean;
 }
 
 export type LaneFault =

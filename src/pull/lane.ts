@@ -1,25 +1,27 @@
 // Worker thread: carries out one unit after another, socket to disk, and says what became of it. Decides nothing and retries nothing.
 
 import { workerData } from 'node:worker_threads';
-import { LmError } from '../errors.js';
+import { BLOCK_BYTES } from '../files/digest.js';
 import { type Entry, joinKey } from '../files/entry.js';
 import { serveJobs } from '../files/threads.js';
-import { createXxh64 } from '../files/xxh64.js';
-import { mayBeYoung } from '../files/young.js';
 import { createPacer } from '../wire/rate.js';
 import type { UnkeptNow } from './attributes.js';
-import { Connection } from './connection.js';
 import { Disk, type OpenPart } from './disk.js';
-import { FETCHERS, type FetchSink, type Slot } from './fetch.js';
+import { FETCHERS, type FetchSink } from './fetch.js';
 import {
+  empty,
   LANE_COUNTERS,
   type LaneFault,
+  type LaneJob,
   type LaneOrder,
   type LaneResult,
   type LaneSetup,
   type Wanted,
 } from './lane-jobs.js';
+import { createRangeWork, wasYoung } from './lane-ranges.js';
+import { createSlots } from './lane-slots.js';
 import { CHANGED, type Obstacle } from './places.js';
+import { BUNDLE_BYTES } from './plan.js';
 import { readSlice, type Slice } from './spool.js';
 
 const setup = workerData as LaneSetup;
@@ -38,12 +40,8 @@ const disk = new Disk(
 );
 const pacer = createPacer(setup.limitRate, setup.clock);
 
-/** What is read at once is written and hashed while it is in the core's own cache. */
-const RECEIVE_BYTES = 256 << 10;
-
-const idle: Slot[] = [];
-const busy = new Set<Slot>();
-let stopped = false;
+const slots = createSlots(origin, pacer);
+const ranges = createRangeWork({ disk, fetcher, slots, arrived, undone: (bytes) => add('bytesDone', -bytes) });
 
 serveJobs<LaneOrder, LaneResult>(async (job) => {
   const result = await carryOut(job);
@@ -57,17 +55,18 @@ async function carryOut(job: LaneOrder): Promise<LaneResult> {
   if (job.backup !== undefined) disk.backUpInto(job.backup);
   switch (job.kind) {
     case 'bundle':
-      return bundle(readEntries(job.spool, job.slice), job.from);
+      return bundle(job);
     case 'range':
-      return range({ dir: job.dir, entry: job.entry, partIno: job.partIno }, job.offset, job.length);
+      return ranges.fetch(job);
+    case 'compare':
+      return ranges.compare(job);
     case 'publish':
       return publish(job.files);
     case 'forget':
       disk.forgetDirectories();
       return empty();
     case 'stop':
-      stopped = true;
-      for (const slot of busy) slot.connection.close();
+      slots.stop();
       return empty();
     case 'fix':
     case 'settle':
@@ -77,20 +76,35 @@ async function carryOut(job: LaneOrder): Promise<LaneResult> {
   }
 }
 
-const empty = (): LaneResult => ({ done: { entries: 0, bytes: 0 }, problems: [], young: [], settled: 0 });
-
 const readEntries = (spool: string, slice: Slice): Wanted[] =>
   readSlice(spool, slice).flatMap(([dir, entries]) => entries.map((entry) => ({ dir, entry })));
 
 const isAskedFor = ({ entry }: Wanted): boolean => entry.kind === 'file' && (entry.size !== '0' || servesEmpty);
 
-async function bundle(entries: Wanted[], from: number | undefined): Promise<LaneResult> {
+async function bundle({ spool, slice, from, mostBytes }: Extract<LaneJob, { kind: 'bundle' }>): Promise<LaneResult> {
   const result = empty();
+  const entries = readEntries(spool, slice);
   if (from === undefined) for (const entry of entries) if (!isAskedFor(entry)) makeHere(entry, result);
-  const files = entries.filter(isAskedFor).slice(from ?? 0);
-  result.settled = from ?? 0;
+  const left = entries.filter(isAskedFor).slice(from ?? 0);
+  const { files, apart } = nextOf(left, mostBytes);
+  if (apart) result.apart = apart;
+  result.settled = apart ? 1 : 0;
   if (files.length > 0) result.fault = await fetchAll(files, result);
+  result.left = left.length - result.settled;
+  result.settled += from ?? 0;
   return result;
+}
+
+/** What to ask for next: files of `mostBytes` together, or one alone that is to be moved in ranges. */
+function nextOf(left: readonly Wanted[], mostBytes: number): { files: Wanted[]; apart?: Wanted } {
+  const isApart = ({ entry }: Wanted): boolean => mostBytes < BUNDLE_BYTES && Number(entry.size) > BLOCK_BYTES;
+  if (left[0] && isApart(left[0])) return { files: [], apart: left[0] };
+  let bytes = 0;
+  const end = left.findIndex((file, i) => {
+    bytes += Number(file.entry.size);
+    return isApart(file) || (i > 0 && bytes > mostBytes);
+  });
+  return { files: left.slice(0, end < 0 ? left.length : end) };
 }
 
 /** Links, and empty files that are not served, need nothing from the source. */
@@ -112,10 +126,6 @@ function note(result: LaneResult, { dir, entry }: Wanted, obstacle: string | und
 
 const add = (counter: keyof typeof LANE_COUNTERS, amount: number): void =>
   void Atomics.add(counters, LANE_COUNTERS[counter], BigInt(amount));
-
-/** Whether nothing but its digest can tell a later change, which of an empty file the size does; see files/young. */
-const wasYoung = ({ entry }: Wanted, told: boolean | undefined): boolean =>
-  entry.size !== '0' && (told ?? mayBeYoung(BigInt(entry.mtimeNs), Date.now()));
 
 function publish(files: Wanted[]): LaneResult {
   const result = empty();
@@ -139,10 +149,11 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
   };
   const sink: FetchSink = {
     bytes(file, chunk, position) {
-      stopIfAsked();
+      slots.stopIfAsked();
       if (position === 0) begin(file);
       if (typeof part === 'object') disk.append(part, chunk, joinKey(file.dir, file.entry.name));
       unproved += chunk.length;
+      result.received += chunk.length;
       arrived(chunk.length);
     },
     whole(file, told) {
@@ -169,7 +180,7 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
       disk.discard(file.dir, lost.name);
     },
   };
-  return withSlot(async (slot) => {
+  return slots.use(async (slot) => {
     try {
       return await fetcher.files(slot, files, sink);
     } catch (error) {
@@ -181,66 +192,9 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
   });
 }
 
-/** A range of a part the main thread has made and will publish. Nothing of it counts until all of it is there and proved. */
-async function range(file: Wanted, offset: number, length: number): Promise<LaneResult> {
-  const result = empty();
-  let unproved = 0;
-  const { dir, entry } = file;
-  const key = joinKey(dir, entry.name);
-  const part = disk.reopenPart(dir, entry.name, Number(entry.size), file.partIno);
-  if (!part)
-    throw new LmError('local', `the unfinished part of ${key} is gone`, { hint: 'does something else write there?' });
-  try {
-    const sink: FetchSink = {
-      bytes(_, chunk, position) {
-        stopIfAsked();
-        disk.write(part.fd, chunk, offset + position, key);
-        unproved += chunk.length;
-        arrived(chunk.length);
-      },
-      whole(_, told) {
-        if (wasYoung(file, told)) result.young.push(file);
-        result.settled = length;
-        unproved = 0;
-      },
-      problem: (_, kind, message, side) =>
-        void result.problems.push({ key, result: kind, message, ...(side && { side }) }),
-      forget() {},
-    };
-    result.fault = await withSlot((slot) => fetcher.range(slot, file, { offset, length }, sink));
-    return result;
-  } finally {
-    add('bytesDone', -unproved);
-    disk.close(part.fd, key);
-  }
-}
-
 function arrived(bytes: number): void {
   add('bytesReceived', bytes);
   add('bytesDone', bytes);
-}
-
-function stopIfAsked(): void {
-  if (stopped) throw new LmError('interrupted', 'stopped');
-}
-
-async function withSlot<T>(use: (slot: Slot) => Promise<T>): Promise<T> {
-  stopIfAsked();
-  const slot = idle.pop() ?? openSlot();
-  busy.add(slot);
-  try {
-    const result = await use(slot);
-    stopIfAsked(); // a connection that was closed for that looks like a fault of the network
-    return result;
-  } finally {
-    busy.delete(slot);
-    idle.push(slot);
-  }
-}
-
-function openSlot(): Slot {
-  const hasher = createXxh64(origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
-  return { connection: new Connection(origin, hasher.buffer, pacer), hasher };
 }
 
 const DEEDS: Record<'remove' | 'mkdir', (dir: string, entry: Entry) => Obstacle | undefined> = {

@@ -10,7 +10,7 @@ import { type Disk, partNameOf } from './disk.js';
 import type { FileProblem } from './lane-jobs.js';
 import { isOccupied, type Obstacle } from './places.js';
 
-/** The most one range unit carries: what a cut connection or a killed process may cost. */
+/** The most one unit asks for of a big file. */
 export const RANGE_BYTES = 64 * BLOCK_BYTES;
 
 /** Shorter units would cost a distant source more in round trips than they gain. */
@@ -28,6 +28,11 @@ export interface Range {
   length: number;
 }
 
+/** A range that is still to be dealt with. `here`: bytes of it may be there, of which only the source's hashes can tell. */
+export interface Left extends Range {
+  here?: true;
+}
+
 /** What an earlier run has left of a file; a hint that is believed only when source and part are still the same. */
 export interface KnownPart {
   size: string;
@@ -36,15 +41,26 @@ export interface KnownPart {
   ino: string;
   /** The part's own inode. */
   partIno: string;
-  /** Finished ranges that are surely on disk. */
-  done: readonly (readonly [offset: number, length: number])[];
+  /** Proved ranges that are surely there, by the source's ctime when they were read; undefined where it did not tell. */
+  done: readonly (readonly [offset: number, length: number, ctimeNs?: string])[];
+  /** Ranges of which something may be there: they were begun, or read while the file was young. */
+  begun: readonly (readonly [offset: number, length: number])[];
+}
+
+/** What an agent that seals blocks says of them. */
+export interface RangeTold {
+  ctimeNs: string;
+  young: boolean;
 }
 
 /** The journal, as far as parts go. Each call is on disk before it returns, or throws `local`. */
 export interface PartJournal {
   known(key: EntryKey): KnownPart | undefined;
   started(key: EntryKey, entry: Entry, partIno: string): void;
-  rangeDone(key: EntryKey, range: Range): void;
+  /** A range is about to be fetched: if nothing is heard of it any more, bytes of it may be there all the same. */
+  rangeBegun(key: EntryKey, range: Range): void;
+  /** The bytes are with the kernel, and proved. */
+  rangeDone(key: EntryKey, range: Range, told?: RangeTold): void;
   /** Published, or given up: nothing of it will be resumed. */
   ended(key: EntryKey): void;
 }
@@ -54,20 +70,22 @@ export interface BigFile {
   entry: Entry;
   /** The part's own inode. */
   partIno?: string;
-  /** Still to be fetched, when the file was begun. */
-  ranges: Range[];
+  /** Not handed out yet. */
+  left: Left[];
+  /** The most that one unit fetches of it. */
+  unitBytes: number;
   bytesReused: number;
-  /** Ranges not yet dealt with. */
+  /** Units handed out and not dealt with. */
   pending: number;
   problem?: FileProblem;
 }
 
-/** Makes the part, or takes up the one that is there; what is missing of it is fetched in units of `rangeBytes`. */
+/** Makes the part, or takes up the one that is there; what is missing of it is fetched in units of `unitBytes` at the most. */
 export function beginBigFile(
   disk: Disk,
   journal: PartJournal,
   { dir, entry }: Pick<BigFile, 'dir' | 'entry'>,
-  rangeBytes: number,
+  unitBytes: number,
 ): BigFile {
   const { name, size } = entry;
   const bytes = Number(size);
@@ -78,10 +96,45 @@ export function beginBigFile(
   const partIno = disk.inodeOf(part.fd);
   if (kept === undefined) journal.started(joinKey(dir, name), entry, partIno);
   disk.close(part.fd, joinKey(dir, name));
-  const ranges = missingRanges(bytes, kept === undefined ? [] : known!.done, rangeBytes);
-  const missing = ranges.reduce((sum, { length }) => sum + length, 0);
-  return { dir, entry, partIno, ranges, bytesReused: bytes - missing, pending: ranges.length };
+  const { left, bytesReused } = leftOf(bytes, kept && known, entry.ctimeNs);
+  return { dir, entry, partIno, left, unitBytes, bytesReused, pending: 0 };
 }
+
+/**
+ * What is still to be fetched or compared of a file. Proved ranges count while the source's ctime is the one they were read under; another
+ * one may come of a new name or mode as well as of a write, so then its hashes decide, and of what was begun and never heard of again
+ * too. `ctimeNs` is undefined where the source tells none: then size, time and inode have to do, and what was begun is fetched again.
+ */
+export function leftOf(
+  bytes: number,
+  known: Pick<KnownPart, 'done' | 'begun'> = { done: [], begun: [] },
+  ctimeNs?: string,
+): { left: Left[]; bytesReused: number } {
+  const counts = ([, , then = ctimeNs]: KnownPart['done'][number]): boolean =>
+    ctimeNs === undefined || then === ctimeNs;
+  const whole: Range[] = [{ offset: 0, length: bytes }];
+  const missing = without(whole, known.done.filter(counts));
+  const fetched = without(missing, [...known.done, ...(ctimeNs === undefined ? [] : known.begun)]);
+  const compared = without(
+    missing,
+    fetched.map(({ offset, length }) => [offset, length]),
+  );
+  const left = [...compared.map((range) => ({ ...range, here: true as const })), ...fetched];
+  return { left, bytesReused: bytes - missing.reduce((sum, { length }) => sum + length, 0) };
+}
+
+/** The next unit of a file, `bytes` long at the most; a comparison moves no bytes, and so is as long as a request may be. */
+export function cutUnit(file: Pick<BigFile, 'left' | 'unitBytes' | 'pending'>, bytes: number): Left | undefined {
+  const next = file.left.shift();
+  if (!next) return undefined;
+  const length = Math.min(next.length, next.here ? RANGE_BYTES : Math.min(bytes, file.unitBytes));
+  if (length < next.length) file.left.unshift({ ...next, offset: next.offset + length, length: next.length - length });
+  file.pending++;
+  return { ...next, length };
+}
+
+/** Whether all that was handed out has been dealt with, and nothing is left to be handed out. */
+export const isOver = ({ left, pending }: BigFile): boolean => pending === 0 && left.length === 0;
 
 export function resumable(
   known: KnownPart | undefined,
@@ -104,32 +157,33 @@ export function bytesOfPart(dirs: DirCache, roots: Roots, key: EntryKey): number
 const givenUp = (dir: EntryKey, entry: Entry, message: Obstacle): BigFile => ({
   dir,
   entry,
-  ranges: [],
+  left: [],
+  unitBytes: 0,
   bytesReused: 0,
   pending: 0,
   problem: { key: joinKey(dir, entry.name), result: 'failed', message },
 });
 
-/** What `done` leaves of the file, in pieces of `rangeBytes` whose offsets are multiples of it where nothing was done. */
-export function missingRanges(bytes: number, done: KnownPart['done'], rangeBytes: number): Range[] {
-  const ranges: Range[] = [];
-  let at = 0;
-  const upTo = (end: number): void => {
-    while (at < end) {
-      const length = Math.min(end - at, rangeBytes - (at % rangeBytes));
-      ranges.push({ offset: at, length });
-      at += length;
+/** What is left of ascending ranges without some others, in any order. */
+export function without(
+  ranges: readonly Range[],
+  others: Iterable<readonly [offset: number, length: number, ...unknown[]]>,
+): Range[] {
+  const taken = [...others].sort(([a], [b]) => a - b);
+  return ranges.flatMap(({ offset, length }) => {
+    const left: Range[] = [];
+    const end = offset + length;
+    let at = offset;
+    for (const [from, bytes] of taken) {
+      if (at < from && at < end) left.push({ offset: at, length: Math.min(from, end) - at });
+      at = Math.max(at, from + bytes);
     }
-  };
-  for (const [offset, length] of [...done].sort((a, b) => a[0] - b[0])) {
-    upTo(Math.min(offset, bytes));
-    at = Math.max(at, offset + length);
-  }
-  upTo(bytes);
-  return ranges;
+    if (at < end) left.push({ offset: at, length: end - at });
+    return left;
+  });
 }
 
-/** Once no range is pending: the final name, or nothing left of it. */
+/** Once it is over: the final name, or nothing left of it. */
 export function endBigFile(disk: Disk, journal: PartJournal, file: BigFile): FileProblem | undefined {
   const { dir, entry } = file;
   const { name, size } = entry;

@@ -8,7 +8,7 @@ import { partNameOf } from './disk.js';
 import type { Mend, PlanSink } from './plan-sink.js';
 import { type Slice, type SliceLimits, Spool } from './spool.js';
 
-/** Files up to this size travel in bundles, larger ones in ranges. */
+/** Files up to this size travel in bundles, larger ones in ranges; on a slow line, and when some of it is here, a smaller one too. */
 export const BUNDLE_BYTES = 8 * 1024 * 1024;
 
 /** Keeps a bundle's answer from being all frame heads, and a lane's unit short, when files are tiny. */
@@ -36,7 +36,7 @@ export interface PlanSpools {
   mkdir: Spool;
   /** Small files, empty files and links. */
   bundle: Spool;
-  /** One slice a file. */
+  /** Larger files, and those of which an earlier run has left a part; one slice a file. */
   big: Spool;
   /** Two entries each, in this and those below: the source's, whose attributes are to be set, and the local one that is to have them. */
   fix: Spool;
@@ -90,8 +90,8 @@ export function createPlanWriter(
       tell('mkdir', where, entry, reason);
     },
     fetch(where, entry, reason) {
-      (isBig(entry) ? spools.big : spools.bundle).add(where, entry);
-      const left = isBig(entry) ? bytesLeft(joinKey(where, entry.name), entry) : undefined;
+      const left = entry.kind === 'file' ? bytesLeft(joinKey(where, entry.name), entry) : undefined;
+      (isBig(entry) || left !== undefined ? spools.big : spools.bundle).add(where, entry);
       if (left !== undefined) {
         resumed.add(joinKey(where, partNameOf(entry.name)));
         bytesResumed.set(mountOf(where), (bytesResumed.get(mountOf(where)) ?? 0) + left);

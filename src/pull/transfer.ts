@@ -2,42 +2,18 @@
 
 import PQueue from 'p-queue';
 import { formatCount } from '../amounts.js';
-import type { LmError } from '../errors.js';
-import type { Emit } from '../events.js';
-import { BLOCK_BYTES } from '../files/digest.js';
-import { type Entry, type EntryKey, FIRST_FEW } from '../files/entry.js';
+import type { Entry, EntryKey } from '../files/entry.js';
 import type { Iteration } from '../report.js';
-import type { ClosedDirectories } from './closed-directories.js';
-import type { Disk } from './disk.js';
+import { type BigFiles, createBigFiles, type FileTurn } from './big-files.js';
 import { failureOfFault } from './failure.js';
-import type { ChangedFiles } from './hot-files.js';
-import type { Deed, FileProblem, LaneJob, LaneResult } from './lane-jobs.js';
-import type { Lanes } from './lanes.js';
-import { type BigFile, beginBigFile, endBigFile, type PartJournal, type Range, rangeBytesFor } from './parts.js';
-import { bigFirst, type Plan } from './plan.js';
+import { type Deed, empty, type LaneJob, type LaneResult } from './lane-jobs.js';
+import { type BigFile, rangeBytesFor } from './parts.js';
+import { BUNDLE_BYTES, bigFirst, type Plan } from './plan.js';
 import { createRetrier } from './retry.js';
-import type { Source } from './source.js';
 import { readSlice, type Slice, type Spool } from './spool.js';
-import type { YoungFiles } from './young-files.js';
+import { report, type TransferContext } from './transfer-context.js';
 
 type BundleJob = Extract<LaneJob, { kind: 'bundle' }>;
-type RangeJob = Extract<LaneJob, { kind: 'range' }>;
-
-export interface TransferContext {
-  lanes: Lanes;
-  /** The main thread's own hands, for big files. */
-  disk: Disk;
-  journal: PartJournal;
-  young: Pick<YoungFiles, 'add'>;
-  changed: ChangedFiles;
-  closed: ClosedDirectories | undefined;
-  concurrency: number;
-  source: Pick<Source, 'url' | 'contact' | 'retrying'>;
-  emit: Emit;
-  signal: AbortSignal;
-  /** Stops the run; `signal` is this controller's. */
-  abort(error: LmError | Error): void;
-}
 
 /** Carries out one kind of disk work, slice after slice: what the slices hold depends on their order. */
 export async function carryOut(deed: Deed, spool: Spool, context: TransferContext): Promise<LaneResult['done']> {
@@ -69,159 +45,106 @@ export async function download(plan: Plan, iteration: Iteration, context: Transf
 async function moveBytes(plan: Plan, iteration: Iteration, context: TransferContext): Promise<void> {
   const { big, bundle } = plan.spools;
   const queue = new PQueue({ concurrency: context.concurrency });
+  const files = createBigFiles(iteration, context);
   const enqueue = async (work: () => Promise<void>): Promise<void> => {
-    await queue.onSizeLessThan(context.concurrency);
     void queue.add(async () => {
       if (!context.signal.aborted) await work().catch(context.abort);
     });
+    await queue.onSizeLessThan(1);
   };
   let bytesLeft = big.slices.reduce((sum, { bytes }) => sum + bytes, 0);
   const begin = (slice: Slice): BigFile => {
     const [[dir, [entry]]] = readSlice(big.path, slice) as [[EntryKey, [Entry]]];
-    const rangeBytes = rangeBytesFor(bytesLeft, context.concurrency);
-    const file = beginBigFile(context.disk, context.journal, { dir, entry }, rangeBytes);
+    const unitBytes = rangeBytesFor(bytesLeft, context.concurrency);
     bytesLeft -= slice.bytes;
-    iteration.bytesReused += file.bytesReused;
-    if (file.pending === 0) endFile(file, iteration, context);
-    return file;
+    return files.begin({ dir, entry }, unitBytes);
   };
   try {
     for (const unit of inTurn(bigFirst(big.slices), bundle.slices, context.lanes.count, begin)) {
       if (context.signal.aborted) break;
-      if ('file' in unit) await enqueue(() => moveRange(unit, iteration, context));
-      else await enqueue(() => moveBundle({ kind: 'bundle', spool: bundle.path, ...unit }, iteration, context));
+      if ('file' in unit) await enqueue(() => files.moveNext(unit));
+      else await enqueue(() => moveBundle({ kind: 'bundle', spool: bundle.path, ...unit }, files, iteration, context));
     }
   } catch (error) {
     context.abort(error as Error); // else what is under way would be stopped first, and give that for the reason
   }
   await queue.onIdle();
+  files.close();
   context.signal.throwIfAborted();
 }
 
-type RangeUnit = { file: BigFile; range: Range; lane: number };
 type BundleUnit = { slice: Slice };
 
 /**
  * Every lane has a big file of its own, and when there are none left, bundles: threads that write to one file wait for each
- * other in the kernel (an eighth of all time with four files over two lanes).
+ * other in the kernel (an eighth of all time with four files over two lanes). A file comes again and again while something is left of it.
  */
 export function* inTurn(
   files: readonly Slice[],
   bundles: readonly Slice[],
   lanes: number,
   begin: (slice: Slice) => BigFile,
-): Generator<RangeUnit | BundleUnit> {
+): Generator<FileTurn | BundleUnit> {
   const [nextFile, nextBundle] = [files.values(), bundles.values()];
-  const own = Array.from({ length: lanes }, (): { file?: BigFile; ranges: Range[] } => ({ ranges: [] }));
+  const own: (BigFile | undefined)[] = Array.from({ length: lanes }, () => undefined);
   for (let idle = 0; idle < lanes; ) {
     idle = 0;
-    for (const [lane, has] of own.entries()) {
-      for (let next = has.ranges.length > 0 ? undefined : nextFile.next(); next && !next.done; ) {
-        has.file = begin(next.value);
-        has.ranges = [...has.file.ranges];
-        next = has.ranges.length > 0 ? undefined : nextFile.next();
+    for (let lane = 0; lane < lanes; lane++) {
+      let file = own[lane];
+      while (!file || file.left.length === 0) {
+        const next = nextFile.next();
+        if (next.done) break;
+        file = own[lane] = begin(next.value);
       }
-      const range = has.ranges.shift();
-      const slice = range ? undefined : nextBundle.next().value;
-      if (range) yield { file: has.file!, range, lane };
+      const slice = file?.left.length ? undefined : nextBundle.next().value;
+      if (file?.left.length) yield { file, lane };
       else if (slice) yield { slice };
       else idle++;
     }
   }
 }
 
-async function moveBundle(job: BundleJob, iteration: Iteration, context: TransferContext): Promise<void> {
-  const result = await fetchBundle(job, context);
+async function moveBundle(
+  job: Pick<BundleJob, 'kind' | 'spool' | 'slice'>,
+  files: BigFiles,
+  iteration: Iteration,
+  context: TransferContext,
+): Promise<void> {
+  const result = await fetchBundle(job, files, context);
   iteration.filesDownloaded += result.done.entries;
   iteration.bytesDownloaded += result.done.bytes;
   for (const problem of result.problems) report(problem, iteration, context);
 }
 
-async function moveRange(
-  { file, range, lane }: RangeUnit,
-  iteration: Iteration,
+/** A bundle, as much at once as the line allows; tried again from the first unsettled file for as long as the retry policy agrees. */
+async function fetchBundle(
+  job: Pick<BundleJob, 'kind' | 'spool' | 'slice'>,
+  files: BigFiles,
   context: TransferContext,
-): Promise<void> {
-  const { dir, entry, partIno } = file;
-  const problem = file.problem ?? (await fetchRange({ kind: 'range', dir, entry, partIno, ...range }, lane, context));
-  file.problem ??= problem; // another range may have met one meanwhile, and one voids the file
-  if (!file.problem) context.journal.rangeDone(`${dir}/${entry.name}`, range);
-  file.pending--;
-  if (file.pending === 0) endFile(file, iteration, context);
-}
-
-function endFile(file: BigFile, iteration: Iteration, context: TransferContext): void {
-  const problem = endBigFile(context.disk, context.journal, file);
-  if (problem) return report(problem, iteration, context);
-  iteration.filesDownloaded++;
-  iteration.bytesDownloaded += Number(file.entry.size);
-  context.lanes.countFile();
-}
-
-function report(problem: FileProblem, iteration: Iteration, { changed, emit }: TransferContext): void {
-  if (problem.result === 'vanished') {
-    iteration.filesVanished++;
-    iteration.firstVanished = firstFew(iteration.firstVanished, problem.key);
-  } else if (problem.result === 'changed') {
-    iteration.filesChanged++;
-    changed.add(problem.key);
-    iteration.firstChanged = firstFew(iteration.firstChanged, problem.key);
-  } else {
-    iteration.downloadFailures++;
-    if (problem.side === 'source') iteration.filesUnreadable = (iteration.filesUnreadable ?? 0) + 1;
-  }
-  emit({ type: 'file-problem', ...problem });
-}
-
-const firstFew = (first: EntryKey[] = [], key: EntryKey): EntryKey[] => [...first, key].slice(0, FIRST_FEW);
-
-/** A bundle, tried again from the first unsettled file for as long as the retry policy agrees. */
-async function fetchBundle(job: BundleJob, context: TransferContext): Promise<LaneResult> {
-  const total: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], young: [], settled: 0 };
+): Promise<LaneResult> {
+  const total = empty();
   const take = ({ done, problems }: LaneResult): void => {
     total.done.entries += done.entries;
     total.done.bytes += done.bytes;
     total.problems.push(...problems);
   };
   const retrier = createRetrier(context.source.retrying(formatCount(job.slice.entries, 'file'), context.signal));
-  for (let from = job.from; ; ) {
-    const result = await context.lanes.run({ ...job, ...(from !== undefined && { from }) });
+  for (let from: number | undefined; ; ) {
+    const mostBytes = Math.min(BUNDLE_BYTES, files.size.bytes());
+    const beganMs = performance.now();
+    const result = await context.lanes.run({ ...job, mostBytes, ...(from !== undefined && { from }) });
+    files.size.note(result.received, performance.now() - beganMs);
     take(result);
     if (result.young.length > 0) {
       context.young.add(result.young); // on record before a next run could take their times for a proof
       take(await context.lanes.run({ kind: 'publish', files: result.young }));
     }
-    if (!result.fault) return total;
+    if (result.apart) await files.moveWhole(result.apart);
     if (result.settled > (from ?? 0)) retrier.progressed();
     from = result.settled;
-    await retrier.failed(failureOfFault(result.fault, context.source.url));
+    if (result.fault) await retrier.failed(failureOfFault(result.fault, context.source.url));
+    else if (!result.left) return total;
   }
-}
-
-/**
- * A range, tried again likewise. A cut one has proved none of its bytes, so each cut makes the next request shorter: a line
- * that never lasts for 64 MiB still gets there. Returns what voids the file.
- */
-async function fetchRange(job: RangeJob, lane: number, context: TransferContext): Promise<FileProblem | undefined> {
-  const end = job.offset + job.length;
-  const retrier = createRetrier(
-    context.source.retrying(`${job.dir}/${job.entry.name} at ${job.offset}`, context.signal),
-  );
-  let piece = job.length;
-  for (let offset = job.offset; offset < end; ) {
-    const length = Math.min(piece, end - offset);
-    const { problems, young, fault } = await context.lanes.run({ ...job, offset, length }, lane);
-    if (young.length > 0) context.young.add(young);
-    if (problems[0]) return problems[0]; // one changed range voids the file
-    if (fault) {
-      if (fault.kind !== 'status') piece = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
-      await retrier.failed(failureOfFault(fault, context.source.url));
-    } else {
-      offset += length;
-      retrier.progressed();
-    }
-  }
-  return undefined;
 }
 
 const PROGRESS_MS = 250;

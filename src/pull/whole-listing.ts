@@ -2,6 +2,7 @@
 
 import { LmError } from '../errors.js';
 import type { EntryKey } from '../files/entry.js';
+import type { Feature } from '../wire/listing-lines.js';
 import type { ListSource } from './both-sides.js';
 import { failureOfError } from './failure.js';
 import { createRetrier } from './retry.js';
@@ -10,6 +11,7 @@ import type { Source } from './source.js';
 export interface ListingUse<T> {
   source: Pick<Source, 'url' | 'list' | 'retrying'>;
   only?: EntryKey | undefined;
+  features?: readonly Feature[];
   signal: AbortSignal;
   /** Reads the listing that `list` gives to its end. Called again when that one broke off, and leaves nothing behind then. */
   use(list: ListSource): Promise<T>;
@@ -17,12 +19,19 @@ export interface ListingUse<T> {
   isSpent?(): boolean;
 }
 
-export async function fromWholeListing<T>({ source, only, signal, use, isSpent }: ListingUse<T>): Promise<T> {
+export async function fromWholeListing<T>({
+  source,
+  only,
+  features = [],
+  signal,
+  use,
+  isSpent,
+}: ListingUse<T>): Promise<T> {
   const retrier = createRetrier(source.retrying('the listing', signal));
   for (;;) {
     let begun = false;
     const list: ListSource = async (owners) => {
-      const listing = await source.list({ only, owners }, signal);
+      const listing = await source.list({ only, owners, features }, signal);
       begun = true;
       return listing;
     };

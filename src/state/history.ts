@@ -2,15 +2,19 @@
 
 import type { EntryKey } from '../files/entry.js';
 import type { State, VerificationState } from '../report.js';
+import {
+  applyToParts,
+  type FoldedPart,
+  type KnownPart,
+  knownPart,
+  type PartRecord,
+  syncParts,
+} from './folded-parts.js';
 
 /** What a run writes down. Numbers of bytes are exact up to 2^53; 64-bit values are decimal strings, as in `Entry`. */
 export type JournalRecord =
   | { type: 'run-started'; run: string; command: 'copy' | 'verify'; boot: string; source: string }
-  /** A part of a big file was made: what the source promised, and which file here holds the bytes. */
-  | { type: 'part-started'; key: EntryKey; size: string; mtimeNs: string; ino: string; partIno: string }
-  | { type: 'range-done'; key: EntryKey; offset: number; length: number }
-  /** Published, or given up: there is nothing left to resume. */
-  | { type: 'part-ended'; key: EntryKey }
+  | PartRecord
   /** About to be published, but young when they were read: only their digests can prove them. */
   | { type: 'young'; keys: EntryKey[] }
   /** More of them than are named: every file with such a time or a later one. */
@@ -38,15 +42,6 @@ export interface Limits {
   live?: boolean;
   otherExclusions?: boolean;
   offline?: boolean;
-}
-
-/** An unfinished file beside its target. `done` are the ranges whose bytes are there: ascending, merged, none suspect. */
-export interface KnownPart {
-  size: string;
-  mtimeNs: string;
-  ino: string;
-  partIno: string;
-  done: [offset: number, length: number][];
 }
 
 /** A time of writing under one boot, of which nothing proves that it has reached the disk. Epoch milliseconds. */
@@ -154,28 +149,17 @@ interface Fold {
   atMs: number;
 }
 
-type FoldedPart = Omit<KnownPart, 'done'> & {
-  ranges: { offset: number; length: number; boot: string; atMs: number; onDisk: boolean }[];
-};
-
 function apply(fold: Fold, record: JournalRecord): void {
   const { facts, parts, atMs } = fold;
   switch (record.type) {
     case 'run-started':
       startRun(fold, record);
       return;
-    case 'part-started': {
-      const { type: _, key, ...promise } = record;
-      parts.set(key, { ...promise, ranges: [] });
-      return;
-    }
-    case 'range-done': {
-      const { key, offset, length } = record;
-      parts.get(key)?.ranges.push({ offset, length, boot: fold.boot, atMs, onDisk: false });
-      return;
-    }
+    case 'part-started':
+    case 'range-begun':
+    case 'range-done':
     case 'part-ended':
-      parts.delete(record.key);
+      applyToParts(parts, record, fold.boot, atMs);
       return;
     case 'young':
       for (const key of record.keys) fold.young.add(key);
@@ -270,8 +254,7 @@ function startRun(fold: Fold, record: JournalRecord & { type: 'run-started' }): 
 
 function syncPoint({ facts, parts }: Fold, record: JournalRecord & { type: 'sync-point' }): void {
   const { boot, beganMs, rechecked = false } = record;
-  for (const { ranges } of parts.values())
-    for (const range of ranges) range.onDisk ||= range.boot === boot && range.atMs <= beganMs;
+  syncParts(parts, boot, beganMs);
   facts.lastSyncPoint = { boot, atMs: beganMs };
   /** What a lost record began may be this very run, which goes on writing. */
   const goesOn = (u: Unsynced): boolean => u.boot === boot || (rechecked && u.boot === '' && u.toMs === null);
@@ -294,19 +277,4 @@ function assumeTheWorst(fold: Fold): void {
   fold.facts.verified = false;
   if (fold.facts.lastCopy) delete fold.facts.lastCopy.final;
   fold.facts.unsynced.push({ boot: '', fromMs: fold.atMs, toMs: null });
-}
-
-function knownPart({ ranges, ...part }: FoldedPart, boot: string): KnownPart {
-  const sound = ranges.filter((range) => range.onDisk || range.boot === boot);
-  return { ...part, done: merged(sound.map((r) => [r.offset, r.length])) };
-}
-
-function merged(ranges: [offset: number, length: number][]): [offset: number, length: number][] {
-  const result: [number, number][] = [];
-  for (const [offset, length] of ranges.sort(([a], [b]) => a - b)) {
-    const last = result.at(-1);
-    if (last && offset <= last[0] + last[1]) last[1] = Math.max(last[1], offset + length - last[0]);
-    else result.push([offset, length]);
-  }
-  return result;
 }

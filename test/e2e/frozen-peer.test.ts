@@ -160,6 +160,41 @@ test('a copy by the frozen client that was killed is told and gone on with by to
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
+test('of a frozen agent, which proves a range as a whole, what was proved is kept', async () => {
+  const { source, destination, proxy } = sandbox();
+  const from = source.write('data', { big: file({ size: 24 * MIB }) });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from], frozen);
+  const line = await proxy(agent.url, { bytesPerSecond: 8 * MIB });
+  const given = ['copy', line.url, to, '--concurrency', '2'];
+  const dying = destination.start(given, today);
+  await line.hasPassed(14 * MIB);
+  dying.kill('SIGTERM');
+  await dying.done;
+  line.cut();
+  const { code, stdout } = await destination.lm([...given, '--json'], today);
+  expect(code).toBe(0);
+  expect(lastPass(stdout).state).toBe('SUCCESS');
+  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBeGreaterThanOrEqual(2 * MIB);
+  expect(await readTree(to)).toEqual(await readTree(from));
+});
+
+test('what today’s client has proved and begun is understood by the frozen one', async () => {
+  const { source, destination, proxy } = sandbox();
+  const from = source.write('data', { big: file({ size: 24 * MIB }) });
+  const to = destination.write('data', {});
+  const agent = await source.serve([from], today);
+  const line = await proxy(agent.url, { bytesPerSecond: 16 * MIB });
+  const dying = destination.start(['copy', line.url, to, '--concurrency', '2'], today);
+  await line.hasPassed(12 * MIB);
+  dying.kill('SIGTERM');
+  await dying.done;
+  const { code, stdout } = await destination.lm(['copy', '--json'], frozen);
+  expect(code).toBe(0);
+  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBeGreaterThanOrEqual(9 * MIB);
+  expect(await readTree(to)).toEqual(await readTree(from));
+});
+
 test.each([
   ['today’s', today, frozen],
   ['the frozen', frozen, today],

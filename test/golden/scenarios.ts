@@ -105,7 +105,7 @@ export const SCENARIOS: Record<string, (stage: Stage) => Promise<void>> = {
   },
 
   async resume(stage) {
-    await begin(stage, { data: { huge: file({ size: 65 * MIB }), small: 'small' } });
+    await begin(stage, { data: { huge: file({ size: 9 * MIB }), small: 'small' } });
     const held = stage.recorder.hold(/^POST \/\S*fetch /, 2);
     const interrupt = async (): Promise<void> => {
       await held;

@@ -10,15 +10,20 @@ function unitsOf(ranges: number[], bundles: number, lanes: number): string[] {
   const names = new Map<BigFile, number>();
   const begin = ({ offset }: Slice): BigFile => {
     const file = {
-      ranges: Array.from({ length: ranges[offset]! }, (_, i) => ({ offset: i, length: 1 })),
+      left: Array.from({ length: ranges[offset]! }, (_, i) => ({ offset: i, length: 1 })),
     } as unknown as BigFile;
     names.set(file, offset);
     return file;
   };
   const slices = (count: number): Slice[] => Array.from({ length: count }, (_, i) => slice(i));
-  return [...inTurn(slices(ranges.length), slices(bundles), lanes, begin)].map((unit) =>
-    'file' in unit ? `${names.get(unit.file)}.${unit.range.offset}@${unit.lane}` : `bundle${unit.slice.offset}`,
-  );
+  const units: string[] = [];
+  for (const unit of inTurn(slices(ranges.length), slices(bundles), lanes, begin))
+    units.push(
+      'file' in unit
+        ? `${names.get(unit.file)}.${unit.file.left.shift()!.offset}@${unit.lane}`
+        : `bundle${unit.slice.offset}`,
+    );
+  return units;
 }
 
 test.each([

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { Contact } from '../../src/pull/contact.js';
-import type { LaneJob, LaneResult } from '../../src/pull/lane-jobs.js';
+import { empty, type LaneJob, type LaneResult } from '../../src/pull/lane-jobs.js';
 import type { Plan } from '../../src/pull/plan.js';
 import { Spool } from '../../src/pull/spool.js';
 import type { Iteration } from '../../src/report.js';
@@ -19,7 +19,7 @@ test('a young file is in the journal before it has its name, also when its bundl
   for (const entry of entries) spools.bundle.add('data/0', entry);
   for (const each of Object.values(spools)) each.finish();
   const young = [{ dir: 'data/0', entry: entries[1]! }];
-  const none: LaneResult = { done: { entries: 0, bytes: 0 }, problems: [], young: [], settled: 0 };
+  const none = empty();
   const answers: LaneResult[] = [
     {
       ...none,

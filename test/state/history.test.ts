@@ -89,7 +89,38 @@ describe('unfinished parts', () => {
     ['a damaged line, which may have told of another boot', [copy('1'), 'damaged', part, range(0, 100)], 'A', []],
     ['a damaged line, that may have started it over', [copy('1'), part, 'damaged', range(0, 100)], 'A', undefined],
   ])('%s', (_, records, boot, done) => {
-    expect(fold(boot, ...records).parts.get(KEY)).toEqual(done && { ...promise, done });
+    expect(fold(boot, ...records).parts.get(KEY)).toEqual(done && { ...promise, done, begun: [] });
+  });
+});
+
+describe('ranges of a part', () => {
+  const begun = (offset: number, length: number): JournalRecord => ({ type: 'range-begun', key: KEY, offset, length });
+  const under = (offset: number, length: number, ctimeNs: string, young?: true): JournalRecord => ({
+    ...(range(offset, length) as Extract<JournalRecord, { type: 'range-done' }>),
+    ctimeNs,
+    ...(young && { young }),
+  });
+  test.each<[string, string, JournalRecord[], unknown[], unknown[]]>([
+    ['begun and not heard of again', 'A', [begun(0, 64)], [], [[0, 64]]],
+    ['begun before another boot', 'B', [begun(0, 64)], [], []],
+    ['begun, and proved up to somewhere', 'A', [begun(0, 64), under(0, 9, '7')], [[0, 9, '7']], [[0, 64]]],
+    ['proved under one ctime', 'A', [under(0, 9, '7'), under(9, 1, '7')], [[0, 10, '7']], []],
+    [
+      'proved under two',
+      'A',
+      [under(9, 1, '8'), under(0, 9, '7'), range(20, 1)],
+      [
+        [0, 9, '7'],
+        [9, 1, '8'],
+        [20, 1],
+      ],
+      [],
+    ],
+    ['read while the file was young', 'A', [under(0, 9, '7', true)], [], [[0, 9]]],
+    ['proved before another boot, never synced', 'B', [under(0, 9, '7')], [], []],
+    ['proved before another boot, and synced', 'B', [under(0, 9, '7'), sync(35_000)], [[0, 9, '7']], []],
+  ])('%s', (_, boot, records, done, begun) => {
+    expect(fold(boot, copy('1'), part, ...records).parts.get(KEY)).toEqual({ ...promise, done, begun });
   });
 });
 

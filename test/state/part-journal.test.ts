@@ -19,15 +19,31 @@ test('what one run leaves of a big file, the next one knows until it has begun o
   const first = open();
   expect(first.known(KEY)).toBeUndefined();
   first.started(KEY, entry, '77');
-  first.rangeDone(KEY, { offset: 0, length: 100 });
+  first.rangeBegun(KEY, { offset: 0, length: 100 });
+  first.rangeDone(KEY, { offset: 0, length: 50 });
+  first.rangeDone(KEY, { offset: 50, length: 50 }, { ctimeNs: '9', young: false });
+  first.rangeDone(KEY, { offset: 200, length: 50 }, { ctimeNs: '9', young: true });
   expect(first.known(KEY)).toBeUndefined(); // it is this run's own
 
-  const known = { size: '300', mtimeNs: '5', ino: '6', partIno: '77', done: [[0, 100]] };
+  const known = {
+    size: '300',
+    mtimeNs: '5',
+    ino: '6',
+    partIno: '77',
+    done: [
+      [0, 50],
+      [50, 50, '9'],
+    ],
+    begun: [
+      [0, 100],
+      [200, 50],
+    ],
+  };
   const second = open();
   expect(second.known(KEY)).toEqual(known);
   second.started(KEY, entry, '78');
   expect(second.known(KEY)).toBeUndefined();
-  expect(open().known(KEY)).toEqual({ ...known, partIno: '78', done: [] });
+  expect(open().known(KEY)).toEqual({ ...known, partIno: '78', done: [], begun: [] });
 
   const third = open();
   third.ended(KEY);

@@ -55,6 +55,14 @@ describe('the proxy', () => {
     expect(body.filter((byte) => byte !== 7)).toEqual(Buffer.from([6]));
   });
 
+  test('is as slow as it is told to be', async () => {
+    const proxy = await through({ bytesPerSecond: 500_000 });
+    const beganMs = performance.now();
+    await Promise.all([fetched(proxy.url), fetched(proxy.url), proxy.hasPassed(200_000)]);
+    expect(performance.now() - beganMs).toBeGreaterThan(395);
+    expect(proxy.passed()).toBeGreaterThan(200_000);
+  });
+
   test('cuts once', async () => {
     const { url } = await through({ cutAfter: 1_000 });
     await expect(fetched(url)).rejects.toThrow();

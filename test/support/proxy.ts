@@ -1,4 +1,4 @@
-// A bad network on loopback: forwards TCP, and cuts, stalls, delays, or changes what comes back. Understands no HTTP.
+// A bad network on loopback: forwards TCP, and slows, cuts, stalls, delays, or changes what comes back. Understands no HTTP.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -7,6 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface ProxyOptions {
   /** Wait before each piece of an answer is passed on. */
   delayMs?: number;
+  /** Of answers, all connections together: a slow line. */
+  bytesPerSecond?: number;
   /** Cut the connection under way once, when so many bytes of answers have passed, all connections together. */
   cutAfter?: number;
   /** Pass nothing more after so many bytes, and keep the connections open. */
@@ -21,6 +23,8 @@ export interface BadNetwork {
   url: string;
   /** Bytes of answers passed on so far. */
   passed(): number;
+  /** Resolves when so many bytes of answers have been passed on. */
+  hasPassed(bytes: number): Promise<void>;
   /** Resolves when `stallAfter` has been reached. */
   stalled: Promise<void>;
   /** Ends every connection under way; new ones are served, and stall no more. */
@@ -53,6 +57,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     passed: () => answers.passed,
+    hasPassed: (bytes) => answers.hasPassed(bytes),
     stalled: answers.stalled,
     cut,
     async stop() {
@@ -86,6 +91,8 @@ class Answers {
   #stall: () => void = () => {};
   #stallAfter: number | undefined;
   #hasCut = false;
+  #freeMs = 0;
+  #waiting: { bytes: number; wake: () => void }[] = [];
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -99,10 +106,31 @@ class Answers {
     this.#stallAfter = undefined;
   }
 
+  hasPassed(bytes: number): Promise<void> {
+    if (this.passed >= bytes) return Promise.resolve();
+    return new Promise((wake) => void this.#waiting.push({ bytes, wake }));
+  }
+
+  /** The line takes one piece after another, whichever connection they are of. */
+  async #lineFor(bytes: number): Promise<void> {
+    const { bytesPerSecond } = this.#options;
+    if (!bytesPerSecond) return;
+    const nowMs = performance.now();
+    this.#freeMs = Math.max(this.#freeMs, nowMs) + (bytes / bytesPerSecond) * 1_000;
+    await pause(this.#freeMs - nowMs);
+  }
+
+  #count(bytes: number): void {
+    this.passed += bytes;
+    for (const { wake } of this.#waiting.filter(({ bytes }) => bytes <= this.passed)) wake();
+    this.#waiting = this.#waiting.filter(({ bytes }) => bytes > this.passed);
+  }
+
   async next(chunk: Buffer): Promise<Buffer | 'cut'> {
     const { delayMs, cutAfter, flipAt, asSidecar } = this.#options;
+    await this.#lineFor(chunk.length);
     const from = this.passed;
-    this.passed += chunk.length;
+    this.#count(chunk.length);
     if (delayMs) await pause(delayMs);
     if (this.#stallAfter !== undefined && this.passed > this.#stallAfter) {
       this.#stall();
