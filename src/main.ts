@@ -60,7 +60,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
       io.stdout.write(`${version()}\n`); // without a parser: a quick answer is a promise
       return EXIT.ok;
     }
-    const { parseArguments } = await import('./cli.js');
+    const { parseArguments } = await import('./cli/parse.js');
     const invocation = parseArguments(argv, { stdout: io.stdout, stderr: io.stderr, version: version() });
     if (typeof invocation === 'number') return invocation;
     telling.prefix = `lm ${invocation.command}`;

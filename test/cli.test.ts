@@ -1,8 +1,8 @@
 // Command lines taken apart, and help that can be read.
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { parseArguments } from '../src/cli.js';
-import { COMMAND_WORDS } from '../src/command-table.js';
+import { COMMAND_WORDS } from '../src/cli/command-table.js';
+import { parseArguments } from '../src/cli/parse.js';
 import { EXIT, EXIT_MEANING } from '../src/exit-codes.js';
 import { COMMANDS, OPTION_NAMES, optionOf } from '../src/settings/options.js';
 import { refusalOf } from './support/settings.js';

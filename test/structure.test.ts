@@ -1,4 +1,4 @@
-// The house plan, read from the imports of src: who may know whom, and which file alone knows a library.
+// The house plan, read from the imports of src: which room may know which, and which file alone knows a library.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -7,77 +7,78 @@ import { describe, expect, test } from '@jest/globals';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
-/** Each layer, from the top, and the layers it may import beside its own. `leaf`: nouns that anyone above `files` may use. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  main: ['cli', 'commands', 'settings', 'leaf', 'errors'],
-  cli: ['settings', 'leaf', 'errors'],
-  commands: [
-    ...['serve', 'copy', 'verify', 'complete', 'demo', 'migration'],
-    ...['state', 'render', 'settings', 'files', 'leaf', 'errors'],
-  ],
-  serve: ['pull', 'agent', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
-  complete: ['copy', 'verify', 'migration', 'pull', 'state', 'render', 'settings', 'wire', 'files', 'leaf', 'errors'],
-  demo: ['render', 'files', 'leaf', 'errors'],
-  copy: ['migration', 'pull', 'state', 'settings', 'wire', 'files', 'leaf', 'errors'],
-  verify: ['migration', 'pull', 'state', 'settings', 'wire', 'files', 'leaf', 'errors'],
-  migration: ['pull', 'state', 'settings', 'files', 'leaf', 'errors'],
-  pull: ['wire', 'files', 'leaf', 'errors'],
-  agent: ['wire', 'files', 'leaf', 'errors'],
-  state: ['files', 'leaf', 'errors'],
-  render: ['files', 'leaf', 'errors'],
-  settings: ['files', 'leaf', 'errors'],
-  wire: ['files', 'errors'],
-  leaf: ['files', 'errors'],
-  files: ['errors'],
-  errors: [],
+/** From the top; a room may know those on lower floors, not its neighbours. `leaf`: the nouns at the top of src. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['main'],
+  ['cli', 'commands'],
+  ['complete', 'demo'],
+  ['serve', 'copy', 'verify'],
+  ['migration'],
+  ['guards', 'removals', 'sides', 'transfer'],
+  ['plan'],
+  ['source'],
+  ['agent', 'spool'],
+  ['listing', 'state'],
+  ['settings', 'wire', 'disk'],
+  ['trust', 'digest', 'render'],
+  ['leaf', 'linux', 'patterns', 'owners'],
+  ['files', 'threads'],
+  ['errors'],
+];
+
+/** Rooms that not everybody above may know: what moves bytes knows no record, no setting and no screen. */
+const KNOWN_TO: Record<string, readonly string[]> = {
+  agent: ['serve'],
+  state: ['commands', 'complete', 'serve', 'copy', 'verify', 'migration'],
+  settings: ['main', 'cli', 'commands', 'complete', 'serve', 'copy', 'verify', 'migration'],
+  render: ['commands', 'complete', 'demo', 'serve'],
 };
 
-/** The layer of a file that stands at the top of src; of every other it is the directory. */
+/** More than one looks through at a glance. */
+const MAX_FILES = 14;
+
+/** What a file at the top of src belongs to; of every other it is the first directory. */
 const TOP: Record<string, string> = {
   'main.ts': 'main',
   'signals.ts': 'main',
-  'cli.ts': 'cli',
-  'command-table.ts': 'cli',
-  'help.ts': 'cli',
-  'settings.ts': 'settings',
+  'errors.ts': 'errors',
   'address-space.ts': 'leaf',
   'amounts.ts': 'leaf',
-  'errors.ts': 'errors',
   'events.ts': 'leaf',
-  'report.ts': 'leaf',
   'exit-codes.ts': 'leaf',
   'io.ts': 'leaf',
   'last-error.ts': 'leaf',
+  'report.ts': 'leaf',
 };
 
 const FENCES: Record<string, readonly string[]> = {
-  commander: ['cli.ts', 'help.ts'],
-  undici: ['pull/http-client.ts'],
-  'p-queue': ['pull/transfer.ts', 'verify/verify.ts'],
-  'hash-wasm': ['files/hash-wasm.ts'],
-  micromatch: ['files/java-glob.ts', 'files/shell-glob.ts'],
+  commander: ['cli/parse.ts', 'cli/help.ts'],
+  undici: ['source/http-client.ts'],
+  'p-queue': ['transfer/transfer.ts', 'verify/verify.ts'],
+  'hash-wasm': ['digest/kernels/hash-wasm.ts'],
+  micromatch: ['patterns/java-glob.ts', 'patterns/shell-glob.ts'],
   chalk: ['render/text.ts'],
   'cli-progress': ['render/text.ts'],
-  yaml: ['settings/yaml.ts'],
+  yaml: ['settings/values/yaml.ts'],
   zod: [
-    ...['settings/cassandra-yaml.ts', 'settings/file.ts', 'wire/listing.ts', 'wire/messages.ts'],
+    ...['settings/cassandra/cassandra-yaml.ts', 'settings/file.ts', 'listing/listing.ts', 'wire/messages.ts'],
     ...filesOf('state'),
   ],
   'node:process': [
     // What is asked of the kernel, never the arguments, the environment or the way out: those are main's.
     ...['agent/access-log.ts', 'commands/this-user.ts'], // geteuid, umask
     ...[
-      'files/shell-command.ts',
-      'state/lock.ts',
-      'state/lock-holder.ts',
+      'linux/shell-command.ts',
+      'state/lock/lock.ts',
+      'state/lock/lock-holder.ts',
       'wire/rate.ts',
       'files/dirfd.ts',
       'files/if-there.ts',
-      'files/listing-size.ts',
-      'files/trust.ts',
+      'listing/listing-size.ts',
+      'trust/trust.ts',
       'settings/in-clear.ts',
-      'settings/secret.ts',
-      'settings/this-host.ts',
+      'settings/values/secret.ts',
+      'settings/cassandra/this-host.ts',
       'state/agent-token.ts',
     ], // kill, pid, hrtime, platform, versions, geteuid
   ],
@@ -105,36 +106,46 @@ const IMPORTS = FILES.flatMap(({ path, text }) =>
   }),
 );
 
-/** What is imported for more than its types, which are gone when the program runs. */
-const valuesOf = (from: string): string[] =>
-  IMPORTS.filter(({ path, erased }) => path === from && !erased).map(({ name }) => name);
+const importsOf = (from: string): string[] => IMPORTS.filter(({ path }) => path === from).map(({ name }) => name);
 
-function layerOf(path: string): string {
+function roomOf(path: string): string {
   const [first, ...rest] = path.split('/');
-  return rest.length > 0 ? first! : (TOP[first!] ?? `no layer for ${path}`);
+  return rest.length > 0 ? first! : (TOP[first!] ?? `no room for ${path}`);
 }
 
+const floorOf = (room: string): number => FLOORS.findIndex((rooms) => rooms.includes(room));
+
 test('the imports are read at all', () => {
-  expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './cli.ts', erased: false });
+  expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './cli/parse.ts', erased: false });
   expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './io.ts', erased: true });
   expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './commands/serve.ts', erased: false });
-  expect(IMPORTS).toContainEqual({ path: 'pull/http-client.ts', name: 'undici', erased: false });
+  expect(IMPORTS).toContainEqual({ path: 'source/http-client.ts', name: 'undici', erased: false });
 });
 
 test('every file begins with its header', () => {
   expect(FILES.filter(({ text }) => !/^\/\/ \S/.test(text)).map(({ path }) => path)).toEqual([]);
 });
 
-test('imports point down only; copy and verify know both pull and state, which do not know one another', () => {
+test('every file has a room on a floor', () => {
+  expect(FILES.filter(({ path }) => floorOf(roomOf(path)) < 0).map(({ path }) => path)).toEqual([]);
+});
+
+test('imports point down only, those of types too', () => {
   const up = IMPORTS.filter(({ name }) => name.startsWith('./'))
-    .map(({ path, name }) => ({ from: layerOf(path), to: layerOf(name.slice(2)), path, name }))
-    .filter(({ from, to }) => from !== to && !MAY_IMPORT[from]?.includes(to))
-    .map(({ path, name }) => `${path} imports ${name.slice(2)}`);
+    .map(({ path, name }) => ({ path, name: name.slice(2), from: roomOf(path), to: roomOf(name.slice(2)) }))
+    .filter(({ from, to }) => from !== to && (floorOf(from) >= floorOf(to) || KNOWN_TO[to]?.includes(from) === false))
+    .map(({ path, name }) => `${path} imports ${name}`);
   expect(up).toEqual([]);
 });
 
+test(`no room holds more than ${MAX_FILES} files side by side`, () => {
+  const rooms = FILES.map(({ path }) => dirname(path));
+  const full = [...new Set(rooms)].filter((room) => rooms.filter((other) => other === room).length > MAX_FILES);
+  expect(full).toEqual([]);
+});
+
 test('no two files import each other, by whatever detour', () => {
-  const imported = new Map(FILES.map(({ path }) => [path, valuesOf(path)]));
+  const imported = new Map(FILES.map(({ path }) => [path, importsOf(path)]));
   const done = new Set<string>();
   const cycles: string[] = [];
   const visit = (path: string, way: string[]): void => {

@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { geteuid } from 'node:process';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
-import { follow } from '../files/trust.js';
+import { follow } from '../trust/trust.js';
 import type { ServedRequest } from './server.js';
 
 export interface AccessLog {

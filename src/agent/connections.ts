@@ -2,7 +2,7 @@
 // for the next, the oldest first; a client that is known makes room when it has been idle longest. Reads and writes nothing.
 
 import type { Socket } from 'node:net';
-import { networkOf, plainAddress } from '../files/addresses.js';
+import { networkOf, plainAddress } from '../linux/addresses.js';
 
 export interface Places {
   newcomers: number;

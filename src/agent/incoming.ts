@@ -2,8 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
-import { plainAddress } from '../files/addresses.js';
-import type { Request } from './replies.js';
+import { plainAddress } from '../linux/addresses.js';
+import type { Request } from './request.js';
 
 /** A client that sends no byte of a body for this long is gone, or means harm; the whole body has the server's requestTimeout. */
 const BODY_STALLED_MS = 15_000;

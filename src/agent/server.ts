@@ -5,13 +5,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { errnoOf, LmError, printable } from '../errors.js';
-import { hostAndPort, plainAddress } from '../files/addresses.js';
-import { openFileLimit } from '../files/open-file-limit.js';
+import { hostAndPort, plainAddress } from '../linux/addresses.js';
+import { openFileLimit } from '../linux/open-file-limit.js';
 import type { Pacer } from '../wire/rate.js';
 import { createConnections, placesFor } from './connections.js';
 import { requestOf } from './incoming.js';
-import type { Request } from './replies.js';
 import { errorReply, type Reply } from './reply.js';
+import type { Request } from './request.js';
 import { send } from './send.js';
 
 export interface ServerSetup {

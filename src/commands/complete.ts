@@ -5,11 +5,11 @@ import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { recallWithout } from '../migration/left-out.js';
 import { recall, thisMigration } from '../migration/this-migration.js';
+import { createRenderer } from '../render/create-renderer.js';
 import { withoutLines } from '../render/left-out.js';
-import { createRenderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
-import { completeText } from './complete-text.js';
+import { completeText } from './text/complete-text.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {

@@ -10,7 +10,7 @@ import { knownRoots } from '../settings/roots.js';
 import { showSettings } from '../settings/shown.js';
 import type { Stated } from '../settings/stated.js';
 import { findInstance } from '../state/instance.js';
-import { table } from './config-text.js';
+import { table } from './text/config-text.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const { json } = commonSettings(stated);

@@ -4,7 +4,7 @@ import { playDemo } from '../demo/plot.js';
 import { Stage } from '../demo/stage.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
-import { createRenderer } from '../render/renderer.js';
+import { createRenderer } from '../render/create-renderer.js';
 import { commonSettings } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
 

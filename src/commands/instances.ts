@@ -2,16 +2,17 @@
 
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
-import { forgetMigration, holdersOf } from '../migration/forget.js';
-import { refuseIfInMap } from '../migration/map-guard.js';
+import { forgetMigration, holdersOf } from '../migration/forget/forget.js';
+import { refuseIfInMap } from '../migration/forget/map-guard.js';
 import { noneKnown, strangersRecords } from '../migration/this-migration.js';
-import { createRenderer, type Renderer } from '../render/renderer.js';
+import { createRenderer } from '../render/create-renderer.js';
+import type { Renderer } from '../render/renderer.js';
 import { resolve } from '../settings/resolve.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
 import { readCompletion } from '../state/completion.js';
 import { findInstance, type Instance, isUsed, listInstances, rootsText } from '../state/instance.js';
-import { instanceText } from './instances-text.js';
+import { instanceText } from './text/instances-text.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const settings = resolve('instances', stated);

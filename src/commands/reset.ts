@@ -3,11 +3,11 @@
 
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
+import { refuseIfInMap } from '../migration/forget/map-guard.js';
+import { resetBefore, resetMigration } from '../migration/forget/reset.js';
 import { recallWithout } from '../migration/left-out.js';
-import { refuseIfInMap } from '../migration/map-guard.js';
-import { resetBefore, resetMigration } from '../migration/reset.js';
 import { strangersRecords, theseMigrations, thisMigration } from '../migration/this-migration.js';
-import { createRenderer } from '../render/renderer.js';
+import { createRenderer } from '../render/create-renderer.js';
 import { resolve } from '../settings/resolve.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';

@@ -2,7 +2,7 @@
 
 import type { Emit } from '../events.js';
 import { Meter } from '../render/meter.js';
-import type { RunProgress } from '../state/run-progress.js';
+import type { RunProgress } from '../state/lock/run-progress.js';
 
 export interface Follower {
   listen: Emit;

@@ -3,14 +3,14 @@
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { realRoots, refuseUnknownName } from '../migration/this-migration.js';
-import { createRenderer } from '../render/renderer.js';
+import { createRenderer } from '../render/create-renderer.js';
 import { runServe } from '../serve/run.js';
 import { commonSettings, resolve } from '../settings/resolve.js';
 import { statedRoots } from '../settings/roots.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
 import { reloadOnHangup } from './reload.js';
-import { listeningText } from './serve-text.js';
+import { listeningText } from './text/serve-text.js';
 
 /** A signal is how an agent is ended: 0, with a warning when requests had to be cut off. */
 export async function run(stated: Stated, io: Io): Promise<number> {

@@ -3,8 +3,8 @@
 import type { Event } from '../events.js';
 import type { Io } from '../io.js';
 import type { Listener } from '../migration/listener.js';
-import { createRenderer } from '../render/renderer.js';
-import type { CommonSettings } from '../settings.js';
+import { createRenderer } from '../render/create-renderer.js';
+import type { CommonSettings } from '../settings/settings.js';
 import { followRun } from './run-progress.js';
 
 /** Resolves and rejects as `run` does, when all that it told has been rendered. */

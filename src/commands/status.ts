@@ -6,13 +6,13 @@ import type { Io } from '../io.js';
 import { recallWithout } from '../migration/left-out.js';
 import { sourceOf, statusOf } from '../migration/status.js';
 import { realRoots, recall, theseMigrations } from '../migration/this-migration.js';
-import { createRenderer } from '../render/renderer.js';
+import { createRenderer } from '../render/create-renderer.js';
 import { resolve } from '../settings/resolve.js';
+import type { StatusSettings } from '../settings/settings.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
-import type { StatusSettings } from '../settings.js';
 import { rootsText } from '../state/instance.js';
-import { sourceLines, statusLines } from './status-text.js';
+import { sourceLines, statusLines } from './text/status-text.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const settings = resolve('status', stated, recallWithout(stated));

@@ -4,17 +4,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { LmError, printable } from '../errors.js';
-import { hostAndPort } from '../files/addresses.js';
-import { compileFilter, isKeyExcluded } from '../files/filter.js';
-import { findOpenFiles } from '../files/open-files.js';
 import type { Roots } from '../files/roots.js';
-import { findServiceListeners, listenerText, lookUpPorts, suspicionText } from '../files/service-ports.js';
-import { howItEnded, runCommand } from '../files/shell-command.js';
+import { writerText } from '../guards/at-rest.js';
+import { gapsOf } from '../guards/guard-service.js';
+import { hostAndPort } from '../linux/addresses.js';
+import { findOpenFiles } from '../linux/open-files.js';
+import { findServiceListeners, listenerText, lookUpPorts, suspicionText } from '../linux/service-ports.js';
+import { howItEnded, runCommand } from '../linux/shell-command.js';
 import type { User } from '../migration/user.js';
-import { writerText } from '../pull/at-rest.js';
-import { gapsOf } from '../pull/guard-service.js';
-import { servicePorts } from '../settings/service-ports.js';
-import type { CompleteSettings } from '../settings.js';
+import { compileFilter, isKeyExcluded } from '../patterns/filter.js';
+import { servicePorts } from '../settings/cassandra/service-ports.js';
+import type { CompleteSettings } from '../settings/settings.js';
 
 const SHOWN = 10;
 const HINT =

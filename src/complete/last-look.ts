@@ -1,33 +1,33 @@
 // The last look before a destination is complete: the source is listed once more and compared with what is here, and nobody is
 // at work on either side. Reads no file and changes nothing.
 
-import { refusing } from '../copy/objections.js';
-import { createServiceWatch, isCassandras } from '../copy/service-watch.js';
+import { refusing } from '../copy/guards/objections.js';
+import { createServiceWatch, isCassandras } from '../copy/guards/service-watch.js';
+import { ClosedDirectories } from '../disk/closed-directories.js';
 import { type ErrorCode, LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { Roots } from '../files/roots.js';
+import { createSourceGuard } from '../guards/guard-source.js';
+import { createWalker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
 import type { SourceStatus } from '../migration/ask-source.js';
 import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
 import { type Owners, openOwners } from '../migration/owners.js';
 import { isRoot, type User } from '../migration/user.js';
-import { ClosedDirectories } from '../pull/closed-directories.js';
-import { connectSource } from '../pull/connect-source.js';
-import { exclusionsSum } from '../pull/exclude.js';
-import { createSourceGuard } from '../pull/guard-source.js';
-import type { Source } from '../pull/source.js';
-import { openPassingSpoolDir, openSpoolDir } from '../pull/spool-dir.js';
 import { leftOutRows, notKeptRows } from '../render/left-out.js';
 import { differenceLine } from '../render/lines.js';
 import type { VerifyReport } from '../report.js';
-import type { CompleteSettings } from '../settings.js';
+import type { CompleteSettings } from '../settings/settings.js';
+import { exclusionsSum } from '../sides/exclude.js';
+import { connectSource } from '../source/connect-source.js';
+import type { Source } from '../source/source.js';
+import { openPassingSpoolDir, openSpoolDir } from '../spool/spool-dir.js';
 import { knownFidelity } from '../state/fidelity.js';
-import { leftOutTheSame } from '../state/history.js';
 import type { Instance } from '../state/instance.js';
-import { readJournal } from '../state/journal.js';
+import { leftOutTheSame } from '../state/journal/history.js';
+import { readJournal } from '../state/journal/journal.js';
 import { compareListings, type SweepOptions } from '../verify/sweep.js';
 import { beginReport, PROBLEMS } from '../verify/verify.js';
-import { createWalker } from '../wire/walk-lines.js';
 
 export interface LookOptions {
   settings: CompleteSettings & { url: URL };

@@ -10,13 +10,13 @@ import type { Listener } from '../migration/listener.js';
 import { strangersRecords } from '../migration/this-migration.js';
 import type { User } from '../migration/user.js';
 import { askedInClear } from '../settings/in-clear.js';
+import type { CompleteSettings } from '../settings/settings.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
-import type { CompleteSettings } from '../settings.js';
 import { type Completion, markComplete, readCompletion } from '../state/completion.js';
-import { endedInFinalPass, type History } from '../state/history.js';
 import type { Instance } from '../state/instance.js';
-import { readJournal } from '../state/journal.js';
-import { acquireLock } from '../state/lock.js';
+import { endedInFinalPass, type History } from '../state/journal/history.js';
+import { readJournal } from '../state/journal/journal.js';
+import { acquireLock } from '../state/lock/lock.js';
 import { checkAtRest } from './at-rest.js';
 import { lookAgain } from './last-look.js';
 

@@ -1,10 +1,10 @@
 // The --backup-dir of one copy: a directory of its own for each pass. Refuses, before the first write, what could not be kept.
 
-import type { Disk } from '../pull/disk.js';
-import { refuseMountsBelow, tryBackup } from '../pull/guard-backup.js';
-import { checkRootPaths, createRoot, resolveRoot } from '../pull/guard-roots.js';
-import type { Lanes } from '../pull/lanes.js';
-import type { CopyMigration } from './run.js';
+import type { Disk } from '../disk/disk.js';
+import { refuseMountsBelow, tryBackup } from '../guards/guard-backup.js';
+import { checkRootPaths, createRoot, resolveRoot } from '../guards/guard-roots.js';
+import type { Lanes } from '../transfer/lanes.js';
+import type { CopyMigration } from './copy-migration.js';
 
 export interface Backups {
   /** The real path of --backup-dir, which need not be there yet. */

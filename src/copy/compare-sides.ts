@@ -6,17 +6,17 @@ import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { DirCache } from '../files/dirfd.js';
 import { type EntryKey, joinKey, type ListingEnd, type WalkedBlock } from '../files/entry.js';
-import { mountFinder } from '../files/mount-points.js';
-import { type BothSides, type ListSource, listBothSides } from '../pull/both-sides.js';
-import type { PlanCounts } from '../pull/counts.js';
-import { diff } from '../pull/diff.js';
-import type { DiffPolicy } from '../pull/differences.js';
-import { lookOutFor, type Selected } from '../pull/look-out.js';
-import { bytesOfPart, resumable } from '../pull/parts.js';
-import { createPlanWriter, type PlanWriter } from '../pull/plan.js';
-import { WalkFile } from '../pull/walk-file.js';
-import { fromWholeListing } from '../pull/whole-listing.js';
-import type { Feature } from '../wire/listing-lines.js';
+import { mountFinder } from '../linux/mount-points.js';
+import type { Feature } from '../listing/listing-lines.js';
+import type { PlanCounts } from '../plan/counts.js';
+import { diff } from '../plan/diff.js';
+import type { DiffPolicy } from '../plan/differences.js';
+import { createPlanWriter, type PlanWriter } from '../plan/plan.js';
+import { type BothSides, type ListSource, listBothSides } from '../sides/both-sides.js';
+import { lookOutFor, type Selected } from '../sides/look-out.js';
+import { fromWholeListing } from '../sides/whole-listing.js';
+import { WalkFile } from '../spool/walk-file.js';
+import { bytesOfPart, resumable } from '../transfer/parts.js';
 import type { Survey, SurveyorOptions } from './survey.js';
 
 /** A plan that lacks what only digests can tell. It is finished, or its writer is abandoned. */

@@ -1,12 +1,12 @@
 // What this destination cannot keep: tried out once a run, added to by what is set and reads back otherwise, kept for verify and complete.
 
+import type { UnkeptNow } from '../disk/attributes.js';
 import { localError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
-import type { Fidelity } from '../files/fidelity.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import type { UnkeptNow } from '../pull/attributes.js';
-import { learnFidelity } from '../pull/guard-fidelity.js';
+import { learnFidelity } from '../guards/guard-fidelity.js';
+import type { Fidelity } from '../linux/fidelity.js';
 import { recordFidelity } from '../state/fidelity.js';
 
 export interface FidelityKeeper {

@@ -2,8 +2,8 @@
 
 import type { Emit } from '../events.js';
 import { FIRST_FEW } from '../files/entry.js';
-import { matchRatio } from '../pull/counts.js';
-import type { Plan } from '../pull/plan.js';
+import { matchRatio } from '../plan/counts.js';
+import type { Plan } from '../plan/plan.js';
 import type { CopyReport, Iteration, State } from '../report.js';
 
 export function beginPass(iteration: number, report: CopyReport): Iteration {

@@ -3,9 +3,9 @@
 import type { Emit } from '../events.js';
 import { exitCodeOf } from '../exit-codes.js';
 import type { CopyReport } from '../report.js';
-import { bootId } from '../state/host.js';
+import { bootId } from '../state/identity/host.js';
 import type { Instance } from '../state/instance.js';
-import { appendLast, type Journal, openJournal } from '../state/journal.js';
+import { appendLast, type Journal, openJournal } from '../state/journal/journal.js';
 import { recordLastCopy } from '../state/last-run.js';
 import { type CopyEnd, EXIT_OF } from './verdict.js';
 

@@ -2,44 +2,43 @@
 // a task of an agent and a test call it alike, and several may run beside each other in one process.
 
 import { randomUUID } from 'node:crypto';
+import { ClosedDirectories } from '../disk/closed-directories.js';
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
-import { Fidelity } from '../files/fidelity.js';
+import { Fidelity } from '../linux/fidelity.js';
+import { createWalker, type Walker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
 import { concurrencyAt } from '../migration/concurrency.js';
-import { createRoots, type Destination, discardPassing, withdraw } from '../migration/destination.js';
+import { createRoots, discardPassing, withdraw } from '../migration/destination.js';
 import type { Listener } from '../migration/listener.js';
 import { type Owners, openOwners } from '../migration/owners.js';
-import { isRoot, type User } from '../migration/user.js';
-import { ClosedDirectories } from '../pull/closed-directories.js';
-import { connectSource } from '../pull/connect-source.js';
-import { ChangedFiles } from '../pull/hot-files.js';
-import type { Source } from '../pull/source.js';
-import { openPassingSpoolDir, openSpoolDir } from '../pull/spool-dir.js';
+import { isRoot } from '../migration/user.js';
+import { ChangedFiles } from '../plan/hot-files.js';
 import type { CopyReport } from '../report.js';
 import { askedInClear } from '../settings/in-clear.js';
 import { tellSettingsFile } from '../settings/settings-file.js';
+import { connectSource } from '../source/connect-source.js';
+import type { Source } from '../source/source.js';
+import { openPassingSpoolDir, openSpoolDir } from '../spool/spool-dir.js';
 import { refuseIfComplete } from '../state/completion.js';
 import { readFidelity } from '../state/fidelity.js';
-import { readJournal } from '../state/journal.js';
-import { acquireLock } from '../state/lock.js';
-import { partJournal } from '../state/part-journal.js';
-import { createWalker, type Walker } from '../wire/walk-lines.js';
+import { readJournal } from '../state/journal/journal.js';
+import { partJournal } from '../state/journal/part-journal.js';
+import { acquireLock } from '../state/lock/lock.js';
 import { type Backups, openBackups } from './backup-dirs.js';
-import { createGuards } from './guards.js';
+import type { CopyMigration } from './copy-migration.js';
+import { createSuspects } from './files/unsynced-files.js';
+import { createYoungFiles } from './files/young-files.js';
+import { createGuards } from './guards/guards.js';
+import { type Objection, refusing, telling } from './guards/objections.js';
+import { refuseUnknownRoot } from './guards/selection.js';
+import { createServiceWatch, type ServiceWatch } from './guards/service-watch.js';
 import { copyInPasses } from './loop.js';
-import { type Objection, refusing, telling } from './objections.js';
 import { type CopyRecord, openCopyRecord } from './record.js';
-import { refuseUnknownRoot } from './selection.js';
-import { createServiceWatch, type ServiceWatch } from './service-watch.js';
-import { createSurveyor } from './survey.js';
-import { createSuspects } from './unsynced-files.js';
+import { createSurveyor } from './surveyor.js';
 import { type CopyEnd, EXIT_OF, verdict } from './verdict.js';
 import { createWriters, type Writers } from './writers.js';
-import { createYoungFiles } from './young-files.js';
-
-export type CopyMigration = Destination<'copy'> & { user: User };
 
 export interface CopyOutcome {
   report: CopyReport;

@@ -1,37 +1,26 @@
-// Both sides listed and compared → a plan and the proofs that came with it; taken again where it cannot be believed yet.
-// Changes nothing but its own spool.
+// A survey: what a look at both sides has shown, and what it goes by. Shapes only; surveyor.ts takes it.
 
-import { cpus } from 'node:os';
+import type { ClosedDirectories } from '../disk/closed-directories.js';
 import type { Emit } from '../events.js';
-import type { DirType, EntryKey, ListingEnd, ListingHeader, RootKey } from '../files/entry.js';
-import type { Fidelity } from '../files/fidelity.js';
-import type { MountPoint } from '../files/mount-points.js';
+import type { EntryKey, ListingEnd, ListingHeader, RootKey } from '../files/entry.js';
+import type { SourceGuard } from '../guards/guard-source.js';
+import type { Fidelity } from '../linux/fidelity.js';
+import type { MountPoint } from '../linux/mount-points.js';
+import type { Walker } from '../listing/walk-lines.js';
 import type { Owners } from '../migration/owners.js';
-import { isRoot } from '../migration/user.js';
-import type { LocalMounts } from '../pull/both-sides.js';
-import { checkDigests } from '../pull/check.js';
-import type { ClosedDirectories } from '../pull/closed-directories.js';
-import { meets } from '../pull/counts.js';
-import type { DiffPolicy } from '../pull/differences.js';
-import { createDigestBoth } from '../pull/digest-both.js';
-import { exclusionsSum } from '../pull/exclude.js';
-import type { SourceGuard } from '../pull/guard-source.js';
-import type { ChangedFiles } from '../pull/hot-files.js';
-import { notKeptIn, staleIn } from '../pull/left-out.js';
-import type { Selected } from '../pull/look-out.js';
-import type { OwnerMap } from '../pull/owner-map.js';
-import type { KnownPart } from '../pull/parts.js';
-import type { Plan } from '../pull/plan.js';
-import type { RootPair } from '../pull/root-pairs.js';
-import type { Source } from '../pull/source.js';
-import type { WalkLines } from '../pull/walk-file.js';
+import type { ChangedFiles } from '../plan/hot-files.js';
+import type { Plan } from '../plan/plan.js';
+import type { RootPair } from '../plan/root-pairs.js';
 import type { LeftOut, NotKept } from '../report.js';
-import type { Walker } from '../wire/walk-lines.js';
-import { abandon, type Compared, compareSides } from './compare-sides.js';
-import { findLeftFiles } from './left-files.js';
-import type { CopyMigration } from './run.js';
-import { type Suspects, tellSuspects } from './unsynced-files.js';
-import type { YoungRecord } from './young-files.js';
+import type { LocalMounts } from '../sides/both-sides.js';
+import type { Selected } from '../sides/look-out.js';
+import type { OwnerMap } from '../sides/owner-map.js';
+import type { Source } from '../source/source.js';
+import type { WalkLines } from '../spool/walk-file.js';
+import type { KnownPart } from '../transfer/parts.js';
+import type { CopyMigration } from './copy-migration.js';
+import type { Suspects } from './files/unsynced-files.js';
+import type { YoungRecord } from './files/young-files.js';
 
 export interface Survey {
   plan: Plan;
@@ -52,14 +41,6 @@ export interface Survey {
   selected?: Selected;
   /** This host's side, as it was found. */
   walk: WalkLines;
-}
-
-export interface Surveyor {
-  survey(): Promise<Survey>;
-  /** Whether the last survey has shown all that was suspect after a crash of this machine to be whole. */
-  rechecked(): boolean;
-  /** What both sides left out of it, as `exclusionsSum` has it. */
-  exclusions(): string | undefined;
 }
 
 /** What is known of the destination's files from earlier passes. */
@@ -88,121 +69,3 @@ export interface SurveyorOptions {
   emit: Emit;
   signal: AbortSignal;
 }
-
-/** A source that is touched in each of so many looks is not going to stand still. */
-const MOST_LOOKS = 3;
-
-export function createSurveyor(options: SurveyorOptions): Surveyor {
-  const { migration, sourceGuard, known, emit } = options;
-  const { threshold, dryRun, only } = migration.settings;
-  const { suspects } = known;
-  let rechecked = false;
-  let exclusions: string | undefined;
-
-  async function look(): Promise<Survey> {
-    const policy = await policyNow(options);
-    known.young.begin();
-    const { survey, differing } = await complete(await compareSides(policy, options), policy, options);
-    tellSuspects(suspects.found(), differing, emit);
-    exclusions = exclusionsSum(migration.settings.exclusions, survey.header);
-    rechecked = suspects.possible && only === undefined && survey.proof.errors === 0 && differing === 0;
-    return survey;
-  }
-
-  return {
-    async survey() {
-      if (!sourceGuard || dryRun) return look();
-      for (let looks = 1; ; looks++) {
-        await sourceGuard.expectNobody();
-        await sourceGuard.settle();
-        const survey = await look();
-        const believed = sourceGuard.believes(survey.proof, survey.plan);
-        if (!meets(survey.plan.counts, threshold)) return survey;
-        const stoodStill = await sourceGuard.stoodStill();
-        if ((believed && stoodStill) || looks === MOST_LOOKS) return survey;
-      }
-    },
-    rechecked: () => rechecked,
-    exclusions: () => exclusions,
-  };
-}
-
-/** A memory-mapped write need not move a file's time (mmap(2)), so at 1.0 times are no proof for these. */
-const WRITTEN_IN_PLACE: readonly DirType[] = ['commitlog', 'cdc_raw'];
-
-async function policyNow(options: SurveyorOptions): Promise<DiffPolicy> {
-  const { migration, source, known, signal } = options;
-  const { threshold, backupDir, diff: compare } = migration.settings;
-  const { fidelity, young, changed } = known;
-  const isFinal = threshold === 1;
-  return {
-    compare,
-    digested: isFinal ? WRITTEN_IN_PLACE : [],
-    asksEmpty: source.transport.servesEmpty && (isFinal || compare === 'checksum'),
-    unit: source.tells.timeUnit,
-    owners: options.owners.areSet,
-    opensClosed: !isRoot(migration.user),
-    keepsReplaced: backupDir !== undefined,
-    fidelity,
-    doubtsTimes: isFinal,
-    ...doubts(options),
-    ...(young.some && { young }),
-    ...(!isFinal && { hot: await findLeftFiles(source, migration.roots, changed, signal) }),
-  };
-}
-
-/** Nothing at all when nothing is doubted: to ask of each file costs more than to compare it. */
-function doubts({ known: { suspects }, sourceGuard }: SurveyorOptions): Pick<DiffPolicy, 'isSuspect'> {
-  const byGuard = sourceGuard?.doubts() ? sourceGuard.isDoubted : undefined;
-  if (!suspects.possible) return byGuard ? { isSuspect: byGuard } : {};
-  return { isSuspect: (key) => suspects.isSuspect(key) || byGuard?.(key) === true };
-}
-
-/** Throws what digests throw; the plan is then given up. */
-async function complete(
-  compared: Compared,
-  policy: DiffPolicy,
-  options: SurveyorOptions,
-): Promise<{ survey: Survey; differing: number }> {
-  try {
-    const differing = await tellApart(compared, policy, options);
-    return { survey: finish(compared, policy), differing };
-  } catch (error) {
-    abandon(compared);
-    throw error;
-  }
-}
-
-/** Files of equal size whose times are no proof, by their digests, into the plan. Returns how many differ. */
-async function tellApart(compared: Compared, policy: DiffPolicy, options: SurveyorOptions): Promise<number> {
-  const { migration, source, known, signal } = options;
-  const { writer, counts, mountOf } = compared;
-  const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
-  const digests = createDigestBoth(source, migration.roots, algorithm, cpus().length);
-  try {
-    return await checkDigests(writer, counts, digests, { ...policy, mountOf }, signal, known.young);
-  } finally {
-    await digests.close();
-  }
-}
-
-function finish(
-  { writer, walk, counts, leftOut, selected, mountOf: _, ...found }: Compared,
-  policy: DiffPolicy,
-): Survey {
-  const plan = writer.finish(counts);
-  return {
-    plan,
-    ...found,
-    walk: walk.finish(),
-    leftOut: { ...leftOut(), ...leftOutOf(plan) },
-    notKept: notKeptIn(counts.notKept, policy.fidelity),
-    ...(selected && { selected }),
-  };
-}
-
-const leftOutOf = (plan: Plan): Pick<LeftOut, 'special' | 'shielded' | 'stale'> => ({
-  special: { entries: plan.counts.special, first: plan.counts.firstSpecial },
-  shielded: { entries: plan.counts.shielded, first: plan.counts.firstShielded },
-  stale: staleIn(plan),
-});

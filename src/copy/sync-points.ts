@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { LmError, printable } from '../errors.js';
-import { type Mounts, pointsBelow, readMounts } from '../files/mounts.js';
 import type { Roots } from '../files/roots.js';
-import { bootId } from '../state/host.js';
-import type { Journal } from '../state/journal.js';
+import { type Mounts, pointsBelow, readMounts } from '../linux/mounts.js';
+import { bootId } from '../state/identity/host.js';
+import type { Journal } from '../state/journal/journal.js';
 
 export interface SyncPoints {
   /** Returns when all that was written before is on disk. `rechecked`: no file is suspect any more. Throws `local`. */

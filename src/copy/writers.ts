@@ -1,23 +1,23 @@
 // All that a copy changes a destination with. A dry run has none of it, so that nothing it calls could write there.
 
+import type { DiskOptions } from '../disk/attributes.js';
+import type { ClosedDirectories } from '../disk/closed-directories.js';
+import { Disk } from '../disk/disk.js';
 import type { Emit } from '../events.js';
-import type { Fidelity } from '../files/fidelity.js';
+import type { Fidelity } from '../linux/fidelity.js';
 import type { Owners } from '../migration/owners.js';
 import { isRoot } from '../migration/user.js';
-import type { DiskOptions } from '../pull/attributes.js';
-import type { ClosedDirectories } from '../pull/closed-directories.js';
-import { Disk } from '../pull/disk.js';
-import type { ChangedFiles } from '../pull/hot-files.js';
-import { createLanes } from '../pull/lanes.js';
-import type { PartJournal } from '../pull/parts.js';
-import type { Source } from '../pull/source.js';
-import type { TransferContext } from '../pull/transfer-context.js';
+import type { ChangedFiles } from '../plan/hot-files.js';
+import type { Source } from '../source/source.js';
+import { createLanes } from '../transfer/lanes.js';
+import type { PartJournal } from '../transfer/parts.js';
+import type { TransferContext } from '../transfer/transfer-context.js';
 import type { Backups } from './backup-dirs.js';
+import type { CopyMigration } from './copy-migration.js';
 import { createFidelityKeeper, type FidelityKeeper } from './fidelity.js';
+import type { YoungRecord } from './files/young-files.js';
 import type { CopyRecord } from './record.js';
-import type { CopyMigration } from './run.js';
 import { createSyncPoints, type SyncPoints } from './sync-points.js';
-import type { YoungRecord } from './young-files.js';
 
 export interface Writers {
   /** Lanes, the main thread's own hands, and what both go by. */

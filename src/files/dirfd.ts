@@ -16,7 +16,6 @@ import {
 import { geteuid, platform } from 'node:process';
 import { errnoOf } from '../errors.js';
 import { type EntryKey, joinKey, kindOf, parentOf, rootOf } from './entry.js';
-import type { Filter } from './filter.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
 /** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
@@ -56,15 +55,18 @@ const KEPT_OPEN = 32;
  * What `excludes` matches is not there (ENOENT), nor is what lies below it. Only what exists is matched: a name that came from
  * elsewhere may be made to take a pattern for ever, and a path of thousands of components costs as many as there are.
  */
+/** See `Filter`. */
+type Excludes = (key: EntryKey, kind: 'file' | 'directory') => boolean;
+
 export class DirCache {
   readonly #roots: Roots;
-  readonly #excludes: Filter | undefined;
+  readonly #excludes: Excludes | undefined;
   /** In order of use, the oldest first. */
   readonly #open = new Map<EntryKey, DirHandle>();
   /** The one used last, which nearly always is the one wanted next. */
   #last: { key: EntryKey; handle: DirHandle } | undefined;
 
-  constructor(roots: Roots, excludes?: Filter) {
+  constructor(roots: Roots, excludes?: Excludes) {
     this.#roots = roots;
     this.#excludes = excludes;
   }

@@ -3,10 +3,10 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { LmError } from '../errors.js';
-import type { SourceAddress } from '../pull/http-client.js';
-import { type RetryPolicy, retryPolicy } from '../pull/retry.js';
-import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
-import type { FromSource } from '../settings.js';
+import type { FromSource } from '../settings/settings.js';
+import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/values/secret.js';
+import type { SourceAddress } from '../source/http-client.js';
+import { type RetryPolicy, retryPolicy } from '../source/retry.js';
 import { findLocalAgent, tokenHint } from './local-agent.js';
 
 /** The way to the source. */

@@ -2,9 +2,9 @@
 
 import { tmpdir } from 'node:os';
 import { LmError } from '../errors.js';
-import { connectSource } from '../pull/connect-source.js';
-import { retryPolicy } from '../pull/retry.js';
-import type { ReachingSource } from '../settings.js';
+import type { ReachingSource } from '../settings/settings.js';
+import { connectSource } from '../source/connect-source.js';
+import { retryPolicy } from '../source/retry.js';
 import { addressOf } from './address.js';
 
 /** What a source says of itself, or why it doesn't. */

@@ -4,14 +4,15 @@ import { existsSync, readFileSync, rmdirSync } from 'node:fs';
 import { LmError } from '../errors.js';
 import { removeTree, statIfThere } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
+import { checkRootPaths, createRoot, homesIn, resolveRoot } from '../guards/guard-roots.js';
 import type { Io } from '../io.js';
-import { checkRootPaths, createRoot, homesIn, resolveRoot } from '../pull/guard-roots.js';
 import { commonSettings, resolve, withMemory } from '../settings/resolve.js';
 import { type StatedRoot, statedRoots } from '../settings/roots.js';
+import type { SettingsOf } from '../settings/settings.js';
 import type { Stated } from '../settings/stated.js';
-import type { SettingsOf } from '../settings.js';
 import { notAdopted, readAdoption } from '../state/adoption.js';
-import { destinationRoots } from '../state/identity-file.js';
+import { destinationRoots } from '../state/identity/identity-file.js';
+import { refuseStrangers, refuseStrangersOnWay } from '../state/identity/strangers.js';
 import {
   findInstance,
   type Instance,
@@ -21,7 +22,6 @@ import {
   removeInstance,
 } from '../state/instance.js';
 import { readRemembered } from '../state/remembered.js';
-import { refuseStrangers, refuseStrangersOnWay } from '../state/strangers.js';
 import { recallWithout } from './left-out.js';
 import { refuseUnknownName } from './this-migration.js';
 

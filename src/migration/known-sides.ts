@@ -3,11 +3,11 @@
 import { LmError } from '../errors.js';
 import type { ListingHeader } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import type { LocalMounts } from '../pull/both-sides.js';
-import type { Source } from '../pull/source.js';
+import type { LocalMounts } from '../sides/both-sides.js';
+import type { Source } from '../source/source.js';
 import { type Adoption, readAdoption } from '../state/adoption.js';
-import { compareDestinations, compareMounts, compareSources, sourceIdentity } from '../state/identity.js';
-import { destinationRoots, readIdentities } from '../state/identity-file.js';
+import { compareDestinations, compareMounts, compareSources, sourceIdentity } from '../state/identity/identity.js';
+import { destinationRoots, readIdentities } from '../state/identity/identity-file.js';
 import type { Instance } from '../state/instance.js';
 
 /** What is complete lists nothing any more. `hint` is the way out. */

@@ -1,7 +1,7 @@
 // The token of an agent on this host, for whoever gave none. Asks the kernel, and no agent.
 
 import { printable } from '../errors.js';
-import { plainAddress } from '../files/addresses.js';
+import { plainAddress } from '../linux/addresses.js';
 import { isLoopback } from '../settings/resolve.js';
 import { type FoundToken, findAgentToken } from '../state/agent-token.js';
 

@@ -3,14 +3,14 @@
 import { tmpdir } from 'node:os';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import { createAccountNames } from '../files/account-names.js';
-import { openChownTrial } from '../files/chown-trial.js';
 import { FIRST_FEW } from '../files/entry.js';
-import { isNumeric, nameRules, type OwnerRule, ownerRuleText } from '../files/owner-rules.js';
-import { OwnerMap, type Refused } from '../pull/owner-map.js';
-import { resolveRules } from '../pull/owner-rules.js';
-import type { Source } from '../pull/source.js';
+import { createAccountNames } from '../owners/account-names.js';
+import { openChownTrial } from '../owners/chown-trial.js';
+import { isNumeric, nameRules, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
 import type { OwnersReport } from '../report.js';
+import { OwnerMap, type Refused } from '../sides/owner-map.js';
+import { resolveRules } from '../sides/owner-rules.js';
+import type { Source } from '../source/source.js';
 
 export interface Owners {
   /** Whether they are set and compared. */

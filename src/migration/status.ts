@@ -1,16 +1,16 @@
 // How a migration of this host stands, by its records, and what its source says. Changes nothing.
 
 import type { CopyReport, VerifyReport } from '../report.js';
-import type { StatusSettings } from '../settings.js';
+import type { StatusSettings } from '../settings/settings.js';
 import { type Completion, readCompletion } from '../state/completion.js';
 import type { Instance, Role, RootPath } from '../state/instance.js';
-import { readJournal } from '../state/journal.js';
+import { readJournal } from '../state/journal/journal.js';
 import { type LastRun, readLastCopy, readLastVerify } from '../state/last-run.js';
-import { hearHolder } from '../state/lock.js';
-import type { LockHolder } from '../state/lock-holder.js';
-import { agentsOf } from '../state/presence.js';
+import { hearHolder } from '../state/lock/lock.js';
+import type { LockHolder } from '../state/lock/lock-holder.js';
+import { agentsOf } from '../state/lock/presence.js';
+import { type AgentState, agentIn, progressIn, type RunProgress } from '../state/lock/run-progress.js';
 import { type Reopening, readReopening } from '../state/reopening.js';
-import { type AgentState, agentIn, progressIn, type RunProgress } from '../state/run-progress.js';
 import { askSource, type SourceStatus } from './ask-source.js';
 
 /** `url` and `clients` are missing where it does not say, as one of another user. */

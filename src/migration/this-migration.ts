@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { LmError } from '../errors.js';
 import type { Remembered } from '../settings/remembered.js';
 import type { StatedRoot } from '../settings/roots.js';
-import type { CommonSettings, OnRoots } from '../settings.js';
+import type { CommonSettings, OnRoots } from '../settings/settings.js';
 import {
   findInstance,
   type Instance,

@@ -2,8 +2,8 @@
 
 import { type Client, type Clients, createClients } from '../agent/clients.js';
 import { createNotices, type Notice, type NoticeKind } from '../agent/notices.js';
-import type { Request } from '../agent/replies.js';
 import type { Reply } from '../agent/reply.js';
+import type { Request } from '../agent/request.js';
 import { LmError, printable } from '../errors.js';
 import type { ListedRoot } from '../files/entry.js';
 import { formatBytes, formatCount, formatSpan } from '../render/quantities.js';

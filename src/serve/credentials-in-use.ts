@@ -1,11 +1,11 @@
 // The credentials that a running agent goes by: whom it lets in by them, where its own token can be found, and how they are replaced.
 
-import { type Authorize, createAuthorize } from '../agent/auth.js';
-import { namesInHosts, type OwnNames } from '../agent/own-names.js';
+import { type Authorize, createAuthorize } from '../agent/access/auth.js';
+import { namesInHosts, type OwnNames } from '../agent/access/own-names.js';
 import type { RunningServer } from '../agent/server.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
 import { isLoopback } from '../settings/resolve.js';
-import type { ServeSettings } from '../settings.js';
+import type { ServeSettings } from '../settings/settings.js';
 import { presentToken } from '../state/agent-token.js';
 import { type Credentials, compareCredentials, fingerprintOf, type Reloaded, readCredentials } from './credentials.js';
 

@@ -4,12 +4,12 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
-import { tlsOptions } from '../agent/auth.js';
-import { selfSigned } from '../agent/self-signed.js';
+import { tlsOptions } from '../agent/access/auth.js';
+import { selfSigned } from '../agent/access/self-signed.js';
 import { LmError, printable } from '../errors.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
-import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/secret.js';
-import type { ServeSettings } from '../settings.js';
+import type { ServeSettings } from '../settings/settings.js';
+import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/values/secret.js';
 import { keptTokenFile } from '../state/agent-token.js';
 import { createFileAtomically, readFileIfAny } from '../state/atomic-file.js';
 

@@ -1,28 +1,28 @@
 // An agent, from its roots to its last request, until it is stopped or nobody asks it any more. Reads secrets; serves nothing itself.
 
 import { type AccessLog, openAccessLog } from '../agent/access-log.js';
-import { createAtRestCheck } from '../agent/at-rest-check.js';
 import { idleWatch } from '../agent/idle-watch.js';
-import { type Agent, createAgent } from '../agent/replies.js';
+import { createAtRestCheck } from '../agent/replies/at-rest-check.js';
+import { type Agent, createAgent } from '../agent/replies/replies.js';
+import type { Completion } from '../agent/replies/status-reply.js';
 import { watchRoots } from '../agent/root-watch.js';
 import { type RunningServer, type ServedRequest, startServer } from '../agent/server.js';
-import type { Completion } from '../agent/status-reply.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
-import { refuseAmongRoots } from '../files/output-file.js';
 import type { Roots } from '../files/roots.js';
 import type { Renderer } from '../render/renderer.js';
+import { servicePorts } from '../settings/cassandra/service-ports.js';
 import { servedInClear } from '../settings/in-clear.js';
 import { toRememberAtSource } from '../settings/remembered.js';
-import { servicePorts } from '../settings/service-ports.js';
-import type { ServeSettings } from '../settings.js';
+import type { ServeSettings } from '../settings/settings.js';
 import { completionWatcher, markComplete, readCompletion } from '../state/completion.js';
-import { agentId, machineId } from '../state/host.js';
+import { agentId, machineId } from '../state/identity/host.js';
 import { openInstance } from '../state/instance.js';
-import { announceAgent } from '../state/presence.js';
+import { announceAgent } from '../state/lock/presence.js';
 import { readRemembered, remember } from '../state/remembered.js';
 import { readReopening, reopen } from '../state/reopening.js';
 import { forgetReset } from '../state/reset-note.js';
+import { refuseAmongRoots } from '../trust/output-file.js';
 import { createPacer } from '../wire/rate.js';
 import { type AgentNews, agentNews } from './agent-news.js';
 import type { Reloaded } from './credentials.js';

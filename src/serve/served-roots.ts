@@ -3,12 +3,12 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LmError, printable } from '../errors.js';
-import { findOpenFiles } from '../files/open-files.js';
-import { findOutsideFiles } from '../files/outside-files.js';
 import { type Root, type Roots, yamlLine } from '../files/roots.js';
-import { outsideError } from '../pull/guard-outside.js';
-import { lackingForANode, type SidesOptions } from '../pull/guard-sides.js';
+import { outsideError } from '../guards/guard-outside.js';
+import { findOpenFiles } from '../linux/open-files.js';
+import { findOutsideFiles } from '../linux/outside-files.js';
 import type { StatedRoot } from '../settings/roots.js';
+import { lackingForANode, type SidesOptions } from '../sides/guard-sides.js';
 
 /** A source root exists already: one that does not is a mistake or a disk that is not mounted. */
 export function openRoot({ type, index, path }: StatedRoot, whence: string, yaml: string | undefined): Root {

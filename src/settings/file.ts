@@ -5,9 +5,9 @@ import * as z from 'zod';
 import { LmError, printable } from '../errors.js';
 import { DIR_TYPES } from '../files/entry.js';
 import { type Found, type Layer, read } from './layers.js';
-import { nearest } from './nearest.js';
 import { fileKeyOf, OPTION_NAMES, type OptionName, optionOf } from './options.js';
-import { readYaml, type YamlFile } from './yaml.js';
+import { nearest } from './values/nearest.js';
+import { readYaml, type YamlFile } from './values/yaml.js';
 
 export interface SettingsFile {
   layer: Layer;

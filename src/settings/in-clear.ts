@@ -1,11 +1,11 @@
 // What is said, on either side, about a line that anybody on the way can read. Warns; refuses nothing.
 
 import { geteuid } from 'node:process';
-import { readAccounts, userText } from '../files/accounts.js';
-import { plainAddress } from '../files/addresses.js';
-import { usersAt } from '../files/listeners.js';
-import type { ReachingSource, ServeSettings } from '../settings.js';
+import { plainAddress } from '../linux/addresses.js';
+import { usersAt } from '../linux/listeners.js';
+import { readAccounts, userText } from '../owners/accounts.js';
 import { isLoopback } from './resolve.js';
+import type { ReachingSource, ServeSettings } from './settings.js';
 
 const IN_CLEAR = 'whoever is on the way can read the token and the data, and change them';
 

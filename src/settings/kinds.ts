@@ -1,10 +1,9 @@
 // What an option may hold: how its word is read, and how the answer to a wrong one begins. Knows no option by name.
 
 import { isIP, isIPv6 } from 'node:net';
-import { hostAndPort } from '../files/addresses.js';
 import { DIR_TYPES, type DirType } from '../files/entry.js';
-import { isRootName, type OwnerRule, ownerRuleText, parseOwnerRule } from '../files/owner-rules.js';
-import { nearest } from './nearest.js';
+import { hostAndPort } from '../linux/addresses.js';
+import { isRootName, type OwnerRule, ownerRuleText, parseOwnerRule } from '../owners/owner-rules.js';
 import {
   type DeleteLimit,
   type ListenAddress,
@@ -19,6 +18,7 @@ import {
   plainDuration,
   RATE_UNITS,
 } from './quantities.js';
+import { nearest } from './values/nearest.js';
 
 export interface Kind<T> {
   /** The placeholder in `--help`; '' for a switch, which takes no word. */

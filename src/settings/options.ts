@@ -24,7 +24,7 @@ import {
   typedDir,
   waitingTime,
 } from './kinds.js';
-import { sourceUrl } from './source-url.js';
+import { sourceUrl } from './values/source-url.js';
 
 export const COMMANDS = [
   ...(['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const),

@@ -1,6 +1,6 @@
 // Words to quantities: rates, durations, shares, addresses. Pure; refuses a number whose unit would have to be guessed.
 
-import { plainAddress } from '../files/addresses.js';
+import { plainAddress } from '../linux/addresses.js';
 
 /** Bytes per unit. Upper and lower case matter: `b` could be bits or bytes, so bits are spelt out. */
 const BYTES_PER_UNIT: Record<string, number | undefined> = {

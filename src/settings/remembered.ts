@@ -1,11 +1,11 @@
 // What a first copy hands to the commands after it, in the words an operator would have typed: its guards too, or the bare
 // copy after it would go without. Never a consent, never a secret: of those only paths.
 
-import { ownerRuleText } from '../files/owner-rules.js';
-import type { CopySettings, ServeSettings } from '../settings.js';
+import { ownerRuleText } from '../owners/owner-rules.js';
 import { guardPort, waitingTime } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
+import type { CopySettings, ServeSettings } from './settings.js';
 
 /** By option name. Text, so that what is read back passes the same door as a flag. */
 export type Remembered = Record<string, unknown>;

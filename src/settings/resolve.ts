@@ -2,14 +2,14 @@
 
 import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/entry.js';
-import { checkPatterns } from '../files/filter.js';
-import { clashIn, type OwnerRule, ownerRuleText } from '../files/owner-rules.js';
-import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf } from '../settings.js';
+import { clashIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
+import { checkPatterns } from '../patterns/filter.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole } from './migration-map.js';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
 import { type Remembered, rememberedLayer } from './remembered.js';
 import { statedRoots } from './roots.js';
+import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf } from './settings.js';
 import type { Stated } from './stated.js';
 
 /**

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { LmError, printable } from '../errors.js';
 import { DIR_TYPES, type DirType } from '../files/entry.js';
 import { yamlLine } from '../files/roots.js';
-import { type CassandraYaml, readCassandraYaml } from './cassandra-yaml.js';
+import { type CassandraYaml, readCassandraYaml } from './cassandra/cassandra-yaml.js';
+import { andText, type Host, keysText, storageDir } from './cassandra/storage-dir.js';
+import { thisHost } from './cassandra/this-host.js';
 import type { TypedDir } from './kinds.js';
 import { type Found, find, type Layers, label, type Origin } from './layers.js';
-import { andText, type Host, keysText, storageDir } from './storage-dir.js';
-import { thisHost } from './this-host.js';
 
 /** A root as stated: `path` is absolute but otherwise as given, so it may not exist, and may be a link. */
 export interface StatedRoot {

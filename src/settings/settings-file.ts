@@ -2,7 +2,7 @@
 
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { CommonSettings } from '../settings.js';
+import type { CommonSettings } from './settings.js';
 
 export function tellSettingsFile({ file }: Pick<CommonSettings, 'file'>, emit: Emit): void {
   if (file !== undefined) emit({ type: 'settings', text: `settings from ${printable(file)}` });

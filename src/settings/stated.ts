@@ -4,12 +4,12 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, LmError, printable } from '../errors.js';
 import { lstatIfThere } from '../files/if-there.js';
-import { callerIsRoot } from '../files/trust.js';
+import { callerIsRoot } from '../trust/trust.js';
 import type { readSettingsFile, SettingsFile } from './file.js';
 import { type Found, type Layer, type Layers, read } from './layers.js';
 import { defaultUrl, locate, type Migration, namesOfThisHost } from './migration-map.js';
-import { nearest } from './nearest.js';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf, variableOf } from './options.js';
+import { nearest } from './values/nearest.js';
 
 /** A command line taken apart; words are still words. */
 export interface Invocation {

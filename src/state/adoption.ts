@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { isSameDirectory } from '../files/directory-marks.js';
-import type { KnownMount } from '../files/mount-points.js';
+import type { KnownMount } from '../linux/mount-points.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
-import type { DestinationRoot } from './identity.js';
-import { Marks } from './identity-file.js';
+import type { DestinationRoot } from './identity/identity.js';
+import { Marks } from './identity/identity-file.js';
 
 export interface Adoption {
   atMs: number;

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { localError } from '../errors.js';
 import { O_PATH } from '../files/dirfd.js';
-import { processesAt } from '../files/listeners.js';
-import { isOpenForReading } from '../files/open-files.js';
-import { usersOf } from '../files/process-users.js';
-import { openRegular } from '../files/regular-file.js';
+import { processesAt } from '../linux/listeners.js';
+import { isOpenForReading } from '../linux/open-files.js';
+import { usersOf } from '../trust/process-users.js';
+import { openRegular } from '../trust/regular-file.js';
 import { createFileAtomically, readFileIfAny, writeFileAtomically } from './atomic-file.js';
 
 const NAME = 'token';

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import type { ZodType } from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { lstatIfThere } from '../files/if-there.js';
-import { type Judge, readRegular } from '../files/regular-file.js';
+import { type Judge, readRegular } from '../trust/regular-file.js';
 
 /** Replaces `path`, or makes it, readable by its owner alone. On return the new content and its name are on disk. */
 export function writeFileAtomically(path: string, content: string): void {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import * as z from 'zod';
-import { Fidelity, type FidelityRecord } from '../files/fidelity.js';
+import { Fidelity, type FidelityRecord } from '../linux/fidelity.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
 const Nanoseconds = z.string().regex(/^-?\d+$/);

@@ -10,8 +10,8 @@ import type { RootKey } from '../files/entry.js';
 import { inDirectory, lstatIfThere, removeTree, statIfThere } from '../files/if-there.js';
 import { makeTemporaryDir } from '../files/temporary-dir.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
-import { LOCK_FILE } from './lock.js';
-import { refuseStrangers, strangerIn, strangerText } from './strangers.js';
+import { refuseStrangers, strangerIn, strangerText } from './identity/strangers.js';
+import { LOCK_FILE } from './lock/lock.js';
 
 export type Role = 'source' | 'destination';
 

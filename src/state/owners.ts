@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import * as z from 'zod';
-import { isAccountName, isUint32 } from '../files/owner-names.js';
+import { isAccountName, isUint32 } from '../owners/owner-names.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
 const Id = z.number().refine(isUint32);

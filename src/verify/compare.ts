@@ -1,8 +1,8 @@
 // One entry as both sides list it → what differs in it. Pure; what the bytes are is for the digests to say.
 
 import { type Entry, isSameOwner, type Owner } from '../files/entry.js';
-import { modeText, ownerText } from '../files/fidelity.js';
 import { sameTime, type TimeUnit } from '../files/times.js';
+import { modeText, ownerText } from '../linux/fidelity.js';
 import type { Difference } from '../report.js';
 
 export interface ComparePolicy {

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { LmError, localError, printable, printableJson } from '../errors.js';
 import type { Emit } from '../events.js';
 import { removeIfThere, statIfThere } from '../files/if-there.js';
-import { follow } from '../files/trust.js';
+import { follow } from '../trust/trust.js';
 
 export interface ReportFile {
   /** Writes `difference` and `verify-ended` events; the others are not its business. Throws `local`. */

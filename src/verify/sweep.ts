@@ -1,6 +1,7 @@
 // Both listings in one sweep → every counter that needs no digest, and the files that need one, set aside. Reads no file.
 
 import { join } from 'node:path';
+import type { ClosedDirectories } from '../disk/closed-directories.js';
 import type { Emit } from '../events.js';
 import {
   type DirType,
@@ -12,19 +13,18 @@ import {
   type ListingEnd,
   type ListingHeader,
 } from '../files/entry.js';
-import type { Fidelity } from '../files/fidelity.js';
 import type { Roots } from '../files/roots.js';
+import type { Fidelity } from '../linux/fidelity.js';
+import type { Walker } from '../listing/walk-lines.js';
 import { type Owners, refusedOwners } from '../migration/owners.js';
-import { type BothSides, type ListSource, type LocalMounts, listBothSides } from '../pull/both-sides.js';
-import type { ClosedDirectories } from '../pull/closed-directories.js';
-import type { PairOfFiles } from '../pull/digest-both.js';
-import { name, nobody, notKeptIn } from '../pull/left-out.js';
-import { type Merged, mergeBlocks, type Pair } from '../pull/merge.js';
-import type { Source } from '../pull/source.js';
-import { readSlice, Spool } from '../pull/spool.js';
-import { fromWholeListing } from '../pull/whole-listing.js';
+import type { PairOfFiles } from '../plan/digest-both.js';
+import { name, nobody, notKeptIn } from '../plan/left-out.js';
+import { type Merged, mergeBlocks, type Pair } from '../plan/merge.js';
 import type { DifferenceReason, VerifyReport } from '../report.js';
-import type { Walker } from '../wire/walk-lines.js';
+import { type BothSides, type ListSource, type LocalMounts, listBothSides } from '../sides/both-sides.js';
+import { fromWholeListing } from '../sides/whole-listing.js';
+import type { Source } from '../source/source.js';
+import { readSlice, Spool } from '../spool/spool.js';
 import { type ComparePolicy, compareEntries, type Finding } from './compare.js';
 
 export interface SweepOptions {

@@ -1,11 +1,11 @@
 // Metadata, then digests of every file on both sides → VerifyReport. Changes nothing; one file's trouble never stops the others.
 
 import PQueue from 'p-queue';
+import type { DigestAlgorithm } from '../digest/digest.js';
+import type { FileTrouble } from '../digest/digest-files.js';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { DigestAlgorithm } from '../files/digest.js';
-import type { FileTrouble } from '../files/digest-files.js';
-import { createDigestBoth, type DigestBoth, type DigestedPair, type PairOfFiles } from '../pull/digest-both.js';
+import { createDigestBoth, type DigestBoth, type DigestedPair, type PairOfFiles } from '../plan/digest-both.js';
 import type { Difference, DifferenceReason, VerifyReport } from '../report.js';
 import { compareListings, filesIn, type Sweep, type SweepOptions } from './sweep.js';
 

@@ -1,9 +1,9 @@
 // A work unit and the frames that answer it, written and read. Knows no files, no sockets and no HTTP.
 
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../digest/digest.js';
+import type { FileTrouble } from '../digest/digest-files.js';
+import type { Xxh64 } from '../digest/kernels/xxh64.js';
 import { LmError, printable } from '../errors.js';
-import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../files/digest.js';
-import type { FileTrouble } from '../files/digest-files.js';
-import type { Xxh64 } from '../files/xxh64.js';
 import { malformed, type Part, type PartsOfDir, readParts, writeParts } from './parts.js';
 
 export const FRAMES_CONTENT_TYPE = 'application/x-lm-frames';

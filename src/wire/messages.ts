@@ -1,8 +1,8 @@
 // The Sidecar's documents and the native streams' lines: zod shapes and the nouns they become. Nothing unchecked passes inward.
 
 import * as z from 'zod';
+import type { FileTrouble } from '../digest/digest-files.js';
 import { excerpt, LmError } from '../errors.js';
-import type { FileTrouble } from '../files/digest-files.js';
 import { DIR_TYPES } from '../files/entry.js';
 import { LONGEST_KEY } from '../files/roots.js';
 

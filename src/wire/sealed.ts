@@ -1,9 +1,9 @@
 // Lines that prove themselves: after each stretch of them comes a seal, the XXH64 of all that was sent since the one before. A reader
 // hands out no line that is not as it was sent. What the lines say is for others to judge.
 
+import { hexOf } from '../digest/digest.js';
+import { createXxh64, type Xxh64 } from '../digest/kernels/xxh64.js';
 import { LmError } from '../errors.js';
-import { hexOf } from '../files/digest.js';
-import { createXxh64, type Xxh64 } from '../files/xxh64.js';
 import { byteLinesOf } from './lines.js';
 
 export const SEALED_TYPE = 'application/x-ndjson';

@@ -1,9 +1,9 @@
 // A range whose blocks are proved one by one: what stands behind each of them, written and read. Knows no files and no sockets.
 
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../digest/digest.js';
+import type { FileTrouble } from '../digest/digest-files.js';
+import type { Xxh64 } from '../digest/kernels/xxh64.js';
 import { printable } from '../errors.js';
-import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../files/digest.js';
-import type { FileTrouble } from '../files/digest-files.js';
-import type { Xxh64 } from '../files/xxh64.js';
 import {
   badFrames,
   blocksOf,

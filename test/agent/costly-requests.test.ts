@@ -4,11 +4,11 @@ import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, truncateSync, 
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createFetches } from '../../src/agent/fetch-reply.js';
-import { openRequested } from '../../src/agent/path-door.js';
-import { writeSidecarListing } from '../../src/agent/sidecar-listing.js';
-import { compileFilter } from '../../src/files/filter.js';
-import { stopFlagOf } from '../../src/files/stop-flag.js';
+import { createFetches } from '../../src/agent/files/fetch-reply.js';
+import { openRequested } from '../../src/agent/files/path-door.js';
+import { writeSidecarListing } from '../../src/agent/replies/sidecar-listing.js';
+import { compileFilter } from '../../src/patterns/filter.js';
+import { stopFlagOf } from '../../src/threads/stop-flag.js';
 import { MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_PARTS, MAX_REQUEST_BYTES, type Part, writeParts } from '../../src/wire/parts.js';

@@ -19,7 +19,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { hostAndPort } from '../../src/files/addresses.js';
+import { hostAndPort } from '../../src/linux/addresses.js';
 import { P, type RunningAgent, scratch, serveAndEnd, startAgent } from './running-agent.js';
 
 const { dir, remove } = scratch();

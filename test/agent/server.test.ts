@@ -5,10 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { connect as connectTls, type TlsOptions } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { tlsOptions } from '../../src/agent/auth.js';
-import type { Request } from '../../src/agent/replies.js';
+import { tlsOptions } from '../../src/agent/access/auth.js';
+import { selfSigned } from '../../src/agent/access/self-signed.js';
 import { jsonReply, type Reply } from '../../src/agent/reply.js';
-import { selfSigned } from '../../src/agent/self-signed.js';
+import type { Request } from '../../src/agent/request.js';
 import { type RunningServer, type ServedRequest, startServer } from '../../src/agent/server.js';
 import { createPacer } from '../../src/wire/rate.js';
 

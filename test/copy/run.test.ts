@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from '@jest/globals';
-import type { CopyMigration, RunningCopy } from '../../src/copy/run.js';
+import type { CopyMigration } from '../../src/copy/copy-migration.js';
+import type { RunningCopy } from '../../src/copy/run.js';
 import type { Event } from '../../src/events.js';
 import type { Io } from '../../src/io.js';
 import type { BadNetwork } from '../support/proxy.js';

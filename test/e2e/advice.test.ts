@@ -2,7 +2,7 @@
 
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { COMMAND_WORDS } from '../../src/command-table.js';
+import { COMMAND_WORDS } from '../../src/cli/command-table.js';
 import { EXIT } from '../../src/exit-codes.js';
 import type { CommandName } from '../../src/settings/options.js';
 import { jsonLines } from '../support/lm.js';

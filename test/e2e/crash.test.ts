@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { readJournal, seal } from '../../src/state/journal.js';
+import { readJournal, seal } from '../../src/state/journal/journal.js';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';

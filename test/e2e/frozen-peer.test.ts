@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { connectSource } from '../../src/pull/connect-source.js';
+import { connectSource } from '../../src/source/connect-source.js';
 import { IS_ROOT } from '../support/as-user.js';
 import { holdOpen, release, until } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';

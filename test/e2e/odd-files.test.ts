@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import { selfSigned } from '../../src/agent/self-signed.js';
+import { selfSigned } from '../../src/agent/access/self-signed.js';
 import { type CommandName, OPTIONS, type OptionName } from '../../src/settings/options.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file, link } from '../support/tree.js';

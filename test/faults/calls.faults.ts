@@ -4,9 +4,9 @@
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { partNameOf } from '../../src/disk/disk.js';
 import { isPartName } from '../../src/files/entry.js';
-import { partNameOf } from '../../src/pull/disk.js';
-import { readJournal } from '../../src/state/journal.js';
+import { readJournal } from '../../src/state/journal/journal.js';
 import { type Agent, startAgent } from '../support/lm.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, link, readTree, type Tree, writeTree } from '../support/tree.js';

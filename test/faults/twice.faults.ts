@@ -3,8 +3,8 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { RANGE_BYTES } from '../../src/pull/parts.js';
-import { BUNDLE_BYTES } from '../../src/pull/plan.js';
+import { BUNDLE_BYTES } from '../../src/plan/plan.js';
+import { RANGE_BYTES } from '../../src/transfer/parts.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree, type Tree } from '../support/tree.js';
 import { chance, inForm, roomyDirectory, tally } from './form.js';

@@ -3,7 +3,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPartName } from '../../src/files/entry.js';
-import { readJournal } from '../../src/state/journal.js';
+import { readJournal } from '../../src/state/journal/journal.js';
 import type { Host } from '../support/sandbox.js';
 import { SEED } from './form.js';
 import type { Versions } from './versions.js';

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Event } from '../../src/events.js';
-import { createRenderer, type RendererOptions } from '../../src/render/renderer.js';
+import { createRenderer, type RendererOptions } from '../../src/render/create-renderer.js';
 import { copyReport, iteration, verifyReport } from './samples.js';
 
 /** A stream that keeps what it was given. `columns` makes it a terminal. */

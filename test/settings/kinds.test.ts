@@ -13,7 +13,7 @@ import {
   ratio,
   typedDir,
 } from '../../src/settings/kinds.js';
-import { sourceUrl } from '../../src/settings/source-url.js';
+import { sourceUrl } from '../../src/settings/values/source-url.js';
 
 const RATIOS: [string, string | undefined][] = [
   ['95', '0.95 (or 95%)'],

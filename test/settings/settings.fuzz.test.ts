@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { readCassandraYaml } from '../../src/settings/cassandra-yaml.js';
+import { readCassandraYaml } from '../../src/settings/cassandra/cassandra-yaml.js';
 import { readSettingsFile } from '../../src/settings/file.js';
 import * as kinds from '../../src/settings/kinds.js';
-import { sourceUrl } from '../../src/settings/source-url.js';
+import { sourceUrl } from '../../src/settings/values/source-url.js';
 import { cpuMs } from '../support/cpu-time.js';
 import { codeOf, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 

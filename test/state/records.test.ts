@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readAdoption, recordAdoption } from '../../src/state/adoption.js';
-import { agentId, bootId, machineId } from '../../src/state/host.js';
-import { destinationRoots, readIdentities, recordIdentities } from '../../src/state/identity-file.js';
+import { agentId, bootId, machineId } from '../../src/state/identity/host.js';
+import { destinationRoots, readIdentities, recordIdentities } from '../../src/state/identity/identity-file.js';
 
 let dir: string;
 

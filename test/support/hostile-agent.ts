@@ -1,10 +1,10 @@
 // An agent that answers as it likes: honestly where it is not told to lie. Judges nothing that comes of it.
 
 import type { ServerResponse } from 'node:http';
+import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
 import { type Block, type Entry, endOfNothing, type ListingHeader } from '../../src/files/entry.js';
-import { createXxh64 } from '../../src/files/xxh64.js';
+import { blockLine, endLine, headerLine } from '../../src/listing/listing-lines.js';
 import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
-import { blockLine, endLine, headerLine } from '../../src/wire/listing-lines.js';
 import { readParts } from '../../src/wire/parts.js';
 import { SEALED_TYPE } from '../../src/wire/sealed.js';
 import type { Respond } from './besieged.js';

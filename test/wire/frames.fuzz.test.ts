@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BLOCK_BYTES } from '../../src/files/digest.js';
-import { createXxh64 } from '../../src/files/xxh64.js';
+import { BLOCK_BYTES } from '../../src/digest/digest.js';
+import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
 import {
   createFrameReader,
   type FetchRequest,

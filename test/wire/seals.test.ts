@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BLOCK_BYTES } from '../../src/files/digest.js';
-import { createXxh64 } from '../../src/files/xxh64.js';
+import { BLOCK_BYTES } from '../../src/digest/digest.js';
+import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
 import { FRAME_HEAD_BYTES, TRAILER_STATUS, type TrailerStatus, writeFrameHead } from '../../src/wire/frames.js';
 import { createSealedReader, readSeals, SEAL_BYTES, sealsBytes, writeSeal } from '../../src/wire/seals.js';
 

@@ -9,11 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, createServer, type TlsOptions } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { tlsOptions } from '../../src/agent/auth.js';
+import { tlsOptions } from '../../src/agent/access/auth.js';
 import { jsonReply } from '../../src/agent/reply.js';
 import { startServer } from '../../src/agent/server.js';
-import { Connection } from '../../src/pull/connection.js';
-import { createHttpClient } from '../../src/pull/http-client.js';
+import { Connection } from '../../src/source/connection.js';
+import { createHttpClient } from '../../src/source/http-client.js';
 import { createPacer } from '../../src/wire/rate.js';
 
 /** All that the other end speaks. */

@@ -1,6 +1,0 @@
-// Worker thread that writes Sidecar listings, one after another. Holds no state between jobs.
-
-import { serveJobs } from '../files/threads.js';
-import { type SidecarListing, type SidecarListingJob, writeSidecarListing } from './sidecar-listing.js';
-
-serveJobs<SidecarListingJob, SidecarListing>(writeSidecarListing);

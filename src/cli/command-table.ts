@@ -1,0 +1,93 @@
+// What each command is for, in the words of `--help`: usage, examples, and the exit codes it can give. Runs nothing.
+
+import { EXIT, type ExitName, STOPS } from '../exit-codes.js';
+import type { CommandName } from '../settings/options.js';
+
+export interface CommandWords {
+  /** The arguments that stand without a flag. */
+  args: '' | '[DIR]' | '[URL] [DIR]';
+  summary: string;
+  examples: readonly string[];
+  exits: readonly ExitName[];
+}
+
+const ON_SOURCE = ['source', 'refused', 'protocol', 'local', 'locked', ...STOPS] as const;
+
+export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
+  serve: {
+    args: '[DIR]',
+    summary: 'serve the directories of this host, read-only, to those who copy them',
+    examples: [
+      'lm serve /srv/data',
+      'lm serve --cassandra-yaml /etc/cassandra/cassandra.yaml --listen :9043 --token-file token',
+    ],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local'],
+  },
+  copy: {
+    args: '[URL] [DIR]',
+    summary: 'copy from a source, pass after pass, until enough of it matches',
+    examples: ['lm copy http://source:9043 /srv/data --threshold 0.95', 'lm copy --dry-run', 'lm copy'],
+    exits: ['ok', 'bug', 'usage', 'belowThreshold', ...ON_SOURCE],
+  },
+  verify: {
+    args: '[URL] [DIR]',
+    summary: 'compare every file of both sides by digest, and name each difference',
+    examples: ['lm verify', 'lm verify --algo md5 --report differences.jsonl'],
+    exits: ['ok', 'bug', 'usage', 'differences', ...ON_SOURCE],
+  },
+  complete: {
+    args: '',
+    summary: 'mark the migration complete on this host: nothing is copied or served any more',
+    examples: ['lm complete'],
+    exits: ['ok', 'bug', 'usage', ...ON_SOURCE],
+  },
+  reset: {
+    args: '',
+    summary: 'clear the record of a completed migration',
+    examples: ['lm reset'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked'],
+  },
+  status: {
+    args: '',
+    summary: 'say how the migration stands, here and at the source',
+    examples: ['lm status', 'lm status --json'],
+    exits: ['ok', 'bug', 'usage', 'local', ...STOPS],
+  },
+  instances: {
+    args: '',
+    summary: 'list the migrations that this host knows, or forget one',
+    examples: ['lm instances', 'lm instances --forget destination-1f2e3d4c'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked', ...STOPS],
+  },
+  'config show': {
+    args: '',
+    summary: 'print every setting and where it came from',
+    examples: ['lm config show', 'LM_THRESHOLD=0.95 lm config show --json'],
+    exits: ['ok', 'bug', 'usage', 'local'],
+  },
+  demo: {
+    args: '',
+    summary: 'run a whole migration on this machine, in seconds, with a source that changes meanwhile',
+    examples: ['lm demo'],
+    exits: ['ok', 'bug', 'usage', 'belowThreshold', 'differences', 'source', 'refused', 'local', ...STOPS],
+  },
+};
+
+/** For `lm` and `lm config`, which only lead to commands. */
+export const PROGRAM_WORDS = {
+  lm: {
+    examples: [
+      'lm serve /srv/data --listen :9043 --token-file token',
+      'lm copy http://source:9043 /srv/data --token-file token',
+      'lm verify',
+      'lm complete',
+    ],
+    exits: Object.keys(EXIT) as ExitName[],
+  },
+  config: { examples: ['lm config show'], exits: ['ok', 'bug', 'usage'] },
+} as const satisfies Record<string, Pick<CommandWords, 'examples' | 'exits'>>;
+
+export const ARGUMENT_WORDS = {
+  URL: 'the source, such as http://source:9043; remembered by the first copy',
+  DIR: 'the directory, the same as --root data=DIR',
+} as const;

@@ -1,0 +1,39 @@
+// How `--help` looks: readable on a narrow terminal, exit codes at its end. Knows no command.
+
+import type { Help } from 'commander';
+import { EXIT, EXIT_MEANING } from '../exit-codes.js';
+import type { CommandWords } from './command-table.js';
+
+const WIDEST_TERM = 26;
+const NARROW = 60;
+
+/** Commander's own layout leaves no room for words beside a long flag; here such a flag gets a line of its own. */
+export function formatItem(term: string, termWidth: number, description: string, helper: Help): string {
+  const width = helper.helpWidth ?? 80;
+  const column = width < NARROW ? 6 : Math.min(termWidth, WIDEST_TERM) + 4;
+  return item(`  ${term}`, column, wrap(description, width - column));
+}
+
+/** Examples and exit codes, for the end of a command's help. */
+export function afterHelp({ examples, exits }: Pick<CommandWords, 'examples' | 'exits'>, width: number): string {
+  const codes = exits.map((name) => item(`  ${EXIT[name]}`, 7, wrap(EXIT_MEANING[name], width - 7)));
+  const commands = examples.map((example) => `  ${wrap(example, width - 6).join(' \\\n    ')}`);
+  return ['', 'Examples:', ...commands, '', 'Exit codes:', ...codes].join('\n');
+}
+
+function item(term: string, column: number, lines: readonly string[]): string {
+  const indent = ' '.repeat(column);
+  const head = term.length + 2 <= column ? term.padEnd(column) : `${term}\n${indent}`;
+  return head + lines.join(`\n${indent}`);
+}
+
+/** Lines of at most `width` columns, but for a word that is longer itself. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}

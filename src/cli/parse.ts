@@ -1,0 +1,142 @@
+// argv → the command and the words of its options, by commander. Does no work and reads no value: it only takes apart.
+
+import { Command, CommanderError, Option } from 'commander';
+import { LmError, printable } from '../errors.js';
+import type { Output } from '../io.js';
+import {
+  COMMANDS,
+  type CommandName,
+  OPTION_NAMES,
+  type OptionName,
+  optionOf,
+  variableOf,
+} from '../settings/options.js';
+import type { Invocation } from '../settings/stated.js';
+import { sourceUrl } from '../settings/values/source-url.js';
+import { ARGUMENT_WORDS, COMMAND_WORDS, PROGRAM_WORDS } from './command-table.js';
+import { afterHelp, formatItem } from './help.js';
+
+export interface CliIo {
+  stdout: Output;
+  stderr: Output;
+  version: string;
+}
+
+/** A number when everything was said already: `--help` and `--version` end 0, no command at all ends 2. */
+export function parseArguments(argv: readonly string[], io: CliIo): Invocation | number {
+  let invocation: Invocation | undefined;
+  const program = build(io, (taken) => {
+    invocation = taken;
+  });
+  try {
+    program.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return ended(error, argv);
+    throw error;
+  }
+  return invocation!;
+}
+
+/** Longer lines are hard to read on any terminal. */
+const WIDEST_HELP = 100;
+
+function build(io: CliIo, take: (invocation: Invocation) => void): Command {
+  const width = Math.min(io.stdout.columns ?? 80, WIDEST_HELP);
+  const program = new Command('lm')
+    .description(
+      'Moves data directories to another host while their service keeps running, and proves that nothing was lost.',
+    )
+    .version(io.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .configureHelp({
+      formatItem,
+      minWidthToWrap: 20,
+      subcommandTerm: (command) =>
+        [command.name(), ...command.registeredArguments.map((one) => `[${one.name()}]`)].join(' '),
+    })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => {}, // main prints errors, in one voice
+      getOutHelpWidth: () => width,
+      getErrHelpWidth: () => width,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  program.optionsGroup('Common options:');
+  addOptions(program, isCommon);
+  const config = new Command('config').description('show the settings in force').copyInheritedSettings(program);
+  for (const name of COMMANDS) {
+    addCommand(name === 'config show' ? config : program, name, width, take);
+    if (name === 'config show') program.addCommand(config);
+  }
+  program.addHelpText('after', () => afterHelp(PROGRAM_WORDS.lm, width));
+  config.addHelpText('after', () => afterHelp(PROGRAM_WORDS.config, width));
+  return program;
+}
+
+function addCommand(parent: Command, name: CommandName, width: number, take: (invocation: Invocation) => void): void {
+  const words = COMMAND_WORDS[name];
+  const command = parent.command(name.split(' ').at(-1)!).description(words.summary);
+  for (const argument of ['URL', 'DIR'] as const)
+    if (words.args.includes(argument)) command.argument(`[${argument}]`, ARGUMENT_WORDS[argument]);
+  addOptions(command, (option) => !isCommon(option) && optionOf(option).commands.includes(name));
+  command.optionsGroup('Common options:');
+  addOptions(command, isCommon);
+  command.helpOption('-h, --help', 'print this help');
+  command.addHelpText('after', () => afterHelp(words, width));
+  command.action(() => {
+    const { url, dir } = splitArguments(name, command.args);
+    const flags = flagsOf(command.optsWithGlobals());
+    take({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir });
+  });
+}
+
+const isCommon = (name: OptionName): boolean => optionOf(name).commands.length === COMMANDS.length;
+
+/** `--json` may stand before the command too, so the program knows the common ones as well. */
+function addOptions(command: Command, wanted: (name: OptionName) => boolean): void {
+  for (const name of OPTION_NAMES)
+    if (optionOf(name).given === undefined && wanted(name)) command.addOption(flagOf(name));
+}
+
+/** Defaults are told but not given: only what was typed may look as if it were. */
+function flagOf(name: OptionName): Option {
+  const { kind, help, list, default: value } = optionOf(name);
+  const told = value === undefined ? help : `${help} (default: ${value})`;
+  const option = new Option(kind.metavar === '' ? `--${name}` : `--${name} <${kind.metavar}>`, told);
+  return list ? option.argParser((word: string, before: string[] = []) => [...before, word]) : option;
+}
+
+function flagsOf(values: Record<string, unknown>): Invocation['flags'] {
+  const flags: Invocation['flags'] = {};
+  for (const name of OPTION_NAMES) {
+    const value = values[new Option(`--${name}`).attributeName()];
+    if (value !== undefined && variableOf(name) !== undefined) flags[name] = value as string | string[] | true;
+  }
+  return flags;
+}
+
+/** One argument where two may stand is whichever it looks like: a URL has a scheme. */
+function splitArguments(name: CommandName, args: readonly string[]): { url?: string; dir?: string } {
+  const [first, second] = args;
+  if (first === undefined) return {};
+  if (!COMMAND_WORDS[name].args.startsWith('[URL]')) return { dir: first };
+  if (second !== undefined) return { url: first, dir: second };
+  const looksLikeHost = /^[\w.-]+:\d+$/.test(first) && sourceUrl.suggest?.(first) !== undefined;
+  return first.includes('://') || looksLikeHost ? { url: first } : { dir: first };
+}
+
+/** Commander's "error: unknown option '--treshold'\n(Did you mean --threshold?)" in our own shape. */
+function ended(error: CommanderError, argv: readonly string[]): number {
+  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return 0;
+  if (error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2;
+  const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
+  const command = COMMANDS.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
+  const guess = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
+  throw new LmError('usage', printable(first.replace(/\.$/, '')), {
+    hint: guess ? `did you mean ${guess}?` : `see ${['lm', command, '--help'].filter(Boolean).join(' ')}`,
+  });
+}

@@ -1,0 +1,120 @@
+// A run that selects nothing is no success: a key that is nowhere is a slip of the pen, and a source without any entry is most
+// likely a disk that is not mounted. Refuses, and says what is there instead.
+
+import { readdirSync } from 'node:fs';
+import { formatCount, formatSpecial } from '../../amounts.js';
+import { LmError, printable } from '../../errors.js';
+import { type EntryKey, type Exclusions, joinKey, rootOf } from '../../files/entry.js';
+import { pathOf, type Roots } from '../../files/roots.js';
+import { nearest } from '../../settings/values/nearest.js';
+import type { Selected } from '../../sides/look-out.js';
+import type { Source } from '../../source/source.js';
+import type { CopyMigration } from '../copy-migration.js';
+import type { Survey } from '../survey.js';
+
+/** Before anything is asked of the source. Throws `usage`. */
+export function refuseUnknownRoot(only: EntryKey | undefined, roots: Roots): void {
+  const keys = roots.map(({ key }) => key);
+  if (only === undefined || keys.includes(rootOf(only))) return;
+  const guess = nearest(rootOf(only), keys);
+  throw new LmError('usage', `--only: there is no ${rootOf(only)} here, only ${keys.join(', ')}`, {
+    ...(guess !== undefined && { hint: `did you mean ${guess}${printable(only.slice(rootOf(only).length))}?` }),
+  });
+}
+
+export interface SelectionGuard {
+  /** Throws `usage` for a key that neither side has, `refused` when there is nothing at all. */
+  check(survey: Survey): Promise<void>;
+}
+
+/** A key that was there once in the run may go on both sides later on. */
+export function createSelectionGuard(
+  source: Source,
+  { roots, settings }: Pick<CopyMigration, 'roots' | 'settings'>,
+  signal: AbortSignal,
+): SelectionGuard {
+  let wasFound = false;
+  return {
+    async check(survey) {
+      const { selected, proof } = survey;
+      wasFound ||= selected?.found() !== false;
+      if (proof.errors > 0) return; // it may be among what could not be read
+      if (selected && !wasFound) throw await nowhere(selected, source, roots, signal);
+      refuseNothing(survey);
+      refuseAllExcluded(survey, settings.exclusions);
+    },
+  };
+}
+
+async function nowhere(selected: Selected, source: Source, roots: Roots, signal: AbortSignal): Promise<LmError> {
+  const { key, isExcluded } = selected;
+  if (isExcluded)
+    return new LmError('usage', `--only: ${printable(key)} is excluded`, {
+      hint: 'see exclude, files_to_exclude and dirs_to_exclude on both hosts',
+    });
+  const above = selected.reached();
+  const name = key.slice(above.length + 1).split('/', 1)[0]!;
+  const names = [...new Set([...(await namesThere(source, above, signal)), ...namesHere(roots, above)])].sort();
+  return new LmError('usage', `--only: neither side has ${printable(key)}`, { hint: hintOf(above, name, names) });
+}
+
+const SHOWN = 5;
+
+/** A table's directory is its name and an id, which nobody types. */
+function hintOf(above: EntryKey, name: string, names: string[]): string {
+  const guess = nearest(name, names) ?? names.find((each) => each.startsWith(`${name}-`));
+  if (guess !== undefined) return `did you mean ${printable(joinKey(above, guess))}?`;
+  if (names.length === 0) return `${printable(above)} is empty on both sides`;
+  const some = names.slice(0, SHOWN).map(printable).join(', ');
+  return `${printable(above)} holds ${some}${names.length > SHOWN ? ', …' : ''}`;
+}
+
+/** What a directory of the source holds, as far as can be told: a suggestion is worth no further error. */
+async function namesThere(source: Source, dir: EntryKey, signal: AbortSignal): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    const { blocks } = await source.list({ only: dir }, signal);
+    for await (const listed of blocks) {
+      const block = listed.block();
+      if (block?.dir === dir) names.push(...block.entries.map(({ name }) => name));
+      else if (block?.dir.startsWith(`${dir}/`)) break; // what is in it has been listed
+    }
+  } catch {
+    signal.throwIfAborted();
+  }
+  return names;
+}
+
+function namesHere(roots: Roots, dir: EntryKey): string[] {
+  try {
+    return readdirSync(pathOf(roots, dir));
+  } catch {
+    return [];
+  }
+}
+
+/** Directories alone are nothing that anybody wanted to keep. */
+function refuseAllExcluded({ header, plan, leftOut }: Survey, own: Exclusions): void {
+  const globs = [...(own.exclude ?? []), ...(header.exclusions.exclude ?? [])];
+  const excluded = leftOut.excludedAtSource.entries;
+  if (globs.length === 0 || excluded === 0 || plan.counts.files > 0) return;
+  throw new LmError('refused', 'what is excluded leaves no file to copy', {
+    details: [`${excluded} ${excluded === 1 ? 'entry is' : 'entries are'} excluded at the source`],
+    hint: `see --exclude on both hosts: ${globs.map(printable).join(', ')}`,
+  });
+}
+
+/** What only this side has is removed or kept by other rules. The directories on the way to a key are not what was asked for. */
+function refuseNothing({ plan, selected, proof }: Survey): void {
+  const { total, remove, special } = plan.counts;
+  const onTheWay = selected ? Math.max(0, selected.key.split('/').length - 3) : 0;
+  if (total.entries > onTheWay || remove.entries > 0) return;
+  const beside = [
+    ...(proof.excluded > 0 ? [`${formatCount(proof.excluded, 'entry is', 'entries are')} excluded there`] : []),
+    ...(special > 0 ? [formatSpecial(special)] : []),
+  ];
+  throw new LmError('refused', 'the source lists nothing that could be copied', {
+    details: beside,
+    hint: 'is its disk mounted, and is this the directory you mean?',
+  });
+}

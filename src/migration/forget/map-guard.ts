@@ -1,0 +1,17 @@
+// A migration is forgotten only once its pair is out of the migration map.
+
+import { LmError } from '../../errors.js';
+import type { Stated } from '../../settings/stated.js';
+
+/** While the map still has the pair, a copy started by habit would find a clean slate. Throws `refused`. */
+export function refuseIfInMap({ migration }: Pick<Stated, 'migration'>, command: string): void {
+  if (!migration?.pair) return;
+  const { source, destination } = migration.pair;
+  throw new LmError(
+    'refused',
+    `this host is still in migration_map (${migration.where}): ${source} to ${destination}`,
+    {
+      hint: `take the pair out of the map, then run ${command} again`,
+    },
+  );
+}

@@ -1,0 +1,61 @@
+// The processes and paths of this host, for those who ask which Cassandra runs with a file. Judges nothing.
+
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { geteuid } from 'node:process';
+import { readMounts, seenFrom } from '../../linux/mounts.js';
+import { usersOf } from '../../trust/process-users.js';
+import type { CommandLine, Host } from './storage-dir.js';
+
+export const thisHost: Host = {
+  *processes(): Generator<CommandLine> {
+    for (const name of readdirSync('/proc')) {
+      const argv = /^\d+$/.test(name) ? commandLine(name) : [];
+      if (argv.length > 0) yield { pid: Number(name), argv, users: usersOf(Number(name)) };
+    }
+  },
+  trusted: (file) => [0, geteuid!(), statSync(file).uid],
+  asHere(pid, path) {
+    try {
+      const absolute = path.startsWith('/') ? path : join(readlinkSync(`/proc/${pid}/cwd`), path);
+      return sharesMounts(pid) ? absolute : throughMounts(pid, absolute);
+    } catch {
+      return undefined; // of another user, or gone
+    }
+  },
+  real,
+  exists: existsSync,
+};
+
+/** Everybody may read it; empty for a kernel thread, and for a process that has gone. */
+function commandLine(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+/** What cannot be looked into is taken to see what most do. */
+function sharesMounts(pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt');
+  } catch {
+    return true;
+  }
+}
+
+/** A service of systemd often has a namespace of its own in which everything is where it is here: then that is meant. */
+function throughMounts(pid: number, path: string): string | undefined {
+  const names = seenFrom(readMounts('self'), path, readMounts(pid));
+  return names.includes(path) ? path : names[0];
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    const above = dirname(path);
+    return above === path ? path : join(real(above), path.slice(above.length));
+  }
+}

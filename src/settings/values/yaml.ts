@@ -1,0 +1,77 @@
+// YAML text → a document whose keys know their lines. The only importer of yaml; judges no setting.
+
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { errnoOf, LmError, printable } from '../../errors.js';
+import { readTrusted } from '../../trust/regular-file.js';
+import type { TrustOptions } from '../../trust/trust.js';
+
+export interface YamlFile {
+  path: string;
+  value: unknown;
+  /** `/etc/lm/lm.yaml:3`, where the key or item at the end of `keys` stands; the nearest one above it if it is not there. */
+  placeOf(keys: readonly PropertyKey[]): string;
+}
+
+/** Undefined when there is no such file. Throws `usage` when it cannot be read, a stranger could have written it, or it is not YAML. */
+export function readYaml(path: string, trust: TrustOptions = {}): YamlFile | undefined {
+  const text = readText(path, trust);
+  if (text === undefined) return undefined;
+  const lines = new LineCounter();
+  const { document, value } = understood(path, () => {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    return { document, value: document.errors.length > 0 ? undefined : document.toJS() };
+  });
+  const place = (offset: number): string => `${path}:${lines.linePos(offset).line}`;
+  const [error] = document.errors;
+  if (error)
+    throw new LmError('usage', `${printable(place(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`);
+  return {
+    path,
+    value,
+    placeOf: (keys) => place(offsetOf(document.contents, keys)),
+  };
+}
+
+/** What is nested too deep, or made of aliases of aliases, is thrown by the parser instead of being told as an error. */
+function understood<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new LmError('usage', `${printable(path)}: not usable YAML: ${lowerFirst((cause as Error).message)}`, {
+      cause,
+    });
+  }
+}
+
+function offsetOf(root: Node | null, keys: readonly PropertyKey[]): number {
+  let node: unknown = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const key of keys) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+      if (!pair) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value;
+    } else if (isSeq(node)) {
+      node = node.items[Number(key)];
+      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}
+
+/** A thousand times what any of them holds. */
+const MOST_BYTES = 4 * 2 ** 20;
+
+function readText(path: string, trust: TrustOptions): string | undefined {
+  try {
+    return readTrusted(path, MOST_BYTES, trust).toString();
+  } catch (error) {
+    if (error instanceof LmError) throw error;
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new LmError('usage', `cannot read ${printable(path)}: ${code}`, { cause: error });
+  }
+}
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);

@@ -1,0 +1,47 @@
+// Asks who is at the other end, and returns the source it turns out to be. Asks once; what it is asked afterwards is the source's.
+
+import { excerpt, LmError } from '../errors.js';
+import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../wire/routes.js';
+import { Contact } from './contact.js';
+import { isAboutToken } from './failure.js';
+import { type Answer, createHttpClient } from './http-client.js';
+import { lmSource } from './lm-source.js';
+import { sidecarSource } from './sidecar/sidecar-source.js';
+import { askStatus, type Source, type SourceOptions } from './source.js';
+
+/** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
+export async function connectSource(options: SourceOptions): Promise<Source> {
+  const { emit } = options;
+  const say = (what: string, forMs: number, alive: boolean): void => emit({ type: 'stalled', what, forMs, alive });
+  const client = await createHttpClient({ ...options, say });
+  const contact = new Contact(emit);
+  try {
+    const { answer, status: firstStatus } = await askStatus({ ...options, client, contact }, options.signal);
+    const cap = Number(answer.header(MAX_REQUESTS_HEADER));
+    const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
+    const reopened = answer.header(REOPENED_HEADER)?.slice(0, 100);
+    const parts = { ...options, client, contact, firstStatus, reopened, maxConcurrentFileRequests };
+    return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
+  } catch (error) {
+    await client.close();
+    throw await withTokenHint(error, options.tokenHint);
+  }
+}
+
+async function withTokenHint(error: unknown, tokenHint: SourceOptions['tokenHint']): Promise<unknown> {
+  if (!(error instanceof LmError) || !isAboutToken(error)) return error;
+  const hint = await tokenHint?.();
+  return hint === undefined ? error : new LmError(error.code, error.message, { hint, cause: error });
+}
+
+function isAgent(answer: Answer, origin: string): boolean {
+  const version = answer.header(AGENT_HEADER);
+  if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
+  throw new LmError(
+    'protocol',
+    `${origin} speaks version ${excerpt(version)} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
+    {
+      hint: 'run the same version of lm on both hosts',
+    },
+  );
+}

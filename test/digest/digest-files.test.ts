@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type DigestAnswer, digestFiles, type ListedFile } from '../../src/digest/digest-files.js';
+import { pick } from '../../src/digest/digest-pool.js';
+import type { Roots } from '../../src/files/roots.js';
+
+const CHANGED: DigestAnswer = { result: 'changed', message: 'changed while it was read' };
+
+let dir: string;
+let roots: Roots;
+beforeEach(() => {
+  dir = realpathSync(mkdtempSync(join(tmpdir(), 'lm-digest-files-')));
+  roots = [{ key: 'data/0', type: 'data', index: 0, path: dir }];
+  mkdirSync(join(dir, 'ks'));
+  writeFileSync(join(dir, 'ks/a.db'), 'hello\n');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const listed = (name: string): ListedFile => {
+  const stat = lstatSync(join(dir, name), { bigint: true });
+  return { key: `data/0/${name}`, size: `${stat.size}`, mtimeNs: `${stat.mtimeNs}`, ino: `${stat.ino}` };
+};
+
+/** Of 'hello\n' and of nothing: the first two are computed in lanes, the last one file after another. */
+const WAYS = [
+  { algorithm: 'xxhash32', found: { digest: '946b5bf9' }, empty: { digest: '2cc5d05' } },
+  { algorithm: 'md5', found: { digest: 'sZRqySSS0jR8YjW00mERhA==' }, empty: { digest: '1B2M2Y8AsgTpgAmY7PhCfg==' } },
+  { algorithm: 'xxhash64', found: { digest: 'e4c191d091bd8853' }, empty: { digest: 'ef46db3751d8e999' } },
+] as const;
+
+describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty }) => {
+  const digest = async (...files: ListedFile[]): Promise<DigestAnswer[]> => digestFiles({ algorithm, roots, files });
+
+  test('that is still itself has a digest', async () => {
+    writeFileSync(join(dir, 'ks/empty'), '');
+    expect(await digest(listed('ks/a.db'), listed('ks/empty'))).toEqual([found, empty]);
+  });
+
+  const CHANGES: [string, (file: string) => void][] = [
+    ['of another size', (file) => writeFileSync(file, 'longer than that')],
+    ['of another time', (file) => utimesSync(file, 1, 1)],
+    ['replaced by a copy', replaceByCopy],
+    ['replaced by a link', (file) => symlinkSync('../away', moveAway(file))],
+    ['replaced by a directory', (file) => mkdirSync(moveAway(file))],
+    ['replaced by a pipe', (file) => execFileSync('mkfifo', [moveAway(file)])],
+    ['reached through a link', (file) => symlinkSync('away', moveAway(dirname(file)))],
+  ];
+  test.each(CHANGES)('that is now %s has changed', async (_, change) => {
+    const file = listed('ks/a.db');
+    change(join(dir, 'ks/a.db'));
+    expect(await digest(file)).toMatchObject([{ result: 'changed' }]);
+  });
+
+  test('that is gone, or whose directory is, has vanished', async () => {
+    const file = listed('ks/a.db');
+    rmSync(join(dir, 'ks/a.db'));
+    expect(await digest(file)).toMatchObject([{ result: 'vanished' }]);
+    rmSync(join(dir, 'ks'), { recursive: true });
+    expect(await digest(file)).toMatchObject([{ result: 'vanished' }]);
+  });
+
+  (process.getuid?.() === 0 ? test.skip : test)('that may not be read has failed, by name of the error', async () => {
+    const file = listed('ks/a.db');
+    chmodSync(join(dir, 'ks/a.db'), 0);
+    expect(await digest(file)).toEqual([{ result: 'failed', message: 'EACCES' }]);
+  });
+
+  test.each([
+    ['version', 'states 0 bytes but holds more'],
+    ['self/mountinfo', 'states 0 bytes but holds more'],
+  ])('that states another size than it holds (/proc/%s) has failed', async (name, message) => {
+    const path = realpathSync(join('/proc', name));
+    const { size, mtimeNs, ino } = lstatSync(path, { bigint: true });
+    const file = { key: `data/0${path.slice('/proc'.length)}`, size: `${size}`, mtimeNs: `${mtimeNs}`, ino: `${ino}` };
+    roots = [{ key: 'data/0', type: 'data', index: 0, path: '/proc' }];
+    expect(await digest(file)).toEqual([{ result: 'failed', message }]);
+  });
+
+  test('in trouble does not keep the others from their digests', async () => {
+    const gone = { ...listed('ks/a.db'), key: 'data/0/ks/gone' };
+    expect(await digest(gone, listed('ks/a.db'))).toEqual([{ result: 'vanished', message: 'no longer there' }, found]);
+  });
+});
+
+/** Same size, same time, same content: only the inode tells. */
+function replaceByCopy(file: string): void {
+  execFileSync('cp', ['-p', file, `${file}2`]);
+  renameSync(`${file}2`, file);
+}
+
+function moveAway(path: string): string {
+  renameSync(path, join(dir, 'away'));
+  return path;
+}
+
+const md5 = (bytes: Uint8Array): DigestAnswer => ({ digest: createHash('md5').update(bytes).digest('base64') });
+
+/** Files of these sizes, each of its own bytes, and what Node says of them. */
+function writeFiles(prefix: string, sizes: readonly number[]): { files: ListedFile[]; answers: DigestAnswer[] } {
+  const written = sizes.map((bytes, i) => {
+    const content = Buffer.alloc(bytes, `${prefix}${i} of ${bytes}`);
+    writeFileSync(join(dir, `ks/${prefix}${i}`), content);
+    return { file: listed(`ks/${prefix}${i}`), answer: md5(content) };
+  });
+  return { files: written.map(({ file }) => file), answers: written.map(({ answer }) => answer) };
+}
+
+const MIB = 1 << 20;
+const SIZES = [3 * MIB, 0, 55, 56, 64, 65, MIB - 1, MIB, MIB + 1, 2048, 2049, 1, 65536, 65537, 100_000, 2 * MIB + 63];
+
+describe('many files in lanes', () => {
+  test('large, small and empty ones have their own digests, in the order asked', async () => {
+    const { files, answers } = writeFiles('f', [...SIZES, ...SIZES.toReversed()]);
+    expect(await digestFiles({ algorithm: 'md5', roots, files })).toEqual(answers);
+  });
+
+  test('jobs that overlap get their own answers, and none waits for the other', async () => {
+    const long = writeFiles('long', [40 * MIB]);
+    const short = writeFiles('short', SIZES);
+    const order: string[] = [];
+    const run = async (name: string, files: ListedFile[]): Promise<DigestAnswer[]> => {
+      const answers = await digestFiles({ algorithm: 'md5', roots, files });
+      order.push(name);
+      return answers;
+    };
+    const answers = await Promise.all([run('long', long.files), run('short', short.files)]);
+    expect(answers).toEqual([long.answers, short.answers]);
+    expect(order).toEqual(['short', 'long']);
+  });
+
+  const MEANWHILE: [string, (file: string) => void, DigestAnswer][] = [
+    ['becomes longer', (file) => appendFileSync(file, 'more'), CHANGED],
+    ['becomes shorter', (file) => truncateSync(file, 9 * MIB), CHANGED],
+    ['becomes empty', (file) => truncateSync(file), CHANGED],
+    ['gets another time', (file) => utimesSync(file, 1, 1), CHANGED],
+    ['loses its name', (file) => rmSync(file), { digest: 'j04z89w+QU/5Tl+2kFy6jA==' }],
+  ];
+  test.each(MEANWHILE)('one that %s while it is read', async (_, change, expected) => {
+    writeFileSync(join(dir, 'ks/big'), Buffer.alloc(20 * MIB));
+    const { files, answers } = writeFiles('f', SIZES);
+    const answering = digestFiles({ algorithm: 'md5', roots, files: [listed('ks/big'), ...files] });
+    await new Promise(setImmediate); // the first turn of the lanes is over, and the big file is not
+    change(join(dir, 'ks/big'));
+    expect(await answering).toEqual([expected, ...answers]);
+  });
+
+  test('one that vanishes before its lane is free', async () => {
+    const { files, answers } = writeFiles('f', [...Array<number>(8).fill(2 * MIB), 100]);
+    const answering = digestFiles({ algorithm: 'md5', roots, files });
+    await new Promise(setImmediate);
+    rmSync(join(dir, 'ks/f8'));
+    expect(await answering).toEqual([...answers.slice(0, 8), { result: 'vanished', message: 'no longer there' }]);
+  });
+
+  (process.arch === 'x64' ? test : test.skip)('a processor without vectors answers the same', () => {
+    const { files, answers } = writeFiles('f', SIZES);
+    const script = `
+      import { computesInLanes, digestFiles } from ${JSON.stringify(new URL('../../dist/modules/digest/digest-files.js', import.meta.url))};
+      const answers = await digestFiles(${JSON.stringify({ algorithm: 'md5', roots, files })});
+      process.stdout.write(JSON.stringify([computesInLanes('md5'), answers]));`;
+    const output = execFileSync(process.execPath, ['--no-enable-sse4-1', '--input-type=module', '-e', script]);
+    expect(JSON.parse(output.toString())).toEqual([false, answers]);
+  });
+});
+
+test('threads answer as the function does', async () => {
+  const built = new URL('../../dist/modules/digest/digest-pool.js', import.meta.url).href;
+  const { createDigestPool }: typeof import('../../src/digest/digest-pool.js') = await import(built);
+  const pool = createDigestPool(2);
+  try {
+    const files = [listed('ks/a.db')];
+    const answers = await Promise.all(WAYS.map(({ algorithm }) => pool.run({ algorithm, roots, files })));
+    expect(answers).toEqual(WAYS.map(({ found }) => [found]));
+  } finally {
+    await pool.close();
+  }
+});
+
+test.each([
+  ['the busiest that is not full', [4, 2, 0], 4, 1],
+  ['a further one when the others are full', [4, 5, 0], 4, 2],
+  ['the least busy when all are full', [6, 4, 5], 4, 1],
+  ['an idle one when each does one thing at a time', [1, 0, 1], 1, 1],
+])('a job goes to %s', (_, loads, full, expected) => {
+  const threads = loads.map((load) => ({ load }));
+  expect(threads.indexOf(pick(threads, full))).toBe(expected);
+});

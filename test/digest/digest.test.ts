@@ -1,0 +1,99 @@
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { xxhash64 } from 'hash-wasm';
+import {
+  BLOCK_BYTES,
+  DIGEST_ALGORITHMS,
+  type DigestAlgorithm,
+  digestFd,
+  nameHash,
+  ready,
+  sameDigest,
+} from '../../src/digest/digest.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'lm-digest-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+beforeAll(async () => {
+  for (const algorithm of DIGEST_ALGORITHMS) await ready(algorithm);
+});
+
+function digestOf(content: string | Uint8Array, algorithm: DigestAlgorithm, readFirst = 0) {
+  const path = join(dir, 'file');
+  writeFileSync(path, content);
+  const fd = openSync(path, 'r');
+  try {
+    if (readFirst > 0) readSync(fd, Buffer.alloc(readFirst));
+    return digestFd(fd, algorithm);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** md5sum, openssl and `xxhsum -H0`, in the Sidecar's text forms. */
+const VECTORS: [name: string, content: string, md5: string, xxhash32: string][] = [
+  ['an empty file', '', '1B2M2Y8AsgTpgAmY7PhCfg==', '2cc5d05'],
+  ['hello and a newline', 'hello\n', 'sZRqySSS0jR8YjW00mERhA==', '946b5bf9'],
+  ['hello', 'hello', 'XUFAKrxLKna5cZ2REBfFkg==', 'fb0077f9'],
+  ['abc', 'abc', 'kAFQmDzST7DWlj99KOF/cg==', '32d153ff'],
+  ['1 MiB of zero bytes', '\0'.repeat(1048576), 'ttgbNgpWctgMJ0MPORU+LA==', '9430f97f'],
+  ['one leading zero', 'cassandra-12\n', 'Aw6+1pxE9iLV8trlFjoYlA==', 'a010198'],
+  ['two leading zeros', 'cassandra-70\n', 'kBLGj+h2bVb1Qh3YS3+XWg==', 'e4cd5a'],
+  ['three leading zeros', 'cassandra-640\n', 'nZ/PT6NlIhbFCSzoyJLXNQ==', '70f8c'],
+];
+
+describe('digests of files have the text a Sidecar gives them', () => {
+  test.each(VECTORS)('%s', (_name, content, md5, xxhash32) => {
+    expect(digestOf(content, 'md5')).toEqual({ digest: md5, bytes: content.length });
+    expect(digestOf(content, 'xxhash32')).toEqual({ digest: xxhash32, bytes: content.length });
+  });
+
+  test('xxhash64 and crc32c are the published ones', () => {
+    expect(digestOf('', 'xxhash64').digest).toBe('ef46db3751d8e999');
+    expect(digestOf('123456789', 'crc32c').digest).toBe('e3069283');
+  });
+
+  test('crc32c of nothing is 0, and one digit of it is kept', () => {
+    expect(digestOf('', 'crc32c').digest).toBe('0');
+  });
+
+  test('a file that fills the buffer more than once is read to its end, wherever the descriptor stood', () => {
+    const content = Buffer.alloc(2 * BLOCK_BYTES + 1, 'lm');
+    const fresh = digestOf(content, 'md5');
+    expect(fresh.bytes).toBe(content.length);
+    expect(digestOf(content, 'md5', 1000)).toEqual(fresh);
+    expect(digestOf(content.subarray(1), 'md5').digest).not.toBe(fresh.digest);
+  });
+});
+
+test.each<[DigestAlgorithm, string, string, boolean]>([
+  ['xxhash32', '2cc5d05', '02cc5d05', true],
+  ['xxhash32', '2CC5D05', '2cc5d05', true],
+  ['xxhash32', '0', '00000000', true],
+  ['xxhash32', '2cc5d05', '2cc5d050', false],
+  ['md5', 'sZRqySSS0jR8YjW00mERhA==', 'sZRqySSS0jR8YjW00mERhA==', true],
+  ['md5', 'sZRqySSS0jR8YjW00mERhA==', 'szRqySSS0jR8YjW00mERhA==', false],
+  ['md5', '0abc', 'abc', false],
+])('%s: %s and %s are equal: %s', (algorithm, a, b, equal) => {
+  expect(sameDigest(algorithm, a, b)).toBe(equal);
+});
+
+describe('the hash of a name', () => {
+  test.each([
+    ['', 'ef46db3751d8e999'],
+    ['abc', '44bc2cf5ad770999'],
+  ])('%j is the published one, all 16 digits', (name, hash) => {
+    expect(nameHash(name)).toBe(hash);
+  });
+
+  test('is taken of the UTF-8 bytes', async () => {
+    expect(nameHash('ü😀.db')).toBe(await xxhash64(new TextEncoder().encode('ü😀.db')));
+  });
+
+  test('keeps leading zeros, unlike a digest text', () => {
+    const short = Array.from({ length: 64 }, (_, i) => nameHash(`name-${i}`)).filter((hash) => hash.startsWith('0'));
+    expect(short.length).toBeGreaterThan(0);
+    for (const hash of short) expect(hash).toMatch(/^[0-9a-f]{16}$/);
+  });
+});

@@ -1,0 +1,100 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { createAccountNames } from '../../src/owners/account-names.js';
+import { isAccountName } from '../../src/owners/owner-names.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'lm-getent-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+/** A getent of our own, which runs `script` with the database and the keys. */
+function getent(script: string, name = `getent-${Math.random()}`): string {
+  const path = join(dir, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Knows these lines by the rules of getent(1): digits are a number, the rest a name; 2 when some are not known. */
+const knowing = (lines: string[]): string =>
+  getent(`shift; code=0
+for key; do
+  case $key in *[!0-9]*) line=$(printf '%s\n' '${lines.join("' '")}' | grep "^$key:");;
+  *) line=$(printf '%s\n' '${lines.join("' '")}' | awk -F: -v id="$key" '$3 == id' | head -n 1);; esac
+  if [ -n "$line" ]; then printf '%s\n' "$line"; else code=2; fi
+done
+exit $code`);
+
+const PASSWD = [
+  'cassandra:x:998:998::/:',
+  '1000:x:77:77::/:',
+  'real:x:1000:1000::/:',
+  'müller:x:5:5::/:',
+  'big:x:4294967295:1::/:',
+];
+
+test('numbers have the names that their own lines tell, and what is not known has none', async () => {
+  const { namesOf } = createAccountNames({ command: knowing(PASSWD) });
+  const { names, trouble } = await namesOf('passwd', [998, 5, 1234, 1000, 4294967295]);
+  expect([...names]).toEqual([
+    [998, 'cassandra'],
+    [5, 'müller'],
+    [1000, 'real'],
+  ]);
+  expect(trouble).toBeUndefined();
+});
+
+test('a getent that takes digits for a name first tells nobody’s name for the number', async () => {
+  const command = getent('echo 1000:x:77:77::/:');
+  expect((await createAccountNames({ command }).namesOf('passwd', [1000])).names.size).toBe(0);
+});
+
+test('names have the numbers of their own lines; a name that is a number is never taken for the number', async () => {
+  const { idsOf } = createAccountNames({ command: knowing(PASSWD) });
+  const { ids } = await idsOf('passwd', ['cassandra', 'nobody-at-all', '1000', 'müller', '-x']);
+  expect([...ids]).toEqual([
+    ['cassandra', 998],
+    ['müller', 5],
+  ]);
+});
+
+test('where there is no getent, or one that knows no databases, the files of /etc say it', async () => {
+  for (const command of [join(dir, 'none'), getent('exit 1')]) {
+    const { namesOf, idsOf } = createAccountNames({ command });
+    expect((await namesOf('passwd', [0])).names.get(0)).toBe('root');
+    expect((await idsOf('group', ['root'])).ids.get('root')).toBe(0);
+  }
+});
+
+test('one that never answers is ended and not asked again, and that is told beside what the files say', async () => {
+  const asked = join(dir, 'asked');
+  const command = getent(`echo >>'${asked}'; exec sleep 600`, 'getent-hanging');
+  const { namesOf, idsOf } = createAccountNames({ command, timeoutMs: 50 });
+  const { names, trouble } = await namesOf('passwd', [0]);
+  expect([names.get(0), trouble]).toEqual(['root', `${command} passwd did not answer within 0.05 s`]);
+  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), trouble });
+  expect(readFileSync(asked, 'utf8')).toBe('\n');
+});
+
+test('many are asked for in parts, none of which is too long for a command line', async () => {
+  const command = getent('shift; for key; do echo "u$key:x:$key:1::/:"; done; [ $# -le 200 ]');
+  const ids = Array.from({ length: 1_001 }, (_, i) => i + 1);
+  const { names } = await createAccountNames({ command }).namesOf('passwd', ids);
+  expect(names.size).toBe(1_001);
+});
+
+test.each([
+  ['', false],
+  ['a:b', false],
+  ['a\nb', false],
+  ['a\u001b[2J', false],
+  ['\u202e', false],
+  ['\ud800', false],
+  ['x'.repeat(257), false],
+  ['x'.repeat(256), true],
+  ['DOMAIN\\user name', true],
+  ['müller', true],
+])('%j: whether it can be a name', (name, is) => {
+  expect(isAccountName(name)).toBe(is);
+});

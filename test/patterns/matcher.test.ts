@@ -1,0 +1,45 @@
+import { expect, test } from '@jest/globals';
+import { matcherOf } from '../../src/patterns/matcher.js';
+import { readPatterns, regexOf, type Whose } from '../../src/patterns/pattern.js';
+
+function matcher(text: string, spent = { slowMs: 0 }, whose: Whose = 'ours') {
+  const [pattern] = readPatterns({ filesToExclude: [text], dirsToExclude: [] }, whose).files;
+  return matcherOf(regexOf(pattern!, '/srv'), pattern!, spent);
+}
+
+/** Four repetitions in four hundred characters: long enough to be timed, and over within a second or so. */
+const SLOW = 'regex:.*a.*a.*a.*b';
+const path = 'a'.repeat(120);
+
+test('matches that are slow, and not lost, are added up, and end a walk when they have taken a minute', () => {
+  const spent = { slowMs: 0 };
+  expect(matcher(SLOW, spent)(path)).toBe(false);
+  expect(spent.slowMs).toBeGreaterThan(0);
+  const late = { slowMs: 59_999 };
+  expect(() => matcher(SLOW, late)(path)).toThrow(
+    expect.objectContaining({ code: 'usage', message: `files_to_exclude: ${SLOW}: slow patterns have taken 60 s` }),
+  );
+  expect(() => matcher(SLOW, { slowMs: 59_999 }, 'source')(path)).toThrow(
+    expect.objectContaining({ code: 'protocol', message: expect.stringMatching(/^the source's files_to_exclude: /) }),
+  );
+});
+
+test('matches that are quick are not timed at all', () => {
+  const spent = { slowMs: Number.POSITIVE_INFINITY };
+  expect(matcher('glob:/srv/*/snapshots', spent)('/srv/t/snapshots')).toBe(true);
+});
+
+test('an expression that cannot be used after all is refused in its own name', () => {
+  const [pattern] = readPatterns({ filesToExclude: ['glob:/a'], dirsToExclude: [] }).files;
+  const broken = Object.assign(/a/u, {
+    test() {
+      throw new SyntaxError('regular expression too large');
+    },
+  });
+  expect(() => matcherOf(broken, pattern!, { slowMs: 0 })('a')).toThrow(
+    expect.objectContaining({
+      code: 'usage',
+      message: 'files_to_exclude: glob:/a: cannot be matched: regular expression too large',
+    }),
+  );
+});
