@@ -17,10 +17,10 @@ export type StopCode = 'hungUp' | 'interrupted' | 'quit' | 'terminated';
 
 export interface LmErrorOptions {
   /** What the operator can do next; printed on a line of its own. */
-  hint?: string;
+  hint?: string | undefined;
   cause?: unknown;
   /** Lines that belong to the message, such as the plan a guard refused. */
-  details?: string[];
+  details?: string[] | undefined;
 }
 
 /** `message` is lower case, without a full stop, and names what and where. */

@@ -53,7 +53,7 @@ function workingDirectory(): string {
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
-  const json = argv.includes('--json') || toggle.parse(io.env.LM_JSON ?? '', '') === true;
+  const json = argv.includes('--json') || toggle.parse(io.env['LM_JSON'] ?? '', '') === true;
   const telling: Telling = { prefix: 'lm', json, run: null };
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {

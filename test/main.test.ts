@@ -15,7 +15,7 @@ describe('output nobody reads', () => {
       for (let i = 0; i < 100; i++) { io.stdout.write('x'.repeat(65536)); await setImmediate(); }
       writeFileSync(${JSON.stringify(done)}, 'done'); return 0;`);
     const child = spawn(process.execPath, [BIN, 'demo'], {
-      env: { ...env, PATH: process.env.PATH },
+      env: { ...env, PATH: process.env['PATH'] },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
@@ -103,7 +103,7 @@ test('config show says what is in force, and who said so', async () => {
   const { code, stdout } = await lm(['config', 'show', '--json', '--color', 'never'], { cwd, env });
   expect(code).toBe(0);
   const lines = jsonLines(stdout);
-  const shown = (name: string) => lines.find((line) => line.name === name);
+  const shown = (name: string) => lines.find((line) => line['name'] === name);
   expect(shown('threshold')).toMatchObject({ value: '0.9', source: 'file', where: `${cwd}/lm.yaml:1` });
   expect(shown('root')).toMatchObject({ value: ['data=/a', 'data=/b'], source: 'file', where: `${cwd}/lm.yaml:2` });
   expect(shown('concurrency')).toMatchObject({ value: '4', source: 'environment', where: 'LM_CONCURRENCY' });

@@ -70,7 +70,7 @@ test('the packed program is installed without a network, alone, and works', asyn
   const npm = (...args: string[]) =>
     execFileSync('npm', [...args, '--offline', '--ignore-scripts', '--cache', join(dir, 'cache')], {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, HOME: source.home },
+      env: { PATH: process.env['PATH'], HOME: source.home },
       stdio: 'pipe',
     });
   npm('pack', '--pack-destination', dir);

@@ -17,7 +17,7 @@ export interface SendOptions {
   signal: AbortSignal;
   /** A request that the client may still be sending. The connection is closed after the reply. */
   unread?: IncomingMessage | undefined;
-  stalledMs?: number;
+  stalledMs?: number | undefined;
   /** Hears of bytes of the body as they go. */
   sent?(bytes: number): void;
 }

@@ -8,6 +8,6 @@ import type { User } from '../migration/user.js';
 export const thisUser = ({ env }: Pick<Io, 'env'>): User => ({
   uid: geteuid!(),
   umask: umask(),
-  home: env.HOME,
+  home: env['HOME'],
   env,
 });

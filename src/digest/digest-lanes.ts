@@ -61,7 +61,7 @@ export function createLaneQueue(hash: LaneHash): LaneQueue {
 
 interface Seat {
   lane: Lane;
-  reading?: Reading;
+  reading?: Reading | undefined;
 }
 
 interface Reading {

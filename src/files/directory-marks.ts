@@ -12,7 +12,9 @@ export interface DirectoryMarks {
 }
 
 /** As another end, or a record, may tell it; an older one tells the inode alone. */
-export type ToldMarks = Pick<DirectoryMarks, 'ino'> & Partial<DirectoryMarks>;
+export type ToldMarks = Pick<DirectoryMarks, 'ino'> & {
+  [Mark in keyof DirectoryMarks]?: DirectoryMarks[Mark] | undefined;
+};
 
 interface Device {
   dev?: string;

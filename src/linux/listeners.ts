@@ -13,7 +13,7 @@ export interface Listener {
   address: string;
   port: number;
   /** Who listens, where that may be known; undefined for a port that is forwarded elsewhere. */
-  process?: { pid: number; command: string };
+  process?: { pid: number; command: string } | undefined;
 }
 
 /**

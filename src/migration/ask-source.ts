@@ -9,7 +9,12 @@ import { addressOf } from './address.js';
 
 /** What a source says of itself, or why it doesn't. */
 export type SourceStatus =
-  | { url: string; kind: 'lm' | 'sidecar'; status: { state: string; endTime?: number | null }; reopened?: string }
+  | {
+      url: string;
+      kind: 'lm' | 'sidecar';
+      status: { state: string; endTime?: number | null | undefined };
+      reopened?: string;
+    }
   | { url: string; error: string };
 
 /** For a name, a connection and an answer together. Whoever asks looks on; a run that copies is more patient. */

@@ -43,7 +43,7 @@ export async function openDestination<C extends 'copy' | 'verify'>(
 ): Promise<Destination<C>> {
   const { stateDir, instance: name } = commonSettings(stated);
   refuseStrangersOnWay(stateDir);
-  const around = { stateDir, homes: homesOnThisHost(env.HOME) };
+  const around = { stateDir, homes: homesOnThisHost(env['HOME']) };
   const recalled = recallWithout(stated);
   const given = await realRoots(statedRoots(withMemory(stated.layers, recalled)).roots, cwd);
   await checkRootPaths(given, around);

@@ -16,7 +16,7 @@ export function recallWithout(stated: Stated): Remembered {
   try {
     for (const instance of listInstances(stateDir)) {
       const { roots } = instance;
-      const without = recall(instance)?.without;
+      const without = recall(instance)?.['without'];
       if (without === undefined) continue;
       const left = knownRoots(withMemory(stated.layers, { without }));
       if (left.unknown.length === 0 && sameRoots(roots, left.roots)) return { without };

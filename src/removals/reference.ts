@@ -15,7 +15,7 @@ export interface Reference {
   /** The largest number of entries that each root has had at the source. */
   roots: Map<RootKey, number>;
   /** That was in force when a complete pass last ended. */
-  limit?: DeleteLimit;
+  limit?: DeleteLimit | undefined;
   dirs: Map<EntryKey, Marks>;
 }
 

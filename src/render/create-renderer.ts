@@ -27,7 +27,7 @@ export function createRenderer(options: RendererOptions): Renderer {
   const problems = linePrinter(stderr, colorLevel(options.color, env, stderr.isTTY));
   if (json) return withProblems(jsonRenderer(stdout, { quiet, verbose, now }), problems);
   const lines = linePrinter(stdout, colorLevel(options.color, env, stdout.isTTY));
-  return textRenderer({ stdout, lines, problems, quiet, verbose, now, bar: stdout.isTTY && env.TERM !== 'dumb' });
+  return textRenderer({ stdout, lines, problems, quiet, verbose, now, bar: stdout.isTTY && env['TERM'] !== 'dumb' });
 }
 
 /** JSON speaks to programs, but whoever looks at the terminal is told of problems all the same. */

@@ -14,7 +14,7 @@ export interface Origin {
   host: string;
   port: number;
   /** PEM texts, and what `pin.ts` goes by; absent for plain HTTP. */
-  tls?: { ca?: string; cert?: string; key?: string; pin?: string };
+  tls?: Partial<Record<'ca' | 'cert' | 'key' | 'pin', string | undefined>>;
   /** Sent as a bearer token. */
   token?: string;
 }
@@ -23,7 +23,7 @@ export interface Request {
   method: Method;
   /** Sent as it stands: a Sidecar's paths are not percent-encoded. */
   target: string;
-  headers?: Record<string, string>;
+  headers?: Record<string, string> | undefined;
   body?: Uint8Array;
 }
 

@@ -227,7 +227,7 @@ export const isAboutToken = ({ message }: LmError): boolean =>
 export type LaneFault =
   /** `answered`: an answer had begun to come. */
   | { kind: 'network'; code: string; message: string; reused: boolean; answered?: boolean }
-  | { kind: 'status'; status: number; retryAfter?: string; message?: string }
+  | { kind: 'status'; status: number; retryAfter: string | undefined; message: string | undefined }
   /** The bytes that came are not those that were hashed at the source. */
   | { kind: 'damaged' };
 

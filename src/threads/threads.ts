@@ -25,9 +25,9 @@ type Answer = { id: number; value?: unknown; error?: CarriedError };
 interface CarriedError {
   code?: ErrorCode;
   message: string;
-  hint?: string;
-  details?: string[];
-  stack?: string;
+  hint?: string | undefined;
+  details?: string[] | undefined;
+  stack?: string | undefined;
 }
 
 /** Young objects of a job die with it; V8's own 48 MiB a thread cost 70 MiB of memory for 200,000 files, and save no time. */

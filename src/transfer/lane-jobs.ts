@@ -12,7 +12,7 @@ export interface LaneSetup {
   roots: Roots;
   disk: DiskOptions;
   transport: Transport;
-  limitRate?: number;
+  limitRate?: number | undefined;
   /** The pacing clock, one for all lanes. */
   clock: SharedArrayBuffer;
   /** LaneCounters, one for all lanes. */
@@ -90,7 +90,7 @@ export interface LaneResult {
   /** Attributes that the destination has not taken, of this job or one beside it. */
   unkept?: UnkeptNow[];
   /** What cut the unit short; the rest of it deserves another try, if the retry policy agrees. */
-  fault?: LaneFault;
+  fault?: LaneFault | undefined;
 }
 
 export const empty = (): LaneResult => ({

@@ -77,7 +77,7 @@ export interface BigFile {
   bytesReused: number;
   /** Units handed out and not dealt with. */
   pending: number;
-  problem?: FileProblem;
+  problem?: FileProblem | undefined;
 }
 
 /** Makes the part, or takes up the one that is there; what is missing of it is fetched in units of `unitBytes` at the most. */

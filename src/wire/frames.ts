@@ -48,15 +48,15 @@ export function writeFetchRequest(request: FetchRequest): Uint8Array {
 /** Throws `protocol` naming what is wrong; every limit above holds for what is returned. */
 export function readFetchRequest(body: Uint8Array): FetchRequest {
   const { head, dirs } = readParts(body);
-  const asked: Asked = head.young === true ? { young: true } : {};
-  const seals = SEALS_ASKED.find((known) => known === head.seals);
-  if (head.kind === 'bundle') {
+  const asked: Asked = head['young'] === true ? { young: true } : {};
+  const seals = SEALS_ASKED.find((known) => known === head['seals']);
+  if (head['kind'] === 'bundle') {
     const bytes = dirs.flatMap(([, parts]) => parts).reduce((sum, [, size]) => sum + Number(size), 0);
     if (bytes > MAX_BUNDLE_BYTES)
       throw malformed(`a bundle of ${bytes} bytes, at most ${MAX_BUNDLE_BYTES} are allowed`);
     return { kind: 'bundle', ...asked, dirs };
   }
-  if (head.kind !== 'range') throw malformed('its kind is neither bundle nor range');
+  if (head['kind'] !== 'range') throw malformed('its kind is neither bundle nor range');
   if (dirs.length !== 1 || dirs[0]![1].length !== 1) throw malformed('a range has exactly one file');
   const { offset, length } = head as { offset: number; length: number };
   const size = Number(dirs[0]![1][0]![1]);

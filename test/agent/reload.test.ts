@@ -74,7 +74,7 @@ async function start(): Promise<RunningAgent> {
 async function hangUp({ child, says }: RunningAgent): Promise<unknown> {
   const said = says('reloaded');
   child.kill('SIGHUP');
-  return (await said).reloaded;
+  return (await said)['reloaded'];
 }
 
 /** What a client of the age has. */

@@ -96,7 +96,7 @@ export function createProcesses(signal: AbortSignal): Processes {
 const PIPES: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
 
 /** Servers live in sbin, which not every user has on the path. */
-const PROGRAM_PATH = [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+const PROGRAM_PATH = [process.env['PATH'] ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
 
 /** The absolute path of a program, as sshd insists on; undefined when the machine has none. */
 export function findProgram(name: string): string | undefined {

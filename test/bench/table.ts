@@ -11,19 +11,19 @@ export interface Line {
   ours: number[];
   /** Absent when lm is measured against a limit and not against a peer. */
   peer?: string;
-  theirs?: number[];
+  theirs?: number[] | undefined;
   /** At most this: a ratio to the peer's median, or without a peer a value in `unit`. Absent: for information. */
-  target?: number;
+  target?: number | undefined;
   /** Why there is no number, in place of a verdict. */
-  problem?: string;
+  problem?: string | undefined;
 }
 
 export type Verdict = 'met' | 'missed' | 'no target' | 'not measured';
 
 export interface Judged extends Line {
-  median?: number;
-  peerMedian?: number;
-  ratio?: number;
+  median?: number | undefined;
+  peerMedian?: number | undefined;
+  ratio?: number | undefined;
   verdict: Verdict;
 }
 

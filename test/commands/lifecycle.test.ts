@@ -350,7 +350,7 @@ describe('lm instances', () => {
     expect(destination).toMatchObject({ code: 9, stderr: expect.stringContaining('lm verify') });
 
     rmSync(stateDir, { recursive: true });
-    const config = { PATH: process.env.PATH, HOME: base, LM_STATE_DIR: stateDir };
+    const config = { PATH: process.env['PATH'], HOME: base, LM_STATE_DIR: stateDir };
     const words = [BIN, 'serve', 'data', '--instance', 'it', '--listen', '127.0.0.1:0'];
     const agent = spawn(process.execPath, words, { cwd: base, env: config, stdio: ['ignore', 'pipe', 'inherit'] });
     await once(agent.stdout, 'data');

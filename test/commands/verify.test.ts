@@ -112,7 +112,7 @@ test('differences after a passed verification take it back as well', async () =>
 
 test('all counters: entries by metadata, files by digest', async () => {
   const { stdout } = await destination.lm(['verify', '--json']);
-  expect(jsonLines(stdout).at(-1)!.report).toMatchObject({
+  expect(jsonLines(stdout).at(-1)!['report']).toMatchObject({
     state: 'COMPLETED',
     metadataMatched: 4,
     filesMatched: 3,
@@ -149,7 +149,7 @@ describe('a source that may not read all it serves', () => {
       code: 4,
       differences: [{ key: 'data/0/d/x', reason: 'unreadable-at-source', source: 'EACCES' }],
     });
-    expect(end.report).toMatchObject({ state: 'FAILED', digestVerificationFailures: 1, filesMatched: 2 });
+    expect(end['report']).toMatchObject({ state: 'FAILED', digestVerificationFailures: 1, filesMatched: 2 });
   });
 
   asRoot('a directory: what it holds is unknown, so nothing is proved', async () => {
@@ -161,7 +161,7 @@ describe('a source that may not read all it serves', () => {
       code: 6,
       differences: [{ key: 'data/0/shut', reason: 'unreadable-at-source' }],
     });
-    expect(end.report).toMatchObject({ state: 'FAILED', metadataMatched: 2, filesMatched: 1 });
+    expect(end['report']).toMatchObject({ state: 'FAILED', metadataMatched: 2, filesMatched: 1 });
   });
 });
 

@@ -22,7 +22,7 @@ const TREE: Tree = { big: file({ size: 9_000_000 }), small: 'small', d: dir({ x:
 
 /** The report without what differs from run to run. */
 function wouldDo(stdout: string) {
-  const { wouldDo, status } = jsonLines(stdout).at(-1)!.report;
+  const { wouldDo, status } = jsonLines(stdout).at(-1)!['report'];
   return { wouldDo, status };
 }
 

@@ -50,7 +50,7 @@ async function side(name: string, options: { stallAfter?: number } = {}): Promis
 const ofUser = (env: Record<string, string>): CopyMigration['user'] => ({
   uid: process.geteuid!(),
   umask: 0o022,
-  home: env.HOME,
+  home: env['HOME'],
   env,
 });
 

@@ -86,7 +86,7 @@ describe('what is removed and what is replaced', () => {
     const { code, stdout } = await copy(['--backup-dir', backup]);
     expect(code).toBe(0);
     const { run } = jsonLines(stdout).at(-1)!;
-    expect(await readTree(`${backup}/${run}/data/0`)).toEqual({ big: { ...before.big } });
+    expect(await readTree(`${backup}/${run}/data/0`)).toEqual({ big: { ...before['big'] } });
   });
 
   test('each pass has a directory of its own, so that none overwrites what another kept', async () => {
@@ -109,7 +109,7 @@ describe('what is removed and what is replaced', () => {
     destination.write('', { 'lm.yaml': `backup_dir: ${backup}\n` });
     const { code, stdout } = await copy();
     expect(code).toBe(0);
-    expect(jsonLines(stdout).at(-1)!.report.backup).toMatchObject({ entries: 0, bytes: 0 });
+    expect(jsonLines(stdout).at(-1)!['report'].backup).toMatchObject({ entries: 0, bytes: 0 });
     expect(readdirSync(backup)).toEqual([]);
   });
 

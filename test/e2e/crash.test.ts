@@ -44,7 +44,7 @@ test('a file that lost its bytes in a crash is fetched again, and then trusted',
   pretendCrash(dir);
   const { code, stdout } = await destination.lm(['copy', '--json']);
   expect(code).toBe(0);
-  expect(jsonLines(stdout).at(-1)!.report.status[0]).toMatchObject({ filesToDownload: 2, filesDownloaded: 2 });
+  expect(jsonLines(stdout).at(-1)!['report'].status[0]).toMatchObject({ filesToDownload: 2, filesDownloaded: 2 });
   expect(stdout).toMatch(/3 files were surely on disk: compared by digest, 2 to be fetched again/);
   expect(await readTree(to)).toEqual(await readTree(from));
   expect(readJournal(dir).unsynced).toEqual([]);

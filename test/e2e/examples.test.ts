@@ -22,7 +22,7 @@ test('examples/runbook.sh goes through a migration, and ends with the exit code 
   mkdirSync(destination.path('bin'));
   symlinkSync(fileURLToPath(new URL('../../bin/lm.js', import.meta.url)), destination.path('bin/lm'));
   const env = {
-    PATH: `${destination.path('bin')}:${process.env.PATH}`,
+    PATH: `${destination.path('bin')}:${process.env['PATH']}`,
     HOME: destination.dir,
     LM_URL: agent.url,
     LM_ROOT: `data=${destination.path('data')}`,

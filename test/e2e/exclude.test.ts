@@ -29,7 +29,7 @@ test('what the destination excludes is not copied, not removed, remembered, and 
   for (const name of ['own/mine.tmp', 'cache/y']) expect(existsSync(join(to, name))).toBe(true);
 
   const again = await destination.lm(['copy', '--json']);
-  expect(jsonLines(again.stdout).at(-1)!.report.leftOut).toMatchObject({
+  expect(jsonLines(again.stdout).at(-1)!['report'].leftOut).toMatchObject({
     excludedAtSource: { entries: 3 },
     excludedHere: { entries: 2 },
   });

@@ -49,7 +49,7 @@ test('a big file with one unreadable range is not published, whatever arrives of
   defer(bad.stop);
   const { code, stdout, stderr } = await destination.lm(['copy', bad.url, to, '--max-iterations', '1', '--json']);
   expect({ code, stderr }).toEqual({ code: 6, stderr: 'failed  data/0/big: cannot be read at the source: EIO\n' });
-  expect(jsonLines(stdout).at(-1)!.report.status[0]).toMatchObject({ downloadFailures: 1, filesDownloaded: 1 });
+  expect(jsonLines(stdout).at(-1)!['report'].status[0]).toMatchObject({ downloadFailures: 1, filesDownloaded: 1 });
   expect(readdirSync(to)).toEqual(['small']);
 
   expect(await destination.lm(['copy', agent.url])).toMatchObject({ code: 0 });

@@ -38,7 +38,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(unpacked, { recursive: true }));
 
-const lastPass = (stdout: string) => jsonLines(stdout).at(-1)!.report.status.at(-1);
+const lastPass = (stdout: string) => jsonLines(stdout).at(-1)!['report'].status.at(-1);
 
 describe.each([
   ['a frozen agent and a client of today', frozen, today],
@@ -156,7 +156,7 @@ test('a copy by the frozen client that was killed is told and gone on with by to
   expect(stdout).toMatch(/last copy +began .*, was cut off\n +unfinished +1 big file/);
   const resumed = await destination.lm(['copy', '--json'], today);
   expect(resumed.code).toBe(0);
-  expect(jsonLines(resumed.stdout).at(-1)!.report.status[0].bytesReused).toBeGreaterThanOrEqual(33 * MIB);
+  expect(jsonLines(resumed.stdout).at(-1)!['report'].status[0].bytesReused).toBeGreaterThanOrEqual(33 * MIB);
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
@@ -175,7 +175,7 @@ test('of a frozen agent, which proves a range as a whole, what was proved is kep
   const { code, stdout } = await destination.lm([...given, '--json'], today);
   expect(code).toBe(0);
   expect(lastPass(stdout).state).toBe('SUCCESS');
-  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBeGreaterThanOrEqual(2 * MIB);
+  expect(jsonLines(stdout).at(-1)!['report'].status[0].bytesReused).toBeGreaterThanOrEqual(2 * MIB);
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
@@ -191,7 +191,7 @@ test('what today’s client has proved and begun is understood by the frozen one
   await dying.done;
   const { code, stdout } = await destination.lm(['copy', '--json'], frozen);
   expect(code).toBe(0);
-  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBeGreaterThanOrEqual(9 * MIB);
+  expect(jsonLines(stdout).at(-1)!['report'].status[0].bytesReused).toBeGreaterThanOrEqual(9 * MIB);
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 

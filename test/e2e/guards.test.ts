@@ -194,7 +194,7 @@ describe('--max-delete', () => {
     const { code, stdout } = await copy('--max-iterations', '1', '--json');
     expect(code).toBe(0);
     expect(stdout).toContain('20 entries (1.3 MiB) go once what replaces them is here');
-    const { status } = jsonLines(stdout).at(-1)!.report;
+    const { status } = jsonLines(stdout).at(-1)!['report'];
     expect(status).toMatchObject([
       { filesRemoved: 0, filesDownloaded: 1 },
       { filesRemoved: 20, state: 'SUCCESS' },
@@ -491,7 +491,7 @@ describe('names', () => {
     const outside = destination.write('outside', { x: 'theirs' });
     execFileSync('sh', ['-ec', 'rm -r "$0/d"; ln -s "$1" "$0/d"', to, outside]);
     expect(await destination.lm(['copy', '--max-delete', '100%'])).toMatchObject({ code: 0 });
-    expect((await readTree(outside)).x).toMatchObject({ size: 'theirs'.length });
+    expect((await readTree(outside))['x']).toMatchObject({ size: 'theirs'.length });
     expect(await readTree(to)).toEqual(await readTree(from));
   });
 });

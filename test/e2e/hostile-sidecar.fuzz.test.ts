@@ -22,7 +22,7 @@ const HONEST: Info[] = [info('data/0/a'), dir('data/0/d'), info('data/0/d/x', { 
 
 /** As a Sidecar writes it; `files` may hold anything. */
 function documentOf(files: unknown[], more: Info = {}): string {
-  const sizes = (files as Info[]).map((file) => (file?.fileType === 'FILE' ? Number(file.size) : 0));
+  const sizes = (files as Info[]).map((file) => (file?.['fileType'] === 'FILE' ? Number(file['size']) : 0));
   return JSON.stringify({ files, totalSize: sizes.reduce((sum, size) => sum + size, 0), ...more });
 }
 

@@ -67,7 +67,7 @@ test('pipes, excluded entries and what shields them are named by dry run, copy a
     ['copy', '--threshold', '0.99', '--json'],
   ]) {
     const { stdout } = await destination.lm(command);
-    expect(jsonLines(stdout).at(-1)!.report.leftOut).toEqual({
+    expect(jsonLines(stdout).at(-1)!['report'].leftOut).toEqual({
       special: { entries: 1, first: ['data/0/pipe'] },
       excludedAtSource: { entries: 2, first: ['data/0/skip', 'data/0/both/skip'] },
       excludedHere: { entries: 1, first: ['data/0/mine/skip'] },

@@ -57,7 +57,7 @@ test.each([
   const { code, stdout } = await copy.done;
   const summary = jsonLines(stdout).at(-1)!;
   expect(code).toBe(0);
-  expect(summary.report.status.some((pass: { filesChanged: number }) => pass.filesChanged > 0)).toBe(true);
+  expect(summary['report'].status.some((pass: { filesChanged: number }) => pass.filesChanged > 0)).toBe(true);
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 

@@ -129,7 +129,7 @@ describe('the next copy', () => {
   test('of an unchanged source moves nothing', async () => {
     const { result, lines } = await again(() => {});
     expect(result.code).toBe(0);
-    expect(lines.at(-1)!.report.status).toMatchObject([{ state: 'SUCCESS', filesDownloaded: 0, bytesReceived: 0 }]);
+    expect(lines.at(-1)!['report'].status).toMatchObject([{ state: 'SUCCESS', filesDownloaded: 0, bytesReceived: 0 }]);
   });
 
   test('follows whatever has changed', async () => {
@@ -152,7 +152,7 @@ describe('the next copy', () => {
     expect(lines.filter((line) => line.type === 'item')).toMatchObject([
       { action: 'fix', key: 'data/0/b', reason: 'mode' },
     ]);
-    expect(lines.at(-1)!.report.status[0].bytesReceived).toBe(0);
+    expect(lines.at(-1)!['report'].status[0].bytesReceived).toBe(0);
   });
 
   test('--only leaves everything else alone and is not the final pass', async () => {
@@ -164,7 +164,7 @@ describe('the next copy', () => {
     expect(to).toHaveProperty(['keep/new']);
     expect(to).toHaveProperty(['a']);
     expect(to).not.toHaveProperty(['d/new']);
-    expect(lines.at(-1)!.next).toMatch(/without --only/);
+    expect(lines.at(-1)!['next']).toMatch(/without --only/);
   });
 });
 

@@ -38,7 +38,7 @@ describe('through a pipe', () => {
   });
 
   test('a reader that leaves does not stop the copy', async () => {
-    const env = { PATH: process.env.PATH ?? '', HOME: destination.home, LM_STATE_DIR: destination.stateDir };
+    const env = { PATH: process.env['PATH'] ?? '', HOME: destination.home, LM_STATE_DIR: destination.stateDir };
     const words = [process.execPath, BIN, ...copy, '--verbose'].map((word) => `'${word}'`).join(' ');
     const { stdout } = spawnSync('bash', ['-c', `${words} | head -c 1 >/dev/null; echo "\${PIPESTATUS[0]}"`], { env });
     expect(String(stdout)).toBe('0\n');
@@ -94,7 +94,7 @@ describe('on a terminal', () => {
   const typescript = (env: Record<string, string>, args: string[] = copy) => {
     const words = [process.execPath, BIN, ...args].map((word) => `'${word}'`).join(' ');
     const all = {
-      PATH: process.env.PATH ?? '',
+      PATH: process.env['PATH'] ?? '',
       HOME: destination.home,
       LM_STATE_DIR: destination.stateDir,
       TERM: 'xterm',

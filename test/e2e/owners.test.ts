@@ -34,7 +34,7 @@ const NAMES = ['.', 'd', 'd/x', 'l', 'mine'];
 async function served(
   users: Record<string, number>,
   groups = users,
-  owner = [users.db ?? 998, groups.db ?? 998] as const,
+  owner = [users['db'] ?? 998, groups['db'] ?? 998] as const,
 ) {
   const hosts = sandbox();
   const { source, destination } = hosts;
@@ -44,7 +44,7 @@ async function served(
   return { ...hosts, from, url, to: destination.write('to', {}) };
 }
 
-const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!.report;
+const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
 
 (CAN_HAVE_ACCOUNTS ? describe : describe.skip)('owners go by name', () => {
   test('where their numbers differ, roots, directories and links too; and once more is nothing to do', async () => {

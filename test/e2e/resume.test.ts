@@ -34,7 +34,7 @@ test('killed in the middle of a big file, the next copy keeps the ranges that ha
 
   const { code, stdout } = await destination.lm(['copy', agent.url, '--json']);
   expect(code).toBe(0);
-  const { status } = jsonLines(stdout).at(-1)!.report;
+  const { status } = jsonLines(stdout).at(-1)!['report'];
   expect(status[0].iteration).toBe(0);
   expect(status[0].bytesReused).toBeGreaterThanOrEqual(64 * MIB);
   expect(status[0].bytesReceived + status[0].bytesReused).toBeLessThanOrEqual(129 * MIB);
@@ -59,7 +59,7 @@ test('a copy that was content with less keeps unfinished work for the next', asy
 
   expect(await destination.lm(['copy', agent.url, '--threshold', '0.05'])).toMatchObject({ code: 0 });
   const { stdout } = await destination.lm(['copy', '--json']);
-  const { bytesReused } = jsonLines(stdout).at(-1)!.report.status[0];
+  const { bytesReused } = jsonLines(stdout).at(-1)!['report'].status[0];
   expect(bytesReused).toBeGreaterThanOrEqual(keptBytes); // and what it had no time to write down
   expect(bytesReused).toBeLessThanOrEqual(60 * MIB);
   expect(await readTree(to)).toEqual(await readTree(from));
@@ -80,7 +80,7 @@ test('what arrived of a file that has changed since is not kept', async () => {
   source.write('data', { big: file({ size: 128 * MIB, seed: 2 }) });
   const { code, stdout } = await destination.lm(['copy', agent.url, '--json']);
   expect(code).toBe(0);
-  expect(jsonLines(stdout).at(-1)!.report.status[0].bytesReused).toBe(0);
+  expect(jsonLines(stdout).at(-1)!['report'].status[0].bytesReused).toBe(0);
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 

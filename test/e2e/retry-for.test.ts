@@ -44,7 +44,7 @@ test('an agent that is started again in time is waited for, and both are said', 
   expect(first).toMatchObject({ type: 'retried', leftMs: 300_000 });
   const recovered = events.filter(({ type }) => type === 'recovered');
   expect(recovered).toEqual([expect.objectContaining({ forMs: expect.any(Number) })]);
-  expect(recovered[0]!.forMs).toBeGreaterThanOrEqual(1_000);
+  expect(recovered[0]!['forMs']).toBeGreaterThanOrEqual(1_000);
   expect(await readTree(to)).toEqual(await readTree(from));
   expect((await destination.lm(['verify'])).code).toBe(0);
 });

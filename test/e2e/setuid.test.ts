@@ -44,7 +44,7 @@ test('setuid and setgid of programs are given, and expected, only with --keep-se
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0, stdout: expect.stringMatching(named) });
   const verified = await destination.lm(['verify', '--json', '--keep-setuid']);
   expect(verified.code).toBe(4);
-  expect(jsonLines(verified.stdout).at(-1)!.report).toMatchObject({
+  expect(jsonLines(verified.stdout).at(-1)!['report']).toMatchObject({
     reasons: { mode: SET.length },
     leftOut: { setuid: { entries: 0, first: [] } },
   });
@@ -61,7 +61,7 @@ test('setuid and setgid of programs are given, and expected, only with --keep-se
   const again = await destination.lm(['copy', '--json']);
   expect(again.code).toBe(0);
   const setuid = { entries: SET.length, first: [...SET].sort().map((name) => `data/0/bin/${name}`) };
-  expect(jsonLines(again.stdout).at(-1)!.report.leftOut).toMatchObject({ setuid });
+  expect(jsonLines(again.stdout).at(-1)!['report'].leftOut).toMatchObject({ setuid });
   expect(modes()).toEqual(expected(1));
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
   expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });

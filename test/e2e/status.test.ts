@@ -26,8 +26,13 @@ test('a copy under way and the agent that it pulls from are told of on their hos
     /^ +iteration 0: DOWNLOADING, .* of 66\.0 MiB, .*of 2 files, 0 % of the bytes matched .*, since 20/m,
   );
   const [line] = jsonLines((await destination.lm(['status', '--json'])).stdout);
-  expect(line!.progress).toMatchObject({ state: 'DOWNLOADING', iteration: 0, bytesTotal: 66 * MIB + 1, filesTotal: 2 });
-  expect(line!.progress.bytesDone).toBeGreaterThan(10 * MIB);
+  expect(line!['progress']).toMatchObject({
+    state: 'DOWNLOADING',
+    iteration: 0,
+    bytesTotal: 66 * MIB + 1,
+    filesTotal: 2,
+  });
+  expect(line!['progress'].bytesDone).toBeGreaterThan(10 * MIB);
 
   const there = await source.lm(['status']);
   expect(there.stdout).toMatch(/^ +client +127\.0\.0\.1 since 20.*Z: .*\/s, [3-6]\d\.\d MiB in \d+ requests$/m);

@@ -29,7 +29,7 @@ async function verified(args: string[] = []) {
   const { code, stdout } = await destination.lm(['verify', '--json', ...args]);
   const lines = jsonLines(stdout);
   const differences = lines.filter((line) => line.type === 'difference').map(({ key, reason }) => ({ key, reason }));
-  return { code, differences, report: lines.at(-1)!.report };
+  return { code, differences, report: lines.at(-1)!['report'] };
 }
 
 const ALGORITHMS = ['xxhash32', 'md5'];

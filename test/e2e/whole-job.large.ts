@@ -79,7 +79,7 @@ test('a whole migration, as the operator types it', async () => {
   rmSync(`${data}/ks/huge/nb-1`);
   const first = await live.done;
   expect(first).toMatchObject({ code: 0, stderr: '' });
-  const { status } = jsonLines(first.stdout).at(-1)!.report;
+  const { status } = jsonLines(first.stdout).at(-1)!['report'];
   expect(status[0].totalFiles).toBeGreaterThan(20_000);
   expect(status[0].totalSize).toBeGreaterThan(2 * GIB);
   await mutators[0]!.reaches(mutators[0]!.changes() + 300);

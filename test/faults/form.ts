@@ -7,9 +7,9 @@ import { describe, test } from '@jest/globals';
 import { random } from '../support/tree.js';
 import { NAMESPACE } from './strace.js';
 
-export const LONG = process.env.LM_FAULTS === 'long';
+export const LONG = process.env['LM_FAULTS'] === 'long';
 
-export const SEED = Number(process.env.LM_SEED ?? 1);
+export const SEED = Number(process.env['LM_SEED'] ?? 1);
 
 /** So much in the long form, so much in the short one. */
 export const inForm = (long: number, short: number): number => (LONG ? long : short);
@@ -29,7 +29,7 @@ export function tally(group: 'kills' | 'cuts' | 'injected errors' | 'other fault
 }
 
 function write(group: string, detail: string): void {
-  const ledger = process.env.LM_FAULTS_LEDGER;
+  const ledger = process.env['LM_FAULTS_LEDGER'];
   if (ledger !== undefined) appendFileSync(ledger, `${group}\t${detail}\n`);
 }
 
@@ -54,7 +54,7 @@ export const IS_ROOT = process.getuid?.() === 0;
 export function describeIf(can: boolean, name: string, lacking: string, cases: () => void): void {
   if (can) return describe(name, cases);
   write('not run', `${name}, for want of ${lacking}`);
-  if (process.env.LM_REQUIRE_ALL === '1')
+  if (process.env['LM_REQUIRE_ALL'] === '1')
     test(name, () => {
       throw new Error(`cannot be run for want of ${lacking}`);
     });

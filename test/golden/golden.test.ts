@@ -10,11 +10,11 @@ import { SCENARIOS } from './scenarios.js';
 import { KINDS, type Kind, Stage, type Traces } from './stage.js';
 import { HAS_STRACE } from './strace.js';
 
-const UPDATES = process.env.LM_GOLDEN === 'update';
-const DEMANDED = UPDATES || process.env.LM_REQUIRE_ALL === '1' || process.env.CI === 'true';
+const UPDATES = process.env['LM_GOLDEN'] === 'update';
+const DEMANDED = UPDATES || process.env['LM_REQUIRE_ALL'] === '1' || process.env['CI'] === 'true';
 
 /** Some alone, when somebody is at work on what they show: `LM_SCENARIOS=repeat,resume`. */
-const WANTED = process.env.LM_SCENARIOS?.split(',') ?? Object.keys(SCENARIOS);
+const WANTED = process.env['LM_SCENARIOS']?.split(',') ?? Object.keys(SCENARIOS);
 
 /** Most of a scenario is waiting. */
 const AT_ONCE = 4;

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { LmError } from '../../src/errors.js';
 
 /** `FUZZ=200 npm run test:fuzz` makes every property run 200 times as often, each time from another seed. */
-const FACTOR = Number(process.env.FUZZ ?? 1);
+const FACTOR = Number(process.env['FUZZ'] ?? 1);
 
 /** `FUZZ_SEED=n` repeats what fast-check printed when a property failed. */
-const SEED = process.env.FUZZ_SEED === undefined ? undefined : Number(process.env.FUZZ_SEED);
+const SEED = process.env['FUZZ_SEED'] === undefined ? undefined : Number(process.env['FUZZ_SEED']);
 
 /** For `fc.assert`: the same `runs` examples in every `npm test`, so that a failure there is the change's own. */
 export const fuzz = (runs: number): { numRuns: number; seed?: number } => ({

@@ -63,7 +63,7 @@ export function runKept(
 function start(): ChildProcess {
   const child = fork(PROGRAM, {
     execArgv: [],
-    env: { PATH: process.env.PATH ?? '' },
+    env: { PATH: process.env['PATH'] ?? '' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8');

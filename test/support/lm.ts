@@ -44,7 +44,7 @@ export interface Running {
 
 /** Starts `lm` and comes back at once. */
 export function startLm(args: string[], options: LmOptions = {}): Running {
-  const env = { PATH: process.env.PATH ?? '', ...options.env };
+  const env = { PATH: process.env['PATH'] ?? '', ...options.env };
   const telling = follow();
   const pid = mayBeKept(options, env)
     ? runKept({ args, cwd: options.cwd ?? process.cwd(), env }, telling.hear, telling.end).pid!

@@ -11,7 +11,7 @@ import { type Invocation, readStated, type Stated } from '../../src/settings/sta
 export interface Given {
   command?: CommandName;
   flags?: Invocation['flags'];
-  dir?: string;
+  dir?: string | undefined;
   env?: Record<string, string>;
   /** The text of ./lm.yaml. */
   file?: string;

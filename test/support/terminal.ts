@@ -33,7 +33,7 @@ export async function onTerminal(
   const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const told = `sh -c 'echo $$ >&3; exec "$@"' sh ${under} ${words} ${redirected}`;
   const terminal = spawn('script', ['-qfc', `trap "" HUP; ${told}; echo $? >&3`, '/dev/null'], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
   });
   const shown = heard(terminal.stdout!);

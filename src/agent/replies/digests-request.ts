@@ -28,7 +28,7 @@ const BYTES_PER_JOB = 32 << 20;
 /** Throws `protocol` for what is no digests request, and for names that no listing of these roots holds. */
 export function readDigestsRequest(body: Uint8Array, roots: Roots): DigestsRequest {
   const { head, dirs } = readParts(body);
-  const algorithm = DIGEST_ALGORITHMS.find((known) => known === head.digestAlgorithm);
+  const algorithm = DIGEST_ALGORITHMS.find((known) => known === head['digestAlgorithm']);
   if (!algorithm) throw malformed(`digestAlgorithm is none of ${DIGEST_ALGORITHMS.join(', ')}`);
   const asked = new Map<string, AskedFile>();
   let files = 0;
@@ -46,7 +46,7 @@ export function readDigestsRequest(body: Uint8Array, roots: Roots): DigestsReque
       else asked.set(description, { file: { key, size, mtimeNs, ino }, indexes: [files++] });
     }
   }
-  return { algorithm, tellsYoung: head.young === true, files, jobs: [...jobsOf(asked.values())] };
+  return { algorithm, tellsYoung: head['young'] === true, files, jobs: [...jobsOf(asked.values())] };
 }
 
 interface AskedFile {

@@ -86,7 +86,7 @@ function copyLines({
   ];
 }
 
-const completionText = ({ state, endTime }: { state: string; endTime?: number | null }): string =>
+const completionText = ({ state, endTime }: { state: string; endTime?: number | null | undefined }): string =>
   typeof endTime === 'number' ? `${state} since ${timeText(endTime)}` : state;
 
 const reopenedText = ({ by, atMs }: Reopening): string => `${timeText(atMs)} by ${printable(by)}, over HTTP`;

@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 const runs = (): number => (existsSync(join(dir, 'runs')) ? readFileSync(join(dir, 'runs'), 'utf8').length : 0);
-const PATH = process.env.PATH ?? '';
+const PATH = process.env['PATH'] ?? '';
 
 test('ends as the command does, with its last lines', async () => {
   check = createAtRestCheck('echo "$LM_ROOTS"; echo up >&2; exit 3', { PATH, LM_ROOTS: '/d' });
