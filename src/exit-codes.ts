@@ -1,6 +1,6 @@
 // The table of exit codes: what a script may act on. A code exists only if a script would act differently on it.
 
-import { type ErrorCode, LmError, type StopCode } from './errors.js';
+import { type ErrorCode, LmError, type StopCode, systemFailure } from './errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -27,8 +27,11 @@ export const STOPS = ['hungUp', 'interrupted', 'quit', 'terminated'] as const sa
 export const isStop = (error: unknown): boolean =>
   error instanceof LmError && STOPS.some((code) => code === error.code);
 
-/** What is thrown and is no LmError is a bug. */
-export const exitCodeOf = (error: unknown): number => (error instanceof LmError ? EXIT[error.code] : EXIT.bug);
+/** What is thrown and is neither an LmError nor a system call that failed is a bug. */
+export function exitCodeOf(error: unknown): number {
+  const known = error instanceof LmError ? error : systemFailure(error);
+  return known ? EXIT[known.code] : EXIT.bug;
+}
 
 /** One line a code, as every `--help` prints those its command can give. */
 export const EXIT_MEANING: Record<ExitName, string> = {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { localError, printableJson, systemFailure } from '../src/errors.js';
+import { exitCodeOf } from '../src/exit-codes.js';
 
 test.each(['UNKNOWN', 'Unknown system error -122'])(
   'a system error without a name in libuv (%s) gets its own, and its hint',
@@ -18,7 +19,9 @@ test.each([
   [{ code: 'ECONNREFUSED', syscall: 'connect' }, undefined],
   [{ code: 'ERR_INVALID_ARG_TYPE' }, undefined],
 ])('%j is a failed call of this host: %s', (fields, message) => {
-  expect(systemFailure(Object.assign(new Error('x'), fields))?.message).toBe(message);
+  const error = Object.assign(new Error('x'), fields);
+  expect(systemFailure(error)?.message).toBe(message);
+  expect(exitCodeOf(error)).toBe(message === undefined ? 1 : 8); // in records as well, whatever ends the process
 });
 
 test.each([

@@ -1,5 +1,5 @@
-// The threshold loop: list, admit, clean, download, again. A pass reads from top to bottom; the order of its steps is what keeps the
-// destination safe.
+// The threshold loop: list, admit, clean, then prove or download and look again. A pass reads from top to bottom; the order of its steps
+// is what keeps the destination safe.
 
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
@@ -11,7 +11,7 @@ import type { Plan } from '../plan/plan.js';
 import type { CopyReport } from '../report.js';
 import type { Source } from '../source/source.js';
 import type { Spool } from '../spool/spool.js';
-import { discardStaleParts } from '../transfer/clean.js';
+import { discardStaleParts } from '../transfer/stale-parts.js';
 import { carryOut, download } from '../transfer/transfer.js';
 import type { TransferContext } from '../transfer/transfer-context.js';
 import type { CopyMigration } from './copy-migration.js';
@@ -61,7 +61,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
         if (await tryOut(survey, run, writers)) survey = await surveyor.survey();
       }
       const { plan } = survey;
-      const complete = survey.proof.errors === 0;
+      const allListed = survey.proof.errors === 0;
       report.leftOut = survey.leftOut;
       if (survey.notKept) report.notKept = survey.notKept;
       else delete report.notKept;
@@ -73,21 +73,21 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       const changes = await guards.admit(survey);
       const owners = guards.owners.report();
       if (owners) report.owners = owners;
-      young.accept(complete && only === undefined);
+      young.accept(allListed && only === undefined);
       const others = { ...changes, adopted: adopt && changes.entries > 0 };
-      const removesLater = complete && guards.removals.allow(survey, others) === 'later';
-      let left = 0;
+      const removesLater = allListed && guards.removals.allow(survey, others) === 'later';
+      let notRemoved = 0;
       if (writers) {
         guards.owners.record(survey);
         guards.removals.begin(survey);
         await guards.outside.begin(survey);
         await writers.backups?.begin(iteration, writers.transfer);
-        if (complete && removesSomething(plan, removesLater)) await checkSides(run, iteration, survey);
-        if (complete) left = await clean(plan, pass, removesLater, writers.transfer);
+        if (allListed && removesSomething(plan, removesLater)) await checkSides(run, iteration, survey);
+        if (allListed) notRemoved = await clean(plan, pass, removesLater, writers.transfer);
       }
       enter(pass, 'PREPARING', emit);
 
-      if (complete && !removesLater && left === 0 && meets(plan.counts, threshold)) {
+      if (allListed && !removesLater && notRemoved === 0 && meets(plan.counts, threshold)) {
         if (writers) await settle([plan.spools.settle], writers.transfer);
         await prove(survey, run, report);
         if (writers) await syncLast(survey, true, run, writers);
@@ -99,15 +99,15 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
         await reserveSpace(survey, removesLater, run, report);
         await prove(survey, run, report);
         endPass(pass, 'PREPARING', emit);
-        return complete ? belowThreshold : 'incomplete-listing';
+        return allListed ? belowThreshold : 'incomplete-listing';
       }
-      const nothingLeft = left + plan.counts.download.entries + plan.counts.fix === 0;
+      const nothingLeft = notRemoved + plan.counts.download.entries + plan.counts.fix === 0;
       const unreadable = isAllUnreadable(plan, report);
       if (iteration >= maxIterations || nothingLeft || unreadable) {
-        if (complete && !nothingLeft && !unreadable) await guards.source?.explain();
+        if (allListed && !nothingLeft && !unreadable) await guards.source?.explain();
         await syncLast(survey, false, run, writers);
         endPass(pass, 'FAILED', emit);
-        return !complete ? 'incomplete-listing' : unreadable ? 'unreadable' : belowThreshold;
+        return !allListed ? 'incomplete-listing' : unreadable ? 'unreadable' : belowThreshold;
       }
 
       await reserveSpace(survey, removesLater, run, report);
@@ -125,7 +125,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
 }
 
 /**
- * Before every pass and every clean: the service does not run here, what is mounted here is what was surveyed `before`, the source is not
+ * Before every pass, and before what is removed: the service does not run here, what is mounted here is what was surveyed `before`, the source is not
  * complete, and nobody works outside of what it serves. Throws `refused`. The first time there is no survey, and what was asked when the
  * source was connected is fresh enough.
  */

@@ -1,7 +1,7 @@
 // Both sides listed and compared → a plan and the proofs that came with it; taken again where it cannot be believed yet.
 // Changes nothing but its own spool.
 
-import { cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import type { DirType } from '../files/entry.js';
 import { isRoot } from '../migration/user.js';
 import { checkDigests } from '../plan/check.js';
@@ -38,7 +38,7 @@ export function createSurveyor(options: SurveyorOptions): Surveyor {
   async function look(): Promise<Survey> {
     const policy = await policyNow(options);
     known.young.begin();
-    const { survey, differing } = await complete(await compareSides(policy, options), policy, options);
+    const { survey, differing } = await withDigests(await compareSides(policy, options), policy, options);
     tellSuspects(suspects.found(), differing, emit);
     exclusions = exclusionsSum(migration.settings.exclusions, survey.header);
     rechecked = suspects.possible && only === undefined && survey.proof.errors === 0 && differing === 0;
@@ -70,20 +70,20 @@ async function policyNow(options: SurveyorOptions): Promise<DiffPolicy> {
   const { migration, source, known, signal } = options;
   const { threshold, backupDir, diff: compare } = migration.settings;
   const { fidelity, young, changed } = known;
-  const isFinal = threshold === 1;
+  const isExact = threshold === 1; // of a part as well, which makes no final pass
   return {
     compare,
-    digested: isFinal ? WRITTEN_IN_PLACE : [],
-    asksEmpty: source.transport.servesEmpty && (isFinal || compare === 'checksum'),
+    digested: isExact ? WRITTEN_IN_PLACE : [],
+    asksEmpty: source.transport.servesEmpty && (isExact || compare === 'checksum'),
     unit: source.tells.timeUnit,
     owners: options.owners.areSet,
     opensClosed: !isRoot(migration.user),
     keepsReplaced: backupDir !== undefined,
     fidelity,
-    doubtsTimes: isFinal,
+    doubtsTimes: isExact,
     ...doubts(options),
     ...(young.some && { young }),
-    ...(!isFinal && { hot: await findLeftFiles(source, migration.roots, changed, signal) }),
+    ...(!isExact && { hot: await findLeftFiles(source, migration.roots, changed, signal) }),
   };
 }
 
@@ -95,7 +95,7 @@ function doubts({ known: { suspects }, sourceGuard }: SurveyorOptions): Pick<Dif
 }
 
 /** Throws what digests throw; the plan is then given up. */
-async function complete(
+async function withDigests(
   compared: Compared,
   policy: DiffPolicy,
   options: SurveyorOptions,
@@ -114,7 +114,7 @@ async function tellApart(compared: Compared, policy: DiffPolicy, options: Survey
   const { migration, source, known, signal } = options;
   const { writer, counts, mountOf } = compared;
   const algorithm = source.algorithms.includes('xxhash64') ? 'xxhash64' : 'md5';
-  const digests = createDigestBoth(source, migration.roots, algorithm, cpus().length);
+  const digests = createDigestBoth(source, migration.roots, algorithm, availableParallelism());
   try {
     return await checkDigests(writer, counts, digests, { ...policy, mountOf }, signal, known.young);
   } finally {

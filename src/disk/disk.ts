@@ -1,5 +1,5 @@
 // Everything lm does to the destination's files, one entry at a time: parts, publishing, links, directories, removals.
-// Decides nothing; beside attributes.ts, which it uses, the only code that writes below a root.
+// Decides nothing. Beside it and attributes.ts, which it uses, only guards write below a root, files of their own that they remove.
 
 import {
   closeSync,

@@ -49,15 +49,15 @@ const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 
 const KEPT_OPEN = 32;
 
+/** As a `Filter` has it. */
+type Excludes = (key: EntryKey, kind: 'file' | 'directory') => boolean;
+
 /**
  * The directories in use by one thread, a few of them kept open.
  * `open` throws the system's error: ENOENT, ENOTDIR or ELOOP when a component is missing or not a directory.
  * What `excludes` matches is not there (ENOENT), nor is what lies below it. Only what exists is matched: a name that came from
  * elsewhere may be made to take a pattern for ever, and a path of thousands of components costs as many as there are.
  */
-/** See `Filter`. */
-type Excludes = (key: EntryKey, kind: 'file' | 'directory') => boolean;
-
 export class DirCache {
   readonly #roots: Roots;
   readonly #excludes: Excludes | undefined;

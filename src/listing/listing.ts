@@ -18,9 +18,9 @@ import {
   type WalkedBlock,
 } from '../files/entry.js';
 import { isAccountName, isUint32, MAX_NAMES, type OwnerMapping, type OwnerNames } from '../owners/owner-names.js';
+import { provedLines } from '../wire/line-seals.js';
 import { textOf } from '../wire/lines.js';
 import { Word } from '../wire/messages.js';
-import { provedLines } from '../wire/sealed.js';
 import { blockOf, broken, ownersHere, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
 import { OrderCheck } from './listing-order.js';
 import { ListingSize } from './listing-size.js';

@@ -33,7 +33,7 @@ export interface RangeRequest extends Asked {
   kind: 'range';
   offset: number;
   length: number;
-  /** A seal behind each block instead of a trailer (wire/seals.ts), or the seals without the bytes. An older agent sends a trailer. */
+  /** A seal behind each block instead of a trailer (wire/range-seals.ts), or the seals without the bytes. An older agent sends a trailer. */
   seals?: SealsAsked;
   dirs: [[dir: string, parts: [Part]]];
 }

@@ -30,7 +30,7 @@ import { fileTarget } from '../../src/wire/file-urls.js';
 import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
 import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
 import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
-import { createSealedReader } from '../../src/wire/seals.js';
+import { createSealedReader } from '../../src/wire/range-seals.js';
 import { IS_ROOT } from '../support/as-user.js';
 import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 

@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { SEALED_TYPE } from '../../src/wire/sealed.js';
+import { SEALED_TYPE } from '../../src/wire/line-seals.js';
 import { besieged, drip, noise, type Survived } from '../support/besieged.js';
 import { sample } from '../support/form.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';

@@ -6,7 +6,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Block, Entry } from '../../src/files/entry.js';
 import { blockLine } from '../../src/listing/listing-lines.js';
-import { createSealer, SEALED_TYPE } from '../../src/wire/sealed.js';
+import { createSealer, SEALED_TYPE } from '../../src/wire/line-seals.js';
 import { besieged, drip, noise, type Survived } from '../support/besieged.js';
 import { sample } from '../support/form.js';
 import { damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';

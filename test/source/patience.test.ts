@@ -11,8 +11,8 @@ import { Connection } from '../../src/source/connection.js';
 import { PATIENCE, type Patience, STALLED } from '../../src/source/patience.js';
 import { retryPolicy } from '../../src/source/retry.js';
 import type { Source } from '../../src/source/source.js';
+import { createSealer } from '../../src/wire/line-seals.js';
 import { createPacer } from '../../src/wire/rate.js';
-import { createSealer } from '../../src/wire/sealed.js';
 import {
   AGENT_STATUS,
   JSON_HEAD,

@@ -1,6 +1,6 @@
 // What a source says, as it goes over the wire: each piece with its seal.
 
-import { createSealer } from '../../src/wire/sealed.js';
+import { createSealer } from '../../src/wire/line-seals.js';
 
 export function sealUp(...pieces: (string | Uint8Array)[]): Buffer {
   const seal = createSealer();

@@ -10,7 +10,7 @@ import {
   trailerBytes,
   writeFrameHead,
 } from '../../wire/frames.js';
-import { SEALS_HEADER, sealsBytes, writeSeal } from '../../wire/seals.js';
+import { SEALS_HEADER, sealsBytes, writeSeal } from '../../wire/range-seals.js';
 import { statusOf } from './listed-file.js';
 import { readAhead, type Trouble } from './read-ahead.js';
 

@@ -9,8 +9,8 @@ import { findServiceListeners, type GuardedPort, lookUpPorts, type ServicePort }
 import { findWrittenFiles } from '../../linux/written-files.js';
 import { type Filter, isKeyExcluded } from '../../patterns/filter.js';
 import { oneAtATime } from '../../threads/in-turns.js';
+import { SEALED_TYPE, sealed } from '../../wire/line-seals.js';
 import { MAX_HOT_FILES, type OpenFilesReport } from '../../wire/messages.js';
-import { SEALED_TYPE, sealed } from '../../wire/sealed.js';
 import { keepAlive } from '../keep-alive.js';
 import type { Reply } from '../reply.js';
 import type { AtRestCheck } from './at-rest-check.js';

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { type ErrorCode, LmError, printable } from '../../errors.js';
 import { featuresIn } from '../../listing/listing-lines.js';
 import { compileFilter } from '../../patterns/filter.js';
+import { SEALED_TYPE } from '../../wire/line-seals.js';
 import { MAX_REQUEST_BYTES } from '../../wire/parts.js';
 import {
   CHECK_HEADER,
@@ -14,7 +15,6 @@ import {
   type Route,
   type RouteName,
 } from '../../wire/routes.js';
-import { SEALED_TYPE } from '../../wire/sealed.js';
 import { createFetches } from '../files/fetch-reply.js';
 import { fileReply } from '../files/file-reply.js';
 import { openRequested } from '../files/path-door.js';

@@ -1,4 +1,4 @@
-// All that may refuse a copy while it runs, made from its settings and its records. Calls none of them: that is loop.ts's.
+// The guards that the loop of a copy asks, made from its settings and its records. Calls none of them: that is loop.ts's.
 
 import type { Emit } from '../../events.js';
 import { createSourceGuard, type SourceGuard } from '../../guards/guard-source.js';
@@ -11,10 +11,10 @@ import type { Backups } from '../backup-dirs.js';
 import type { CopyMigration } from '../copy-migration.js';
 import type { CopyRecord } from '../record.js';
 import { type Admit, createAdmission } from './admission.js';
+import { createRemovals, type Removals } from './max-delete.js';
 import type { Objection } from './objections.js';
 import { createOutsideWork, type OutsideWork } from './outside-work.js';
 import { createOwnerGuard, type OwnerGuard } from './owner-guard.js';
-import { createRemovals, type Removals } from './removals.js';
 import { createSelectionGuard, type SelectionGuard } from './selection.js';
 import { isCassandras } from './service-watch.js';
 

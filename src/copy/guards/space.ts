@@ -6,8 +6,8 @@ import type { MountPoint } from '../../linux/mount-points.js';
 import { noRoom, roomNeeded } from '../../plan/counts.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Survey } from '../survey.js';
+import { noRoomForBoth } from './max-delete.js';
 import { type Objection, objecting } from './objections.js';
-import { noRoomForBoth } from './removals.js';
 
 export interface RoomOptions {
   roots: Roots;

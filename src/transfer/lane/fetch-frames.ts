@@ -17,9 +17,9 @@ import {
   YOUNG_HEADER,
 } from '../../wire/frames.js';
 import { PARTS_CONTENT_TYPE, type Part, type PartsOfDir } from '../../wire/parts.js';
+import { createSealedReader, readSeals, SEALS_HEADER, type SealedSink, sealsBytes } from '../../wire/range-seals.js';
 import type { ResponseHead } from '../../wire/response.js';
 import { requestFor } from '../../wire/routes.js';
-import { createSealedReader, readSeals, SEALS_HEADER, type SealedSink, sealsBytes } from '../../wire/seals.js';
 import type { FileResult, Wanted } from '../lane-jobs.js';
 import { Damaged, exchange, type Slot, Unwanted } from './exchange.js';
 import type { FetchSink, Range, RangeSink, SealsSink } from './fetch.js';

@@ -1,7 +1,7 @@
 // How one unit's bytes are asked for and told of, whoever the source is. Shapes only: fetchers.ts has those there are.
 
 import type { LaneFault } from '../../source/failure.js';
-import type { Seal } from '../../wire/seals.js';
+import type { Seal } from '../../wire/range-seals.js';
 import type { FileResult, Wanted } from '../lane-jobs.js';
 import type { Slot } from './exchange.js';
 

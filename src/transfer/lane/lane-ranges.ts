@@ -8,7 +8,7 @@ import type { Disk, OpenPart } from '../../disk/disk.js';
 import { LmError } from '../../errors.js';
 import { joinKey } from '../../files/entry.js';
 import { mayBeYoung } from '../../files/young.js';
-import type { Seal } from '../../wire/seals.js';
+import type { Seal } from '../../wire/range-seals.js';
 import { type EqualRange, empty, type LaneJob, type LaneResult, type Wanted } from '../lane-jobs.js';
 import type { Fetcher, RangeSink } from './fetch.js';
 import type { Slots } from './lane-slots.js';

@@ -12,8 +12,8 @@ import type { RangeSink } from '../../../src/transfer/lane/fetch.js';
 import { FETCHERS } from '../../../src/transfer/lane/fetchers.js';
 import type { Wanted } from '../../../src/transfer/lane-jobs.js';
 import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../../src/wire/frames.js';
+import { type Seal, writeSeal } from '../../../src/wire/range-seals.js';
 import { createPacer } from '../../../src/wire/rate.js';
-import { type Seal, writeSeal } from '../../../src/wire/seals.js';
 import { fileEntry } from '../../support/entries.js';
 
 const LENGTH = BLOCK_BYTES + 5;

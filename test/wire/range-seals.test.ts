@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { BLOCK_BYTES } from '../../src/digest/digest.js';
 import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
 import { FRAME_HEAD_BYTES, TRAILER_STATUS, type TrailerStatus, writeFrameHead } from '../../src/wire/frames.js';
-import { createSealedReader, readSeals, SEAL_BYTES, sealsBytes, writeSeal } from '../../src/wire/seals.js';
+import { createSealedReader, readSeals, SEAL_BYTES, sealsBytes, writeSeal } from '../../src/wire/range-seals.js';
 
 const hash = createXxh64();
 const { asPromised, young, changed, failed } = TRAILER_STATUS;
