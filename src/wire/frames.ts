@@ -75,7 +75,7 @@ export function readFetchRequest(body: Uint8Array): FetchRequest {
 export type FrameHead = { length: number } | { result: FileTrouble; message: string };
 
 export const FRAME_HEAD_BYTES = 5;
-const BYTES_FOLLOW = 0;
+export const BYTES_FOLLOW = 0;
 const REFUSALS: readonly (FileTrouble | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
 export const MAX_MESSAGE_BYTES = 1024;
 

@@ -5,6 +5,7 @@ import { NO_INODE } from '../../files/entry.js';
 import type { Request } from '../../source/connection.js';
 import type { LaneFault } from '../../source/failure.js';
 import {
+  BYTES_FOLLOW,
   createFrameReader,
   type FetchRequest,
   FRAME_HEAD_BYTES,
@@ -75,7 +76,7 @@ export async function fetchRange(
   return fault;
 }
 
-/** The seals of a range without its bytes. An agent that knows none would send the bytes: then nothing of its answer is read. */
+/** The seals of a range without its bytes. An agent that knows none sends the bytes: then nothing is told, nor read if it is long. */
 export async function fetchSeals(
   slot: Slot,
   file: Wanted,
@@ -97,7 +98,9 @@ export async function fetchSeals(
     body: (chunk) => void body.push(Buffer.from(chunk)),
   });
   if (fault || (ctimeNs === undefined && !isRefusal)) return fault;
-  const told = readSeals(Buffer.concat(body), range.length);
+  const whole = Buffer.concat(body);
+  if (ctimeNs === undefined && whole[0] === BYTES_FOLLOW) return undefined; // so short a range that it looked like a refusal
+  const told = readSeals(whole, range.length);
   if ('result' in told) refusedFile(sink, file, told.result, told.message);
   else if (ctimeNs !== undefined) sink.seals(told, ctimeNs);
   return undefined;

@@ -35,7 +35,7 @@ const ALONE = Buffer.concat([HEAD, ...SEALS]);
 const WITH_TRAILER = Buffer.concat([HEAD, BYTES, Buffer.of(asPromised), ...digests]);
 
 /** Asks somebody who answers `body` for a range, or for its seals; returns what was told, the request's own `seals` with it. */
-async function ask(how: 'range' | 'seals', body: Buffer, seals?: string) {
+async function ask(how: 'range' | 'seals', body: Buffer, seals?: string, range = RANGE) {
   const told = { asked: '', proved: [] as number[], whole: false, problems: [] as string[], seals: [] as Seal[] };
   const server = createServer(async (request, response) => {
     const unit = readFetchRequest(await buffer(request));
@@ -65,8 +65,8 @@ async function ask(how: 'range' | 'seals', body: Buffer, seals?: string) {
     const slot = { connection, hasher };
     const fault =
       how === 'range'
-        ? await FETCHERS.units.range(slot, FILE, RANGE, sink)
-        : await FETCHERS.units.seals(slot, FILE, RANGE, sealsSink);
+        ? await FETCHERS.units.range(slot, FILE, range, sink)
+        : await FETCHERS.units.seals(slot, FILE, range, sealsSink);
     return { ...told, fault };
   } finally {
     connection.close();
@@ -104,6 +104,16 @@ test('seals come alone to whoever asks for them alone', async () => {
 
 test('an agent that knows none tells of none, and its bytes are not waited for', async () => {
   expect(await ask('seals', WITH_TRAILER)).toMatchObject({ seals: [], problems: [], fault: undefined });
+});
+
+test.each([1, 500, 1015])('%d bytes of such an agent, an answer as short as a refusal, are none', async (length) => {
+  const bytes = BYTES.subarray(0, length);
+  hash.reset();
+  hash.update(bytes);
+  const answer = Buffer.concat([writeFrameHead({ length }), bytes, Buffer.of(asPromised), hash.digest()]);
+  expect(await ask('seals', answer, undefined, { offset: 0, length })).toMatchObject({
+    ...{ asked: 'alone', seals: [], problems: [], fault: undefined },
+  });
 });
 
 test('what is refused is a problem of the file', async () => {
