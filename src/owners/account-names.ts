@@ -112,7 +112,7 @@ const accountsIn = (text: string): Account[] =>
 
 const isAccount = ({ name, id }: Account): boolean => isAccountName(name) && isUint32(id);
 
-/** Neither text nor trouble: there is no getent, or none that knows this database. */
+/** Neither text nor trouble: there is no getent. */
 type Answer = { text: string } | { trouble: string } | Record<string, never>;
 
 /** Some of what was asked for is not known. */
@@ -126,9 +126,8 @@ function run(command: string, args: readonly string[], timeoutMs: number): Promi
       if (error.killed && error.signal === 'SIGKILL')
         return resolve({ trouble: `did not answer within ${timeoutMs / 1000} s` });
       if (error.signal) return resolve({ trouble: `was ended by ${error.signal}` });
-      const code = errnoOf(error);
-      if (code === undefined || code === 'ENOENT') return resolve({});
-      resolve({ trouble: `failed: ${code}` });
+      if (errnoOf(error) === 'ENOENT') return resolve({});
+      resolve({ trouble: `failed: ${typeof error.code === 'number' ? `exit ${error.code}` : error.code}` });
     });
   });
 }

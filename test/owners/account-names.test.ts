@@ -59,12 +59,23 @@ test('names have the numbers of their own lines; a name that is a number is neve
   ]);
 });
 
-test('where there is no getent, or one that knows no databases, the files of /etc say it', async () => {
-  for (const command of [join(dir, 'none'), getent('exit 1')]) {
-    const { namesOf, idsOf } = createAccountNames({ command });
-    expect((await namesOf('passwd', [0])).names.get(0)).toBe('root');
-    expect((await idsOf('group', ['root'])).ids.get('root')).toBe(0);
-  }
+test('where there is no getent the files of /etc say it, and that is no trouble', async () => {
+  const { namesOf, idsOf } = createAccountNames({ command: join(dir, 'none') });
+  const { names, trouble } = await namesOf('passwd', [0]);
+  expect([names.get(0), trouble]).toEqual(['root', undefined]);
+  expect(await idsOf('group', ['root'])).toEqual({ ids: new Map([['root', 0]]) });
+});
+
+test.each([
+  ['knows no such database', "echo 'Unknown database: passwd' >&2; exit 1", 'exit 1'],
+  ['cannot enumerate', 'echo mail:x:0:0::/:; exit 3', 'exit 3'],
+  ['has no program to run', 'exit 127', 'exit 127'],
+])('one that %s is trouble, told beside what the files say', async (_, script, failed) => {
+  const command = getent(script);
+  const { namesOf, idsOf } = createAccountNames({ command });
+  const { names, trouble } = await namesOf('passwd', [0]);
+  expect([names.get(0), trouble]).toEqual(['root', `${command} passwd failed: ${failed}`]);
+  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), trouble });
 });
 
 test('one that never answers is ended and not asked again, and that is told beside what the files say', async () => {
