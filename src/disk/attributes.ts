@@ -3,7 +3,7 @@
 
 import { chmodSync, chownSync, fchmodSync, fchownSync, fstatSync, type Stats, statSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
-import type { Entry, EntryKey, Owner } from '../files/entry.js';
+import { type Entry, type EntryKey, isSetuid, type Owner } from '../files/entry.js';
 import { setTime } from '../files/set-time.js';
 import { modeText, ownerText, type Unkept } from '../linux/fidelity.js';
 import { chownLink, setTimeOfLink, statLink } from './surveyed.js';
@@ -39,6 +39,22 @@ function refusal(set: () => void): string | undefined {
     if (code === undefined || !UNKEEPABLE.has(code)) throw error;
     return code;
   }
+}
+
+/** Set-user-id, set-group-id. */
+const [AS_USER, AS_GROUP] = [0o4000, 0o2000];
+
+/** The mode of what is `found` to have this owner: a program runs as the source's user or group, or as whoever starts it. */
+function rightfulMode(mode: number, entry: Entry, found: () => Owner): number {
+  if (!isSetuid(entry)) return mode;
+  const { uid, gid } = found();
+  return mode & ~(uid === entry.owner?.uid ? 0 : AS_USER) & ~(gid === entry.owner?.gid ? 0 : AS_GROUP);
+}
+
+/** Why the system would not set it. */
+interface Refused {
+  owner?: string | undefined;
+  mode?: string | undefined;
 }
 
 /** Every method throws the system's error. */
@@ -79,9 +95,10 @@ export class Attributes {
     const mode = this.modeOf(entry);
     const give = () => owner && refusal(() => fchownSync(fd, owner.uid, owner.gid));
     const givesLast = this.#options.takesAs !== undefined;
+    const giveGroup = () => owner && refusal(() => fchownSync(fd, -1, owner.gid)); // else the mode would be for this user's own
     const refused = [
-      givesLast || give(),
-      refusal(() => fchmodSync(fd, givesLast ? mode & ~SPECIAL_BITS : mode)),
+      givesLast ? giveGroup() : give(),
+      refusal(() => fchmodSync(fd, givesLast ? mode & ~SPECIAL_BITS : rightfulMode(mode, entry, () => fstatSync(fd)))),
       givesLast && give(),
     ].some((why) => typeof why === 'string');
     if (refused || (mode & SPECIAL_BITS) !== 0) this.#compareKept(key, mode, owner, fstatSync(fd));
@@ -106,7 +123,7 @@ export class Attributes {
       setTimeOfLink(at, entry.mtimeNs);
     }
     const refused = owner && refusal(() => chownLink(at, owner));
-    this.#compareKept(key, undefined, owner, statLink(at), refused);
+    this.#compareKept(key, undefined, owner, statLink(at), { owner: refused });
     if (!taken) setTimeOfLink(at, entry.mtimeNs);
   }
 
@@ -116,23 +133,25 @@ export class Attributes {
     const isTold = entry.owner !== undefined;
     const owner = this.ownerOf(entry);
     const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
-    const taken = owner && this.#take(at, stat);
+    const taken = owner && this.#take(at, stat, entry, owner);
     const ownerRefused = taken ? undefined : give();
     if (!isTold && kind === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
-    const isRight = !owner && (stat.mode & 0o7777) === (mode & 0o7777); // to set it again may lose its set-group-id
-    const bits = taken && kind !== 'directory' ? mode & ~SPECIAL_BITS : mode; // no program is to run as this user for a moment
+    // No program is to run as this user for a moment.
+    const bits = taken && kind !== 'directory' ? mode & ~SPECIAL_BITS : rightfulMode(mode, entry, () => statSync(at));
+    const isRight = !owner && (stat.mode & 0o7777) === (bits & 0o7777); // to set it again may lose its set-group-id
     const modeRefused = !isTold || isRight ? undefined : refusal(() => chmodSync(at, bits & 0o7777));
     if (taken) setTime(at, mtimeNs);
     const notGiven = taken ? give() : ownerRefused;
-    if (isTold) this.#compareKept(key, mode, owner, statSync(at), notGiven ?? modeRefused);
+    if (isTold) this.#compareKept(key, mode, owner, statSync(at), { owner: notGiven, mode: modeRefused });
     if (!taken) setTime(at, mtimeNs);
   }
 
-  /** Whether it is given once all else is set. */
-  #take(at: string, { uid, gid }: Stats): boolean {
+  /** Whether it is given once all else is set; a file's group is given at once, lest the mode be for this user's own. */
+  #take(at: string, { uid, gid }: Stats, { kind }: Entry, owner: Owner): boolean {
     const { takesAs } = this.#options;
     if (takesAs === undefined) return false;
-    if (uid !== takesAs) refusal(() => chownSync(at, takesAs, gid));
+    const early = kind === 'directory' ? gid : owner.gid; // only who is in its group can set its set-group-id, which then stays
+    if (uid !== takesAs || gid !== early) refusal(() => chownSync(at, takesAs, early));
     return true;
   }
 
@@ -143,11 +162,11 @@ export class Attributes {
     const isOther = owner && (owner.uid !== stat.uid || owner.gid !== stat.gid);
     if (!isOther && (stat.mode & 0o7777) === (mode & 0o7777)) return;
     const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
-    const taken = owner && this.#take(at, stat);
+    const taken = owner && this.#take(at, stat, entry, owner);
     const ownerRefused = taken || !isOther ? undefined : give();
     const modeRefused = refusal(() => chmodSync(at, mode & 0o7777));
     const notGiven = taken ? give() : ownerRefused;
-    this.#compareKept(key, mode, owner, statSync(at), notGiven ?? modeRefused);
+    this.#compareKept(key, mode, owner, statSync(at), { owner: notGiven, mode: modeRefused });
   }
 
   /** Once they have been set: what reads back as something else is not kept here. `mode` is undefined for a link. */
@@ -156,10 +175,11 @@ export class Attributes {
     mode: number | undefined,
     owner: Owner | undefined,
     found: Stats,
-    refused?: string | undefined,
+    refused: Refused = {},
   ): void {
     const tell = (what: Unkept['what'], wanted: string, kept: string): void => {
-      if (wanted !== kept) this.#unkept({ key, what, wanted, kept, ...(refused !== undefined && { refused }) });
+      const why = refused[what];
+      if (wanted !== kept) this.#unkept({ key, what, wanted, kept, ...(why !== undefined && { refused: why }) });
     };
     if (owner) tell('owner', ownerText(owner), ownerText(found));
     if (mode !== undefined) tell('mode', modeText(mode), modeText(found.mode));

@@ -78,6 +78,7 @@ describe('as root and as an ordinary user', () => {
     });
     const { from, to, lm, url } = ends;
     chmodSync(join(from, 'd'), 0o2755);
+    chownSync(join(from, 'd/a'), 65534, 4321);
     chmodSync(join(from, 'd/a'), 0o2755);
     expect(await lm('copy', url, to, '--adopt', '--threshold', '0.1', '--keep-setuid')).toMatchObject({ code: 0 });
     expect(await lm('copy', '--keep-setuid')).toMatchObject({

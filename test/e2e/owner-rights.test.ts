@@ -1,6 +1,7 @@
 import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { HAS_STRACE, readCalls, tracing } from '../golden/strace.js';
 import { CAN_HAVE_ACCOUNTS, withAccounts } from '../support/accounts.js';
 import { under as asOther, SOMEBODY, STRANGER } from '../support/as-user.js';
 import { jsonLines } from '../support/lm.js';
@@ -36,7 +37,7 @@ wait $!`;
       chmodSync(path, 0o755);
     }
     chmodSync(join(destination.dir, '..'), 0o755);
-    return { destination, url, to };
+    return { destination, url, to, from };
   }
 
   const ownersIn = (root: string): string[] =>
@@ -80,6 +81,26 @@ wait $!`;
     expect(await destination.lm(['verify'], { under: as(STRANGER, '+chown', '+dac_override') })).toMatchObject({
       code: 0,
     });
+  });
+
+  (HAS_STRACE ? test : test.skip)('by such a user the group before the mode, and the user last', async () => {
+    const { destination, url, to, from } = await served(998);
+    chmodSync(join(from, 'd/x'), 0o660);
+    const log = destination.path('calls');
+    const caps = '+chown,+dac_override';
+    const setpriv = [...asOther(SOMEBODY), `--inh-caps=${caps}`, `--ambient-caps=${caps}`];
+    const copy = async (db: number) => {
+      const under = [...withAccounts(destination, { db }), ...tracing(log), ...setpriv];
+      expect(await destination.lm(['copy', url, to], { under })).toMatchObject({ code: 0 });
+      const calls = new Map<string, string>(); // by what they are about: several threads are at work
+      for (const { name, args } of readCalls(log).filter((call) => /^f?ch(mod|own)$/.test(call.name)))
+        calls.set(args[0]!, `${calls.get(args[0]!) ?? ''}${[name.replace(/^f/, ''), ...args.slice(1)].join(' ')}; `);
+      return [...calls.values()].join('\n');
+    };
+    expect(await copy(117)).toContain('chown -1 117; chmod 0660; chown 117 117; ');
+    expect(await copy(STRANGER)).toContain(
+      `chown ${SOMEBODY} ${STRANGER}; chmod 0660; chown ${STRANGER} ${STRANGER}; `,
+    );
   });
 
   test('by root of a user namespace to those who have a place in it; others are refused before anything is written', async () => {

@@ -1,8 +1,9 @@
 // Programs that run as their owner or group: at the destination they do so only where that was asked for.
 
-import { lstatSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { IS_ROOT, SOMEBODY, under } from '../support/as-user.js';
 import { jsonLines } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file } from '../support/tree.js';
@@ -66,3 +67,30 @@ test('setuid and setgid of programs are given, and expected, only with --keep-se
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
   expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
 });
+
+(IS_ROOT ? test : test.skip)(
+  'a user who may give nothing away gets those of his own programs, and hears of the others',
+  async () => {
+    const { source, destination } = sandbox();
+    const program = file({ content: 'p', mode: 0o4755, mtimeNs: 10n ** 18n });
+    const from = source.write('data', { own: program, 'root’s': program });
+    chownSync(join(from, 'own'), SOMEBODY, SOMEBODY);
+    chmodSync(join(from, 'own'), 0o4755);
+    const to = destination.write('to', {});
+    mkdirSync(destination.stateDir, { recursive: true });
+    for (const path of [destination.dir, destination.home, destination.stateDir, to]) {
+      chownSync(path, SOMEBODY, SOMEBODY);
+      chmodSync(path, 0o755);
+    }
+    chmodSync(join(destination.dir, '..'), 0o755);
+    const { url } = await source.serve([from]);
+    const lm = (...args: string[]) => destination.lm([...args, '--keep-setuid'], { under: under(SOMEBODY) });
+    const said = /^ +not kept +1 mode that cannot be kept here: data\/0\/root’s$/m;
+
+    expect(await lm('copy', url, to)).toMatchObject({ code: 0, stdout: expect.stringMatching(said) });
+    expect(['own', 'root’s'].map((name) => lstatSync(join(to, name)).mode & 0o7777)).toEqual([0o4755, 0o755]);
+    const again = await lm('copy');
+    expect(again.stdout).toMatch(/SUCCESS at iteration 0/); // nothing is tried twice
+    expect(await lm('verify')).toMatchObject({ code: 0, stdout: expect.stringMatching(said) });
+  },
+);
