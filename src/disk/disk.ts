@@ -2,6 +2,7 @@
 // Decides nothing. Beside it and attributes.ts, which it uses, only guards write below a root, files of their own that they remove.
 
 import {
+  type BigIntStats,
   closeSync,
   constants,
   fstatSync,
@@ -17,6 +18,7 @@ import {
 } from 'node:fs';
 import { nameHash } from '../digest/digest.js';
 import { errnoOf, localError } from '../errors.js';
+import { birthOf } from '../files/directory-marks.js';
 import { type DirHandle, pinned } from '../files/dirfd.js';
 import { type Entry, type EntryKey, joinKey, kindOf, rootOf } from '../files/entry.js';
 import { lstatIfThere, removeIfThere } from '../files/if-there.js';
@@ -31,6 +33,12 @@ const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | con
 /** O_NONBLOCK: a pipe that took a part's name must not hold the thread until somebody reads it. */
 const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const READ_PART = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** `INODE@BIRTH`: a new file may get the number of one that is gone. The number alone where the file system keeps no births. */
+const idOf = (stat: BigIntStats): string => (birthOf(stat) === 0n ? `${stat.ino}` : `${stat.ino}@${birthOf(stat)}`);
+
+/** An older lm has told the number alone. */
+const isKnownBy = (id: string, stat: BigIntStats): boolean => id === (id.includes('@') ? idOf(stat) : `${stat.ino}`);
 
 /** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
@@ -103,14 +111,14 @@ export class Disk {
     });
   }
 
-  /** A part that was made before, or undefined when it is gone, not the one that is known by `ino`, or has a second name. */
-  reopenPart(dir: EntryKey, name: string, bytes: number, ino?: string, toRead?: 'to-read'): OpenPart | undefined {
+  /** A part that was made before, or undefined when it is gone, not the one that is known by `id`, or has a second name. */
+  reopenPart(dir: EntryKey, name: string, bytes: number, id?: string, toRead?: 'to-read'): OpenPart | undefined {
     try {
       const part = partNameOf(name);
       const fd = openSync(this.#places.open(dir).at(part), toRead ? READ_PART : OLD_PART);
       const stat = fstatSync(fd, { bigint: true });
       const isAlone = stat.isFile() && stat.nlink <= 1n; // what it is a name of besides is not lm's to write to
-      if (isAlone && stat.size === BigInt(bytes) && (ino === undefined || `${stat.ino}` === ino))
+      if (isAlone && stat.size === BigInt(bytes) && (id === undefined || isKnownBy(id, stat)))
         return { fd, name: part, written: bytes, settled: false };
       closeSync(fd);
       return undefined;
@@ -120,8 +128,9 @@ export class Disk {
     }
   }
 
-  inodeOf(fd: number): string {
-    return `${fstatSync(fd, { bigint: true }).ino}`;
+  /** By what a part is known again. */
+  partIdOf(fd: number): string {
+    return idOf(fstatSync(fd, { bigint: true }));
   }
 
   write(fd: number, bytes: Uint8Array, position: number, key: EntryKey): void {

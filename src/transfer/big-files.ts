@@ -13,6 +13,7 @@ import {
   beginBigFile,
   cutUnit,
   endBigFile,
+  isOtherState,
   isOver,
   type Left,
   RANGE_BYTES,
@@ -77,13 +78,14 @@ export function createBigFiles(iteration: Iteration, context: TransferContext): 
 
   /** Which bytes are not here as the source has them; or what voids the file. */
   async function compare(
-    { dir, entry, partIno }: BigFile,
+    file: BigFile,
     { offset, length }: Range,
     retrier: Retrier,
     lane?: number,
   ): Promise<Range[] | FileProblem> {
+    const { dir, entry, partId } = file;
     for (;;) {
-      const job = { kind: 'compare', dir, entry, partIno, offset, length } as const;
+      const job = { kind: 'compare', dir, entry, partId, offset, length } as const;
       const { equal = [], problems, fault } = await lanes.run(job, lane);
       if (problems[0]) return problems[0];
       if (fault) {
@@ -91,7 +93,8 @@ export function createBigFiles(iteration: Iteration, context: TransferContext): 
         continue;
       }
       retrier.progressed();
-      if (equal.some((range) => range.young)) young.add([{ dir, entry }]);
+      const isOther = equal.filter((range) => isOtherState(file, range)).length > 0;
+      if (isOther || equal.some((range) => range.young)) young.add([{ dir, entry }]);
       for (const { ctimeNs, young, ...range } of equal) {
         journal.rangeDone(joinKey(dir, entry.name), range, { ctimeNs, young });
         iteration.bytesReused += range.length;
@@ -108,14 +111,14 @@ export function createBigFiles(iteration: Iteration, context: TransferContext): 
    * the bytes of a range that is cut, so each cut makes its next request shorter: a line that never lasts for 64 MiB still gets there.
    */
   async function fetch(file: BigFile, range: Range, retrier: Retrier, lane?: number): Promise<FileProblem | undefined> {
-    const { dir, entry, partIno } = file;
+    const { dir, entry, partId } = file;
     const end = range.offset + range.length;
     let most = range.length;
     for (let offset = range.offset; offset < end; ) {
       const length = Math.min(most, size.bytes(), end - offset);
       const beganMs = performance.now();
       const { settled, received, problems, fault } = await records.during(file, { offset, length }, (proved) =>
-        lanes.run({ kind: 'range', dir, entry, partIno, offset, length, proved }, lane),
+        lanes.run({ kind: 'range', dir, entry, partId, offset, length, proved }, lane),
       );
       size.note(received, performance.now() - beganMs);
       if (problems[0]) return problems[0]; // one changed range voids the file

@@ -46,7 +46,7 @@ export type LaneJob =
 interface RangeOfPart {
   dir: EntryKey;
   entry: Entry;
-  partIno: string | undefined;
+  partId: string | undefined;
   offset: number;
   length: number;
 }
@@ -59,7 +59,7 @@ export interface Wanted {
   dir: EntryKey;
   entry: Entry;
   /** The inode of the part that has been made for it. */
-  partIno?: string | undefined;
+  partId?: string | undefined;
 }
 
 export type FileResult = 'vanished' | 'changed' | 'failed';

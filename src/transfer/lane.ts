@@ -132,7 +132,7 @@ function publish(files: Wanted[]): LaneResult {
   const result = empty();
   for (const file of files) {
     const { dir, entry } = file;
-    const part = disk.reopenPart(dir, entry.name, Number(entry.size), file.partIno);
+    const part = disk.reopenPart(dir, entry.name, Number(entry.size), file.partId);
     note(result, file, part ? disk.publish(part, dir, entry) : 'its unfinished part is gone');
   }
   return result;
@@ -162,9 +162,9 @@ function fetchAll(files: Wanted[], result: LaneResult): Promise<LaneFault | unde
       const done = part;
       part = begun = undefined;
       if (typeof done === 'object' && wasYoung(file, told)) {
-        const partIno = disk.inodeOf(done.fd);
+        const partId = disk.partIdOf(done.fd);
         disk.close(done.fd, joinKey(file.dir, file.entry.name));
-        result.young.push({ ...file, partIno });
+        result.young.push({ ...file, partId });
       } else note(result, file, typeof done === 'object' ? disk.publish(done, file.dir, file.entry) : done);
       result.settled++;
     },

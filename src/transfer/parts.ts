@@ -39,8 +39,8 @@ export interface KnownPart {
   mtimeNs: string;
   /** The source's inode. */
   ino: string;
-  /** The part's own inode. */
-  partIno: string;
+  /** See `Disk.partIdOf`. */
+  partId: string;
   /** Proved ranges that are surely there, by the source's ctime when they were read; undefined where it did not tell. */
   done: readonly (readonly [offset: number, length: number, ctimeNs?: string])[];
   /** Ranges of which something may be there: they were begun, or read while the file was young. */
@@ -56,7 +56,9 @@ export interface RangeTold {
 /** The journal, as far as parts go. Each call is on disk before it returns, or throws `local`. */
 export interface PartJournal {
   known(key: EntryKey): KnownPart | undefined;
-  started(key: EntryKey, entry: Entry, partIno: string): void;
+  /** Of which files an earlier run has left one that this run has neither taken up nor ended. */
+  left(): EntryKey[];
+  started(key: EntryKey, entry: Entry, partId: string): void;
   /** A range is about to be fetched: if nothing is heard of it any more, bytes of it may be there all the same. */
   rangeBegun(key: EntryKey, range: Range): void;
   /** The bytes are with the kernel, and proved. */
@@ -68,13 +70,15 @@ export interface PartJournal {
 export interface BigFile {
   dir: EntryKey;
   entry: Entry;
-  /** The part's own inode. */
-  partIno?: string;
+  /** See `Disk.partIdOf`. */
+  partId?: string;
   /** Not handed out yet. */
   left: Left[];
   /** The most that one unit fetches of it. */
   unitBytes: number;
   bytesReused: number;
+  /** The source's, under which the first of its bytes were read; undefined where it tells none. */
+  ctimeNs?: string | undefined;
   /** Units handed out and not dealt with. */
   pending: number;
   problem?: FileProblem | undefined;
@@ -90,14 +94,15 @@ export function beginBigFile(
   const { name, size } = entry;
   const bytes = Number(size);
   const known = resumable(journal.known(joinKey(dir, name)), entry);
-  const kept = known && disk.reopenPart(dir, name, bytes, known.partIno);
+  const kept = known && disk.reopenPart(dir, name, bytes, known.partId);
+  if (kept === undefined && journal.known(joinKey(dir, name))) journal.ended(joinKey(dir, name)); // before another may get its number
   const part = kept ?? disk.createPart(dir, name, bytes);
   if (typeof part === 'string') return givenUp(dir, entry, part);
-  const partIno = disk.inodeOf(part.fd);
-  if (kept === undefined) journal.started(joinKey(dir, name), entry, partIno);
+  const partId = disk.partIdOf(part.fd);
+  if (kept === undefined) journal.started(joinKey(dir, name), entry, partId);
   disk.close(part.fd, joinKey(dir, name));
   const { left, bytesReused } = leftOf(bytes, kept && known, entry.ctimeNs);
-  return { dir, entry, partIno, left, unitBytes, bytesReused, pending: 0 };
+  return { dir, entry, partId, left, unitBytes, bytesReused, ctimeNs: entry.ctimeNs, pending: 0 };
 }
 
 /**
@@ -131,6 +136,16 @@ export function cutUnit(file: Pick<BigFile, 'left' | 'unitBytes' | 'pending'>, b
   if (length < next.length) file.left.unshift({ ...next, offset: next.offset + length, length: next.length - length });
   file.pending++;
   return { ...next, length };
+}
+
+/**
+ * Whether what is told now was read under another ctime than what was told before: a mix of two states of the file, for all its size and
+ * time say, and only a digest can tell.
+ */
+export function isOtherState(file: Pick<BigFile, 'ctimeNs'>, { ctimeNs }: Pick<RangeTold, 'ctimeNs'>): boolean {
+  const before = file.ctimeNs ?? ctimeNs;
+  file.ctimeNs = ctimeNs;
+  return before !== ctimeNs;
 }
 
 /** Whether all that was handed out has been dealt with, and nothing is left to be handed out. */
@@ -188,7 +203,7 @@ export function endBigFile(disk: Disk, journal: PartJournal, file: BigFile): Fil
   const { dir, entry } = file;
   const { name, size } = entry;
   const key = joinKey(dir, name);
-  const part = file.problem ? undefined : disk.reopenPart(dir, name, Number(size), file.partIno);
+  const part = file.problem ? undefined : disk.reopenPart(dir, name, Number(size), file.partId);
   if (part === undefined) disk.discardPart(dir, name);
   const obstacle = part === undefined ? undefined : disk.publish(part, dir, entry);
   journal.ended(key);

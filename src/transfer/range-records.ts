@@ -3,7 +3,7 @@
 import { joinKey } from '../files/entry.js';
 import { createProved, readProved } from './lane/proved-range.js';
 import type { LaneResult } from './lane-jobs.js';
-import type { BigFile, Range } from './parts.js';
+import { type BigFile, isOtherState, type Range } from './parts.js';
 import type { TransferContext } from './transfer-context.js';
 
 export interface RangeRecords {
@@ -38,7 +38,8 @@ export function createRangeRecords({
     const { bytes, ...told } = proved;
     const { dir, entry } = range.file;
     const more = { offset: range.offset + range.recordedBytes, length: bytes - range.recordedBytes };
-    if (told.young) young.add([{ dir, entry }]); // first, so that no later run takes its times for a proof
+    const isOther = isOtherState(range.file, told);
+    if (told.young || isOther) young.add([{ dir, entry }]); // first, so that no later run takes its times for a proof
     journal.rangeDone(joinKey(dir, entry.name), more, told);
     range.recordedBytes = bytes;
   }

@@ -47,6 +47,31 @@ test('a part takes up what was written of it, not its size', async () => {
   disk.forgetDirectories();
 });
 
+test('a part that was made again is not the one before it, though it has the same inode', () => {
+  const path = sandbox().destination.write('data', {});
+  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+  const make = (): string => {
+    const { fd } = disk.createPart('data/0', 'big', MIB) as OpenPart;
+    const id = disk.partIdOf(fd);
+    disk.close(fd, 'data/0/big');
+    return id;
+  };
+  const reopens = (id: string): boolean => {
+    const part = disk.reopenPart('data/0', 'big', MIB, id);
+    if (part) disk.close(part.fd, 'data/0/big');
+    return part !== undefined;
+  };
+  const before = make();
+  expect(reopens(before)).toBe(true);
+  expect(reopens(before.split('@')[0]!)).toBe(true); // as an older lm has it
+  disk.discardPart('data/0', 'big');
+  const after = make();
+  expect(after).not.toBe(before);
+  expect(reopens(before)).toBe(false);
+  expect(reopens(after)).toBe(true);
+  disk.forgetDirectories();
+});
+
 test('where a file has taken the place of its directory, a part is gone and cannot be made', async () => {
   const path = sandbox().destination.write('data', { ks: 'a file' });
   const roots: Roots = [{ key: 'data/0', type: 'data', index: 0, path }];

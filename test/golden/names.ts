@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 const BY_KEY: readonly [keys: string, word: string][] = [
   ['ts|at|atMs|beganMs|endedMs|endTime|since|elapsedMs', 'TIME'],
   ['ino|partIno', '"INO"'],
-  ['birthNs', '"BIRTH"'],
+  ['birthNs|partBirthNs', '"BIRTH"'],
   ['ctimeNs', '"CTIME"'],
   ['dev|device', '"DEV"'],
   ['machine', '"MACHINE"'],

@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { cutUnit, type KnownPart, type Left, leftOf, RANGE_BYTES, rangeBytesFor } from '../../src/transfer/parts.js';
+import {
+  cutUnit,
+  isOtherState,
+  type KnownPart,
+  type Left,
+  leftOf,
+  RANGE_BYTES,
+  rangeBytesFor,
+} from '../../src/transfer/parts.js';
 import { createUnitSize } from '../../src/transfer/unit-size.js';
 
 const MiB = 1024 * 1024;
@@ -9,6 +17,14 @@ type Done = KnownPart['done'][number];
 
 const inMiB = (ranges: Left[]) =>
   ranges.map(({ offset, length, here }) => [offset / MiB, length / MiB, ...(here ? ['here'] : [])]);
+
+test('that bytes were read under another ctime than those before them is noticed once', () => {
+  const file: { ctimeNs?: string } = {};
+  expect(['7', '7', '8', '8', '7'].map((ctimeNs) => isOtherState(file, { ctimeNs }))).toEqual([
+    ...[false, false, true, false, true],
+  ]);
+  expect(isOtherState({ ctimeNs: '6' }, { ctimeNs: '7' })).toBe(true); // of the listing
+});
 
 describe('what is left of a file', () => {
   const ranges = (...some: [offset: number, length: number, ctimeNs?: string][]): Done[] =>

@@ -4,7 +4,16 @@ import type { EntryKey } from '../../files/entry.js';
 
 export type PartRecord =
   /** A part of a big file was made: what the source promised, and which file here holds the bytes. */
-  | { type: 'part-started'; key: EntryKey; size: string; mtimeNs: string; ino: string; partIno: string }
+  | {
+      type: 'part-started';
+      key: EntryKey;
+      size: string;
+      mtimeNs: string;
+      ino: string;
+      partIno: string;
+      /** Absent where it is not kept, and in records of lm 0.1.0. */
+      partBirthNs?: string;
+    }
   /** A range is about to be fetched. */
   | { type: 'range-begun'; key: EntryKey; offset: number; length: number }
   /**
@@ -23,7 +32,8 @@ export interface KnownPart {
   size: string;
   mtimeNs: string;
   ino: string;
-  partIno: string;
+  /** See `Disk.partIdOf`. */
+  partId: string;
   done: [offset: number, length: number, ctimeNs?: string][];
   begun: [offset: number, length: number][];
 }
@@ -45,8 +55,8 @@ export function applyToParts(parts: Map<EntryKey, FoldedPart>, record: PartRecor
   const written = { boot, atMs, onDisk: false };
   switch (record.type) {
     case 'part-started': {
-      const { type: _, key, ...promise } = record;
-      parts.set(key, { ...promise, ranges: [] });
+      const { type: _, key, partIno, partBirthNs, ...promise } = record;
+      parts.set(key, { ...promise, partId: partBirthNs ? `${partIno}@${partBirthNs}` : partIno, ranges: [] });
       return;
     }
     case 'range-begun': {
@@ -68,6 +78,15 @@ export function applyToParts(parts: Map<EntryKey, FoldedPart>, record: PartRecor
 export function syncParts(parts: ReadonlyMap<EntryKey, FoldedPart>, boot: string, beganMs: number): void {
   for (const { ranges } of parts.values())
     for (const range of ranges) range.onDisk ||= range.boot === boot && range.atMs <= beganMs;
+}
+
+/**
+ * A run has ended because a disk failed: what it or an earlier run under `boot` has handed to the kernel may be lost by now, and a later
+ * sync, to which the failure is told no more, proves nothing of it. The source's hashes can.
+ */
+export function doubtParts(parts: ReadonlyMap<EntryKey, FoldedPart>, boot: string): void {
+  for (const { ranges } of parts.values())
+    for (const range of ranges) if (range.boot === boot && !range.onDisk) range.done = false;
 }
 
 /** As `boot` of the machine may believe it. */

@@ -1,9 +1,11 @@
 // What the journal's records add up to. Pure; a record that was lost may cost work here, but never earns trust.
 
+import { EXIT } from '../../exit-codes.js';
 import type { EntryKey } from '../../files/entry.js';
 import type { State, VerificationState } from '../../report.js';
 import {
   applyToParts,
+  doubtParts,
   type FoldedPart,
   type KnownPart,
   knownPart,
@@ -186,6 +188,7 @@ function apply(fold: Fold, record: JournalRecord): void {
           ...(record.exclusions !== undefined && { exclusions: record.exclusions }),
         };
       if (fold.run !== record.run) fold.run = ''; // what began while it still ran proves nothing of what it left
+      if (record.exitCode === EXIT.local) doubtParts(parts, fold.boot);
       if (record.exitCode === 0 && record.final) parts.clear(); // it leaves none; one that aims lower may, for the next to go on with
       return;
     case 'inventory': {

@@ -14,9 +14,12 @@ export function partJournal(journal: Pick<Journal, 'append'> | undefined, parts:
   const left = new Map(parts);
   return {
     known: (key: EntryKey): KnownPart | undefined => left.get(key),
-    started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partIno: string): void {
+    left: (): EntryKey[] => [...left.keys()],
+    started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partId: string): void {
       left.delete(key);
-      journal?.append({ type: 'part-started', key, size, mtimeNs, ino, partIno });
+      const [partIno, partBirthNs] = partId.split('@') as [string, string?];
+      const made = { partIno, ...(partBirthNs !== undefined && { partBirthNs }) };
+      journal?.append({ type: 'part-started', key, size, mtimeNs, ino, ...made });
     },
     rangeBegun(key: EntryKey, { offset, length }: Range): void {
       journal?.append({ type: 'range-begun', key, offset, length });

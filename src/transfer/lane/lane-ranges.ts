@@ -43,16 +43,16 @@ const NONE = new Uint8Array();
 export function createRangeWork({ disk, fetcher, slots, arrived, undone }: RangeWorkOptions): RangeWork {
   let hasher: Xxh64 | undefined;
 
-  function open({ dir, entry, partIno }: Wanted, toRead?: 'to-read'): OpenPart {
-    const part = disk.reopenPart(dir, entry.name, Number(entry.size), partIno, toRead);
+  function open({ dir, entry, partId }: Wanted, toRead?: 'to-read'): OpenPart {
+    const part = disk.reopenPart(dir, entry.name, Number(entry.size), partId, toRead);
     if (part) return part;
     throw new LmError('local', `the unfinished part of ${joinKey(dir, entry.name)} is gone`, {
       hint: 'does something else write there?',
     });
   }
 
-  async function fetch({ dir, entry, partIno, offset, length, proved }: RangeJob): Promise<LaneResult> {
-    const file: Wanted = { dir, entry, partIno };
+  async function fetch({ dir, entry, partId, offset, length, proved }: RangeJob): Promise<LaneResult> {
+    const file: Wanted = { dir, entry, partId };
     const result = empty();
     const key = joinKey(dir, entry.name);
     const part = open(file);
@@ -84,8 +84,8 @@ export function createRangeWork({ disk, fetcher, slots, arrived, undone }: Range
     }
   }
 
-  async function compare({ dir, entry, partIno, offset, length }: CompareJob): Promise<LaneResult> {
-    const file: Wanted = { dir, entry, partIno };
+  async function compare({ dir, entry, partId, offset, length }: CompareJob): Promise<LaneResult> {
+    const file: Wanted = { dir, entry, partId };
     const result = empty();
     const key = joinKey(dir, entry.name);
     const part = open(file, 'to-read');

@@ -38,6 +38,7 @@ const ended = (run: string, exitCode = 0, final = false): JournalRecord => ({
   final,
 });
 const promise = { size: '1000', mtimeNs: '5', ino: '6', partIno: '8' };
+const known = { size: '1000', mtimeNs: '5', ino: '6', partId: '8' };
 const partEnded: JournalRecord = { type: 'part-ended', key: KEY };
 const part: JournalRecord = { type: 'part-started', key: KEY, ...promise };
 const range = (offset: number, length: number): JournalRecord => ({ type: 'range-done', key: KEY, offset, length });
@@ -89,8 +90,23 @@ describe('unfinished parts', () => {
     ['a damaged line, which may have told of another boot', [copy('1'), 'damaged', part, range(0, 100)], 'A', []],
     ['a damaged line, that may have started it over', [copy('1'), part, 'damaged', range(0, 100)], 'A', undefined],
   ])('%s', (_, records, boot, done) => {
-    expect(fold(boot, ...records).parts.get(KEY)).toEqual(done && { ...promise, done, begun: [] });
+    expect(fold(boot, ...records).parts.get(KEY)).toEqual(done && { ...known, done, begun: [] });
   });
+});
+
+test.each<[string, JournalRecord[], 'done' | 'begun']>([
+  ['before the disk failed', [range(0, 10), ended('1', 8)], 'begun'],
+  ['before it failed, synced afterwards', [range(0, 10), ended('1', 8), copy('2'), sync(60_000)], 'begun'],
+  ['that was on disk before it failed', [range(0, 10), sync(35_000), ended('1', 8)], 'done'],
+  ['after it failed', [ended('1', 8), copy('2'), range(0, 10)], 'done'],
+])('a range %s', (_, records, as) => {
+  const found = fold('A', copy('1'), part, ...records).parts.get(KEY);
+  expect(found).toMatchObject({ done: [], begun: [], [as]: [[0, 10]] });
+});
+
+test('a part is known by the birth of its inode too', () => {
+  const born: JournalRecord = { type: 'part-started', key: KEY, ...promise, partBirthNs: '99' };
+  expect(fold('A', copy('1'), born).parts.get(KEY)).toMatchObject({ partId: '8@99' });
 });
 
 describe('ranges of a part', () => {
@@ -120,7 +136,7 @@ describe('ranges of a part', () => {
     ['proved before another boot, never synced', 'B', [under(0, 9, '7')], [], []],
     ['proved before another boot, and synced', 'B', [under(0, 9, '7'), sync(35_000)], [[0, 9, '7']], []],
   ])('%s', (_, boot, records, done, begun) => {
-    expect(fold(boot, copy('1'), part, ...records).parts.get(KEY)).toEqual({ ...promise, done, begun });
+    expect(fold(boot, copy('1'), part, ...records).parts.get(KEY)).toEqual({ ...known, done, begun });
   });
 });
 

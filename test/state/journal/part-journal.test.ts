@@ -29,7 +29,7 @@ test('what one run leaves of a big file, the next one knows until it has begun o
     size: '300',
     mtimeNs: '5',
     ino: '6',
-    partIno: '77',
+    partId: '77',
     done: [
       [0, 50],
       [50, 50, '9'],
@@ -43,7 +43,7 @@ test('what one run leaves of a big file, the next one knows until it has begun o
   expect(second.known(KEY)).toEqual(known);
   second.started(KEY, entry, '78');
   expect(second.known(KEY)).toBeUndefined();
-  expect(open().known(KEY)).toEqual({ ...known, partIno: '78', done: [], begun: [] });
+  expect(open().known(KEY)).toEqual({ ...known, partId: '78', done: [], begun: [] });
 
   const third = open();
   third.ended(KEY);
