@@ -21,6 +21,7 @@ export interface Ending {
 
 const idle: ChildProcess[] = [];
 const all = new Set<ChildProcess>();
+const condemned = new WeakSet<ChildProcess>();
 
 /**
  * Runs a command in a process that runs no other now. `hear` gets what the command writes; `end` is called once, after that, when the
@@ -49,7 +50,7 @@ export function runKept(
       hear(name, from < 0 ? said : said.slice(0, from));
       if (ended) codes.push(Number(ended[1]));
       if (codes.length < streams.length) return;
-      idle.push(child);
+      if (!condemned.has(child)) idle.push(child);
       finish({ code: codes[0]!, signal: null });
     });
   child.on('close', (code, signal) => {
@@ -58,6 +59,12 @@ export function runKept(
   });
   child.send({ ...command, umask: process.umask() });
   return child;
+}
+
+/** One that is killed as its command ends is about to die, and takes no other. */
+export function signalKept(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (signal === 'SIGKILL') condemned.add(child);
+  child.kill(signal);
 }
 
 function start(): ChildProcess {

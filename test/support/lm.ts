@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { LONG } from './form.js';
-import { type Ending, runKept } from './kept-processes.js';
+import { type Ending, runKept, signalKept } from './kept-processes.js';
 
 export const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
 
@@ -46,14 +46,15 @@ export interface Running {
 export function startLm(args: string[], options: LmOptions = {}): Running {
   const env = { PATH: process.env['PATH'] ?? '', ...options.env };
   const telling = follow();
-  const pid = mayBeKept(options, env)
-    ? runKept({ args, cwd: options.cwd ?? process.cwd(), env }, telling.hear, telling.end).pid!
-    : spawnLm(args, options, env, telling);
-  return {
-    pid,
-    ...telling.running,
-    kill: (signal) => void (telling.isRunning() && process.kill(pid, signal)),
+  const kept = mayBeKept(options, env)
+    ? runKept({ args, cwd: options.cwd ?? process.cwd(), env }, telling.hear, telling.end)
+    : undefined;
+  const pid = kept?.pid ?? spawnLm(args, options, env, telling);
+  const send = (signal: NodeJS.Signals): void => {
+    if (kept) signalKept(kept, signal);
+    else process.kill(pid, signal);
   };
+  return { pid, ...telling.running, kill: (signal) => void (telling.isRunning() && send(signal)) };
 }
 
 /** Runs `lm` to its end. */
