@@ -10,7 +10,7 @@ import type { Plan } from '../plan/plan.js';
 import { type DeleteLimit, exceeds, type Loss, lossOf, type Since, shareLost } from './loss.js';
 import type { Marks, Reference } from './reference.js';
 
-export const DEFAULT_LIMIT = { kind: 'share', share: 0.5 } as const;
+const DEFAULT_LIMIT = { kind: 'share', share: 0.5 } as const;
 
 /** Of what somebody else has put here: what goes, and what goes or is replaced. */
 export interface Outside {

@@ -5,7 +5,7 @@ import type { Kind } from './kinds.js';
 import { fileKeyOf, type OptionName, optionOf, type ValueOf } from './options.js';
 
 /** Strongest first. */
-export const SOURCES = ['flag', 'environment', 'file', 'remembered', 'default'] as const;
+const SOURCES = ['flag', 'environment', 'file', 'remembered', 'default'] as const;
 
 export interface Origin {
   source: (typeof SOURCES)[number];

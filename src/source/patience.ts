@@ -25,7 +25,7 @@ export const PATIENCE: Patience = {
 };
 
 /** What drips in below that is silence too. The signs of life of an agent, some 60 bytes every 5 s, are well above. */
-export const MIN_BYTES_PER_SECOND = 2;
+const MIN_BYTES_PER_SECOND = 2;
 
 export interface Waiting {
   /** What was asked for, as people know it: `the listing`. */

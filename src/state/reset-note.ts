@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { readRecord, recordText, removeFile, writeFileAtomically } from './atomic-file.js';
 
-export const RESET_FILE = 'reset.json';
+const RESET_FILE = 'reset.json';
 
 const Note = z.object({ atMs: z.int().nonnegative() });
 

@@ -64,7 +64,7 @@ function endOf(path: string, options: TrustOptions): End {
   }
 }
 
-export const notObeyed = (what: string, { path, why, command }: Fault): LmError =>
+const notObeyed = (what: string, { path, why, command }: Fault): LmError =>
   new LmError(
     'usage',
     `${printable(what)} is not obeyed: ${path === normalize(what) ? 'it' : printable(path)} ${why}`,
