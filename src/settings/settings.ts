@@ -18,9 +18,9 @@ export interface CommonSettings {
   quiet: boolean;
   verbose: boolean;
   color: 'auto' | 'always' | 'never';
-  /** From the migration map; undefined when there is none, or this host is not in it. */
   /** The settings file that was read. */
   file: string | undefined;
+  /** From the migration map; undefined when there is none, or this host is not in it. */
   role: Migration['role'];
   pair: Migration['pair'];
   /** Who stated each option. */

@@ -41,7 +41,7 @@ export function createSelectionGuard(
       if (proof.errors > 0) return; // it may be among what could not be read
       if (selected && !wasFound) throw await nowhere(selected, source, roots, signal);
       refuseNothing(survey);
-      refuseAllExcluded(survey, settings.exclusions);
+      refuseNoFiles(survey, settings.exclusions);
     },
   };
 }
@@ -94,12 +94,12 @@ function namesHere(roots: Roots, dir: EntryKey): string[] {
 }
 
 /** Directories alone are nothing that anybody wanted to keep. */
-function refuseAllExcluded({ header, plan, leftOut }: Survey, own: Exclusions): void {
+function refuseNoFiles({ header, plan, leftOut }: Survey, own: Exclusions): void {
   const globs = [...(own.exclude ?? []), ...(header.exclusions.exclude ?? [])];
   const excluded = leftOut.excludedAtSource.entries;
   if (globs.length === 0 || excluded === 0 || plan.counts.files > 0) return;
   throw new LmError('refused', 'what is excluded leaves no file to copy', {
-    details: [`${excluded} ${excluded === 1 ? 'entry is' : 'entries are'} excluded at the source`],
+    details: [`${formatCount(excluded, 'entry is', 'entries are')} excluded at the source`],
     hint: `see --exclude on both hosts: ${globs.map(printable).join(', ')}`,
   });
 }
