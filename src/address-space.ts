@@ -1,11 +1,11 @@
-// Whether `ulimit -v` leaves a process the addresses that its threads and WebAssembly memories reserve. Where it does not, V8 may end the
-// process without a word of ours, or refuse a memory in the middle of the work. Limits nothing and frees nothing.
+// Refuses to start where `ulimit -v` leaves fewer addresses than threads and WebAssembly memories reserve: V8 would end the process
+// without a message of lm's, or refuse a memory in the middle of the work.
 
 import { readFileSync } from 'node:fs';
 import { formatBytes } from './amounts.js';
 import { LmError, MEMORY_HINT } from './errors.js';
 
-/** V8 keeps 10 GiB of addresses free around each WebAssembly memory: a copy over ten connections reserves 149 GiB, and uses 0.2. */
+/** V8 reserves 10 GiB of addresses around each WebAssembly memory: a copy over ten connections reserves 149 GiB, and uses 0.2 GiB. */
 const NEEDED_BYTES = 2 ** 40;
 
 /** Throws `local`. */
@@ -17,7 +17,7 @@ export function refuseLimitedAddressSpace(limitBytes = limitOfThisProcess()): vo
   });
 }
 
-/** Infinite where the system does not say, which is any but Linux. */
+/** Infinite on any system but Linux, which alone has this file. */
 function limitOfThisProcess(): number {
   const [, soft] = /^Max address space +(\d+)/m.exec(limits()) ?? [];
   return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);

@@ -1,4 +1,4 @@
-// How people read amounts, in every message: binary sizes, counts of entries, shares, spans of time. Exact numbers are for JSON and never pass here.
+// Formats amounts for people, in every message: binary sizes, rates, counts of entries, shares, durations. JSON has the exact numbers.
 
 import type { Share } from './events.js';
 
@@ -17,14 +17,17 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${Math.floor(value)} B` : `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** `1 file`, `812 files`: the word for one, and that for none or several where it does not just end in s. */
+/** Bytes per second: `88.0 MiB/s`. */
+export const formatRate = (bytesPerSecond: number): string => `${formatBytes(bytesPerSecond)}/s`;
+
+/** `1 file`, `812 files`; `several` is given where the plural does not just end in s. */
 export const formatCount = (count: number, one: string, several = `${one}s`): string =>
   `${count} ${count === 1 ? one : several}`;
 
 /** `1 entry`, `812 entries`. */
 export const formatEntries = (count: number): string => formatCount(count, 'entry', 'entries');
 
-/** `1 socket, pipe or device is not copied`; `where` it is stands before the verb. */
+/** `1 socket, pipe or device is not copied`; `where` goes before the verb. */
 export const formatSpecial = (count: number, where = ''): string =>
   [
     formatCount(count, 'socket, pipe or device', 'sockets, pipes or devices'),
@@ -39,13 +42,13 @@ export function formatShare(ratio: number): string {
   return `${Math.min(hundredths, 9_999) / 100} %`;
 }
 
-/** What a share of matching bytes leaves out is said beside it: ` (3 hot files, 96.0 MiB, left for the final pass)`, or nothing. */
+/** Follows a share of matching bytes, and names what it does not count: ` (3 hot files, 96.0 MiB, left for the final pass)`, or ''. */
 export function formatLeft({ entries, bytes }: Share = { entries: 0, bytes: 0 }): string {
   if (entries === 0) return '';
   return ` (${formatCount(entries, 'hot file')}, ${formatBytes(bytes)}, left for the final pass)`;
 }
 
-/** `0.4 s`, `45s`, `3m20s`, `1h05m`, `2d04h`: the two units that matter. */
+/** A duration: `0.4 s`, `45s`, `3m20s`, `1h05m`, `2d04h`. */
 export function formatSpan(ms: number): string {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
   return formatEta(ms);

@@ -1,25 +1,26 @@
-// The one error class. Thrown only when a run cannot go on; a file that failed is an outcome, never an exception.
+// The one error class. It is thrown only when a run cannot go on; a file that failed is an outcome, not an exception.
 
 import { constants } from 'node:os';
+import { meaningOf } from './error-codes.js';
 
 /** Why a run cannot go on; `exit-codes.ts` gives each its number. */
 export type ErrorCode =
   | 'usage' // flags, environment, settings file
   | 'source' // the source is unreachable or at fault for now: run again
-  | 'refused' // a guard said no
-  | 'protocol' // authentication, TLS or a wire answer that retrying will not mend
+  | 'refused' // a guard refused
+  | 'protocol' // authentication, TLS, or an answer on the wire that is the same after a retry
   | 'local' // this host's disk: space, permission, I/O, journal
-  | 'locked' // another task holds the destination
+  | 'locked' // another process holds the lock of the migration
   | StopCode;
 
-/** A signal ended it; `signals.ts` says which. */
+/** A signal ended the run; `signals.ts` has the signal of each code. */
 export type StopCode = 'hungUp' | 'interrupted' | 'quit' | 'terminated';
 
 export interface LmErrorOptions {
   /** What the operator can do next; printed on a line of its own. */
   hint?: string | undefined;
   cause?: unknown;
-  /** Lines that belong to the message, such as the plan a guard refused. */
+  /** More lines of the message, such as the plan that a guard refused. */
   details?: string[] | undefined;
 }
 
@@ -45,10 +46,10 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** libuv has no name for some that a disk may well answer with: EDQUOT, ESTALE. Node then says UNKNOWN, or, of other calls, `Unknown system error -122`. */
+/** libuv has no name for EDQUOT and ESTALE, among others: Node then says UNKNOWN or, for other calls, `Unknown system error -122`. */
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
-/** A failed system call on this host as an error the operator can act on: `cannot write /data/x: no space left (ENOSPC)`. */
+/** Turns a failed system call on this host into an error that the operator can act on: `cannot write /data/x: ENOSPC`, with a hint. */
 export function localError(doing: string, path: string, cause: unknown): LmError {
   if (cause instanceof LmError) return cause;
   if (isMemoryFailure(cause)) return memoryFailure(cause);
@@ -56,11 +57,15 @@ export function localError(doing: string, path: string, cause: unknown): LmError
   const text = cause instanceof Error ? cause.message : String(cause);
   return new LmError('local', `cannot ${doing} ${printable(path)}: ${code ?? text}`, {
     cause,
-    hint: HINTS[code ?? ''],
+    hint: meaningOf(code).hint,
   });
 }
 
-/** A failed system call that nobody had a better name for, as `local`; undefined for anything else. */
+/** An LmError, or a failed system call as one; undefined for anything else, which is a bug. */
+export const knownError = (error: unknown): LmError | undefined =>
+  error instanceof LmError ? error : systemFailure(error);
+
+/** Turns a failed system call that no code has described better into a `local` error; undefined for anything else. */
 export function systemFailure(error: unknown): LmError | undefined {
   const { syscall, path, message } = (error ?? {}) as NodeJS.ErrnoException;
   const code = errnoOf(error);
@@ -68,16 +73,15 @@ export function systemFailure(error: unknown): LmError | undefined {
   if (code === 'ERR_WORKER_INIT_FAILED') return threadFailure(error, /\bE[A-Z]+$/.exec(message)?.[0]);
   if (code === undefined || typeof syscall !== 'string') return undefined;
   if (typeof path === 'string') return localError(syscall, path, error);
-  return OF_THIS_HOST.has(code)
-    ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint: HINTS[code] })
-    : undefined;
+  const { hint, isLocal } = meaningOf(code);
+  return isLocal ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint }) : undefined;
 }
 
-/** Node names the system's error in its text alone. */
+/** `code` comes from the message: Node gives the system's error nowhere else. */
 const threadFailure = (cause: unknown, code = 'no reason is known'): LmError =>
-  new LmError('local', `cannot start a thread: ${code}`, { cause, hint: HINTS[code] });
+  new LmError('local', `cannot start a thread: ${code}`, { cause, hint: meaningOf(code).hint });
 
-/** Of V8, for buffers and WebAssembly memories, and of a thread that has come to the end of its heap. */
+/** V8 refused a buffer or a WebAssembly memory, or a thread has used up its heap. */
 const isMemoryFailure = (error: unknown): error is Error =>
   (error instanceof RangeError && /out of memory|could not allocate|allocation failed/i.test(error.message)) ||
   errnoOf(error) === 'ERR_WORKER_OUT_OF_MEMORY';
@@ -88,22 +92,13 @@ const memoryFailure = (cause: Error): LmError =>
 export const MEMORY_HINT =
   'ulimit -v unlimited: far more addresses are reserved than memory is used; to limit that, use a cgroup (MemoryMax= of systemd)';
 
-/** No peer's doing, whatever the call. */
-const OF_THIS_HOST = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS']);
+/** All that an error says, where there is room for one line only. */
+export function inOneLine({ message, details, hint = '' }: LmError): string {
+  const lines = [message, ...details, hint].map((line) => line.trim()).filter((line) => line !== '');
+  return lines.reduce((text, line) => text + (text.endsWith(':') ? ' ' : '; ') + line);
+}
 
-const HINTS: Record<string, string | undefined> = {
-  ENOSPC: 'free some space and run the same command again; what was copied is kept',
-  EDQUOT: 'raise the quota and run the same command again; what was copied is kept',
-  EACCES: 'run as the user who owns the directory',
-  EPERM: 'run as the user who owns the directory',
-  EFBIG: 'raise the file size limit (ulimit -f), unless the file system takes no files of that size',
-  EROFS: 'the file system is mounted read-only',
-  ENFILE: 'the whole system has too many files open',
-  EMFILE: 'raise the open file limit (ulimit -n)',
-  EAGAIN: 'raise the limit of processes and threads (ulimit -u)',
-};
-
-/** A name as people may read it: control, format and unpaired characters escaped, so that no name can forge a line. */
+/** Escapes control, format and unpaired characters of a name for people, so that no name can forge a line. */
 export function printable(name: string): string {
   return name.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\\]/gu,
@@ -111,7 +106,7 @@ export function printable(name: string): string {
   );
 }
 
-/** JSON that a terminal may be shown: what else `printable` escapes becomes `\\u009b`, which is the same text to whoever reads JSON. */
+/** Makes JSON safe for a terminal: what `printable` would escape becomes `\\u009b`, which a JSON reader takes for the same text. */
 export const printableJson = (json: string): string =>
   json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) =>
     c
@@ -120,8 +115,8 @@ export const printableJson = (json: string): string =>
       .join(''),
   );
 
-/** The beginning of a text that may be of any length, as people may read it. */
-export const excerpt = (text: string, most = 200): string =>
-  text.length <= most ? printable(text) : `${printable(text.slice(0, most))}…`;
+/** The beginning of a text of any length, printable. */
+export const excerpt = (text: string, max = 200): string =>
+  text.length <= max ? printable(text) : `${printable(text.slice(0, max))}…`;
 
 const ESCAPES: Record<string, string | undefined> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

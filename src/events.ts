@@ -1,24 +1,24 @@
-// The closed union every run emits: the words of the story. Events carry no control; nothing in a run waits for one.
+// The closed union of events that every run emits. Events only inform: nothing in a run waits for one or depends on one.
 
 import type { EntryKey } from './files/entry.js';
-import type {
-  CopyReport,
-  Difference,
-  Iteration,
-  OwnersReport,
-  RootShare,
-  Share,
-  State,
-  VerifyReport,
-} from './report.js';
+import type { CopyReport, Iteration, RootShare, State } from './report/copy-report.js';
+import type { Downtime } from './report/downtime.js';
+import type { CheckReport, OwnersReport, Share } from './report/parts.js';
+import type { Difference, Repair, VerifyReport } from './report/verify-report.js';
 
 export type { Share };
 
-/** What a plan does with one path; the itemised line of a dry run and of `--verbose`. */
+/** What a plan does with one path, as a dry run and `--verbose` list it. */
 export type Action = 'copy' | 'remove' | 'mkdir' | 'fix';
 
-/** Why: `new` is absent here, the others differ from the source. `foreign` is absent at the source, `kind` is of another type. */
+/**
+ * Why the plan does so. `new`: absent at the destination; `foreign`: absent at the source; `kind`: another type of entry there. The
+ * others name what differs.
+ */
 export type Reason = 'new' | 'size' | 'mtime' | 'digest' | 'kind' | 'foreign' | 'link-target' | 'mode' | 'owner';
+
+/** What a run does beside the Sidecar's states. */
+type OtherPhase = 'WAITING' | 'LISTING' | 'COMPARING' | 'SYNCING' | 'VERIFYING' | 'REPAIRING';
 
 export type Event =
   | {
@@ -28,11 +28,16 @@ export type Event =
       source: string;
       roots: { key: string; path: string }[];
     }
-  | { type: 'settings'; text: string } // an effective value the operator should know, such as a lowered concurrency
+  | { type: 'settings'; text: string } // a value in force that the operator should know, such as a lowered concurrency
   | { type: 'warning'; text: string; details?: string[]; hint?: string }
-  /** Whom the source's owners are taken for. */
+  /** Which users and groups of this host the source's owners are mapped to. */
   | ({ type: 'owners' } & OwnersReport)
-  | { type: 'phase'; iteration: number; state: State | 'LISTING' | 'VERIFYING' }
+  /**
+   * What a run does from here on: a state of the Sidecar, or what these do not tell of. WAITING: for the source to stand still; COMPARING:
+   * digests of what times do not prove; SYNCING: until all of it is on disk and recorded;
+   * REPAIRING: what --repair does after the comparison.
+   */
+  | { type: 'phase'; iteration: number; state: State | OtherPhase }
   | {
       type: 'listed';
       side: 'source' | 'destination';
@@ -42,7 +47,7 @@ export type Event =
       firstExcluded: EntryKey[];
       elapsedMs: number;
     }
-  /** How far both listings have come, at most once a second. */
+  /** How many entries both listings have so far, at most once a second. */
   | { type: 'listing'; source: number; destination: number }
   | { type: 'item'; action: Action; key: EntryKey; bytes: number; reason: Reason; dryRun: boolean }
   | {
@@ -51,7 +56,7 @@ export type Event =
       download: Share;
       remove: Share;
       unchanged: Share;
-      /** For the final pass; absent is none. */
+      /** Left for the final pass; absent is none. */
       left?: Share;
       roots?: RootShare[];
       totalSize: number;
@@ -59,35 +64,45 @@ export type Event =
       matchRatio: number;
       dryRun: boolean;
     }
-  | { type: 'removed'; iteration: number; entries: number; bytes: number }
+  /** `first`: the first ten of the plan. */
+  | { type: 'removed'; iteration: number; entries: number; bytes: number; first?: EntryKey[] }
   | {
       /** At most a few a second, while bytes move or digests are computed. `bytesDone` never passes `bytesTotal`. */
       type: 'progress';
       iteration: number;
-      doing: 'download' | 'verify';
+      doing: 'compare' | 'download' | 'verify';
       bytesDone: number;
       bytesTotal: number;
-      /** Of `bytesDone`, what an earlier run had left in parts: counted as done, never into the rate. Absent is 0. */
+      /** The share of `bytesDone` that an earlier run had left in parts: counted as done, but not in the rate. Absent is 0. */
       bytesReused?: number;
       /** Whole files and links; no directories, and no parts of big files. */
       filesDone: number;
       filesTotal: number;
+      /** How fast each end may read that makes room for others who wait for its disks, and what share of the last second these waited. */
+      yielding?: Partial<Record<Side, { bytesPerSecond: number; pressure: number }>>;
     }
-  | { type: 'waiting'; who: string; leftMs: number } // for a process at the source to go; every few seconds
-  /** Nothing of use has come of `what` for so long; again each time that has doubled. `alive`: signs of life came. */
+  | { type: 'post-check-began'; command: string }
+  /** A command of the operator's has ended: --pre-check, before the pass `iteration`, or --post-check. */
+  | { type: 'checked'; which: 'pre-check' | 'post-check'; iteration: number; check: CheckReport }
+  | { type: 'waiting'; who: string; leftMs: number } // until a process at the source ends; every few seconds
+  /** `what` has sent nothing of use for `forMs`; emitted again each time that has doubled. `alive`: it did send signs of life. */
   | { type: 'stalled'; what: string; forMs: number; alive: boolean }
   /**
-   * After `waitMs`, and for `leftMs` at most if that bounds it. Of requests that wait for the same lost or busy source, one is named at a time.
+   * The next try comes after `waitMs`, and tries go on for `leftMs` at most where there is such a bound. Where several requests wait for
+   * the same lost or busy source, one is named at a time.
    */
   | { type: 'retried'; what: string; attempt: number; waitMs: number; leftMs?: number; reason: string }
-  | { type: 'recovered'; forMs: number } // the source gives again what it is asked for; it was lost for so long
+  | { type: 'recovered'; forMs: number } // the source answers again after it was lost for `forMs`
   | { type: 'file-problem'; key: EntryKey; result: 'vanished' | 'changed' | 'failed'; message: string; side?: Side }
   | { type: 'difference'; difference: Difference }
+  /** Of a verification with --repair: how it ended for a file. */
+  | { type: 'repaired'; repair: Repair }
   | { type: 'iteration-ended'; iteration: Iteration }
-  | { type: 'copy-ended'; report: CopyReport; exitCode: number; message: string }
-  | { type: 'verify-ended'; report: VerifyReport; exitCode: number; message: string };
+  /** `downtime`: after a final pass that has succeeded; of a verification, unless the source was in use. */
+  | { type: 'copy-ended'; report: CopyReport; exitCode: number; message: string; downtime?: Downtime }
+  | { type: 'verify-ended'; report: VerifyReport; exitCode: number; message: string; downtime?: Downtime };
 
-/** Where a file could not be read, or was changed by somebody else; missing where that makes no difference. */
+/** The host on which a file could not be read, or was changed by somebody else; absent where that makes no difference. */
 export type Side = 'source' | 'destination';
 
 export type Emit = (event: Event) => void;

@@ -1,6 +1,6 @@
-// The table of exit codes: what a script may act on. A code exists only if a script would act differently on it.
+// The table of exit codes. A code exists only if a script would act differently on it.
 
-import { type ErrorCode, LmError, type StopCode, systemFailure } from './errors.js';
+import { type ErrorCode, knownError, LmError, type StopCode } from './errors.js';
 
 export const EXIT = {
   ok: 0,
@@ -21,19 +21,19 @@ export const EXIT = {
 
 export type ExitName = keyof typeof EXIT;
 
-/** As the shell has it: 128 and the number of the signal. */
+/** Their codes are those of the shell: 128 plus the number of the signal. */
 export const STOPS = ['hungUp', 'interrupted', 'quit', 'terminated'] as const satisfies readonly StopCode[];
 
 export const isStop = (error: unknown): boolean =>
   error instanceof LmError && STOPS.some((code) => code === error.code);
 
-/** What is thrown and is neither an LmError nor a system call that failed is a bug. */
+/** Anything thrown that is neither an LmError nor a failed system call is a bug. */
 export function exitCodeOf(error: unknown): number {
-  const known = error instanceof LmError ? error : systemFailure(error);
+  const known = knownError(error);
   return known ? EXIT[known.code] : EXIT.bug;
 }
 
-/** One line a code, as every `--help` prints those its command can give. */
+/** One line per code; `--help` prints those that the command can end with. */
 export const EXIT_MEANING: Record<ExitName, string> = {
   ok: 'goal met',
   bug: 'a bug in lm',

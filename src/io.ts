@@ -1,20 +1,20 @@
-// What a command is given of the process it runs in: streams, environment, a signal to stop. Opens nothing itself.
+// What a command gets of the process it runs in: streams, environment, working directory, a signal to stop.
 
-/** An output stream; `columns` and `isTTY` are there when it is a terminal. */
+/** An output stream; `columns` and `isTTY` are set when it is a terminal. */
 export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
 export interface Io {
-  /** Results and progress. A reader that went away (EPIPE) is no reason to stop; `main` sees to that. */
+  /** Results and progress. A reader that has gone (EPIPE) stops nothing; `main` ignores that error. */
   stdout: Output;
   /** Errors and hints. */
   stderr: Output;
   /** Aborted by the first signal that asks for an end; its reason is already an LmError. */
   signal: AbortSignal;
-  /** From now on SIGHUP calls `act`, and asks for an end only when the terminal has gone. */
+  /** From now on SIGHUP calls `act`; it still ends the command when the terminal has gone. */
   onHangup?(act: () => void): void;
   env: Readonly<Record<string, string | undefined>>;
-  /** Absolute; what relative paths of flags and variables start from. */
+  /** Absolute; relative paths in flags and variables start from it. */
   cwd: string;
-  /** Told the id of the run that a command has begun, for whoever tells the error that ends it. */
-  begun?(run: string): void;
+  /** Called with the id of the run when a command starts one, so that a report of the error that ends it can name the run. */
+  onRunStarted?(run: string): void;
 }

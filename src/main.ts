@@ -1,28 +1,28 @@
-// argv and streams in, exit code out. With signals.ts the only file that touches `process`; prints the last error, does no work.
+// Runs the command that argv names, and returns its exit code. Only this file and signals.ts touch the global `process`.
 
-import { readFileSync } from 'node:fs';
 import { refuseLimitedAddressSpace } from './address-space.js';
 import { LmError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
-import { type Telling, tell, warn } from './last-error.js';
-import { toggle } from './settings/kinds.js';
+import { printWarning, type ReportContext, reportError } from './last-error.js';
 import type { CommandName } from './settings/options.js';
 import type { Stated } from './settings/stated.js';
-import { hearSignals, watchTerminal } from './signals.js';
+import { toggle } from './settings/types.js';
+import { handleSignals, watchTerminal } from './signals.js';
+import { version } from './version.js';
 
 /** What every src/commands/NAME.ts exports; the number is the exit code. */
-export interface CommandModule {
+interface CommandModule {
   run(stated: Stated, io: Io): Promise<number>;
 }
 
-/** Never throws. With an `io` of its own, it leaves the process alone. */
+/** Never throws. With an `io` given, it does not touch the process. */
 export async function main(argv: readonly string[], io?: Io): Promise<number> {
   if (io) return run(argv, io);
-  process.umask(process.umask() & 0o077); // one that takes from the owner would close lm's own records to it
+  process.umask(process.umask() & 0o077); // a umask that masks the owner's bits would make lm's own records unreadable to lm
   const terminal = watchTerminal();
-  const { signal, onHangup, release } = hearSignals(terminal);
-  const broken = hearBrokenOutput();
+  const { signal, onHangup, release } = handleSignals(terminal);
+  const outputFailure = watchOutput();
   const { stdout, stderr, env } = process;
   const own: Io = {
     stdout,
@@ -36,53 +36,53 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   };
   const code = await run(argv, own);
   release();
-  const failure = await broken();
+  const failure = await outputFailure();
   terminal.close();
   if (code !== EXIT.ok || !failure) return code;
-  return tell(failure, { prefix: 'lm', json: false, run: null }, { stdout, stderr });
+  return reportError(failure, { prefix: 'lm', json: false, run: null }, { stdout, stderr });
 }
 
-/** Asked for by each command, `--help` and `--version` aside. It may be gone, or lie where its user may not look. */
+/** Every command but `--help` and `--version` needs it. It may have been removed, or be inaccessible to this user. */
 function workingDirectory(): string {
   try {
     return process.cwd();
   } catch (cause) {
-    const message = `the working directory cannot be looked at: ${(cause as NodeJS.ErrnoException).code}`;
+    const message = `cannot read the working directory: ${(cause as NodeJS.ErrnoException).code}`;
     throw new LmError('usage', message, { cause, hint: 'cd to a directory that is there' });
   }
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes('--json') || toggle.parse(io.env['LM_JSON'] ?? '', '') === true;
-  const telling: Telling = { prefix: 'lm', json, run: null };
+  const context: ReportContext = { prefix: 'lm', json, run: null };
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-      io.stdout.write(`${version()}\n`); // without a parser: a quick answer is a promise
+      io.stdout.write(`${version()}\n`); // without loading the parser, so that the answer is quick
       return EXIT.ok;
     }
     const { parseArguments } = await import('./cli/parse.js');
     const invocation = parseArguments(argv, { stdout: io.stdout, stderr: io.stderr, version: version() });
     if (typeof invocation === 'number') return invocation;
-    telling.prefix = `lm ${invocation.command}`;
+    context.prefix = `lm ${invocation.command}`;
     const [{ readStated }, { pick }] = await Promise.all([
       import('./settings/stated.js'),
       import('./settings/layers.js'),
     ]);
     const stated = await readStated(invocation, io.env, io.cwd);
-    telling.json = pick(stated.layers, 'json');
-    for (const text of stated.warnings) warn(text, telling, io);
+    context.json = pick(stated.layers, 'json');
+    for (const text of stated.warnings) printWarning(text, context, io);
     if (!WITHOUT_THREADS.has(invocation.command)) refuseLimitedAddressSpace();
     const command = await COMMAND_MODULES[invocation.command]();
-    const begun = (run: string): void => {
-      telling.run = run;
+    const onRunStarted = (run: string): void => {
+      context.run = run;
     };
-    return await command.run(stated, { ...io, begun });
+    return await command.run(stated, { ...io, onRunStarted });
   } catch (error) {
-    return tell(whyStopped(error, io.signal), telling, io);
+    return reportError(stopReason(error, io.signal), context, io);
   }
 }
 
-/** Only the command that was asked for is loaded, with all it needs. */
+/** Only the command that was asked for is loaded, with its imports. */
 const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   serve: () => import('./commands/serve.js'),
   copy: () => import('./commands/copy.js'),
@@ -91,30 +91,28 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   reset: () => import('./commands/reset.js'),
   status: () => import('./commands/status.js'),
   instances: () => import('./commands/instances.js'),
+  report: () => import('./commands/report.js'),
   'config show': () => import('./commands/config.js'),
   demo: () => import('./commands/demo.js'),
 };
 
-const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'instances', 'config show']);
+const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'instances', 'report', 'config show']);
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
-
-/** What was aborted by a signal fails in many ways; the signal is the reason all the same. */
-function whyStopped(error: unknown, signal: AbortSignal): unknown {
+/** Work that a signal aborts may fail with an AbortError of its own; the signal is the reason to report. */
+function stopReason(error: unknown, signal: AbortSignal): unknown {
   return signal.aborted && error instanceof Error && error.name === 'AbortError' ? signal.reason : error;
 }
 
-/** A reader or a terminal that goes away stops nothing. Any other failure of stdout is kept, to be told at the end. */
-function hearBrokenOutput(): () => Promise<LmError | undefined> {
+/** A reader or a terminal that goes away stops nothing. Any other failure of stdout is kept, and reported at the end. */
+function watchOutput(): () => Promise<LmError | undefined> {
   let failure: NodeJS.ErrnoException | undefined;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     const isGone = error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
     if (!isGone && !(error.code === 'EIO' && process.stdout.isTTY)) failure ??= error;
   });
-  process.stderr.on('error', () => {}); // there is nobody left to tell
+  process.stderr.on('error', () => {}); // no stream is left on which to report it
   return async () => {
-    await new Promise((done) => process.stdout.write('', done)); // a failure is told only after the write that met it
+    await new Promise((done) => process.stdout.write('', done)); // 'error' is emitted only after the write that failed
     return failure && new LmError('local', `cannot write to standard output: ${failure.code}`, { cause: failure });
   };
 }

@@ -1,4 +1,4 @@
-// The signals that end a command in order, and what a terminal that goes away has to do with them. Knows no command.
+// Handles the signals that end a command in an orderly way, and finds out whether the terminal has gone.
 
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -15,42 +15,42 @@ type Stop = keyof typeof STOPS;
 const NAMES = Object.keys(STOPS) as Stop[];
 const HINT = 'run the same command again; a copy goes on from here';
 
-export interface Signals {
-  /** Aborted by the first that asks for an end; its reason is an LmError. */
+interface Signals {
+  /** Aborted by the first signal that asks for an end; its reason is an LmError. */
   signal: AbortSignal;
-  /** From now on SIGHUP calls this instead, unless the terminal has gone that the command reads from or writes to. */
+  /** From now on SIGHUP calls `act` instead, unless the terminal that the command reads from or writes to has gone. */
   onHangup(act: () => void): void;
-  /** From now on they have their usual effect, but for SIGHUP, which has none. */
+  /** From now on signals have their usual effect; only SIGHUP has none. */
   release(): void;
 }
 
 /**
- * The first asks for an orderly end; the second has its usual effect, at once. A second SIGHUP has none: when a terminal is closed, both
- * its shell and the kernel may send one.
+ * The first signal asks for an orderly end; the second has its usual effect at once. A second SIGHUP has no effect: when a terminal is
+ * closed, both its shell and the kernel may send one.
  */
-export function hearSignals(terminal: Terminal): Signals {
+export function handleSignals(terminal: Terminal): Signals {
   const controller = new AbortController();
   let act: (() => void) | undefined;
   const stop = (name: Stop): void => {
     const [code, message] = STOPS[name];
     controller.abort(new LmError(code, message, { hint: HINT }));
   };
-  const hear = (name: Stop): void => {
+  const handle = (name: Stop): void => {
     if (!controller.signal.aborted) return stop(name);
     release();
     process.kill(process.pid, name);
   };
   const hangUp = (): void => {
     if (controller.signal.aborted) return;
-    if (terminal.isLost()) stop('SIGHUP');
+    if (terminal.hasLostStream()) stop('SIGHUP');
     else if (act) act();
-    else if (!terminal.isLeft()) stop('SIGHUP');
+    else if (!terminal.isDetached()) stop('SIGHUP');
   };
   const release = (): void => {
-    for (const name of NAMES) process.off(name, hear);
+    for (const name of NAMES) process.off(name, handle);
     process.off('SIGUSR1', ignore);
   };
-  for (const name of NAMES) process.on(name, name === 'SIGHUP' ? hangUp : hear);
+  for (const name of NAMES) process.on(name, name === 'SIGHUP' ? hangUp : handle);
   process.on('SIGUSR1', ignore);
   return {
     signal: controller.signal,
@@ -61,34 +61,34 @@ export function hearSignals(terminal: Terminal): Signals {
   };
 }
 
-/** Sent as to dd, which says how far it is. Left to itself Node begins to listen for debuggers, of every user of this host. */
+/** SIGUSR1 may be sent to learn the progress, as dd reports it. By default Node would listen for debuggers, of any user of this host. */
 const ignore = (): void => {};
 
-export interface Terminal {
-  /** It has gone, and a standard stream with it. */
-  isLost(): boolean;
+interface Terminal {
+  /** The terminal has gone, and with it a standard stream of this process. */
+  hasLostStream(): boolean;
   /**
-   * It has gone, and no standard stream was on it: so nohup starts a command, for which SIGHUP is to mean nothing. That nohup has it ignored
-   * cannot be seen, since Node sets all signals back to their defaults as it starts.
+   * The terminal has gone, and no standard stream was on it. That is how nohup starts a command, and SIGHUP must then have no effect. That
+   * nohup ignores the signal cannot be seen, since Node resets all signals to their defaults when it starts.
    */
-  isLeft(): boolean;
-  /** Closes what is lost: Node aborts, and dumps its memory, if at its end it cannot reset a terminal it began with. */
+  isDetached(): boolean;
+  /** Closes the lost streams: Node aborts and dumps core if, at its end, it cannot reset a terminal that it started with. */
   close(): void;
 }
 
-/** The one that the process was started from, if any; to be called at its start. */
+/** Watches the terminal that the process was started from, if any. Call it at the start of the process. */
 export function watchTerminal(): Terminal {
   const streams = [0, 1, 2].filter((fd) => isatty(fd));
   const hadOne = hasTerminal();
   const lost = (): number[] => streams.filter((fd) => !isatty(fd));
   return {
-    isLost: () => lost().length > 0,
-    isLeft: () => hadOne && streams.length === 0 && !hasTerminal(),
+    hasLostStream: () => lost().length > 0,
+    isDetached: () => hadOne && streams.length === 0 && !hasTerminal(),
     close: () => lost().forEach(closeSync),
   };
 }
 
-/** Whether the process has a controlling terminal, which /dev/tty is a name for. */
+/** Whether the process has a controlling terminal; /dev/tty is its name. */
 function hasTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

@@ -1,7 +1,7 @@
-// Command lines taken apart, and help that can be read.
+// The command-line parser, and the layout of the help.
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { COMMAND_WORDS } from '../src/cli/command-table.js';
+import { COMMAND_HELP } from '../src/cli/command-table.js';
 import { parseArguments } from '../src/cli/parse.js';
 import { EXIT, EXIT_MEANING } from '../src/exit-codes.js';
 import { COMMANDS, OPTION_NAMES, optionOf } from '../src/settings/options.js';
@@ -14,7 +14,7 @@ function run(argv: string[], columns?: number) {
   return { result, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') };
 }
 
-describe('what is typed is taken apart, not judged', () => {
+describe('the command line is parsed, and its values are not checked', () => {
   test.each([
     ['copy http://s:1 /d', { flags: { url: 'http://s:1' }, dir: '/d' }],
     ['copy http://s:1', { flags: { url: 'http://s:1' } }],
@@ -49,18 +49,18 @@ test.each([
 });
 
 describe('help', () => {
-  test.each(COMMANDS)('lm %s --help ends with the exit codes it can give, and goes to stdout', (name) => {
+  test.each(COMMANDS)('lm %s --help ends with the exit codes of the command, and goes to stdout', (name) => {
     const { result, stdout, stderr } = run([...name.split(' '), '--help']);
     expect(result).toBe(0);
     expect(stderr).toBe('');
     const lines = stdout.trimEnd().split('\n');
     const codes = lines.slice(lines.indexOf('Exit codes:') + 1);
-    expect(codes.map((line) => Number(line.slice(2, 7)))).toEqual(COMMAND_WORDS[name].exits.map((exit) => EXIT[exit]));
+    expect(codes.map((line) => Number(line.slice(2, 7)))).toEqual(COMMAND_HELP[name].exits.map((exit) => EXIT[exit]));
     expect(codes[0]).toBe(`  0    ${EXIT_MEANING.ok}`);
     expect(lines).toContain('Examples:');
   });
 
-  test.each(COMMANDS)('lm %s --help tells each of its options with its default, and no other', (name) => {
+  test.each(COMMANDS)('lm %s --help lists each option of the command with its default, and no other option', (name) => {
     const { stdout } = run([...name.split(' '), '--help'], 100);
     const told = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map((match) => match[1]);
     const own = OPTION_NAMES.filter(
@@ -79,21 +79,21 @@ describe('help', () => {
     }
   });
 
-  test('an example that had to be broken can still be pasted', () => {
+  test('an example that is broken into lines can still be pasted', () => {
     const { stdout } = run(['serve', '--help'], 40);
-    const example = COMMAND_WORDS.serve.examples[1]!;
+    const example = COMMAND_HELP.serve.examples[1]!;
     expect(stdout.replaceAll(/ \\\n +/g, ' ')).toContain(`  ${example}\n`);
   });
 
-  test('every example is a command line lm accepts', () => {
-    for (const { examples } of Object.values(COMMAND_WORDS))
+  test('every example is a command line that lm accepts', () => {
+    for (const { examples } of Object.values(COMMAND_HELP))
       for (const example of examples) {
         const [, words] = /^(?:LM_\S+ )?lm (.*)$/.exec(example)!;
         expect(run(words!.split(' ')).result).toHaveProperty('command');
       }
   });
 
-  test('no command at all is a mistake: help on stderr, exit 2', () => {
+  test('without a command: help on stderr, exit code 2', () => {
     expect(run([])).toMatchObject({ result: 2, stdout: '', stderr: expect.stringContaining('Usage: lm') });
     expect(run(['config'])).toMatchObject({
       result: 2,

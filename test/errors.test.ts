@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { localError, printableJson, systemFailure } from '../src/errors.js';
+import { meaningOf } from '../src/error-codes.js';
+import { inOneLine, LmError, localError, printableJson, systemFailure } from '../src/errors.js';
 import { exitCodeOf } from '../src/exit-codes.js';
 
 test.each(['UNKNOWN', 'Unknown system error -122'])(
@@ -18,7 +19,7 @@ test.each([
   [{ code: 'EMFILE', syscall: 'spawn' }, 'spawn: EMFILE'],
   [{ code: 'ECONNREFUSED', syscall: 'connect' }, undefined],
   [{ code: 'ERR_INVALID_ARG_TYPE' }, undefined],
-])('%j is a failed call of this host: %s', (fields, message) => {
+])('%j is a failed system call of this host: %s', (fields, message) => {
   const error = Object.assign(new Error('x'), fields);
   expect(systemFailure(error)?.message).toBe(message);
   expect(exitCodeOf(error)).toBe(message === undefined ? 1 : 8); // in records as well, whatever ends the process
@@ -27,7 +28,7 @@ test.each([
 test.each([
   ['EMFILE', 'ulimit -n'],
   ['EAGAIN', 'ulimit -u'],
-])('a thread that cannot be started for %s is no bug, and says what to raise', (code, raise) => {
+])('a thread that cannot start because of %s is a local error, with the limit to raise', (code, raise) => {
   const error = Object.assign(new Error(`Worker initialization failure: ${code}`), { code: 'ERR_WORKER_INIT_FAILED' });
   expect(systemFailure(error)).toMatchObject({
     code: 'local',
@@ -48,10 +49,23 @@ test.each([
   if (told) expect(localError('write', '/data/x', error)).toMatchObject({ code: 'local', message: told });
 });
 
-test('JSON holds the same text, and nothing that a terminal obeys', () => {
+test('an error fits into one line, with its details and its hint', () => {
+  const details = ['first:', '  data/0/a', '  data/0/b'];
+  expect(inOneLine(new LmError('refused', 'too much', { details, hint: 'look' }))).toBe(
+    'too much; first: data/0/a; data/0/b; look',
+  );
+  expect(inOneLine(new LmError('refused', 'too much'))).toBe('too much');
+});
+
+test('JSON holds the same text without control characters', () => {
   const name = 'a\u009b31m\u007f\u202e\u2028\u{e0041}\u001b\n"\\é😀';
   const json = printableJson(JSON.stringify({ name }));
   expect(json).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   expect(json).toContain('é😀');
   expect(JSON.parse(json)).toEqual({ name });
+});
+
+test('a code that is not in the table has no meaning, whatever its name', () => {
+  expect(meaningOf('EMFILE').isLocal).toBe(true);
+  for (const code of [undefined, '', 'ENOENT', 'constructor']) expect(meaningOf(code)).toEqual({});
 });

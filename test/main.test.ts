@@ -1,4 +1,4 @@
-// The process around a command: closed pipes, the last error, and how quickly it starts.
+// main: closed pipes, the last error, and what a quick answer loads.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,8 @@ import { BIN, jsonLines, lm } from './support/lm.js';
 import { makeDirectory } from './support/settings.js';
 import { standIn } from './support/stand-in.js';
 
-describe('output nobody reads', () => {
-  test('a closed stdout stops nothing: the command goes on to its end', async () => {
+describe('output that nobody reads', () => {
+  test('a closed stdout does not stop the command', async () => {
     const done = `${makeDirectory()}/done`;
     const env = standIn(`const { writeFileSync } = await import('node:fs');
       const { setImmediate } = await import('node:timers/promises');
@@ -25,7 +25,7 @@ describe('output nobody reads', () => {
     expect(readFileSync(done, 'utf8')).toBe('done');
   });
 
-  test('a full disk behind stdout stops nothing either, but the exit code tells', async () => {
+  test('a full disk behind stdout does not stop the command, but changes the exit code', async () => {
     const under = ['sh', '-c', 'exec "$@" > /dev/full', 'sh'];
     const { code, stderr } = await lm(['config', 'show'], { under });
     expect(stderr).toContain('lm: cannot write to standard output: ENOSPC');
@@ -34,7 +34,7 @@ describe('output nobody reads', () => {
 });
 
 describe('the last error', () => {
-  test('a person reads message, details and hint', async () => {
+  test('stderr gets message, details and hint', async () => {
     const { code, stdout, stderr } = await lm(['copy', '--threshold', '95'], { cwd: makeDirectory() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(
@@ -47,7 +47,7 @@ describe('the last error', () => {
     ['a variable', ['copy', '--threshold', '95'], { LM_JSON: 'true' }, ''],
     ['a mistyped option', ['copy', '--json', '--treshold', '95'], {}, ''],
     ['the file', ['copy'], {}, 'json: true'],
-  ])('a program that asked by %s gets error and summary', async (_, args, env, file) => {
+  ])('with %s, stdout gets error and summary as JSON', async (_, args, env, file) => {
     const cwd = makeDirectory({ 'lm.yaml': file });
     const { code, stdout } = await lm(args, { cwd, env: { LM_CONFIG: 'lm.yaml', ...env, HOME: cwd } });
     expect(code).toBe(2);
@@ -57,7 +57,7 @@ describe('the last error', () => {
     ]);
   });
 
-  test('what nobody foresaw is owned as a bug, with the place', async () => {
+  test('an unexpected error is reported as a bug, with its stack', async () => {
     const { code, stderr } = await lm(['demo'], { env: standIn(`throw new TypeError('oh');`) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^lm demo: this is a bug in lm: oh\n {2}at Module\.run /);
@@ -65,7 +65,7 @@ describe('the last error', () => {
   });
 });
 
-test('a working directory that is gone is one line, not a bug', async () => {
+test('a working directory that is gone is a usage error, not a bug', async () => {
   const script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" status';
   const child = spawn('sh', ['-c', script, process.execPath, BIN], { cwd: makeDirectory({}), stdio: 'pipe' });
   let stderr = '';
@@ -73,9 +73,7 @@ test('a working directory that is gone is one line, not a bug', async () => {
     stderr += text;
   });
   const [code] = await once(child, 'close');
-  expect(stderr).toBe(
-    'lm status: the working directory cannot be looked at: ENOENT\nhint: cd to a directory that is there\n',
-  );
+  expect(stderr).toBe('lm status: cannot read the working directory: ENOENT\nhint: cd to a directory that is there\n');
   expect(code).toBe(2);
 });
 
@@ -97,7 +95,7 @@ test('--version loads neither parser nor any command', async () => {
   expect(urls).not.toMatch(/node_modules|dist\/cli\.js|commands/);
 });
 
-test('config show says what is in force, and who said so', async () => {
+test('config show prints each value in force and its origin', async () => {
   const cwd = makeDirectory({ 'lm.yaml': 'threshold: 0.9\nroots: {data: [/a, /b]}\n' });
   const env = { HOME: cwd, LM_CONCURRENCY: '4', LM_CONFIG: 'lm.yaml' };
   const { code, stdout } = await lm(['config', 'show', '--json', '--color', 'never'], { cwd, env });

@@ -1,4 +1,4 @@
-// What each signal does to a command, and what a terminal does that is closed under it.
+// The effect of each signal on a command, and of a terminal that is closed.
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
@@ -27,14 +27,14 @@ test.each([
   expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
 });
 
-test('SIGUSR1 opens the process to no debugger', async () => {
+test('SIGUSR1 does not start the debugger', async () => {
   const env = standIn(`const { url } = await import('node:inspector');
     process.kill(process.pid, 'SIGUSR1');
     await new Promise((done) => setImmediate(done)); io.stdout.write(\`\${process.listenerCount('SIGUSR1')} \${url()}\\n\`); return 0;`);
   expect(await startLm(['demo'], { env }).done).toMatchObject({ code: 0, stdout: '1 undefined\n', stderr: '' });
 });
 
-test('an AbortError is told as the signal that caused it', async () => {
+test('an AbortError is reported as the signal that caused it', async () => {
   const env = standIn(`const { setTimeout } = await import('node:timers/promises');
     io.stdout.write('ready\\n'); await setTimeout(60_000, undefined, { signal: io.signal });`);
   const running = startLm(['demo'], { env });
@@ -43,7 +43,7 @@ test('an AbortError is told as the signal that caused it', async () => {
   expect(await running.done).toMatchObject({ code: 143, stderr: expect.stringContaining('lm demo: terminated') });
 });
 
-test('a command that ends well after a signal has ended well', async () => {
+test('a command that succeeds after a signal ends with 0', async () => {
   const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay); return 0;`);
   const running = startLm(['demo'], { env });
   await running.says(/ready/);
@@ -66,7 +66,7 @@ test.each([
   expect(await running.done).toMatchObject({ code: null, signal: second });
 });
 
-test.each(['SIGHUP', 'SIGTERM'] as const)('a SIGHUP after %s cuts nothing short', async (first) => {
+test.each(['SIGHUP', 'SIGTERM'] as const)('a SIGHUP after %s does not cut the orderly end short', async (first) => {
   const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} io.stdout.write('heard\\n');
     await new Promise((done) => process.once('SIGHUP', done)); clearInterval(stay);
     io.stdout.write('tidied\\n'); throw io.signal.reason;`);
@@ -78,7 +78,7 @@ test.each(['SIGHUP', 'SIGTERM'] as const)('a SIGHUP after %s cuts nothing short'
   expect(await running.done).toMatchObject({ code: first === 'SIGHUP' ? 129 : 143, stdout: 'ready\nheard\ntidied\n' });
 });
 
-test('a command may take SIGHUP for something else than an end', async () => {
+test('a command may handle SIGHUP itself', async () => {
   const env =
     standIn(`${STAY} io.onHangup(() => io.stdout.write('again\\n')); io.stdout.write('ready\\n'); ${UNTIL_ABORTED}
     clearInterval(stay); return 0;`);
@@ -92,8 +92,8 @@ test('a command may take SIGHUP for something else than an end', async () => {
   expect(await running.done).toMatchObject({ code: 0 });
 });
 
-(HAS_SCRIPT ? describe : describe.skip)('a terminal that is closed (takes script)', () => {
-  /** Writes as much as it can, and leaves a file when it has tidied. */
+(HAS_SCRIPT ? describe : describe.skip)('a terminal that is closed (needs script)', () => {
+  /** Writes as much as it can, and creates a file when it has cleaned up. */
   function writer(more = ''): { env: Record<string, string>; tidied: string } {
     const tidied = `${makeDirectory()}/tidied`;
     const env =
@@ -106,7 +106,7 @@ test('a command may take SIGHUP for something else than an end', async () => {
   test.each([
     ['', ''],
     ['though only its errors go there', '</dev/null >/dev/null'],
-  ])('ends a command in order %s', async (_, redirected) => {
+  ])('ends a command in an orderly way %s', async (_, redirected) => {
     const { env, tidied } = writer(redirected === '' ? '' : `io.stderr.write('ready\\n');`);
     const running = await onTerminal(['demo'], { env, redirected });
     await running.shows(/ready/);
@@ -115,7 +115,7 @@ test('a command may take SIGHUP for something else than an end', async () => {
     expect(readFileSync(tidied, 'utf8')).toBe('hungUp');
   });
 
-  test('ends one as well that takes SIGHUP for something else', async () => {
+  test('also ends a command that handles SIGHUP itself', async () => {
     const { env, tidied } = writer('io.onHangup(() => {});');
     const running = await onTerminal(['demo'], { env });
     await running.shows(/ready/);
@@ -125,7 +125,7 @@ test('a command may take SIGHUP for something else than an end', async () => {
     expect(readFileSync(tidied, 'utf8')).toBe('hungUp');
   });
 
-  test('is nothing to a command under nohup', async () => {
+  test('has no effect on a command under nohup', async () => {
     const { env, tidied } = writer(`writeFileSync('/dev/tty', 'ready\\n');`);
     const running = await onTerminal(['demo'], { env, under: 'nohup', redirected: '>/dev/null' });
     await running.shows(/ready/);

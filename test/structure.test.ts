@@ -1,6 +1,6 @@
 // The house plan, read from the imports of src: which room may know which, and which file alone knows a library.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
@@ -11,8 +11,10 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const FLOORS: readonly (readonly string[])[] = [
   ['main'],
   ['cli', 'commands'],
-  ['complete', 'demo'],
-  ['serve', 'copy', 'verify'],
+  ['complete', 'demo', 'evidence'],
+  ['serve'],
+  ['tasks'],
+  ['copy', 'verify'],
   ['migration'],
   ['guards', 'removals', 'sides', 'transfer'],
   ['plan'],
@@ -22,6 +24,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ['settings', 'wire', 'disk'],
   ['trust', 'digest', 'render'],
   ['leaf', 'linux', 'patterns', 'owners'],
+  ['report'],
+  ['pace'],
   ['files', 'threads'],
   ['errors'],
 ];
@@ -29,9 +33,9 @@ const FLOORS: readonly (readonly string[])[] = [
 /** Rooms that not everybody above may know: what moves bytes knows no record, no setting and no screen. */
 const KNOWN_TO: Record<string, readonly string[]> = {
   agent: ['serve'],
-  state: ['commands', 'complete', 'serve', 'copy', 'verify', 'migration'],
-  settings: ['main', 'cli', 'commands', 'complete', 'serve', 'copy', 'verify', 'migration'],
-  render: ['commands', 'complete', 'demo', 'serve'],
+  state: ['commands', 'complete', 'evidence', 'serve', 'tasks', 'copy', 'verify', 'migration'],
+  settings: ['main', 'cli', 'commands', 'complete', 'serve', 'tasks', 'copy', 'verify', 'migration'],
+  render: ['commands', 'complete', 'demo', 'evidence', 'serve'],
 };
 
 /** More than one looks through at a glance. */
@@ -41,27 +45,36 @@ const MAX_FILES = 14;
 const TOP: Record<string, string> = {
   'main.ts': 'main',
   'signals.ts': 'main',
+  'error-codes.ts': 'errors',
   'errors.ts': 'errors',
   'address-space.ts': 'leaf',
   'amounts.ts': 'leaf',
+  'batches.ts': 'leaf',
   'events.ts': 'leaf',
   'exit-codes.ts': 'leaf',
   'io.ts': 'leaf',
   'last-error.ts': 'leaf',
-  'report.ts': 'leaf',
+  'permissions.ts': 'leaf',
+  'version.ts': 'leaf',
 };
 
 const FENCES: Record<string, readonly string[]> = {
   commander: ['cli/parse.ts', 'cli/help.ts'],
   undici: ['source/http-client.ts'],
-  'p-queue': ['transfer/transfer.ts', 'verify/verify.ts'],
+  'p-queue': ['transfer/transfer.ts', 'verify/contents.ts'],
   'hash-wasm': ['digest/kernels/hash-wasm.ts'],
   micromatch: ['patterns/java-glob.ts', 'patterns/shell-glob.ts'],
   chalk: ['render/text.ts'],
   'cli-progress': ['render/text.ts'],
   yaml: ['settings/values/yaml.ts'],
   zod: [
-    ...['settings/cassandra/cassandra-yaml.ts', 'settings/file.ts', 'listing/listing.ts', 'wire/messages.ts'],
+    ...[
+      'settings/cassandra/cassandra-yaml.ts',
+      'settings/file.ts',
+      'listing/listing.ts',
+      'wire/messages.ts',
+      'wire/sidecar/task-messages.ts',
+    ],
     ...filesOf('state'),
   ],
   'node:process': [
@@ -69,14 +82,15 @@ const FENCES: Record<string, readonly string[]> = {
     ...['agent/access-log.ts', 'commands/this-user.ts'], // geteuid, umask
     ...[
       'linux/shell-command.ts',
+      'state/evidence/recorder.ts',
       'state/lock/lock.ts',
       'state/lock/lock-holder.ts',
-      'wire/rate.ts',
+      'pace/rate.ts',
       'files/dirfd.ts',
       'files/if-there.ts',
       'listing/listing-size.ts',
       'trust/trust.ts',
-      'settings/in-clear.ts',
+      'settings/plaintext.ts',
       'settings/values/secret.ts',
       'settings/cassandra/this-host.ts',
       'state/agent-token.ts',
@@ -142,6 +156,21 @@ test(`no room holds more than ${MAX_FILES} files side by side`, () => {
   const rooms = FILES.map(({ path }) => dirname(path));
   const full = [...new Set(rooms)].filter((room) => rooms.filter((other) => other === room).length > MAX_FILES);
   expect(full).toEqual([]);
+});
+
+test('every path that the map names is there', () => {
+  const map = readFileSync(join(SRC, 'README.md'), 'utf8');
+  const paths = [...map.matchAll(/`([a-z][\w./-]*\/[\w./-]*|[\w-]+\.(?:ts|js))`/g)].map(([, path]) => path!);
+  const inPlan = new Set(['diff.ts', 'merge.ts', 'counts.ts']); // where the floor of `plan/` is described
+  const made = /^(data\/0|dist\/)/; // keys, and what a build makes
+  const gone = paths.filter(
+    (path) =>
+      !made.test(path) &&
+      !existsSync(join(SRC, inPlan.has(path) ? 'plan' : '', path)) &&
+      !existsSync(join(SRC, '..', path)),
+  );
+  expect(paths.length).toBeGreaterThan(100);
+  expect(gone).toEqual([]);
 });
 
 test('no two files import each other, by whatever detour', () => {

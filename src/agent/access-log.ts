@@ -1,27 +1,29 @@
-// One line of JSON for each request, appended to a file. Escapes whatever could forge a line; never stops the agent.
+// Appends one line of JSON for each request to a file. Escapes what could forge a line. A failed write is a warning: it never stops the
+// agent.
 
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { geteuid } from 'node:process';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
+import { writeAll } from '../files/write-all.js';
 import { follow } from '../trust/trust.js';
 import type { ServedRequest } from './server.js';
 
 export interface AccessLog {
   write(request: ServedRequest): void;
-  /** After the file was renamed: true when its name leads to another one, which is gone on with. Throws `local`, as at the start. */
+  /** Opens the path again, after the file was renamed: true when it now leads to another file, which gets the next lines. Throws `local`. */
   reopen(): boolean;
   close(): void;
 }
 
-/** Throws `local` when the file cannot be opened; later failures are told to `warn`, once. */
+/** Throws `local` when the file cannot be opened; warns once of later failures, until a write succeeds. */
 export function openAccessLog(path: string, warn: (text: string) => void, now: () => number = Date.now): AccessLog {
   let fd = open(path);
   let failed = false;
   return {
     write(request) {
       try {
-        writeSync(fd, lineOf(request, now()));
+        writeAll(fd, Buffer.from(lineOf(request, now())));
         failed = false;
       } catch (error) {
         if (!failed) warn(`cannot write access log ${printable(path)}: ${errnoOf(error) ?? error}`);
@@ -41,24 +43,24 @@ export function openAccessLog(path: string, warn: (text: string) => void, now: (
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
 
-/** Appending: lines stay whole beside another writer, and a truncated log starts anew. O_NONBLOCK: nobody may read a pipe. */
-const LOG = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+/** O_APPEND: lines stay whole beside another writer, and a truncated log starts anew. O_NONBLOCK: a pipe may have no reader. */
+const LOG_FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
 function open(path: string): number {
   let fd: number | undefined;
   try {
     const dir = follow(dirname(path), { linksOnly: true });
-    if ('why' in dir) throw notOurs(path, `lies behind the link ${printable(dir.path)}, which ${dir.why}`);
-    fd = openSync(path, LOG, 0o640);
+    if ('why' in dir) throw unsuitable(path, `lies behind the link ${printable(dir.path)}, which ${dir.why}`);
+    fd = openSync(path, LOG_FLAGS, 0o640);
     const { nlink } = fstatSync(fd);
-    if (!fstatSync(fd).isFile()) throw notOurs(path, 'is no regular file');
+    if (!fstatSync(fd).isFile()) throw unsuitable(path, 'is no regular file');
     if (nlink > 1 && geteuid!() === 0)
-      throw notOurs(path, 'has another name besides, so it may be any file of this host');
+      throw unsuitable(path, 'has another name besides, so it may be any file of this host');
     return fd;
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    if (errnoOf(error) === 'ELOOP') throw notOurs(path, 'is a symbolic link');
-    if (errnoOf(error) === 'ENXIO') throw notOurs(path, 'is no regular file');
+    if (errnoOf(error) === 'ELOOP') throw unsuitable(path, 'is a symbolic link');
+    if (errnoOf(error) === 'ENXIO') throw unsuitable(path, 'is no regular file');
     throw error instanceof LmError ? error : localError('open access log', path, error);
   }
 }
@@ -68,7 +70,7 @@ function isSameFile(one: number, other: number): boolean {
   return a.dev === b.dev && a.ino === b.ino;
 }
 
-const notOurs = (path: string, what: string): LmError =>
+const unsuitable = (path: string, what: string): LmError =>
   new LmError('local', `cannot open access log ${printable(path)}: it ${what}`, {
     hint: 'name a regular file, or one that is not there yet',
   });

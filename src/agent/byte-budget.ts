@@ -1,26 +1,26 @@
-// How many bytes of memory a kind of reply may take in all, counted together by the threads that make it. Allocates nothing itself.
+// Limits the memory that replies of one kind take in all, counted together by the threads that make them. It allocates no memory itself.
 
-export interface ByteBudget {
-  /** False, and nothing is taken, where that is more than is left. */
+interface ByteBudget {
+  /** False, with nothing taken, where less than that is left. */
   take(bytes: number): boolean;
-  give(bytes: number): void;
+  giveBack(bytes: number): void;
 }
 
-/** What several threads share to keep one budget together. */
+/** The counter that several threads share. */
 export const sharedBudget = (): SharedArrayBuffer => new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
 
-/** `most` is less than 2 GiB. */
-export function createByteBudget(most: number, shared: SharedArrayBuffer): ByteBudget {
+/** `maxBytes` is less than 2 GiB. */
+export function createByteBudget(maxBytes: number, shared: SharedArrayBuffer): ByteBudget {
   const taken = new Int32Array(shared);
   return {
     take(bytes) {
       for (;;) {
         const before = Atomics.load(taken, 0);
-        if (before + bytes > most) return false;
+        if (before + bytes > maxBytes) return false;
         if (Atomics.compareExchange(taken, 0, before, before + bytes) === before) return true;
       }
     },
-    give(bytes) {
+    giveBack(bytes) {
       Atomics.sub(taken, 0, bytes);
     },
   };

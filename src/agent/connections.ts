@@ -1,34 +1,34 @@
-// Which of the open connections are kept where there is no place for more. A newcomer, one that has shown no good request yet, makes room
-// for the next, the oldest first; a client that is known makes room when it has been idle longest. Reads and writes nothing.
+// Limits the open connections. A newcomer is a connection without an authorized request so far: at the limit the oldest newcomer is
+// dropped. A known connection has had one: at their limit the one that has been idle longest is dropped.
 
 import type { Socket } from 'node:net';
 import { networkOf, plainAddress } from '../linux/addresses.js';
 
-export interface Places {
+interface ConnectionLimits {
   newcomers: number;
-  /** What one address, or one /64 of IPv6, may have of them when others want a place. */
-  newcomersOfOne: number;
+  /** At the limit of newcomers, those of one address, or of one /64 of IPv6, that may stay. */
+  newcomersPerNetwork: number;
   known: number;
 }
 
 export interface Connections {
-  /** A client has connected: `socket` is the TCP connection, below TLS. */
+  /** Takes a new connection: `socket` is the TCP connection, below TLS. */
   accept(socket: Socket): void;
   /**
-   * A good request begins, on a connection that is a newcomer no longer. Returns what to call when it has ended; undefined where the
-   * connection has gone, or every place is taken by a request under way.
+   * An authorized request begins, which makes its connection known. Returns the function to call when the request has ended; undefined
+   * where the connection has gone, or all known connections at the limit have a request under way.
    */
   begin(socket: Socket): (() => void) | undefined;
-  /** Requests under way. */
+  /** The number of requests under way. */
   active(): number;
   /** Drops the newcomers. */
   close(): void;
 }
 
-/** From the first byte of a handshake, or of a head, to a whole head that is good. A client that means well takes milliseconds. */
+/** The time a newcomer has until its first authorized request. An honest client takes milliseconds. */
 const NEWCOMER_MS = 10_000;
 
-const TELL_EVERY_MS = 60_000;
+const REPORT_EVERY_MS = 60_000;
 
 interface Connection {
   socket: Socket;
@@ -37,33 +37,37 @@ interface Connection {
   active: boolean;
 }
 
-/** So that a hundred files and the program's own find room beside them, where a process may have few. */
-export function placesFor(openFiles: number): Places {
+/** `openFiles` is the limit of the process: where it is low, a hundred served files and the program's own still find room. */
+export function connectionLimits(openFiles: number): ConnectionLimits {
   const quarter = Math.max(8, Math.floor(openFiles / 4));
   return {
     newcomers: Math.min(512, quarter),
-    newcomersOfOne: Math.min(64, quarter / 2),
+    newcomersPerNetwork: Math.min(64, quarter / 2),
     known: Math.min(256, quarter),
   };
 }
 
-export function createConnections(places: Places, warn: (text: string) => void, newcomerMs = NEWCOMER_MS): Connections {
+export function createConnections(
+  limits: ConnectionLimits,
+  warn: (text: string) => void,
+  newcomerMs = NEWCOMER_MS,
+): Connections {
   const all = new Map<string, Connection>();
-  const newcomers = new Set<Connection>(); // from the oldest
-  const newcomersOf = new Map<string, Set<Connection>>(); // of each network, likewise
-  const known = new Set<Connection>(); // from the one that has been idle longest
-  let toldMs = Number.NEGATIVE_INFINITY;
+  const newcomers = new Set<Connection>(); // the oldest first
+  const newcomersOf = new Map<string, Set<Connection>>(); // of each network, the oldest first
+  const known = new Set<Connection>(); // the one that has been idle longest first
+  let reportedMs = Number.NEGATIVE_INFINITY;
 
   function accept(socket: Socket): void {
     const { remoteAddress } = socket;
-    if (remoteAddress === undefined) return void socket.destroy(); // it has gone already
+    if (remoteAddress === undefined) return void socket.destroy(); // the client has gone already
     const network = networkOf(remoteAddress);
-    if (newcomers.size >= places.newcomers) {
-      drop(oldest(network));
-      tell(plainAddress(remoteAddress));
+    if (newcomers.size >= limits.newcomers) {
+      drop(newcomerToDrop(network));
+      reportFull(plainAddress(remoteAddress));
     }
     const connection = { socket, network, deadline: setTimeout(() => drop(connection), newcomerMs), active: false };
-    const name = nameOf(socket);
+    const name = endpointsOf(socket);
     all.set(name, connection);
     newcomers.add(connection);
     newcomersOf.set(network, (newcomersOf.get(network) ?? new Set()).add(connection));
@@ -74,10 +78,10 @@ export function createConnections(places: Places, warn: (text: string) => void, 
     });
   }
 
-  /** Whoever has taken many places takes none from others. */
-  function oldest(network: string): Connection {
+  /** A network with many newcomers loses its own oldest, not that of another network. */
+  function newcomerToDrop(network: string): Connection {
     const own = newcomersOf.get(network);
-    const [first] = own && own.size >= places.newcomersOfOne ? own : newcomers;
+    const [first] = own && own.size >= limits.newcomersPerNetwork ? own : newcomers;
     return first!;
   }
 
@@ -90,16 +94,16 @@ export function createConnections(places: Places, warn: (text: string) => void, 
     if (own?.size === 0) newcomersOf.delete(network);
   }
 
-  function tell(address: string): void {
+  function reportFull(address: string): void {
     const nowMs = performance.now();
-    if (nowMs < toldMs + TELL_EVERY_MS) return;
-    toldMs = nowMs;
+    if (nowMs < reportedMs + REPORT_EVERY_MS) return;
+    reportedMs = nowMs;
     warn(
-      `more than ${places.newcomers} connections have asked for nothing yet, or without the token: the oldest are dropped; the last came from ${address}`,
+      `more than ${limits.newcomers} connections have sent no authorized request yet: the oldest are dropped; the last came from ${address}`,
     );
   }
 
-  /** Not by a reset: where a socket is closed while it is about to be reset, Node 20 leaves it open for ever. */
+  /** `destroy` and no reset: Node 20 leaves a socket open for ever that is closed while it is about to be reset. */
   function drop(connection: Connection): void {
     leaveNewcomers(connection);
     known.delete(connection);
@@ -107,9 +111,9 @@ export function createConnections(places: Places, warn: (text: string) => void, 
   }
 
   function begin(socket: Socket): (() => void) | undefined {
-    const connection = all.get(nameOf(socket));
+    const connection = all.get(endpointsOf(socket));
     if (connection === undefined) return undefined;
-    if (!known.has(connection) && !getToKnow(connection)) return undefined;
+    if (!known.has(connection) && !moveToKnown(connection)) return undefined;
     connection.active = true;
     return () => {
       connection.active = false;
@@ -117,8 +121,8 @@ export function createConnections(places: Places, warn: (text: string) => void, 
     };
   }
 
-  function getToKnow(connection: Connection): boolean {
-    if (known.size >= places.known) {
+  function moveToKnown(connection: Connection): boolean {
+    if (known.size >= limits.known) {
       const idle = [...known].find(({ active }) => !active);
       if (idle === undefined) return false;
       drop(idle);
@@ -136,6 +140,6 @@ export function createConnections(places: Places, warn: (text: string) => void, 
   };
 }
 
-/** The same for a TLS connection and for the TCP connection below it. */
-const nameOf = ({ remoteAddress, remotePort, localAddress }: Socket): string =>
+/** The same text for a TLS connection and for the TCP connection below it. */
+const endpointsOf = ({ remoteAddress, remotePort, localAddress }: Socket): string =>
   `${remoteAddress} ${remotePort} ${localAddress}`;

@@ -1,18 +1,18 @@
-// Node's request → the Request that is answered. Its body is read within a limit and a deadline, and what nobody wants of it is let go.
+// Turns Node's request into a Request. Reads its body within a limit and a deadline, and discards what no handler reads.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import { plainAddress } from '../linux/addresses.js';
 import type { Request } from './request.js';
 
-/** A client that sends no byte of a body for this long is gone, or means harm; the whole body has the server's requestTimeout. */
+/** A client that sends no byte of a body for this long is gone, or hostile; the whole body has the server's requestTimeout. */
 const BODY_STALLED_MS = 15_000;
 
-/** For a client that goes on sending, to read why it need not. */
+/** How long a client that goes on sending has to read the reply which says why it need not. */
 const LINGER_MS = 2_000;
-const MOST_DISCARDED_BYTES = 64 << 20;
+const MAX_DISCARDED_BYTES = 64 << 20;
 
-/** A client that waits to be told to send its body is told so when the body is read: one that is refused keeps it. */
+/** A client with `Expect: 100-continue` is told to send its body only when a handler reads it: a refused one never sends it. */
 export function requestOf(message: IncomingMessage, response: ServerResponse, gone: AbortSignal): Request {
   const { socket } = message;
   const isHead = message.method === 'HEAD';
@@ -34,7 +34,7 @@ export function requestOf(message: IncomingMessage, response: ServerResponse, go
 async function readBody(message: IncomingMessage, limit: number): Promise<Uint8Array | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  message.socket.setTimeout(BODY_STALLED_MS); // nobody listens for it, so the connection is destroyed
+  message.socket.setTimeout(BODY_STALLED_MS); // without a listener for the timeout, Node destroys the connection
   try {
     for await (const chunk of message.iterator({ destroyOnReturn: false })) {
       bytes += chunk.length;
@@ -48,8 +48,8 @@ async function readBody(message: IncomingMessage, limit: number): Promise<Uint8A
 }
 
 /**
- * Reads what the client is still sending, for a moment and up to a limit: closing the connection on it at once would reset it, and a
- * reset can overtake the answer. Ends as soon as the client has ended or gone.
+ * Reads what the client is still sending, for a moment and up to a limit: to close the connection at once would reset it, and a reset can
+ * overtake the reply. Ends as soon as the client has ended or gone.
  */
 export function discardRest(message: IncomingMessage, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -62,7 +62,7 @@ export function discardRest(message: IncomingMessage, signal: AbortSignal): Prom
     };
     const count = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes > MOST_DISCARDED_BYTES) finish();
+      if (bytes > MAX_DISCARDED_BYTES) finish();
     };
     const late = setTimeout(finish, LINGER_MS);
     signal.addEventListener('abort', finish);

@@ -1,17 +1,17 @@
-// What an agent's operator should see and cannot act on a thousand times: one line a kind and minute, with the number of those like it.
+// Limits repeated notices to the agent's operator: at most one line a minute of each kind, with the number of notices like it.
 
 /**
- * `unread`: a file, or a directory in a listing, that this user may not read or the disk does not give. `unnamed`: owners whose names could
- * not be looked up.
+ * `unread`: a file, or a directory in a listing, that this user may not read or the disk fails to read. `unnamed`: owners whose names
+ * could not be looked up. `tls`: no TLS session came about.
  */
-export type NoticeKind = 'refused' | 'unencrypted' | 'unread' | 'unlisted' | 'unnamed' | 'root' | 'came';
+export type NoticeKind = 'refused' | 'tls' | 'unread' | 'unlisted' | 'unnamed' | 'root' | 'arrived';
 
 export type Notice = (kind: NoticeKind, text: string) => void;
 
-export interface Notices {
-  /** Said at once when it is the first of its kind for a minute; else counted, and the last of them said when the minute is over. */
+interface Notices {
+  /** Reports at once the first notice of a kind in a minute. Counts those after it, and reports the last when the minute is over. */
   notice: Notice;
-  /** Says what was counted. */
+  /** Reports what was counted. */
   close(): void;
 }
 
@@ -23,14 +23,14 @@ interface Pending {
   last: string;
 }
 
-export function createNotices(say: (kind: NoticeKind, text: string) => void, everyMs = EVERY_MS): Notices {
+export function createNotices(report: (kind: NoticeKind, text: string) => void, everyMs = EVERY_MS): Notices {
   const kinds = new Map<NoticeKind, Pending>();
 
   function flush(kind: NoticeKind): void {
     const { more, last } = kinds.get(kind)!;
     kinds.delete(kind);
     if (more === 0) return;
-    say(kind, more === 1 ? last : `${last} (and ${more - 1} more like it since the last line)`);
+    report(kind, more === 1 ? last : `${last} (and ${more - 1} more like it since the last line)`);
     open(kind);
   }
 
@@ -46,7 +46,7 @@ export function createNotices(say: (kind: NoticeKind, text: string) => void, eve
         pending.last = text;
         return;
       }
-      say(kind, text);
+      report(kind, text);
       open(kind);
     },
     close() {

@@ -1,14 +1,16 @@
-// What a request is answered with, as a value. Writes nothing: send.ts does.
+// The reply to a request, as a value: status, headers and body. `send.ts` writes it to the socket.
 
 import { STATUS_CODES } from 'node:http';
 
 export interface Reply {
   status: number;
-  /** Names in lower case. Without a content-length, chunks go out in HTTP's chunked coding. */
+  /** Names in lower case. Without a content-length, the body is sent in HTTP's chunked coding. */
   headers: Record<string, string | number>;
-  /** Text goes out as it is. A chunk is valid until the next one is asked for. */
+  /** A chunk is valid until the next one is requested. */
   body?: string | AsyncIterable<Uint8Array>;
-  /** Called once, when the reply has been sent, or cannot be, or was never begun. */
+  /** What the request has changed, for people who read the access log. */
+  audit?: string;
+  /** Called once: when the reply has been sent, could not be sent, or was never begun. */
   done?(): void;
 }
 
@@ -21,19 +23,19 @@ export const jsonReply = (status: number, document: object, headers: Reply['head
   };
 };
 
-/** As Netty has it; Node says "Range Not Satisfiable". */
+/** Netty's phrases; Node has "Range Not Satisfiable" for 416. */
 const phraseOf = (status: number): string =>
   status === 416 ? 'Requested Range Not Satisfiable' : (STATUS_CODES[status] ?? `${status}`);
 
-/** A handler's failure, in the Sidecar's form (JsonErrorHandler). */
+/** The reply to a handler's failure, in the Sidecar's form (JsonErrorHandler). */
 export const errorReply = (status: number, message: string, headers?: Reply['headers']): Reply =>
   jsonReply(status, { status: phraseOf(status), code: status, message }, headers);
 
-/** A guard's refusal: the Sidecar sends the reason phrase alone. */
+/** The reply of a guard that refuses: the Sidecar sends the reason phrase alone. */
 export const guardReply = (status: number, headers?: Reply['headers']): Reply =>
   jsonReply(status, { status: phraseOf(status) }, headers);
 
-/** The same reply, with something to be done after it. */
+/** The same reply; `after` runs after its own `done`. */
 export const andThen = (reply: Reply, after: () => void): Reply => ({
   ...reply,
   done() {

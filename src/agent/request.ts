@@ -1,17 +1,14 @@
-// A request that the agent answers, as a value. Reads no socket itself: incoming.ts makes it.
+// A request as the agent's handlers get it. `incoming.ts` makes it from Node's.
 
-import type { Asker } from './access/auth.js';
+import type { RequestHead } from './access/auth.js';
 
-export interface Request extends Asker {
+export interface Request extends RequestHead {
   /** The client's address. */
   remote: string;
-  /** HEAD comes as GET; whoever sends the reply leaves its body out. */
-  method: string;
+  /** The reply is sent without its body. */
   isHead: boolean;
-  /** As in the request line. */
-  target: string;
-  /** Undefined when it is longer than `limit`. */
+  /** Undefined when the body is longer than `limit` bytes. */
   readBody(limit: number): Promise<Uint8Array | undefined>;
-  /** Aborted when the client goes away. */
+  /** Aborts when the client goes away. */
   gone: AbortSignal;
 }

@@ -1,15 +1,15 @@
-// Whether the roots are still the directories the agent was started for. An unmounted disk must not pass for an empty one.
+// Checks that the roots are still the directories that the agent was started with: an unmounted disk must not look like an empty one.
 
 import { type BigIntStats, closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { marksOf } from '../files/directory-marks.js';
-import type { ListedRoot } from '../files/entry.js';
+import type { ListedRoot } from '../files/listing.js';
 import type { Root, Roots } from '../files/roots.js';
 
 /**
- * Looks at every root now, and returns a function that looks again. `given` are the paths the operator gave, in the order of `roots`: a
- * link in them may lead elsewhere by then. Throws `local` for a root that cannot be read. The returned function throws `refused` for one
- * that is lost: replaced, missing or closed to this user, which stays so until somebody acts; and `local` for what may pass.
+ * Stats every root now, and returns a function that stats and compares them again. `given` are the paths that the operator gave, in the
+ * order of `roots`: a link in them may lead elsewhere by then. Throws `local` for a root that cannot be read. The returned function throws
+ * `refused` for a root that is lost (replaced, missing, or unreadable for this user) until an operator acts; `local` for other errors.
  */
 export function watchRoots(roots: Roots, given: readonly string[]): () => ListedRoot[] {
   const atStart = roots.map((root) => statRoot(root, root.path));
@@ -47,7 +47,7 @@ function statAgain(root: Root, path: string): BigIntStats {
   }
 }
 
-/** Of what nobody mends by waiting; a disk or a table of open files may recover. */
+/** Errors that waiting does not end. A failing disk, or a full table of open files, may recover. */
 const LOST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM', 'ESTALE', 'ENOTCONN']);
 
 function statDirectory(path: string): BigIntStats {

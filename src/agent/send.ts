@@ -1,30 +1,30 @@
-// The only place where a reply is written to a socket. Decides nothing about what is in it.
+// Writes a reply to its socket, at the pace allowed.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pacer } from '../wire/rate.js';
+import type { Pacer } from '../pace/rate.js';
 import { discardRest } from './incoming.js';
 import type { Reply } from './reply.js';
 
-/** A client that takes no byte for this long is gone, or means harm. */
+/** A client that takes no byte for this long is gone, or hostile. */
 const STALLED_MS = 120_000;
 
-export interface SendOptions {
-  /** Of a HEAD request: everything but the body. */
+interface SendOptions {
+  /** Set for a HEAD request: the body is not sent. */
   head: boolean;
   pacer: Pacer;
-  /** Aborted when the client goes away. */
+  /** Aborts when the client goes away. */
   signal: AbortSignal;
-  /** A request that the client may still be sending. The connection is closed after the reply. */
+  /** Set where the client may still be sending this request; the connection is then closed after the reply. */
   unread?: IncomingMessage | undefined;
   stalledMs?: number | undefined;
-  /** Hears of bytes of the body as they go. */
+  /** Called with the number of body bytes as they are sent. */
   sent?(bytes: number): void;
 }
 
 /**
- * Sends the reply at the pace allowed and returns the bytes of its body. Rejects when they could not all be sent: the connection is
- * broken then, so that no short body looks whole.
+ * Resolves with the number of body bytes sent. Rejects when not all of them could be: the connection is destroyed then, so that no short
+ * body looks complete.
  */
 export async function send(reply: Reply, response: ServerResponse, options: SendOptions): Promise<number> {
   let sent = 0;
@@ -41,9 +41,9 @@ export async function send(reply: Reply, response: ServerResponse, options: Send
     if (options.unread) {
       response.flushHeaders();
       await discardRest(options.unread, options.signal);
-      if (options.signal.aborted) return sent; // it has read what it wanted to
+      if (options.signal.aborted) return sent; // the client has read what it wanted
     }
-    await settled(response, options, (callback) => response.end(callback));
+    await written(response, options, (callback) => response.end(callback));
     return sent;
   } catch (error) {
     response.destroy();
@@ -57,14 +57,14 @@ async function sendChunk(chunk: Uint8Array, response: ServerResponse, options: S
     const piece = chunk.subarray(at, at + pacer.chunkBytes);
     const waitMs = pacer.take(piece.length);
     if (waitMs > 0) await sleep(waitMs, undefined, { signal });
-    await settled(response, options, (callback) => response.write(piece, callback));
+    await written(response, options, (callback) => response.write(piece, callback));
     options.sent?.(piece.length);
   }
   return chunk.length;
 }
 
 /** Resolves when the kernel has the bytes, so that their buffer may be used again. */
-function settled(
+function written(
   response: ServerResponse,
   { signal, stalledMs = STALLED_MS }: SendOptions,
   begin: (callback: (error?: Error | null) => void) => void,

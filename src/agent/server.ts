@@ -1,4 +1,4 @@
-// Sockets in, replies out: connections, deadlines, draining. Decides nothing about what is answered.
+// The agent's HTTP server: connections, deadlines, TLS and draining. What is replied comes from `answer`.
 
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -7,31 +7,31 @@ import type { TlsOptions } from 'node:tls';
 import { errnoOf, LmError, printable } from '../errors.js';
 import { hostAndPort, plainAddress } from '../linux/addresses.js';
 import { openFileLimit } from '../linux/open-file-limit.js';
-import type { Pacer } from '../wire/rate.js';
-import { createConnections, placesFor } from './connections.js';
+import type { Pacer } from '../pace/rate.js';
+import { connectionLimits, createConnections } from './connections.js';
 import { requestOf } from './incoming.js';
 import { errorReply, type Reply } from './reply.js';
 import type { Request } from './request.js';
 import { send } from './send.js';
 
-export interface ServerSetup {
+interface ServerSetup {
   /** Without brackets. Port 0 takes a free one. */
   listen: { host: string; port: number };
-  /** Plain HTTP without. */
+  /** Undefined for plain HTTP. */
   tls: TlsOptions | undefined;
   pacer: Pacer;
-  /** Asked before anything is made for a request. After a refusal the connection is closed. */
+  /** Called before anything else is done for a request. The connection is closed after a refusal. */
   authorize(request: Request): Reply | undefined;
   answer(request: Request): Promise<Reply>;
-  /** A request that may pass begins. Returns what to call when it has ended. */
+  /** Called when an authorized request begins. Returns the function to call when it has ended. */
   begun?(request: Request): () => void;
-  /** Bytes of a body have gone to this address. */
+  /** Called when bytes of a body have been sent to this address. */
   sent?(remote: string, bytes: number): void;
-  /** A connection came to no TLS session, for the reason that Node names. */
-  unencrypted?(remote: string, reason: string): void;
+  /** Called when a connection gets no TLS session; `reason` is Node's error code or message. */
+  tlsFailed?(remote: string, reason: string): void;
   /** Called after each request; never throws. */
   served(request: ServedRequest): void;
-  /** Hears of what failed once a reply had gone. */
+  /** Called for a failure after a reply was sent. */
   warn(text: string): void;
 }
 
@@ -41,56 +41,58 @@ export interface ServedRequest {
   method: string;
   target: string;
   status: number;
-  /** Of the body. */
+  /** Bytes of the body that were sent. */
   bytes: number;
   elapsedMs: number;
-  /** The client did not get all of it. */
+  /** Whether the reply was cut short. */
   aborted: boolean;
+  /** What the request has changed. */
+  audit?: string;
 }
 
 export interface RunningServer {
   url: URL;
-  /** Requests under way that were not refused. */
+  /** The number of authorized requests under way. */
   active(): number;
-  /** For new connections, of a server with TLS. Those that are open are closed, each when the request under way has ended. */
+  /** Sets the TLS options of new connections. Closes the open ones, each after its request under way. */
   secure(tls: TlsOptions): void;
   /**
-   * Accepts nothing new and resolves when the last request has ended, or after `graceMs`, when what is left is cut off.
-   * Tells how many requests that was.
+   * Accepts no new connection. Resolves when the last request has ended, or after `graceMs`, with the number of requests that are cut off
+   * then.
    */
   drain(graceMs: number): Promise<number>;
-  /** Resolves once the last request, cut off or not, has been told to `served`. */
+  /** Resolves once `served` has been called for the last request. */
   ended(): Promise<void>;
 }
 
-/** Against clients that hold a connection without using it. More in connections.ts and incoming.ts; a reply that nobody reads is ended by send.ts. */
+/** Against clients that hold a connection without using it. connections.ts, incoming.ts and send.ts have further deadlines. */
 const DEADLINES = {
   headersTimeout: 20_000,
   requestTimeout: 60_000,
-  keepAliveTimeout: 75_000, // longer than clients keep theirs, so that they seldom meet a closing one
+  keepAliveTimeout: 75_000, // longer than clients keep a connection idle, so that they seldom use one that is closing
   connectionsCheckingInterval: 5_000,
 };
 const TLS_HANDSHAKE_MS = 10_000;
 
-/** Requests that wait on a connection for the one under way. Node has parsed them already: reading no more would not keep them out. */
-const MAX_AHEAD = 32;
+/** Requests of a connection that wait for the one under way. Node has parsed them already: to stop reading would not keep them out. */
+const MAX_PIPELINED = 32;
 
 /** Throws `usage` for an address that cannot be listened on. */
 export async function startServer(setup: ServerSetup): Promise<RunningServer> {
   const running = new Set<Promise<void>>();
   const queues = new WeakMap<Socket, { length: number; last: Promise<void> }>();
-  const connections = createConnections(placesFor(openFileLimit()), setup.warn);
-  const epochs = new WeakMap<Socket, number>(); // of TLS connections: what was in force at the handshake
+  const connections = createConnections(connectionLimits(openFileLimit()), setup.warn);
+  const epochs = new WeakMap<Socket, number>(); // of TLS connections: the epoch at their handshake
   let epoch = 0;
   let draining = false;
   const isOutdated = (socket: Socket): boolean => (epochs.get(socket) ?? epoch) !== epoch;
 
-  /** One at a time on a connection. A client that sends too far ahead loses it. */
+  /** Serves one request at a time of a connection. A client that sends too many ahead loses the connection. */
   function handle(message: IncomingMessage, response: ServerResponse): void {
     const { socket } = message;
     const queue = queues.get(socket) ?? { length: 0, last: Promise.resolve() };
     queues.set(socket, queue);
-    if (queue.length > MAX_AHEAD) return void socket.destroy();
+    if (queue.length > MAX_PIPELINED) return void socket.destroy();
     queue.length++;
     const ended = queue.last.then(() => serve(message, response));
     queue.last = ended;
@@ -106,15 +108,15 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     const begunMs = performance.now();
     const { socket } = message;
     if (isOutdated(socket)) socket.destroy();
-    if (!socket.writable) return; // closed after the answer before
+    if (!socket.writable) return; // closed after the reply before
     const gone = new AbortController();
     const request = requestOf(message, response, gone.signal);
     const refusal = setup.authorize(request);
     const end = refusal ? undefined : connections.begin(socket);
     const ended = end && setup.begun?.(request);
-    const leave = (): void => gone.abort(new Error('the client went away'));
-    socket.once('close', leave);
-    const reply = refusal ?? (end ? await setup.answer(request) : noPlaceReply());
+    const onClose = (): void => gone.abort(new Error('the client went away'));
+    socket.once('close', onClose);
+    const reply = refusal ?? (end ? await setup.answer(request) : noSlotReply());
     const unread = message.complete ? undefined : message;
     let bytes = 0;
     let aborted = false;
@@ -128,9 +130,9 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
         sent: (bytes) => setup.sent?.(request.remote, bytes),
       });
     } catch {
-      aborted = true; // told by the log; the connection is broken, which is all a client can be told
+      aborted = true; // for the log; the client sees a broken connection
     } finally {
-      socket.off('close', leave);
+      socket.off('close', onClose);
       end?.();
       ended?.();
       finish(reply, request.target);
@@ -146,10 +148,11 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
       bytes,
       elapsedMs,
       aborted,
+      ...(reply.audit !== undefined && { audit: reply.audit }),
     });
   }
 
-  /** One file that cannot be closed must not end the agent for everybody. */
+  /** A file that cannot be closed must not end the agent. */
   function finish(reply: Reply, target: string): void {
     try {
       reply.done?.();
@@ -163,10 +166,10 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
   const server: Server = secure ?? createHttpServer(DEADLINES, handle);
   secure?.on('secureConnection', (socket) => epochs.set(socket, epoch));
   secure?.on('tlsClientError', (error, socket) =>
-    setup.unencrypted?.(plainAddress(socket.remoteAddress ?? ''), errnoOf(error) ?? error.message),
+    setup.tlsFailed?.(plainAddress(socket.remoteAddress ?? ''), errnoOf(error) ?? error.message),
   );
   server.on('connection', connections.accept); // below TLS
-  server.on('checkContinue', handle).on('checkExpectation', handle); // else Node answers them before anybody is asked
+  server.on('checkContinue', handle).on('checkExpectation', handle); // else Node answers them before `authorize`
   await listen(server, setup.listen).catch((error) => {
     if (setup.listen.host !== '::' || errnoOf(error.cause) !== 'EAFNOSUPPORT') throw error;
     return listen(server, { ...setup.listen, host: '0.0.0.0' }); // every address, on a host without IPv6
@@ -204,12 +207,13 @@ async function allEnded(running: Set<Promise<void>>): Promise<void> {
   while (running.size > 0) await Promise.all(running);
 }
 
-const noPlaceReply = (): Reply =>
-  errorReply(503, 'every connection that the agent has a place for is in use', { 'retry-after': 1 });
+const noSlotReply = (): Reply =>
+  errorReply(503, 'all connections that the agent can serve at once are in use', { 'retry-after': 1 });
 
 /**
- * With Node's backlog of 511. Whoever connects waits for all that stand in it before him: beside 10,000 strangers that come back as soon as
- * they are dropped, answers took up to 13 s with 4096, 6 s with 511, and 5 s with 128, where the kernel turns more clients away for a second.
+ * Listens with Node's backlog of 511. A client waits for all connections before its own in the backlog: beside 10,000 hostile clients that
+ * connect again as soon as they are dropped, replies took up to 13 s with a backlog of 4096, 6 s with 511, and 5 s with 128, where the
+ * kernel turns more clients away for a second.
  */
 function listen(server: Server, { host, port }: ServerSetup['listen']): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,10 +1,10 @@
-// What each command is for, in the words of `--help`: usage, examples, and the exit codes it can give. Runs nothing.
+// The table of commands for `--help`: arguments, summary, examples, and the exit codes that each can end with.
 
 import { EXIT, type ExitName, STOPS } from '../exit-codes.js';
 import type { CommandName } from '../settings/options.js';
 
-export interface CommandWords {
-  /** The arguments that stand without a flag. */
+export interface CommandHelp {
+  /** Arguments without a flag. */
   args: '' | '[DIR]' | '[URL] [DIR]';
   summary: string;
   examples: readonly string[];
@@ -13,15 +13,15 @@ export interface CommandWords {
 
 const ON_SOURCE = ['source', 'refused', 'protocol', 'local', 'locked', ...STOPS] as const;
 
-export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
+export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
   serve: {
     args: '[DIR]',
-    summary: 'serve the directories of this host, read-only, to those who copy them',
+    summary: 'serve the directories of this host, read-only; on a destination, copy and verify when told over HTTP',
     examples: [
       'lm serve /srv/data',
       'lm serve --cassandra-yaml /etc/cassandra/cassandra.yaml --listen :9043 --token-file token',
     ],
-    exits: ['ok', 'bug', 'usage', 'refused', 'local'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked'],
   },
   copy: {
     args: '[URL] [DIR]',
@@ -59,6 +59,12 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
     examples: ['lm instances', 'lm instances --forget destination-1f2e3d4c'],
     exits: ['ok', 'bug', 'usage', 'refused', 'local', 'locked', ...STOPS],
   },
+  report: {
+    args: '',
+    summary: 'tell what a migration did: passes, removals, refusals, waivers, proofs; also after lm reset',
+    examples: ['lm report', 'lm report --html report.html', 'lm report --json', 'lm report --manifest MD5SUMS'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', ...STOPS],
+  },
   'config show': {
     args: '',
     summary: 'print every setting and where it came from',
@@ -73,8 +79,8 @@ export const COMMAND_WORDS: Record<CommandName, CommandWords> = {
   },
 };
 
-/** For `lm` and `lm config`, which only lead to commands. */
-export const PROGRAM_WORDS = {
+/** The help of `lm` and `lm config`, which have subcommands and do nothing themselves. */
+export const PROGRAM_HELP = {
   lm: {
     examples: [
       'lm serve /srv/data --listen :9043 --token-file token',
@@ -85,9 +91,9 @@ export const PROGRAM_WORDS = {
     exits: Object.keys(EXIT) as ExitName[],
   },
   config: { examples: ['lm config show'], exits: ['ok', 'bug', 'usage'] },
-} as const satisfies Record<string, Pick<CommandWords, 'examples' | 'exits'>>;
+} as const satisfies Record<string, Pick<CommandHelp, 'examples' | 'exits'>>;
 
-export const ARGUMENT_WORDS = {
+export const ARGUMENT_HELP = {
   URL: 'the source, such as http://source:9043; remembered by the first copy',
   DIR: 'the directory, the same as --root data=DIR',
 } as const;

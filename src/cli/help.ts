@@ -1,21 +1,21 @@
-// How `--help` looks: readable on a narrow terminal, exit codes at its end. Knows no command.
+// Formats `--help`, so that it is readable on a narrow terminal too, and appends examples and exit codes.
 
 import type { Help } from 'commander';
 import { EXIT, EXIT_MEANING } from '../exit-codes.js';
-import type { CommandWords } from './command-table.js';
+import type { CommandHelp } from './command-table.js';
 
-const WIDEST_TERM = 26;
+const MAX_TERM = 26;
 const NARROW = 60;
 
-/** Commander's own layout leaves no room for words beside a long flag; here such a flag gets a line of its own. */
+/** Commander's own layout leaves too little room beside a long flag; here such a flag gets a line of its own. */
 export function formatItem(term: string, termWidth: number, description: string, helper: Help): string {
   const width = helper.helpWidth ?? 80;
-  const column = width < NARROW ? 6 : Math.min(termWidth, WIDEST_TERM) + 4;
+  const column = width < NARROW ? 6 : Math.min(termWidth, MAX_TERM) + 4;
   return item(`  ${term}`, column, wrap(description, width - column));
 }
 
 /** Examples and exit codes, for the end of a command's help. */
-export function afterHelp({ examples, exits }: Pick<CommandWords, 'examples' | 'exits'>, width: number): string {
+export function afterHelp({ examples, exits }: Pick<CommandHelp, 'examples' | 'exits'>, width: number): string {
   const codes = exits.map((name) => item(`  ${EXIT[name]}`, 7, wrap(EXIT_MEANING[name], width - 7)));
   const commands = examples.map((example) => `  ${wrap(example, width - 6).join(' \\\n    ')}`);
   return ['', 'Examples:', ...commands, '', 'Exit codes:', ...codes].join('\n');
@@ -27,7 +27,7 @@ function item(term: string, column: number, lines: readonly string[]): string {
   return head + lines.join(`\n${indent}`);
 }
 
-/** Lines of at most `width` columns, but for a word that is longer itself. */
+/** Breaks a text into lines of at most `width` columns; a longer word gets a line of its own. */
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

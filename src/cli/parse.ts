@@ -1,4 +1,4 @@
-// argv → the command and the words of its options, by commander. Does no work and reads no value: it only takes apart.
+// Parses argv with commander into the command and the text of its options. settings/ parses the values.
 
 import { Command, CommanderError, Option } from 'commander';
 import { LmError, printable } from '../errors.js';
@@ -13,16 +13,16 @@ import {
 } from '../settings/options.js';
 import type { Invocation } from '../settings/stated.js';
 import { sourceUrl } from '../settings/values/source-url.js';
-import { ARGUMENT_WORDS, COMMAND_WORDS, PROGRAM_WORDS } from './command-table.js';
+import { ARGUMENT_HELP, COMMAND_HELP, PROGRAM_HELP } from './command-table.js';
 import { afterHelp, formatItem } from './help.js';
 
-export interface CliIo {
+interface CliIo {
   stdout: Output;
   stderr: Output;
   version: string;
 }
 
-/** A number when everything was said already: `--help` and `--version` end 0, no command at all ends 2. */
+/** An exit code when there is nothing to run: 0 after `--help` and `--version`, 2 without a command. */
 export function parseArguments(argv: readonly string[], io: CliIo): Invocation | number {
   let invocation: Invocation | undefined;
   const program = build(io, (taken) => {
@@ -31,17 +31,17 @@ export function parseArguments(argv: readonly string[], io: CliIo): Invocation |
   try {
     program.parse(argv, { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError) return ended(error, argv);
+    if (error instanceof CommanderError) return exitCodeOrThrow(error, argv);
     throw error;
   }
   return invocation!;
 }
 
 /** Longer lines are hard to read on any terminal. */
-const WIDEST_HELP = 100;
+const MAX_HELP = 100;
 
-function build(io: CliIo, take: (invocation: Invocation) => void): Command {
-  const width = Math.min(io.stdout.columns ?? 80, WIDEST_HELP);
+function build(io: CliIo, onParsed: (invocation: Invocation) => void): Command {
+  const width = Math.min(io.stdout.columns ?? 80, MAX_HELP);
   const program = new Command('lm')
     .description(
       'Moves data directories to another host while their service keeps running, and proves that nothing was lost.',
@@ -59,7 +59,7 @@ function build(io: CliIo, take: (invocation: Invocation) => void): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: () => {}, // main prints errors, in one voice
+      outputError: () => {}, // main prints all errors in one form
       getOutHelpWidth: () => width,
       getErrHelpWidth: () => width,
       getOutHasColors: () => false,
@@ -69,19 +69,24 @@ function build(io: CliIo, take: (invocation: Invocation) => void): Command {
   addOptions(program, isCommon);
   const config = new Command('config').description('show the settings in force').copyInheritedSettings(program);
   for (const name of COMMANDS) {
-    addCommand(name === 'config show' ? config : program, name, width, take);
+    addCommand(name === 'config show' ? config : program, name, width, onParsed);
     if (name === 'config show') program.addCommand(config);
   }
-  program.addHelpText('after', () => afterHelp(PROGRAM_WORDS.lm, width));
-  config.addHelpText('after', () => afterHelp(PROGRAM_WORDS.config, width));
+  program.addHelpText('after', () => afterHelp(PROGRAM_HELP.lm, width));
+  config.addHelpText('after', () => afterHelp(PROGRAM_HELP.config, width));
   return program;
 }
 
-function addCommand(parent: Command, name: CommandName, width: number, take: (invocation: Invocation) => void): void {
-  const words = COMMAND_WORDS[name];
+function addCommand(
+  parent: Command,
+  name: CommandName,
+  width: number,
+  onParsed: (invocation: Invocation) => void,
+): void {
+  const words = COMMAND_HELP[name];
   const command = parent.command(name.split(' ').at(-1)!).description(words.summary);
   for (const argument of ['URL', 'DIR'] as const)
-    if (words.args.includes(argument)) command.argument(`[${argument}]`, ARGUMENT_WORDS[argument]);
+    if (words.args.includes(argument)) command.argument(`[${argument}]`, ARGUMENT_HELP[argument]);
   addOptions(command, (option) => !isCommon(option) && optionOf(option).commands.includes(name));
   command.optionsGroup('Common options:');
   addOptions(command, isCommon);
@@ -90,23 +95,23 @@ function addCommand(parent: Command, name: CommandName, width: number, take: (in
   command.action(() => {
     const { url, dir } = splitArguments(name, command.args);
     const flags = flagsOf(command.optsWithGlobals());
-    take({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir });
+    onParsed({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir });
   });
 }
 
 const isCommon = (name: OptionName): boolean => optionOf(name).commands.length === COMMANDS.length;
 
-/** `--json` may stand before the command too, so the program knows the common ones as well. */
-function addOptions(command: Command, wanted: (name: OptionName) => boolean): void {
+/** Common options may come before the command too (`lm --json status`), so they are added to the program as well. */
+function addOptions(command: Command, isWanted: (name: OptionName) => boolean): void {
   for (const name of OPTION_NAMES)
-    if (optionOf(name).given === undefined && wanted(name)) command.addOption(flagOf(name));
+    if (optionOf(name).given === undefined && isWanted(name)) command.addOption(flagOf(name));
 }
 
-/** Defaults are told but not given: only what was typed may look as if it were. */
+/** The default is in the description only: commander must return only options that were typed. */
 function flagOf(name: OptionName): Option {
-  const { kind, help, list, default: value } = optionOf(name);
-  const told = value === undefined ? help : `${help} (default: ${value})`;
-  const option = new Option(kind.metavar === '' ? `--${name}` : `--${name} <${kind.metavar}>`, told);
+  const { type, help, list, default: value } = optionOf(name);
+  const description = value === undefined ? help : `${help} (default: ${value})`;
+  const option = new Option(type.metavar === '' ? `--${name}` : `--${name} <${type.metavar}>`, description);
   return list ? option.argParser((word: string, before: string[] = []) => [...before, word]) : option;
 }
 
@@ -119,18 +124,18 @@ function flagsOf(values: Record<string, unknown>): Invocation['flags'] {
   return flags;
 }
 
-/** One argument where two may stand is whichever it looks like: a URL has a scheme. */
+/** A single argument where two are possible is the URL if it looks like one, else the directory. */
 function splitArguments(name: CommandName, args: readonly string[]): { url?: string; dir?: string } {
   const [first, second] = args;
   if (first === undefined) return {};
-  if (!COMMAND_WORDS[name].args.startsWith('[URL]')) return { dir: first };
+  if (!COMMAND_HELP[name].args.startsWith('[URL]')) return { dir: first };
   if (second !== undefined) return { url: first, dir: second };
   const looksLikeHost = /^[\w.-]+:\d+$/.test(first) && sourceUrl.suggest?.(first) !== undefined;
   return first.includes('://') || looksLikeHost ? { url: first } : { dir: first };
 }
 
-/** Commander's "error: unknown option '--treshold'\n(Did you mean --threshold?)" in our own shape. */
-function ended(error: CommanderError, argv: readonly string[]): number {
+/** Turns commander's "error: unknown option '--treshold'\n(Did you mean --threshold?)" into an LmError with a hint. */
+function exitCodeOrThrow(error: CommanderError, argv: readonly string[]): number {
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return 0;
   if (error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2;
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');

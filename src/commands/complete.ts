@@ -1,4 +1,4 @@
-// `lm complete`: from now on nothing is copied or served by mistake.
+// `lm complete`: marks the migration complete on this host, so that nothing is copied or served by mistake any more.
 
 import { rootsOf, runComplete } from '../complete/run.js';
 import { EXIT } from '../exit-codes.js';
@@ -6,7 +6,7 @@ import type { Io } from '../io.js';
 import { recallWithout } from '../migration/left-out.js';
 import { recall, thisMigration } from '../migration/this-migration.js';
 import { createRenderer } from '../render/create-renderer.js';
-import { withoutLines } from '../render/left-out.js';
+import { withoutLines } from '../render/rows/left-out.js';
 import { resolve } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
 import { completeText } from './text/complete-text.js';
@@ -21,7 +21,7 @@ export async function run(stated: Stated, io: Io): Promise<number> {
     const completed = await runComplete(migration, { emit: renderer.emit, signal: io.signal });
     const { lines, next } = completeText(migration, completed);
     const { without } = settings;
-    renderer.say('summary', { command: 'complete', ...instance, ...completed, without, next }, [
+    renderer.print('summary', { command: 'complete', ...instance, ...completed, without, next }, [
       ...lines,
       ...withoutLines(without),
       `next: ${next}`,

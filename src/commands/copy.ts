@@ -1,11 +1,11 @@
-// `lm copy`: from its words to a migration, and from how the copy ended to an exit code.
+// `lm copy`: turns its settings into a migration, runs the copy, and returns the exit code.
 
 import { runCopy } from '../copy/run.js';
 import { EXIT_OF } from '../copy/verdict.js';
 import type { Io } from '../io.js';
 import { openDestination } from '../migration/destination.js';
 import type { Stated } from '../settings/stated.js';
-import { showRun } from './show-run.js';
+import { showRun } from './runs/show-run.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {

@@ -1,4 +1,4 @@
-// SIGHUP to an agent: it reads its credentials and opens its access log again, and says so. What fails is one line, and stays as it was.
+// On SIGHUP an agent reads its credentials and opens its access log again, and reports it. What fails gives a warning, and stays in use.
 
 import { LmError, printable } from '../errors.js';
 import type { Io } from '../io.js';
@@ -18,7 +18,7 @@ export function reloadOnHangup({ onHangup }: Io, renderer: Renderer, steps: read
       }
     });
     const text = reloaded.map(reloadedText).join(', ') || 'nothing';
-    renderer.say('reloaded', { reloaded }, [`read again (SIGHUP): ${text}`]);
+    renderer.print('reloaded', { reloaded }, [`read again (SIGHUP): ${text}`]);
   });
 }
 

@@ -1,17 +1,19 @@
-// `lm reset`: forgets a migration that is complete, or that never came to anything, so that its directories can take part in
-// another. Touches no data, and on the source no more than the completion: an agent may be running, and it stays who it is.
+// `lm reset`: removes the records of a migration that is complete, or that never started, so that its directories can take part in
+// another. Changes no data. On the source it removes the completion only: an agent may be running, and keeps its identity.
 
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
+import type { Forgotten } from '../migration/forget/forget.js';
 import { refuseIfInMap } from '../migration/forget/map-guard.js';
 import { resetBefore, resetMigration } from '../migration/forget/reset.js';
 import { recallWithout } from '../migration/left-out.js';
-import { strangersRecords, theseMigrations, thisMigration } from '../migration/this-migration.js';
+import { theseMigrations, thisMigration, untrustedRecordsText } from '../migration/this-migration.js';
 import { createRenderer } from '../render/create-renderer.js';
 import { resolve } from '../settings/resolve.js';
-import { tellSettingsFile } from '../settings/settings-file.js';
+import { reportSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
 import { type Instance, rootsText } from '../state/instance.js';
+import { keptLines } from './text/kept-text.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const settings = resolve('reset', stated, recallWithout(stated));
@@ -28,19 +30,21 @@ export async function run(stated: Stated, io: Io): Promise<number> {
         ? 'no migration of these directories is known on this host'
         : `this source was reset at ${new Date(before).toISOString()}, and was not served since`;
     const text = `nothing is left to reset: ${why}`;
-    renderer.say('summary', { command: 'reset', ...migration, removed: [], already: true }, [text]);
+    renderer.print('summary', { command: 'reset', ...migration, removed: [], already: true }, [text]);
     renderer.close();
     return EXIT.ok;
   }
-  if (settings.verbose) tellSettingsFile(settings, renderer.emit);
-  if (migration.stranger !== undefined) renderer.emit({ type: 'warning', text: strangersRecords(migration.stranger) });
-  const removed = await resetMigration(migration);
-  renderer.say('summary', { command: 'reset', ...migration, removed }, lines(migration, removed));
+  if (settings.verbose) reportSettingsFile(settings, renderer.emit);
+  if (migration.untrusted !== undefined)
+    renderer.emit({ type: 'warning', text: untrustedRecordsText(migration.untrusted) });
+  const forgotten = await resetMigration(migration);
+  renderer.print('summary', { command: 'reset', ...migration, ...forgotten }, lines(migration, forgotten));
   renderer.close();
   return EXIT.ok;
 }
 
-const lines = ({ role, dir, roots }: Instance, removed: string[]): string[] => [
+const lines = ({ role, dir, roots }: Instance, { removed, report }: Forgotten): string[] => [
   `reset: this ${role} (${rootsText(roots)}) can take part in another migration`,
   `removed from ${dir}: ${removed.join(', ')}`,
+  ...keptLines(report),
 ];

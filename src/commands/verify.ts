@@ -1,11 +1,11 @@
-// `lm verify`: from its words to a migration, and from how the verification ended to an exit code.
+// `lm verify`: turns its settings into a migration, runs the verification, and returns the exit code.
 
 import type { Io } from '../io.js';
 import { openDestination } from '../migration/destination.js';
 import type { Stated } from '../settings/stated.js';
 import { runVerify } from '../verify/run.js';
 import { EXIT_OF } from '../verify/verdict.js';
-import { showRun } from './show-run.js';
+import { showRun } from './runs/show-run.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {

@@ -1,5 +1,5 @@
-// Whether the service of this source has stopped, before the source is complete, and how it is kept so. Asks ports and open
-// files; stops nothing.
+// Checks that the service of this source has stopped before the source is completed: by its ports, its open files and the operator's
+// command. Also names the command that keeps it stopped.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { writerText } from '../guards/at-rest.js';
 import { gapsOf } from '../guards/guard-service.js';
 import { hostAndPort } from '../linux/addresses.js';
 import { findOpenFiles } from '../linux/open-files.js';
-import { findServiceListeners, listenerText, lookUpPorts, suspicionText } from '../linux/service-ports.js';
+import { findServiceListeners, listenerText, lookUpPorts, matchReasonText } from '../linux/service-ports.js';
 import { howItEnded, runCommand } from '../linux/shell-command.js';
 import type { User } from '../migration/user.js';
 import { compileFilter, isKeyExcluded } from '../patterns/filter.js';
@@ -21,8 +21,8 @@ const HINT =
   'stop it; what it has written since then is not at the destination: copy and verify there again. --unverified completes all the same';
 
 /**
- * Returns what could not be looked at. Throws `refused`, naming the port, or process and file, or what the operator's command said.
- * Readers, as lm serve is one, do no harm.
+ * Returns what could not be inspected. Throws `refused`, naming the port, or process and file, or the output of the operator's command.
+ * Processes that only read, such as lm serve, are allowed.
  */
 export async function checkAtRest(
   settings: CompleteSettings,
@@ -39,14 +39,14 @@ export async function checkAtRest(
     isExcluded,
   );
   const ports = await lookUpPorts(servicePorts(settings));
-  const { suspects } = await findServiceListeners(ports, isComplete);
-  const [listener] = suspects;
+  const { possible } = await findServiceListeners(ports, isComplete);
+  const [listener] = possible;
   if (listener)
     throw new LmError(
       'refused',
       `the service of this source seems to run: something listens on ${hostAndPort(listener.address, listener.port)}`,
       {
-        details: suspects.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${suspicionText(one.why, one.name)}`),
+        details: possible.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${matchReasonText(one.why, one.name)}`),
         hint: HINT,
       },
     );
@@ -75,12 +75,12 @@ async function checkByCommand(command: string, roots: Roots, env: User['env'], s
   });
 }
 
-/** How nobody starts the old service by habit: two that believe to be the same node destroy what both hold. */
+/** How to keep the old service from being started by habit: two nodes with one identity destroy the data of both. */
 export const fenceText = (settings: Pick<CompleteSettings, 'cassandra'>, roots: Roots): string =>
   isCassandra(settings, roots)
     ? 'systemctl stop cassandra && systemctl mask cassandra, so that the old node never starts again'
     : 'stop the service here and keep it from starting again, as with systemctl mask SERVICE';
 
-/** By its settings, by roots that only it has, or by the keyspace that every node has. */
+/** Whether this is Cassandra: by its settings, by roots that only Cassandra has, or by the keyspace that every node has. */
 const isCassandra = ({ cassandra }: Pick<CompleteSettings, 'cassandra'>, roots: Roots): boolean =>
   cassandra !== undefined || roots.some(({ type, path }) => type !== 'data' || existsSync(join(path, 'system_schema')));

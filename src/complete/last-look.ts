@@ -1,35 +1,35 @@
-// The last look before a destination is complete: the source is listed once more and compared with what is here, and nobody is
-// at work on either side. Reads no file and changes nothing.
+// Takes a last look before a destination is completed: lists the source once more, compares it with what is here, and checks that no
+// process is at work on either side. Reads no contents.
 
-import { refusing } from '../copy/guards/objections.js';
-import { createServiceWatch, isCassandras } from '../copy/guards/service-watch.js';
-import { ClosedDirectories } from '../disk/closed-directories.js';
+import { InaccessibleDirectories } from '../disk/inaccessible-directories.js';
 import { type ErrorCode, LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { Roots } from '../files/roots.js';
 import { createSourceGuard } from '../guards/guard-source.js';
 import { createWalker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
-import type { SourceStatus } from '../migration/ask-source.js';
+import { refusing } from '../migration/guards/objections.js';
+import { createServiceWatch, isCassandraTree } from '../migration/guards/service-watch.js';
 import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
 import { type Owners, openOwners } from '../migration/owners.js';
+import type { SourceStatus } from '../migration/source-status.js';
 import { isRoot, type User } from '../migration/user.js';
-import { leftOutRows, notKeptRows } from '../render/left-out.js';
 import { differenceLine } from '../render/lines.js';
-import type { VerifyReport } from '../report.js';
+import { leftOutRows, notKeptRows } from '../render/rows/left-out.js';
+import type { VerifyReport } from '../report/verify-report.js';
 import type { CompleteSettings } from '../settings/settings.js';
 import { exclusionsSum } from '../sides/exclude.js';
 import { connectSource } from '../source/connect-source.js';
 import type { Source } from '../source/source.js';
-import { openPassingSpoolDir, openSpoolDir } from '../spool/spool-dir.js';
+import { openSpoolDir, openTemporarySpoolDir } from '../spool/spool-dir.js';
 import { knownFidelity } from '../state/fidelity.js';
 import type { Instance } from '../state/instance.js';
-import { leftOutTheSame } from '../state/journal/history.js';
+import { hasSameExclusions } from '../state/journal/history.js';
 import { readJournal } from '../state/journal/journal.js';
 import { compareListings, type SweepOptions } from '../verify/sweep.js';
 import { beginReport, PROBLEMS } from '../verify/verify.js';
 
-export interface LookOptions {
+interface LookOptions {
   settings: CompleteSettings & { url: URL };
   instance: Instance;
   roots: Roots;
@@ -38,38 +38,38 @@ export interface LookOptions {
   signal: AbortSignal;
 }
 
-const WAY_OUT = '--unverified completes without a last look';
+const WAY_OUT_HINT = '--unverified completes without a last look';
 
-/** A source that is touched in each of so many looks is not going to stand still. */
-const MAX_LOOKS = 3;
+/** A source that changes during each of so many comparisons is not going to stand still. */
+const MAX_COMPARISONS = 3;
 
 /**
- * What the source says of itself. Throws `refused` when an entry differs, when somebody is at work on either side, or when the
- * source cannot be listed any more; `source` when it cannot be reached.
+ * Returns the status of the source. Throws `refused` when an entry differs, when a process is at work on either side, or when the source
+ * cannot be listed any more; `source` when it cannot be reached.
  */
-export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
+export async function takeLastLook(options: LookOptions): Promise<SourceStatus> {
   const { settings, instance, roots, user, emit, signal } = options;
   const watch = createServiceWatch({ ...settings, threshold: 1 }, roots, {
     ...{ env: user.env, emit, signal },
     object: refusing,
   });
   await watch.check(0);
-  const spoolDir = instance.stranger === undefined ? openSpoolDir(instance.dir) : openPassingSpoolDir();
-  const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
+  const spoolDir = instance.untrusted === undefined ? openSpoolDir(instance.dir) : openTemporarySpoolDir();
+  const inaccessible = isRoot(user) ? undefined : new InaccessibleDirectories(roots);
   const walker = createWalker();
   let source: Source | undefined;
   let owners: Owners | undefined;
   try {
     owners = await openOwners({ rules: settings.ownerRules, spool: spoolDir.path, emit });
-    source = await connect({ ...options, spool: spoolDir.path });
+    source = await connectOrExplain({ ...options, spool: spoolDir.path });
     const { url } = source;
     refuseIfSourceComplete(
       source,
-      `so it cannot be listed any more: lm reset there, lm complete here, lm complete there; or ${WAY_OUT}`,
+      `so it cannot be listed any more: lm reset there, lm complete here, lm complete there; or ${WAY_OUT_HINT}`,
     );
     const sweep = {
       fidelity: knownFidelity(instance.dir),
-      ...{ source, roots, owners, closed, spool: spoolDir.path, walker, emit, signal },
+      ...{ source, roots, owners, inaccessible, spool: spoolDir.path, walker, emit, signal },
       exclusions: settings.exclusions,
       without: settings.without,
       keepSetuid: settings.keepSetuid,
@@ -79,15 +79,15 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
         refuseOtherExclusions(instance, exclusionsSum(settings.exclusions, header));
       },
     } satisfies SweepOptions;
-    const differences = await compareSettled(sweep, isCassandras(settings, roots));
-    await watch.check(0); // before the differences: who is at work explains them
+    const differences = await compareSettled(sweep, isCassandraTree(settings, roots));
+    await watch.check(0); // before the differences: a running service explains them
     refuseDifferences(differences);
     const { leftOut, notKept } = differences;
     for (const [what, text] of [...leftOutRows(leftOut), ...notKeptRows(notKept)])
       emit({ type: 'warning', text: `${what}: ${text}` });
     return { url, kind: source.kind, status: source.firstStatus };
   } finally {
-    closed?.closeAgain(emit);
+    inaccessible?.restoreModes(emit);
     owners?.close();
     spoolDir.remove();
     await source?.close();
@@ -95,15 +95,21 @@ export async function lookAgain(options: LookOptions): Promise<SourceStatus> {
   }
 }
 
-/** What is left out now, and was not then, would not be looked at. */
+/** Entries that are excluded now, and were not then, would not be compared. */
 function refuseOtherExclusions({ dir }: Instance, exclusions: string): void {
-  if (leftOutTheSame(readJournal(dir), exclusions)) return;
+  if (hasSameExclusions(readJournal(dir), exclusions)) return;
   throw new LmError('refused', 'the exclusions, here or at the source, are not those of the last copy', {
-    hint: `lm copy --threshold 1.0, lm verify, lm complete, all with the same; or ${WAY_OUT}`,
+    hint: `lm copy --threshold 1.0, lm verify, lm complete, all with the same; or ${WAY_OUT_HINT}`,
   });
 }
 
-async function connect({ settings, roots, emit, signal, spool }: LookOptions & { spool: string }): Promise<Source> {
+async function connectOrExplain({
+  settings,
+  roots,
+  emit,
+  signal,
+  spool,
+}: LookOptions & { spool: string }): Promise<Source> {
   const address = await addressOf(settings);
   try {
     return await connectSource({ ...address, roots, spool, emit, signal });
@@ -111,12 +117,12 @@ async function connect({ settings, roots, emit, signal, spool }: LookOptions & {
     if (!(error instanceof LmError) || !GONE.has(error.code)) throw error;
     throw new LmError('source', `the source cannot be asked whether it has changed: ${error.message}`, {
       cause: error,
-      hint: `lm serve has to run there: start it, then lm complete again; if the source is gone for good, ${WAY_OUT}`,
+      hint: `lm serve has to run there: start it, then lm complete again; if the source is gone for good, ${WAY_OUT_HINT}`,
     });
   }
 }
 
-/** A host that is no more may have lost its name as well. */
+/** `usage`, because the name of a host that is gone may no longer be resolved. */
 const GONE = new Set<ErrorCode>(['source', 'usage']);
 
 interface Differences {
@@ -128,33 +134,33 @@ interface Differences {
 
 const SHOWN = 10;
 
-/** As in the final pass: what was touched just before it was listed is listed again once its time can be believed. */
+/** As in the final pass, files that changed just before the listing are listed again once their times prove something. */
 async function compareSettled(options: SweepOptions, cassandra: boolean): Promise<Differences> {
   const { source, emit, signal } = options;
   const about = { source, cassandra, emit, signal };
   const guard = createSourceGuard({ ...about, allowLiveSource: false, waitMs: 0, object: refuse });
   for (let looks = 1; ; looks++) {
-    await guard.settle();
+    await guard.waitUntilSettled();
     const report = beginReport({ run: '', source, algorithm: 'xxhash32', without: options.without });
     const first: string[] = [];
     const collect: Emit = (event) => {
       if (event.type !== 'difference') emit(event);
       else if (first.length < SHOWN) first.push(differenceLine(event.difference));
     };
-    const { proof } = await compareListings({ ...options, emit: collect }, report);
-    const entries = PROBLEMS.reduce((sum, counter) => sum + report[counter], proof.errors);
-    const settled = guard.believes(proof);
-    if (!settled && looks < MAX_LOOKS) continue;
+    const { totals } = await compareListings({ ...options, emit: collect }, report);
+    const entries = PROBLEMS.reduce((sum, counter) => sum + report[counter], totals.errors);
+    const settled = guard.noteListing(totals);
+    if (!settled && looks < MAX_COMPARISONS) continue;
     await guard.prove();
     return { entries, first, leftOut: report.leftOut, notKept: report.notKept };
   }
 }
 
-/** The guard of a copy speaks of a copy. */
+/** Replaces the hint, because the guard's own hint is for a copy. */
 function refuse({ message, details }: LmError): never {
   throw new LmError('refused', message, {
     details,
-    hint: `stop what writes there, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT}`,
+    hint: `stop what writes there, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT_HINT}`,
   });
 }
 
@@ -163,6 +169,6 @@ function refuseDifferences({ entries, first }: Differences): void {
   const what = `${entries} ${entries === 1 ? 'entry differs' : 'entries differ'}`;
   throw new LmError('refused', `the two sides have changed since they were verified: ${what}`, {
     details: first,
-    hint: `stop the service on both, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT}`,
+    hint: `stop the service on both, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT_HINT}`,
   });
 }

@@ -1,4 +1,4 @@
-// What a copy is about: its settings, roots and records, and as whom it runs. Plain data.
+// The migration that a copy is given, as plain data: settings, roots, records, and the user it runs as.
 
 import type { Destination } from '../migration/destination.js';
 import type { User } from '../migration/user.js';

@@ -1,25 +1,26 @@
-// What this destination cannot keep: tried out once a run, added to by what is set and reads back otherwise, kept for verify and complete.
+// Learns what this destination cannot keep: tests its file systems once a run, adds attributes that read back otherwise than they were set,
+// and records all of it for verify and complete.
 
 import type { UnkeptNow } from '../disk/attributes.js';
 import { localError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { learnFidelity } from '../guards/guard-fidelity.js';
+import { testFidelity } from '../guards/guard-fidelity.js';
 import type { Fidelity } from '../linux/fidelity.js';
 import { recordFidelity } from '../state/fidelity.js';
 
 export interface FidelityKeeper {
   readonly fidelity: Fidelity;
-  /** Tries it out in the places, the first time it is called, and warns. Whether something is judged otherwise from now on. */
-  learn(places: readonly { key: EntryKey; path: string }[]): Promise<boolean>;
-  /** Throws `local` for a refusal that no file system is to blame for. */
+  /** Tests these directories at the first call, and warns of what they do not keep. Resolves to whether that was news. */
+  learn(directories: readonly { key: EntryKey; path: string }[]): Promise<boolean>;
+  /** Takes note of attributes that were not kept. Throws `local` for a refusal that no file system explains. */
   note(entries: readonly UnkeptNow[]): void;
-  /** On record, if there is or was anything. */
+  /** Writes the record if it has changed. */
   save(): void;
 }
 
-/** `dir` is the instance's; `fidelity` is as its record has it; `owners`: whether this process may give files away. */
+/** `dir` is the directory of the instance, `fidelity` what its record holds; `owners`: whether this process may give files away. */
 export function createFidelityKeeper(
   dir: string,
   fidelity: Fidelity,
@@ -30,19 +31,19 @@ export function createFidelityKeeper(
   let recorded = JSON.stringify(fidelity.record());
   let learned: Promise<boolean> | undefined;
 
-  async function learn(places: readonly { key: EntryKey; path: string }[]): Promise<boolean> {
+  async function learn(directories: readonly { key: EntryKey; path: string }[]): Promise<boolean> {
     const known = JSON.stringify(fidelity.record());
-    const found = await learnFidelity(places, owners);
+    const found = await testFidelity(directories, owners);
     for (const text of found.warnings) emit({ type: 'warning', text });
-    fidelity.setPlaces(found.places);
+    fidelity.setFileSystems(found.places);
     return JSON.stringify(fidelity.record()) !== known;
   }
 
   return {
     fidelity,
-    async learn(places) {
+    async learn(directories) {
       if (learned) return false;
-      learned = learn(places);
+      learned = learn(directories);
       return learned;
     },
     note(entries) {

@@ -1,10 +1,10 @@
-// What is counted and told of one pass. Its numbers are the report's own, so that whoever reads that sees them move.
+// Counts and reports one pass. Its numbers are those of the report itself, so that a reader of the report sees them change.
 
 import type { Emit } from '../events.js';
-import { FIRST_FEW } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
 import { matchRatio } from '../plan/counts.js';
 import type { Plan } from '../plan/plan.js';
-import type { CopyReport, Iteration, State } from '../report.js';
+import type { CopyReport, Iteration, State } from '../report/copy-report.js';
 
 export function beginPass(iteration: number, report: CopyReport): Iteration {
   const pass: Iteration = {
@@ -31,12 +31,12 @@ export function beginPass(iteration: number, report: CopyReport): Iteration {
   return pass;
 }
 
-export function enter(pass: Iteration, state: State, emit: Emit): void {
+export function enterState(pass: Iteration, state: State, emit: Emit): void {
   pass.state = state;
   emit({ type: 'phase', iteration: pass.iteration, state });
 }
 
-export function total(pass: Iteration, { counts }: Plan): void {
+export function setTotals(pass: Iteration, { counts }: Plan): void {
   pass.totalSize = counts.total.bytes;
   pass.totalFiles = counts.total.entries;
   pass.bytesToDownload = counts.download.bytes;
@@ -53,7 +53,7 @@ export function wouldDo({ counts }: Plan): NonNullable<CopyReport['wouldDo']> {
   return { download: { ...download }, remove: { ...remove }, fix, refuses: [] };
 }
 
-export function tellPlan(pass: Iteration, { counts }: Plan, dryRun: boolean, emit: Emit): void {
+export function reportPlan(pass: Iteration, { counts }: Plan, dryRun: boolean, emit: Emit): void {
   const { download, remove, matching, left } = counts;
   const { iteration, totalSize, totalFiles } = pass;
   const ratio = pass.matchRatio;

@@ -1,8 +1,9 @@
-// What a copy leaves in the records, from the moment it may write: a run that was refused has changed nothing and leaves no line.
+// Writes what a copy leaves in the records, from the moment it may write: a run that was refused before has changed nothing and leaves no
+// line.
 
 import type { Emit } from '../events.js';
 import { exitCodeOf } from '../exit-codes.js';
-import type { CopyReport } from '../report.js';
+import type { CopyReport } from '../report/copy-report.js';
 import { bootId } from '../state/identity/host.js';
 import type { Instance } from '../state/instance.js';
 import { appendLast, type Journal, openJournal } from '../state/journal/journal.js';
@@ -12,21 +13,26 @@ import { type CopyEnd, EXIT_OF } from './verdict.js';
 export interface CopyRecord {
   /** For parts, young files and sync points. */
   journal: Journal;
-  /** Before the first write. */
+  /** Called before the first write. */
   begin(): void;
   listen: Emit;
-  /** What both sides left out of the last survey, as `exclusionsSum` has it. */
+  /** The exclusions of both sides in the last survey, as `exclusionsSum` returns them. */
   exclusions: string | undefined;
   end(end: CopyEnd, message: string, report: CopyReport): void;
-  /** Never throws. */
+  /** The post-check has ended after `end`. */
+  checked(end: CopyEnd, message: string, report: CopyReport): void;
+  /** Does nothing after `end`. Never throws. */
   fail(error: unknown): void;
   close(): void;
 }
 
-/** A dry run opens none: it leaves no trace at all. */
+/** A dry run opens no record: it leaves no trace at all. */
 export function openCopyRecord({ dir }: Instance, run: string, source: string): CopyRecord {
   const journal = openJournal(dir);
   let begun = false;
+  let ended = false;
+  const recordResult = (end: CopyEnd, message: string, report: CopyReport): void =>
+    recordLastCopy(dir, { endedMs: Date.now(), exitCode: EXIT_OF[end], message, report });
   const record: CopyRecord = {
     journal,
     exclusions: undefined,
@@ -44,10 +50,12 @@ export function openCopyRecord({ dir }: Instance, run: string, source: string): 
       const final = report.successThreshold === 1 && report.only === undefined;
       const { exclusions } = record;
       journal.append({ type: 'copy-ended', run, exitCode, final, ...(exclusions !== undefined && { exclusions }) });
-      recordLastCopy(dir, { endedMs: Date.now(), exitCode, message, report });
+      ended = true;
+      recordResult(end, message, report);
     },
+    checked: recordResult,
     fail(error) {
-      if (begun) appendLast(journal, { type: 'copy-ended', run, exitCode: exitCodeOf(error) });
+      if (begun && !ended) appendLast(journal, { type: 'copy-ended', run, exitCode: exitCodeOf(error) });
     },
     close: () => journal.close(),
   };

@@ -1,8 +1,8 @@
-// One copy, from its lock to its last record, of a migration that is given as plain data. Knows no argument, stream or process: a command,
-// a task of an agent and a test call it alike, and several may run beside each other in one process.
+// Runs one copy, from its lock to its last record. The migration is given as plain data, without arguments, streams or the process: a
+// command, a task of an agent and a test call it in the same way, and one process may run several at once.
 
 import { randomUUID } from 'node:crypto';
-import { ClosedDirectories } from '../disk/closed-directories.js';
+import { InaccessibleDirectories } from '../disk/inaccessible-directories.js';
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
@@ -10,37 +10,41 @@ import { Fidelity } from '../linux/fidelity.js';
 import { createWalker, type Walker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
 import { concurrencyAt } from '../migration/concurrency.js';
-import { createRoots, discardPassing, withdraw } from '../migration/destination.js';
+import { createRoots, discardTemporary, undoCreation } from '../migration/destination.js';
+import { type Objection, refusing, reporting } from '../migration/guards/objections.js';
+import { createServiceWatch, type ServiceWatch } from '../migration/guards/service-watch.js';
 import type { Listener } from '../migration/listener.js';
 import { type Owners, openOwners } from '../migration/owners.js';
+import { runPostCheck } from '../migration/post-check.js';
+import { paceWishes, warnOfPace } from '../migration/reading-pace.js';
 import { isRoot } from '../migration/user.js';
 import { ChangedFiles } from '../plan/hot-files.js';
-import type { CopyReport } from '../report.js';
-import { askedInClear } from '../settings/in-clear.js';
-import { tellSettingsFile } from '../settings/settings-file.js';
+import type { CopyReport } from '../report/copy-report.js';
+import { plaintextSourceWarnings } from '../settings/plaintext.js';
+import { reportSettingsFile } from '../settings/settings-file.js';
 import { connectSource } from '../source/connect-source.js';
 import type { Source } from '../source/source.js';
-import { openPassingSpoolDir, openSpoolDir } from '../spool/spool-dir.js';
+import { openSpoolDir, openTemporarySpoolDir } from '../spool/spool-dir.js';
 import { refuseIfComplete } from '../state/completion.js';
+import { openEvidence } from '../state/evidence/recorder.js';
 import { readFidelity } from '../state/fidelity.js';
 import { readJournal } from '../state/journal/journal.js';
-import { partJournal } from '../state/journal/part-journal.js';
+import { createPartJournal } from '../state/journal/part-journal.js';
 import { acquireLock } from '../state/lock/lock.js';
 import { type Backups, openBackups } from './backup-dirs.js';
 import type { CopyMigration } from './copy-migration.js';
-import { createSuspects } from './files/unsynced-files.js';
+import { createProofs } from './files/proofs.js';
+import { createUnsyncedFiles } from './files/unsynced-files.js';
 import { createYoungFiles } from './files/young-files.js';
-import { createGuards } from './guards/guards.js';
-import { type Objection, refusing, telling } from './guards/objections.js';
+import { createGuards, isFinal } from './guards/guards.js';
 import { refuseUnknownRoot } from './guards/selection.js';
-import { createServiceWatch, type ServiceWatch } from './guards/service-watch.js';
 import { copyInPasses } from './loop.js';
 import { type CopyRecord, openCopyRecord } from './record.js';
-import { createSurveyor } from './surveyor.js';
+import { createSurveys } from './survey.js';
 import { type CopyEnd, EXIT_OF, verdict } from './verdict.js';
 import { createWriters, type Writers } from './writers.js';
 
-export interface CopyOutcome {
+interface CopyOutcome {
   report: CopyReport;
   end: CopyEnd;
   /** For people: how it ended, in a sentence. */
@@ -48,9 +52,9 @@ export interface CopyOutcome {
 }
 
 export interface RunningCopy {
-  /** The report as it is now, with the pass that runs; the caller's own. Also of a copy that has ended, or failed. */
+  /** A copy of the report as it is now, with the pass that runs. Also after the copy has ended or failed. */
   report(): CopyReport;
-  /** Rejects with what stopped it, as soon as nothing of it is left running. */
+  /** Rejects with what stopped it, once nothing of it runs any more. */
   done: Promise<CopyOutcome>;
 }
 
@@ -70,7 +74,7 @@ interface Started extends Listener {
   abort(error: Error): void;
 }
 
-/** A guard, a timer or a thread of the run stops it just as its caller does: by this signal, which follows the caller's. */
+/** Returns the signal of the run. The caller's signal aborts it, and so may a guard, a timer or a thread of the run. */
 function ownSignal(outer: AbortSignal): { signal: AbortSignal; abort(error: Error): void; release(): void } {
   const controller = new AbortController();
   const follow = (): void => controller.abort(outer.reason);
@@ -98,29 +102,30 @@ function beginReport({ settings }: CopyMigration): CopyReport {
   };
 }
 
-/** Only here may a root be made, or taken away again. */
+/** Creates missing roots and holds the lock during the copy. No other function creates a root, or removes one that it created. */
 async function copyLocked(migration: CopyMigration, started: Started): Promise<CopyOutcome> {
   const { settings, roots, absent, instance } = migration;
   const { dryRun } = settings;
   try {
     refuseUnknownRoot(settings.only, roots);
-    for (const text of [...settings.notes, ...(await askedInClear(settings))]) started.emit({ type: 'warning', text });
+    for (const text of [...settings.notes, ...(await plaintextSourceWarnings(settings))])
+      started.emit({ type: 'warning', text });
     refuseIfComplete(instance.dir);
     const backups = await openBackups(migration, started.report.run);
     if (!dryRun) await createRoots(absent);
-    const there = dryRun ? roots.filter((root) => !absent.includes(root)) : roots; // what is not there needs no lock
-    const { says } = started;
+    const existing = dryRun ? roots.filter((root) => !absent.includes(root)) : roots; // a missing root needs no lock
+    const { status, command = 'lm copy' } = started;
     const dir = dryRun ? undefined : instance.dir;
-    const lock = await acquireLock(there, { dir, command: 'lm copy', ...(says && { says }) });
+    const lock = await acquireLock(existing, { dir, command, ...(status && { status }) });
     try {
-      refuseIfComplete(instance.dir); // it may have been marked while the lock was waited for
+      refuseIfComplete(instance.dir); // another command may have completed it before this one had the lock
       return await copyRecorded(migration, { ...started, backups });
     } finally {
-      if (!dryRun) withdraw(migration); // still locked: later, what is there may be another run's
+      if (!dryRun) undoCreation(migration); // still locked: later, what is there may be another run's
       await lock.release();
     }
   } finally {
-    discardPassing(migration);
+    discardTemporary(migration);
   }
 }
 
@@ -128,24 +133,33 @@ interface Locked extends Started {
   backups: Backups | undefined;
 }
 
-/** However it ends, the record says so; a dry run has none. */
+/** Writes into the record how the copy ended, whatever ended it; a dry run has no record. */
 async function copyRecorded(migration: CopyMigration, locked: Locked): Promise<CopyOutcome> {
   const { settings, instance } = migration;
   const { report, signal } = locked;
   const record = settings.dryRun ? undefined : openCopyRecord(instance, report.run, settings.url.origin);
+  const about = { run: report.run, command: 'copy', settings: settings.stated, warn: locked.emit } as const;
+  const evidence = settings.dryRun ? undefined : openEvidence(instance, about);
   const emit: Emit = (event) => {
     record?.listen(event);
+    evidence?.listen(event);
     locked.emit(event);
   };
   try {
-    const end = await copyFrom(migration, { ...locked, emit, record });
+    const reached = await copyFrom(migration, { ...locked, emit, record });
+    record?.end(reached, verdict(reached, report), report); // before the post-check, which takes nothing of it back
+    const end = await checkAfterwards(reached, migration, { ...locked, emit, record });
     const message = verdict(end, report);
-    record?.end(end, message, report);
-    emit({ type: 'copy-ended', report, exitCode: EXIT_OF[end], message });
+    if (report.postCheck) record?.checked(end, message, report);
+    const ended = { type: 'copy-ended', report, exitCode: EXIT_OF[end], message } as const;
+    evidence?.listen(ended);
+    const downtime = reached === 'success' && isFinal(settings) ? evidence?.downtime() : undefined;
+    locked.emit({ ...ended, ...(downtime && { downtime }) });
     return { report, end, message };
   } catch (error) {
-    const why = signal.aborted ? signal.reason : error; // what was stopped fails in many ways
+    const why = signal.aborted ? signal.reason : error; // a run that is aborted may fail with any error
     record?.fail(why);
+    evidence?.fail(why);
     throw why;
   } finally {
     record?.close();
@@ -156,33 +170,54 @@ interface Recorded extends Locked {
   record: CopyRecord | undefined;
 }
 
-/** Looks whether the service is stopped, and connects; whatever has been opened for the run is closed again. */
+/** Runs the post-check on a copy that has succeeded; a dry run only says that there is one. */
+async function checkAfterwards(reached: CopyEnd, migration: CopyMigration, recorded: Recorded): Promise<CopyEnd> {
+  const { settings } = migration;
+  const { postCheck, threshold } = settings;
+  const { report, record, emit, signal } = recorded;
+  if (postCheck === undefined || reached !== 'success') return reached;
+  if (!record) {
+    emit({ type: 'settings', text: `the post-check is not run, as this is a dry run: ${printable(postCheck)}` });
+    return reached;
+  }
+  const { iteration } = report.status.at(-1)!;
+  const about = { run: report.run, what: 'the copy', iteration, threshold, journal: record.journal };
+  report.postCheck = await runPostCheck({
+    ...{ ...migration, ...about, emit, signal },
+    settings: { ...settings, postCheck },
+  });
+  return report.postCheck.exitCode === 0 ? reached : 'post-check';
+}
+
+/** Checks that the service is stopped, and connects to the source; closes whatever was opened for the run. */
 async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<CopyEnd> {
   const { settings, roots, instance, user } = migration;
   const { report, record, emit, signal } = recorded;
   emit({ type: 'run-started', run: report.run, command: 'copy', source: settings.url.origin, roots: [...roots] });
-  tellSettingsFile(settings, emit);
+  reportSettingsFile(settings, emit);
   const refuses: string[] = [];
-  const object = record ? refusing : telling(emit, refuses);
+  const object = record ? refusing : reporting(emit, refuses);
   const watch = createServiceWatch(settings, roots, { env: user.env, emit, signal, object });
   const address = await addressOf(settings);
-  const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
+  const inaccessible = isRoot(user) ? undefined : new InaccessibleDirectories(roots);
   const fidelity = new Fidelity(readFidelity(instance.dir));
-  const spoolDir = settings.dryRun ? openPassingSpoolDir() : openSpoolDir(instance.dir);
+  const spoolDir = settings.dryRun ? openTemporarySpoolDir() : openSpoolDir(instance.dir);
   const { path: spool } = spoolDir;
-  const walker = createWalker(); // its thread starts while the guards look and undici is loaded
+  const walker = createWalker(); // its thread starts while the guards check and undici is loaded
   let source: Source | undefined;
   let owners: Owners | undefined;
   try {
     owners = await openOwners({ rules: settings.ownerRules, spool, emit });
     await watch.check(0);
-    source = await connectSource({ ...address, roots, spool, emit, signal });
-    const here = { spool, walker, closed, fidelity, owners };
+    const pace = paceWishes(settings);
+    source = await connectSource({ ...address, roots, spool, emit, signal, pace });
+    if (settings.diff === 'checksum') warnOfPace(pace, source, undefined, emit);
+    const here = { spool, walker, inaccessible, fidelity, owners };
     const end = await copyConnected(migration, { ...recorded, ...here, source, watch, object });
     if (report.wouldDo) report.wouldDo.refuses = refuses;
     return end;
   } finally {
-    closed?.closeAgain(emit);
+    inaccessible?.restoreModes(emit);
     owners?.close();
     spoolDir.remove();
     await source?.close();
@@ -198,10 +233,10 @@ interface Connected extends Recorded {
   owners: Owners;
   spool: string;
   walker: Walker;
-  closed: ClosedDirectories | undefined;
+  inaccessible: InaccessibleDirectories | undefined;
 }
 
-/** Puts together what the passes need, by what earlier runs have left on record. */
+/** Creates what the passes need, from the records that earlier runs have left. */
 async function copyConnected(migration: CopyMigration, connected: Connected): Promise<CopyEnd> {
   const { settings, roots, instance } = migration;
   const { report, source, backups, record, watch, fidelity, emit, abort } = connected;
@@ -210,35 +245,40 @@ async function copyConnected(migration: CopyMigration, connected: Connected): Pr
   report.source = source.url;
   report.maxConcurrency = concurrency;
   const history = readJournal(instance.dir);
-  const parts = partJournal(record?.journal, history.parts);
+  const parts = createPartJournal(record?.journal, history.parts);
   const isPart = (key: EntryKey): boolean => parts.known(key) !== undefined;
   const young = createYoungFiles(record?.journal, history, { roots, isPart, emit });
   const changed = new ChangedFiles();
-  const suspects = createSuspects(history, roots, Date.now());
-  const writers = record && createWriters(migration, { ...connected, record, concurrency, parts, young, changed });
+  const { spool } = connected;
+  const proofs = createProofs({ dir: instance.dir, spool, emit, dryRun: settings.dryRun });
+  const unsynced = createUnsyncedFiles(history, roots, Date.now());
+  const writers =
+    record && createWriters(migration, { ...connected, record, concurrency, parts, young, proofs, changed });
   try {
     const guards = createGuards(migration, { ...connected, run, history });
-    const known = { fidelity, young, suspects, changed, partOf: parts.known, hasParts: history.parts.size > 0 };
-    const surveyor = createSurveyor({ ...connected, migration, sourceGuard: guards.source, known });
-    if (writers) watchOn(writers, watch, abort, emit);
-    const end = await copyInPasses({ ...connected, migration, guards, surveyor, young, writers }, report);
-    if (record) record.exclusions = surveyor.exclusions();
-    if (writers && backups) report.backup = { dir: backups.into, ...writers.transfer.lanes.kept() };
+    const known = { fidelity, young, unsynced, changed, proofs, partOf: parts.known };
+    const surveys = createSurveys({ ...connected, migration, sourceGuard: guards.source, known });
+    if (writers) startWatches(writers, watch, abort, emit);
+    const end = await copyInPasses({ ...connected, migration, guards, surveys, young, proofs, writers }, report);
+    await proofs.mergeIfLong();
+    if (record) record.exclusions = surveys.exclusions();
+    if (writers && backups) report.backup = { dir: backups.into, ...writers.transfer.workers.backedUp() };
     return end;
   } finally {
     watch.stop();
     await writers?.close();
+    proofs.close();
   }
 }
 
-/** What goes on beside the passes of a copy that writes. */
-function watchOn(
+/** Starts what runs beside the passes of a copy that writes. */
+function startWatches(
   { backups, syncPoints, transfer }: Writers,
   watch: ServiceWatch,
   abort: (error: Error) => void,
   emit: Emit,
 ): void {
   watch.start(abort);
-  syncPoints.start(transfer.lanes.received, abort);
+  syncPoints.start(transfer.workers.received, abort);
   if (backups) emit({ type: 'settings', text: `what is removed or replaced is kept in ${printable(backups.into)}` });
 }

@@ -1,21 +1,21 @@
-// A make-believe database for `lm demo`: a tree shaped like Cassandra's, and a life of flushes and compactions in it.
-// Knows nothing of migrations.
+// Simulates a database for `lm demo`: writes a tree shaped like Cassandra's, and changes it by flushes, compactions and commit log writes.
 
 import { randomFillSync } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfThere } from '../files/if-there.js';
+import { writeAll } from '../files/write-all.js';
 
 const TABLES = ['shop/orders-5a1c39e0', 'shop/customers-6b2d40f1', 'metrics/samples-7c3e5102', 'system/peers-7ad54392'];
-const SSTABLES_A_TABLE = 20;
+const SSTABLES_PER_TABLE = 20;
 const KIB = 1024;
 
 const CHANGE_EVERY_MS = 20;
 const FLUSH_EVERY = 50;
 const COMPACT_EVERY = 100;
 
-/** However slow the host and long the copy, what is new since a listing stays below 5 % of the tree: an SSTable is 1.2 %. */
-const FLUSHES_AT_MOST = 3;
+/** However long the copy takes, new data stays below 5 % of the tree, so that the threshold of 0.95 is reached: an SSTable is 1.2 %. */
+const MAX_FLUSHES = 3;
 const COMMIT_LOG = 'CommitLog-7-1700000000001.log';
 const COMMIT_LOG_BYTES = 500 * KIB;
 const APPEND_BYTES = 4 * KIB;
@@ -33,9 +33,9 @@ const COMPONENTS: [name: string, bytes: number][] = [
 ];
 
 export interface Service {
-  /** So many flushes, compactions and commit log appends so far. */
+  /** The number of flushes, compactions and commit log writes so far. */
   changes(): number;
-  /** The last write has been made when this returns. */
+  /** When this returns, no more writes are made. */
   stop(): void;
 }
 
@@ -45,28 +45,28 @@ export function createTables(data: string, commitlog: string): void {
   writeFileSync(join(commitlog, COMMIT_LOG), filled(COMMIT_LOG_BYTES));
   for (const table of TABLES) {
     mkdirSync(join(data, table, 'backups'), { recursive: true });
-    for (let generation = 1; generation <= SSTABLES_A_TABLE; generation++) flush(join(data, table), generation);
+    for (let generation = 1; generation <= SSTABLES_PER_TABLE; generation++) flush(join(data, table), generation);
     const snapshot = join(data, table, 'snapshots', 'before-upgrade');
     mkdirSync(snapshot, { recursive: true });
     writeFileSync(join(snapshot, 'manifest.json'), '{"files":[]}\n');
   }
 }
 
-/** Lives until stopped: fills its commit log round and round all the time, and a few times flushes a table or compacts two SSTables. */
+/** Runs until stopped: overwrites its commit log in a circle all the time, and a few times flushes a table or compacts SSTables. */
 export function startService(data: string, commitlog: string): Service {
-  let generation = SSTABLES_A_TABLE;
+  let generation = SSTABLES_PER_TABLE;
   let compacted = 0;
   let count = 0;
-  const live = () => {
+  const change = () => {
     count++;
     overwrite(join(commitlog, COMMIT_LOG), (count * APPEND_BYTES) % COMMIT_LOG_BYTES);
     const table = join(data, TABLES[count % TABLES.length]!);
-    if (count % FLUSH_EVERY === 0 && count <= FLUSHES_AT_MOST * FLUSH_EVERY) flush(table, ++generation);
+    if (count % FLUSH_EVERY === 0 && count <= MAX_FLUSHES * FLUSH_EVERY) flush(table, ++generation);
     // Compaction: one table after the other loses its oldest SSTable.
-    if (count % COMPACT_EVERY === 0 && compacted < FLUSHES_AT_MOST) compacted++;
+    if (count % COMPACT_EVERY === 0 && compacted < MAX_FLUSHES) compacted++;
     if (count % COMPACT_EVERY < TABLES.length && compacted > 0) drop(table, compacted);
   };
-  const timer = setInterval(live, CHANGE_EVERY_MS);
+  const timer = setInterval(change, CHANGE_EVERY_MS);
   return { changes: () => count, stop: () => clearInterval(timer) };
 }
 
@@ -74,11 +74,11 @@ function flush(table: string, generation: number): void {
   for (const [name, bytes] of COMPONENTS) writeFileSync(component(table, generation, name), filled(bytes));
 }
 
-/** As a commit log is filled: in place, in a file of a fixed size. */
+/** Writes in place in a file of a fixed size, as Cassandra fills a commit log. */
 function overwrite(path: string, position: number): void {
   const fd = openSync(path, 'r+');
   try {
-    writeSync(fd, filled(APPEND_BYTES), 0, APPEND_BYTES, position);
+    writeAll(fd, filled(APPEND_BYTES), position);
   } finally {
     closeSync(fd);
   }

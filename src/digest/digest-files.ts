@@ -1,179 +1,246 @@
-// Listed files → their digests, each proved to be the file that was listed. Follows no symbolic link and writes no file.
+// Digests listed files, after checking that each is the file that was listed.
 
-import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
-import { errnoOf } from '../errors.js';
+import { crc32 } from 'node:zlib';
 import { DirCache } from '../files/dirfd.js';
-import { type EntryKey, parentOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
-import { FileClocks } from '../files/young.js';
+import { pacedReads } from '../pace/paced-reads.js';
+import type { Pace } from '../pace/rate.js';
 import type { Filter } from '../patterns/filter.js';
 import { type ByteCounter, countBytes } from '../threads/byte-counter.js';
 import { givenUp, isRaised, type StopFlag } from '../threads/stop-flag.js';
-import { type DigestAlgorithm, digestFd, ready } from './digest.js';
-import { createLaneQueue, type LaneQueue } from './digest-lanes.js';
+import { checkSSTable } from './check-sstable.js';
+import { BLOCK_DIGEST, type FileAlgorithm } from './digest.js';
+import { type Digest, digestFd, ready } from './digest-fd.js';
+import { createLaneQueue, type LaneQueue, type LaneTask } from './digest-lanes.js';
 import type { LaneHash } from './kernels/hash-lanes.js';
 import { MD5 } from './kernels/md5.js';
 import { hasVectors } from './kernels/wasm.js';
 import { XXH32 } from './kernels/xxh32.js';
-
-/** A regular file as a listing told it; the fields are those of an `Entry`. */
-export interface ListedFile {
-  key: EntryKey;
-  size: string;
-  mtimeNs: string;
-  ino: string;
-}
+import {
+  closed,
+  type Failed,
+  failureOf,
+  type ListedFile,
+  type Opened,
+  openListed,
+  stillListed,
+} from './listed-file.js';
+import type { FileRange } from './open-file.js';
+import { type SSTableCheck, sstableOf } from './sstable.js';
 
 export interface DigestJob {
-  algorithm: DigestAlgorithm;
+  algorithm: FileAlgorithm;
   roots: Roots;
-  files: ListedFile[];
-  /** Whether the answers say which files were young when they were read. */
-  tellsYoung?: boolean;
-  /** Whether files that this user owns but may not read are opened all the same: at the destination, where that is ours to change. */
-  opensOwn?: boolean;
-  /** Whether files that the pool's filters exclude are not there. */
+  files: readonly ListedFile[];
+  /** What is read of the one file of the job; of an algorithm that `isComposed`. */
+  range?: FileRange | undefined;
+  /** Whether the answers report which files were young when they were read. */
+  reportsYoung?: boolean;
+  /** Whether answers of BLOCK_DIGEST have the hashes of the blocks. */
+  reportsBlocks?: boolean;
+  /** Whether each `*-Data.db` is checked against its SSTable's own components, by the same read. */
+  checksSSTables?: boolean;
+  /** Whether files that this user owns but may not read are opened all the same: only at the destination, whose modes lm may change. */
+  opensUnreadable?: boolean;
+  /** Whether files are read past the page cache where that is possible, and the answers say which were. */
+  direct?: boolean;
+  /** Whether files that the pool's filters exclude count as missing. */
   hidesExcluded?: boolean;
-  /** Raised: nobody waits for the answers, and they are `failed` from here on, in the middle of a file too. */
+  /** Once it is raised, nobody waits for the answers: they are `failed` from then on, in the middle of a file too. */
   stop?: StopFlag;
-  /** Counts bytes as they are read, from any thread. */
+  /** Counts bytes as they are read, in any thread. */
   counter?: ByteCounter;
+  /** The limits that reading keeps to, with all who share them; the thread is blocked meanwhile. */
+  paces?: readonly Pace[];
 }
 
-type Job = Pick<DigestJob, 'tellsYoung' | 'opensOwn' | 'stop' | 'counter'>;
+type Job = Omit<DigestJob, 'roots' | 'files' | 'hidesExcluded'>;
 
-/** Why there are no bytes, and no digest: the file is another one than was listed, is gone, or could not be read. */
-export type FileTrouble = 'changed' | 'vanished' | 'failed';
+/** What was found of a file that could be read. */
+export interface Digested {
+  digest: string;
+  /** On request: whether the file was young when it was read, so that its next write may not show. */
+  young?: boolean;
+  /** On request, of a Data.db. */
+  sstable?: SSTableCheck;
+  /**
+   * With BLOCK_DIGEST: the file's ctime, if from the listing and the beginning of the read to its end it was the same, and the file was not
+   * young. Otherwise it proves nothing, and is absent. NO_CTIME as in listings.
+   */
+  ctimeNs?: string;
+  /** With `DigestJob.reportsBlocks`: the hash of each block, 8 bytes, in the order of the wire. */
+  blocks?: Uint8Array;
+  /** With `DigestJob.direct`: read from the disk, past the page cache, or perhaps from that. */
+  read?: 'direct' | 'cached';
+}
 
-/** Of a file that some file systems (procfs, sysfs, FUSE) state another size of than it has, and go on doing so. */
-export const misstated = (stated: number, held: number): string =>
-  `states ${stated} bytes but holds ${held > stated ? 'more' : held}`;
+export type DigestAnswer = Digested | Failed;
 
-/** `young`: as read just now, so that the next write may not show; said when the job asks. */
-export type DigestAnswer = { digest: string; young?: boolean } | { result: FileTrouble; message: string };
+/** What every thread that digests files has of its own. */
+export interface DigestThread {
+  /** What `DigestJob.hidesExcluded` hides. */
+  excludes?: Filter | undefined;
+}
 
-/** Whether a thread that has several files of the algorithm at once is done with them sooner than with one after another. */
-export const computesInLanes = (algorithm: DigestAlgorithm): boolean => algorithm in LANE_HASHES && hasVectors();
+/** Whether a thread finishes several files of the algorithm sooner together than one after another. */
+export const computesInLanes = (algorithm: FileAlgorithm): boolean => algorithm in LANE_HASHES && hasVectors();
 
-const LANE_HASHES: Partial<Record<DigestAlgorithm, LaneHash>> = { md5: MD5, xxhash32: XXH32 };
+const LANE_HASHES: Partial<Record<FileAlgorithm, LaneHash>> = { md5: MD5, xxhash32: XXH32 };
 
-/** One answer a file, in the order asked. Overlapping jobs share the lanes; without lanes a job blocks its thread. */
+/** Returns one answer for each file, in order. Overlapping jobs share the lanes; without lanes a job blocks its thread. */
 export async function digestFiles(
-  { algorithm, roots, files, hidesExcluded, ...job }: DigestJob,
-  excludes?: Filter,
+  { roots, files, hidesExcluded, ...job }: DigestJob,
+  { excludes }: DigestThread = {},
 ): Promise<DigestAnswer[]> {
+  const keepPace = pacedReads(job.paces ?? [], () => {
+    if (isRaised(job.stop)) throw givenUp();
+  });
   const dirs = new DirCache(roots, hidesExcluded ? excludes : undefined);
+  const todo = files.map((file) => new FileToDigest(file, dirs, job, keepPace));
   try {
-    if (computesInLanes(algorithm)) {
-      const queue = laneQueue(algorithm);
-      return await Promise.all(files.map((file) => digestInLane(queue, dirs, file, job)));
+    if (computesInLanes(job.algorithm)) await inLanes(laneQueue(job.algorithm), todo);
+    else {
+      await ready(job.algorithm);
+      for (const file of todo) file.digest();
     }
-    await ready(algorithm);
-    return files.map((file) => digestOne(dirs, file, algorithm, job));
   } finally {
     dirs.close();
   }
+  return todo.map(({ answer }) => answer!);
 }
 
-const queues: Partial<Record<DigestAlgorithm, LaneQueue>> = {};
+const queues: Partial<Record<FileAlgorithm, LaneQueue>> = {};
 
-/** Of this thread. */
-const clocks = new FileClocks();
-
-/** One for all jobs of this thread. */
-function laneQueue(algorithm: DigestAlgorithm): LaneQueue {
+/** All jobs of this thread share one queue. */
+function laneQueue(algorithm: FileAlgorithm): LaneQueue {
   queues[algorithm] ??= createLaneQueue(LANE_HASHES[algorithm]!);
   return queues[algorithm];
 }
 
-function digestOne(dirs: DirCache, file: ListedFile, algorithm: DigestAlgorithm, job: Job): DigestAnswer {
-  const beganMs = job.tellsYoung ? performance.now() : undefined;
-  const fd = openListed(dirs, file, job);
-  return typeof fd === 'number' ? answerAndClose(fd, file, beganMs, () => digestFd(fd, algorithm, job)) : fd;
-}
-
-const digestInLane = (queue: LaneQueue, dirs: DirCache, file: ListedFile, job: Job): Promise<DigestAnswer> =>
+/** One promise for all: a promise for each would take as long as closing the file. */
+const inLanes = (queue: LaneQueue, todo: readonly FileToDigest[]): Promise<void> =>
   new Promise((resolve) => {
-    let beganMs: number | undefined;
-    queue.add({
-      open() {
-        if (job.tellsYoung) beganMs = performance.now();
-        const fd = openListed(dirs, file, job);
-        if (typeof fd === 'number') return { fd, bytes: Number(file.size) };
-        resolve(fd);
-        return undefined;
-      },
-      isGivenUp: () => isRaised(job.stop),
-      read: (bytes) => job.counter && countBytes(job.counter, bytes),
-      end(fd, read) {
-        const answer = answerAndClose(fd, file, beganMs, () => {
-          if ('error' in read) throw read.error;
-          return read;
-        });
-        resolve(answer);
-      },
-    });
+    let left = todo.length;
+    if (left === 0) resolve();
+    for (const file of todo) {
+      file.ended = () => {
+        left--;
+        if (left === 0) resolve();
+      };
+      queue.add(file);
+    }
   });
 
-/** A descriptor of the very file that was listed. */
-function openListed(dirs: DirCache, file: ListedFile, { opensOwn, stop }: Job): number | DigestAnswer {
-  if (isRaised(stop)) return troubleOf(givenUp());
-  let fd: number | undefined;
-  try {
-    const name = file.key.slice(file.key.lastIndexOf('/') + 1);
-    fd = dirs.openFile(parentOf(file.key), name, opensOwn);
-    if (isSame(fstatSync(fd, { bigint: true }), file)) return fd;
-  } catch (error) {
-    return fd === undefined ? troubleOf(error) : closed(fd, troubleOf(error));
-  }
-  return closed(fd, { result: 'changed', message: 'changed since it was listed' });
-}
+type KeepPace = ReturnType<typeof pacedReads>;
 
-/** The digest, if the file is still the one that was listed. `beganMs`: see `DigestJob.tellsYoung`. */
-function answerAndClose(
-  fd: number,
-  file: ListedFile,
-  beganMs: number | undefined,
-  read: () => { digest: string; bytes: number },
-): DigestAnswer {
-  try {
-    const { digest, bytes } = read();
-    const stat = fstatSync(fd, { bigint: true });
-    if (isSame(stat, file)) {
-      if (`${bytes}` !== file.size)
-        return closed(fd, { result: 'failed', message: misstated(Number(file.size), bytes) });
-      const young = beganMs === undefined ? {} : { young: clocks.isYoung(fd, stat, beganMs) };
-      return closed(fd, { digest, ...young });
+/** A file of a job: it has an answer, or waits for one, also as one that waits for a lane. */
+class FileToDigest implements LaneTask {
+  answer: DigestAnswer | undefined;
+  ended: (() => void) | undefined;
+  readonly #file: ListedFile;
+  readonly #dirs: DirCache;
+  readonly #job: Job;
+  readonly #sum: Sum | undefined;
+  readonly #keepPace: KeepPace;
+  #opened: Opened | undefined;
+
+  constructor(file: ListedFile, dirs: DirCache, job: Job, keepPace: KeepPace) {
+    this.#file = file;
+    this.#dirs = dirs;
+    this.#job = job;
+    this.#sum = sumFor(file, job);
+    this.#keepPace = keepPace;
+  }
+
+  /** Reads it at once. */
+  digest(): void {
+    const file = this.open();
+    if (!file) return;
+    let read: Digest & { end: number };
+    try {
+      read = digestFd(file, this.#job.algorithm, this);
+    } catch (error) {
+      return this.end({ error });
     }
-  } catch (error) {
-    return closed(fd, troubleOf(error));
+    this.end(read);
   }
-  return closed(fd, { result: 'changed', message: 'changed while it was read' });
+
+  open(): Opened | undefined {
+    const opened = this.isGivenUp() ? failureOf(givenUp()) : openListed(this.#dirs, this.#file, this.#job);
+    if ('fd' in opened) {
+      opened.range = this.#job.range;
+      this.#opened = opened;
+      return opened;
+    }
+    this.#answer(opened);
+    return undefined;
+  }
+
+  isGivenUp(): boolean {
+    return isRaised(this.#job.stop);
+  }
+
+  read(bytes: Uint8Array): void {
+    if (this.#job.counter) countBytes(this.#job.counter, bytes.length);
+    if (this.#sum) addTo(this.#sum, bytes);
+    this.#keepPace?.(bytes.length);
+  }
+
+  /** The sum of an SSTable is made of all bytes. */
+  get skipped(): ((bytes: number) => void) | undefined {
+    if (this.#sum) return undefined;
+    return (bytes) => {
+      if (this.#job.counter) countBytes(this.#job.counter, bytes);
+    };
+  }
+
+  end(read: (Digest & { end: number }) | { error: unknown }): void {
+    const opened = this.#opened!;
+    const answer = closed(opened.fd, 'error' in read ? failureOf(read.error) : this.#compared(opened, read));
+    this.#answer(this.#sum ? checked(answer, this.#dirs, this.#file, this.#sum, this.#job) : answer);
+  }
+
+  /** The answer for what was read, if the file is still the one that was listed. */
+  #compared(opened: Opened, { digest, blocks, end }: Digest & { end: number }): DigestAnswer {
+    const { algorithm, reportsYoung, reportsBlocks, direct } = this.#job;
+    const isProof = algorithm === BLOCK_DIGEST;
+    const { size, range } = opened;
+    const held = range && end === range.offset + range.length ? size : end; // only the last range can tell
+    try {
+      const found = stillListed(opened, this.#file, held, reportsYoung === true || isProof);
+      if ('result' in found) return found;
+      const answer: Digested = { digest };
+      if (reportsYoung) answer.young = found.young;
+      if (isProof && found.ctimeNs !== undefined) answer.ctimeNs = found.ctimeNs;
+      if (reportsBlocks && blocks) answer.blocks = blocks;
+      if (direct) answer.read = opened.direct ? 'direct' : 'cached';
+      return answer;
+    } catch (error) {
+      return failureOf(error);
+    }
+  }
+
+  #answer(answer: DigestAnswer): void {
+    this.answer = answer;
+    this.ended?.();
+  }
 }
 
-function closed(fd: number, answer: DigestAnswer): DigestAnswer {
-  try {
-    closeSync(fd);
-    return answer;
-  } catch (error) {
-    return troubleOf(error);
-  }
+/** A CRC-32 that grows as a Data.db is read. */
+interface Sum {
+  crc32: number;
 }
 
-/** Compared exactly, as one host sees its own file twice. */
-const isSame = (stat: BigIntStats, { size, mtimeNs, ino }: ListedFile): boolean =>
-  stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
+const sumFor = ({ key }: ListedFile, { checksSSTables }: Job): Sum | undefined =>
+  checksSSTables && sstableOf(key) !== undefined ? { crc32: 0 } : undefined;
 
-function troubleOf(error: unknown): DigestAnswer {
-  const code = errnoOf(error);
-  switch (code) {
-    case 'ENOENT':
-      return { result: 'vanished', message: 'no longer there' };
-    case 'ENOTDIR':
-    case 'ELOOP':
-    case 'ENXIO': // a socket
-      return { result: 'changed', message: 'no longer a file reached through directories alone' };
-    default:
-      return { result: 'failed', message: code ?? (error instanceof Error ? error.message : String(error)) };
-  }
+function addTo(sum: Sum, bytes: Uint8Array): void {
+  sum.crc32 = crc32(bytes, sum.crc32);
+}
+
+/** Adds to the answer for a Data.db what its SSTable's own components say of it. */
+function checked(answer: DigestAnswer, dirs: DirCache, { key }: ListedFile, sum: Sum, job: Job): DigestAnswer {
+  if ('result' in answer) return answer;
+  const sstable = checkSSTable(dirs, key, sum.crc32, job.opensUnreadable);
+  return sstable ? { ...answer, sstable } : { result: 'vanished', message: 'no longer there' };
 }

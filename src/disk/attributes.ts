@@ -1,5 +1,5 @@
-// Owner, mode and time of what stands in the destination, set and read back. Finds nothing by its name: a descriptor, or a path that
-// leads to one and the same file, is the caller's to give.
+// Sets owner, mode and time of destination entries and reads them back. The caller passes a descriptor, or a path that cannot come to lead to
+// another file.
 
 import { chmodSync, chownSync, fchmodSync, fchownSync, fstatSync, type Stats, statSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
@@ -9,28 +9,28 @@ import { modeText, ownerText, type Unkept } from '../linux/fidelity.js';
 import { chownLink, setTimeOfLink, statLink } from './surveyed.js';
 
 export interface DiskOptions {
-  /** Set owners; only a privileged process can. */
-  owners: boolean;
+  /** Whether owners are set; only a privileged process can. */
+  canChown: boolean;
   /**
-   * The uid of a process that may give files away without being root: it may set nothing of what is another's, so that it takes first what
-   * it is to change, and gives last what it has changed.
+   * Set for a process that may change owners without being root: its uid. It may not change attributes of entries that others own, so it
+   * makes itself the owner before and gives the entry away at the end.
    */
   takesAs?: number;
-  /** For entries whose mode the source does not tell (a Sidecar's). */
+  /** For entries whose mode the source does not send (a Sidecar). */
   umask: number;
 }
 
-/** `refused`: the system's reason, when what stood there before was to be changed and it would not. */
+/** `refused`: the errno for an entry that was there before, when the system would not change it. */
 export type UnkeptNow = Unkept & { refused?: string };
 
-/** The kernel drops them unasked where they would give away a right, as set-group-id of a group that this user is not in. */
+/** The kernel clears them where they would give away a right, such as set-group-id of a group that this user is not in. */
 const SPECIAL_BITS = 0o7000;
 
-/** What a file system answers that cannot keep an owner or a mode; so does one that will not let this user set them. */
+/** Errors of a file system that cannot keep an owner or a mode, or does not let this user set them. */
 const UNKEEPABLE = new Set(['EPERM', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EOVERFLOW']);
 
-/** Of a call that sets an owner or a mode: why it could not, if it could not for such a reason. */
-function refusal(set: () => void): string | undefined {
+/** Runs a call that sets an owner or a mode. Returns its errno if that is in UNKEEPABLE; throws any other error. */
+function tryToSet(set: () => void): string | undefined {
   try {
     set();
     return undefined;
@@ -41,17 +41,20 @@ function refusal(set: () => void): string | undefined {
   }
 }
 
-/** Set-user-id, set-group-id. */
+/** The bits set-user-id and set-group-id. */
 const [AS_USER, AS_GROUP] = [0o4000, 0o2000];
 
-/** The mode of what is `found` to have this owner: a program runs as the source's user or group, or as whoever starts it. */
-function rightfulMode(mode: number, entry: Entry, found: () => Owner): number {
+/**
+ * The mode for an entry that has the owner `found`. Without the source's owner or group a program loses set-user-id or set-group-id, so that it
+ * never runs as anybody but the source's user or group, or the user who starts it.
+ */
+function permittedMode(mode: number, entry: Entry, found: () => Owner): number {
   if (!isSetuid(entry)) return mode;
   const { uid, gid } = found();
   return mode & ~(uid === entry.owner?.uid ? 0 : AS_USER) & ~(gid === entry.owner?.gid ? 0 : AS_GROUP);
 }
 
-/** Why the system would not set it. */
+/** The errno of a call that did not set the attribute. */
 interface Refused {
   owner?: string | undefined;
   mode?: string | undefined;
@@ -62,114 +65,119 @@ export class Attributes {
   readonly #options: DiskOptions;
   readonly #unkept: (entry: UnkeptNow) => void;
 
-  /** `unkept` hears of what the file system did not take. */
+  /** `unkept` is called with each attribute that the file system did not keep. */
   constructor(options: DiskOptions, unkept: (entry: UnkeptNow) => void) {
     this.#options = options;
     this.#unkept = unkept;
   }
 
-  get owners(): boolean {
-    return this.#options.owners;
+  get canChown(): boolean {
+    return this.#options.canChown;
   }
 
-  /** Of a file. */
-  modeOf({ mode, owner }: Entry): number {
+  /** The permissions for a file. */
+  #modeOf({ mode, owner }: Entry): number {
     return owner === undefined ? 0o666 & ~this.#options.umask : mode & 0o7777;
   }
 
-  /** Undefined: it is not ours to set. */
-  ownerOf({ owner }: Entry): Owner | undefined {
-    return this.#options.owners ? owner : undefined;
+  /** The owner to set; undefined when none is to be set. */
+  #ownerOf({ owner }: Entry): Owner | undefined {
+    return this.#options.canChown ? owner : undefined;
   }
 
-  /** Owner, mode and time of a file of our own making; `settled` when it was born with the first two. */
-  setOfNew(fd: number, entry: Entry, key: EntryKey, settled: boolean): void {
+  /** Sets owner, mode and time of a file that lm made. */
+  setOfNew(fd: number, entry: Entry, key: EntryKey): void {
     const { takesAs } = this.#options;
     if (takesAs !== undefined) setTime(fd, entry.mtimeNs);
-    if (!settled) this.#setOwnerAndMode(fd, entry, key);
+    this.#setOwnerAndMode(fd, entry, key);
     if (takesAs === undefined) setTime(fd, entry.mtimeNs);
   }
 
   #setOwnerAndMode(fd: number, entry: Entry, key: EntryKey): void {
-    const owner = this.ownerOf(entry);
-    const mode = this.modeOf(entry);
-    const give = () => owner && refusal(() => fchownSync(fd, owner.uid, owner.gid));
+    const owner = this.#ownerOf(entry);
+    const mode = this.#modeOf(entry);
+    const give = () => owner && tryToSet(() => fchownSync(fd, owner.uid, owner.gid));
     const givesLast = this.#options.takesAs !== undefined;
-    const giveGroup = () => owner && refusal(() => fchownSync(fd, -1, owner.gid)); // else the mode would be for this user's own
+    const giveGroup = () => owner && tryToSet(() => fchownSync(fd, -1, owner.gid)); // else the mode would apply to this user's own group
     const refused = [
       givesLast ? giveGroup() : give(),
-      refusal(() => fchmodSync(fd, givesLast ? mode & ~SPECIAL_BITS : rightfulMode(mode, entry, () => fstatSync(fd)))),
+      tryToSet(() =>
+        fchmodSync(fd, givesLast ? mode & ~SPECIAL_BITS : permittedMode(mode, entry, () => fstatSync(fd))),
+      ),
       givesLast && give(),
     ].some((why) => typeof why === 'string');
     if (refused || (mode & SPECIAL_BITS) !== 0) this.#compareKept(key, mode, owner, fstatSync(fd));
   }
 
-  /** Owner and time of a link of our own making. */
+  /** Sets owner and time of a link that lm made. */
   setOfNewLink(at: string, entry: Entry, key: EntryKey): void {
-    const owner = this.ownerOf(entry);
+    const owner = this.#ownerOf(entry);
     const { takesAs } = this.#options;
     if (takesAs !== undefined) setTimeOfLink(at, entry.mtimeNs);
-    if (owner && refusal(() => chownLink(at, owner))) this.#compareKept(key, undefined, owner, statLink(at));
+    if (owner && tryToSet(() => chownLink(at, owner))) this.#compareKept(key, undefined, owner, statLink(at));
     if (takesAs === undefined) setTimeOfLink(at, entry.mtimeNs);
   }
 
-  /** Owner and time of a link that was there. */
+  /** Sets owner and time of a link that was there before. */
   setOfLink(at: string, entry: Entry, key: EntryKey): void {
-    const owner = this.ownerOf(entry);
+    const owner = this.#ownerOf(entry);
     const { takesAs: uid } = this.#options;
     const taken = owner && uid !== undefined;
     if (taken) {
-      refusal(() => chownLink(at, { ...owner, uid }));
+      tryToSet(() => chownLink(at, { ...owner, uid }));
       setTimeOfLink(at, entry.mtimeNs);
     }
-    const refused = owner && refusal(() => chownLink(at, owner));
+    const refused = owner && tryToSet(() => chownLink(at, owner));
     this.#compareKept(key, undefined, owner, statLink(at), { owner: refused });
     if (!taken) setTimeOfLink(at, entry.mtimeNs);
   }
 
-  /** Of a file or a directory that was there; `stat` is what it has. */
+  /** Sets the attributes of a file or directory that was there before; `stat` has its present ones. */
   set(at: string, stat: Stats, entry: Entry, key: EntryKey): void {
     const { kind, mode, mtimeNs } = entry;
-    const isTold = entry.owner !== undefined;
-    const owner = this.ownerOf(entry);
-    const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
+    const hasOwner = entry.owner !== undefined;
+    const owner = this.#ownerOf(entry);
+    const give = () => owner && tryToSet(() => chownSync(at, owner.uid, owner.gid));
     const taken = owner && this.#take(at, stat, entry, owner);
     const ownerRefused = taken ? undefined : give();
-    if (!isTold && kind === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
-    // No program is to run as this user for a moment.
-    const bits = taken && kind !== 'directory' ? mode & ~SPECIAL_BITS : rightfulMode(mode, entry, () => statSync(at));
-    const isRight = !owner && (stat.mode & 0o7777) === (bits & 0o7777); // to set it again may lose its set-group-id
-    const modeRefused = !isTold || isRight ? undefined : refusal(() => chmodSync(at, bits & 0o7777));
+    if (!hasOwner && kind === 'directory') chmodSync(at, 0o777 & ~this.#options.umask);
+    // No program may run as this user, not even for a moment.
+    const bits = taken && kind !== 'directory' ? mode & ~SPECIAL_BITS : permittedMode(mode, entry, () => statSync(at));
+    const isRight = !owner && (stat.mode & 0o7777) === (bits & 0o7777); // setting it again may clear its set-group-id
+    const modeRefused = !hasOwner || isRight ? undefined : tryToSet(() => chmodSync(at, bits & 0o7777));
     if (taken) setTime(at, mtimeNs);
-    const notGiven = taken ? give() : ownerRefused;
-    if (isTold) this.#compareKept(key, mode, owner, statSync(at), { owner: notGiven, mode: modeRefused });
+    const chownRefused = taken ? give() : ownerRefused;
+    if (hasOwner) this.#compareKept(key, mode, owner, statSync(at), { owner: chownRefused, mode: modeRefused });
     if (!taken) setTime(at, mtimeNs);
   }
 
-  /** Whether it is given once all else is set; a file's group is given at once, lest the mode be for this user's own. */
+  /**
+   * Makes this process the owner, if it has to be for changing the entry. Returns whether it did: then the owner is set last. A file gets its
+   * group at once, so that its mode never applies to this user's own group.
+   */
   #take(at: string, { uid, gid }: Stats, { kind }: Entry, owner: Owner): boolean {
     const { takesAs } = this.#options;
     if (takesAs === undefined) return false;
-    const early = kind === 'directory' ? gid : owner.gid; // only who is in its group can set its set-group-id, which then stays
-    if (uid !== takesAs || gid !== early) refusal(() => chownSync(at, takesAs, early));
+    const early = kind === 'directory' ? gid : owner.gid; // only a member of its group can set its set-group-id, which then stays
+    if (uid !== takesAs || gid !== early) tryToSet(() => chownSync(at, takesAs, early));
     return true;
   }
 
-  /** Of a root, whose time is not known. What is right already is left alone: it may be somebody else's. */
+  /** Sets owner and mode of a root, whose time no listing has. Right attributes are not set again: another user may own the root. */
   setOfRoot(at: string, stat: Stats, entry: Entry, key: EntryKey): void {
     const { mode } = entry;
-    const owner = this.ownerOf(entry);
+    const owner = this.#ownerOf(entry);
     const isOther = owner && (owner.uid !== stat.uid || owner.gid !== stat.gid);
     if (!isOther && (stat.mode & 0o7777) === (mode & 0o7777)) return;
-    const give = () => owner && refusal(() => chownSync(at, owner.uid, owner.gid));
+    const give = () => owner && tryToSet(() => chownSync(at, owner.uid, owner.gid));
     const taken = owner && this.#take(at, stat, entry, owner);
     const ownerRefused = taken || !isOther ? undefined : give();
-    const modeRefused = refusal(() => chmodSync(at, mode & 0o7777));
-    const notGiven = taken ? give() : ownerRefused;
-    this.#compareKept(key, mode, owner, statSync(at), { owner: notGiven, mode: modeRefused });
+    const modeRefused = tryToSet(() => chmodSync(at, mode & 0o7777));
+    const chownRefused = taken ? give() : ownerRefused;
+    this.#compareKept(key, mode, owner, statSync(at), { owner: chownRefused, mode: modeRefused });
   }
 
-  /** Once they have been set: what reads back as something else is not kept here. `mode` is undefined for a link. */
+  /** Reports each attribute that reads back different after it was set. `mode` is undefined for a link. */
   #compareKept(
     key: EntryKey,
     mode: number | undefined,
@@ -177,11 +185,11 @@ export class Attributes {
     found: Stats,
     refused: Refused = {},
   ): void {
-    const tell = (what: Unkept['what'], wanted: string, kept: string): void => {
+    const report = (what: Unkept['what'], wanted: string, kept: string): void => {
       const why = refused[what];
       if (wanted !== kept) this.#unkept({ key, what, wanted, kept, ...(why !== undefined && { refused: why }) });
     };
-    if (owner) tell('owner', ownerText(owner), ownerText(found));
-    if (mode !== undefined) tell('mode', modeText(mode), modeText(found.mode));
+    if (owner) report('owner', ownerText(owner), ownerText(found));
+    if (mode !== undefined) report('mode', modeText(mode), modeText(found.mode));
   }
 }

@@ -1,4 +1,4 @@
-// What is about to be removed or replaced, kept under its own key outside the roots. Copies no bytes and removes nothing.
+// Keeps an entry that is about to be removed or replaced, under the same key outside the roots, by a hard link or a rename.
 
 import { chmodSync, chownSync, linkSync, lstatSync, mkdirSync, renameSync } from 'node:fs';
 import { errnoOf, localError } from '../errors.js';
@@ -7,13 +7,13 @@ import { type Entry, type EntryKey, joinKey, parentOf, rootOf } from '../files/e
 import { pathOf, type Roots } from '../files/roots.js';
 import { setTime } from '../files/set-time.js';
 
-/** The backup of one pass, as one thread sees it. Directories are made when they are needed, for their owner alone. */
+/** The backup of one pass, as one thread uses it. Directories are made on demand, with access for their owner alone. */
 export class Backup {
   readonly into: string;
   readonly #roots: Roots;
   readonly #dirs: DirCache;
 
-  /** `into` need not be there: nothing is in it yet, so that nothing can be overwritten. */
+  /** `into` need not exist. It holds no entries of an earlier pass, so that nothing can be overwritten. */
   constructor(roots: Roots, into: string) {
     this.into = into;
     this.#roots = roots.map((root) => ({ ...root, path: `${into}/${root.key}` }));
@@ -24,27 +24,27 @@ export class Backup {
     this.#dirs.close();
   }
 
-  /** A file or link at `from`. False when it had been kept already. Throws the system's error. */
-  keep(from: string, dir: EntryKey, name: string): boolean {
-    return keepAs(from, this.#place(dir).at(name));
+  /** Backs up a file or link at `from`. Returns false when it was backed up before. Throws the system's error. */
+  backUp(from: string, dir: EntryKey, name: string): boolean {
+    return linkOrRename(from, this.#openOrCreate(dir).at(name));
   }
 
-  /** A directory whose contents have been kept, or that had none. */
-  keepDirectory(dir: EntryKey, { name, mtimeNs, mode, owner }: Entry, owners: boolean): void {
+  /** Backs up a directory whose contents are in the backup already, or that is empty. */
+  backUpDirectory(dir: EntryKey, { name, mtimeNs, mode, owner }: Entry, owners: boolean): void {
     const key = joinKey(dir, name);
-    const at = this.#place(dir).at(name);
-    this.#place(key);
+    const at = this.#openOrCreate(dir).at(name);
+    this.#openOrCreate(key);
     this.#dirs.forget(key);
     try {
       chmodSync(at, mode & 0o7777);
       setTime(at, mtimeNs);
-      if (owners && owner) chownSync(at, owner.uid, owner.gid); // last: from then on it may not be this process's to change
+      if (owners && owner) chownSync(at, owner.uid, owner.gid); // last: after that this process may not be allowed to change it
     } catch (error) {
       throw localError('set the attributes of', pathOf(this.#roots, key), error);
     }
   }
 
-  #place(dir: EntryKey): DirHandle {
+  #openOrCreate(dir: EntryKey): DirHandle {
     try {
       return this.#open(dir);
     } catch (error) {
@@ -64,7 +64,7 @@ export class Backup {
   }
 }
 
-/** Another thread may need it as well. */
+/** Another thread may make it at the same time. */
 function makeUnlessThere(path: string): void {
   try {
     mkdirSync(path, 0o700);
@@ -73,14 +73,14 @@ function makeUnlessThere(path: string): void {
   }
 }
 
-/** Where the file system knows no second names, or this user may give none. */
+/** Errors of a file system without hard links, or one on which this user may not make them. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
- * Gives what stands at `from` a second name, so that the first is never without its file, whenever this is cut short. Where that
- * cannot be, renames it. Overwrites nothing. False when `to` is that very file.
+ * Makes a hard link `to` to the file or link at `from`, so that `from` never loses its file, whenever this process is killed. Where that is
+ * impossible, renames it. Overwrites nothing. Returns false when `to` is that very file.
  */
-export function keepAs(from: string, to: string): boolean {
+export function linkOrRename(from: string, to: string): boolean {
   try {
     linkSync(from, to);
   } catch (error) {

@@ -1,5 +1,5 @@
-// Everything lm does to the destination's files, one entry at a time: parts, publishing, links, directories, removals.
-// Decides nothing. Beside it and attributes.ts, which it uses, only guards write below a root, files of their own that they remove.
+// Changes the destination's entries, one at a time: makes parts, publishes files, makes links and directories, removes. Only guards write
+// below a root too: trial files, which they remove.
 
 import {
   type BigIntStats,
@@ -14,7 +14,6 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { nameHash } from '../digest/digest.js';
 import { errnoOf, localError } from '../errors.js';
@@ -22,124 +21,161 @@ import { birthOf } from '../files/directory-marks.js';
 import { type DirHandle, pinned } from '../files/dirfd.js';
 import { type Entry, type EntryKey, joinKey, kindOf, rootOf } from '../files/entry.js';
 import { lstatIfThere, removeIfThere } from '../files/if-there.js';
+import type { Validators } from '../files/proof.js';
 import type { Roots } from '../files/roots.js';
+import { writeAll } from '../files/write-all.js';
 import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
-import { Births, type Newborn } from './births.js';
-import { CHANGED, isOccupied, type Obstacle, occupied, Places } from './places.js';
-import { ifStill, isReplaced } from './surveyed.js';
+import { CHANGED, type Conflict, Directories, isOccupied, occupied } from './directories.js';
+import { pageRuns, SparsePart } from './sparse.js';
+import { ifUnchanged, isReplaced } from './surveyed.js';
+import { Versions } from './versions.js';
 
 const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-/** O_NONBLOCK: a pipe that took a part's name must not hold the thread until somebody reads it. */
+/** O_NONBLOCK: opening a pipe that has a part's name must not block the thread until somebody reads it. */
 const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const READ_PART = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const READ_AND_WRITE_PART = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const FLAGS = { 'to-write': OLD_PART, 'to-read': READ_PART, 'to-read-and-write': READ_AND_WRITE_PART } as const;
 
-/** `INODE@BIRTH`: a new file may get the number of one that is gone. The number alone where the file system keeps no births. */
-const idOf = (stat: BigIntStats): string => (birthOf(stat) === 0n ? `${stat.ino}` : `${stat.ino}@${birthOf(stat)}`);
+/** `INODE@BIRTH`, because a new file may get the inode number of a removed one. The number alone where the file system keeps no birth time. */
+export const idOf = (stat: BigIntStats): string =>
+  birthOf(stat) === 0n ? `${stat.ino}` : `${stat.ino}@${birthOf(stat)}`;
 
-/** An older lm has told the number alone. */
+/** An older lm recorded the number alone. */
 const isKnownBy = (id: string, stat: BigIntStats): boolean => id === (id.includes('@') ? idOf(stat) : `${stat.ino}`);
 
-/** A suffix on a name of 255 bytes would not fit, so the name of a part is made of a hash. */
+/** Made of a hash, because a name of 255 bytes has no room for a suffix. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
 
-/** A file on its way, under its part's name. */
-export interface OpenPart extends Newborn {
+/** An unfinished file, open under the name of its part. */
+export interface OpenPart {
+  fd: number;
   /** The part's own name. */
   name: string;
   /** Bytes. */
   written: number;
 }
 
-/** One thread's hands. Every method throws `local`, naming the path, when the disk refuses. */
+/** The operations of one thread. Every method throws `local`, naming the path, when a system call fails. */
 export class Disk {
+  readonly versions: Versions;
   readonly #roots: Roots;
-  readonly #places: Places;
-  readonly #births = new Births();
+  readonly #directories: Directories;
   readonly #attributes: Attributes;
-  readonly #kept: (bytes: number) => void;
+  readonly #onBackedUp: (bytes: number) => void;
   #backup: Backup | undefined;
 
-  /** `kept` hears of every entry that went into a backup, `unkept` of attributes that the file system did not take. */
+  /** `backedUp` is called for every entry that went into a backup, `unkept` for attributes that the file system did not keep. */
   constructor(
     roots: Roots,
     options: DiskOptions,
-    kept: (bytes: number) => void = () => {},
+    backedUp: (bytes: number) => void = () => {},
     unkept: (entry: UnkeptNow) => void = () => {},
   ) {
     this.#roots = roots;
     this.#attributes = new Attributes(options, unkept);
-    this.#places = new Places(roots);
-    this.#kept = kept;
+    this.#directories = new Directories(roots);
+    this.versions = new Versions(this.#directories);
+    this.#onBackedUp = backedUp;
   }
 
-  /** Directories may have been removed and made again by another thread. */
+  /** Closes all directories: another thread may have removed them or made them again. */
   forgetDirectories(): void {
-    this.#places.close();
+    this.#directories.close();
     this.#backup?.close();
   }
 
-  /** From here on nothing is removed or replaced without being kept in `into`, a directory that is not there yet. */
+  /** From here on everything that is removed or replaced is backed up in `into`, a directory that does not exist yet. */
   backUpInto(into: string): void {
     if (this.#backup?.into === into) return;
     this.#backup?.close();
     this.#backup = new Backup(this.#roots, into);
   }
 
-  /** A new part of a big file, readable by its owner alone until it is published; one left behind is replaced. */
-  createPart(dir: EntryKey, name: string, bytes: number): OpenPart | Obstacle {
+  /** Makes the part of a big file, readable by its owner alone until it is published; replaces one that was left behind. */
+  createPart(dir: EntryKey, name: string, bytes: number): OpenPart | Conflict {
     const part = partNameOf(name);
-    return this.#places.in(dir, 'write', joinKey(dir, name), (handle) => {
-      const fd = anew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
+    return this.#directories.in(dir, 'write', joinKey(dir, name), (handle) => {
+      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
       try {
         ftruncateSync(fd, bytes);
       } catch (error) {
         closeSync(fd);
         throw error;
       }
-      return { fd, name: part, written: bytes, settled: false };
+      return { fd, name: part, written: bytes };
     });
   }
 
-  /** A new part of a file that will be written from its beginning. */
-  beginFile(dir: EntryKey, entry: Entry): OpenPart | Obstacle {
-    const name = partNameOf(entry.name);
-    const [mode, owner] = [this.#attributes.modeOf(entry), this.#attributes.ownerOf(entry)];
-    return this.#places.in(dir, 'write', joinKey(dir, entry.name), (handle) => {
-      const { fd, settled } = anew(handle.at(name), (at) => this.#births.open(handle, at, NEW_PART, mode, owner));
-      return { fd, settled, name, written: 0 };
+  /** Makes the part of a file that is written from its beginning, readable by its owner alone until it is published. */
+  beginFile(dir: EntryKey, name: string): OpenPart | Conflict {
+    const part = partNameOf(name);
+    return this.#directories.in(dir, 'write', joinKey(dir, name), (handle) => {
+      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
+      return { fd, name: part, written: 0 };
     });
   }
 
-  /** A part that was made before, or undefined when it is gone, not the one that is known by `id`, or has a second name. */
-  reopenPart(dir: EntryKey, name: string, bytes: number, id?: string, toRead?: 'to-read'): OpenPart | undefined {
+  /**
+   * Opens an existing part. Undefined when it is gone, has another size than `bytes`, if given, is not the one identified by `id`, or has a
+   * second name.
+   */
+  reopenPart(
+    dir: EntryKey,
+    name: string,
+    bytes: number | undefined,
+    id?: string,
+    why: keyof typeof FLAGS = 'to-write',
+  ): OpenPart | undefined {
     try {
       const part = partNameOf(name);
-      const fd = openSync(this.#places.open(dir).at(part), toRead ? READ_PART : OLD_PART);
+      const fd = openSync(this.#directories.open(dir).at(part), FLAGS[why]);
       const stat = fstatSync(fd, { bigint: true });
-      const isAlone = stat.isFile() && stat.nlink <= 1n; // what it is a name of besides is not lm's to write to
-      if (isAlone && stat.size === BigInt(bytes) && (id === undefined || isKnownBy(id, stat)))
-        return { fd, name: part, written: bytes, settled: false };
+      const isAlone = stat.isFile() && stat.nlink <= 1n; // with a second name it is a file that lm must not write to
+      const isSized = bytes === undefined || stat.size === BigInt(bytes);
+      if (isAlone && isSized && (id === undefined || isKnownBy(id, stat)))
+        return { fd, name: part, written: Number(stat.size) };
       closeSync(fd);
       return undefined;
     } catch (error) {
       if (isOccupied(error) || errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENXIO') return undefined;
-      throw localError('open the unfinished part of', this.#places.path(joinKey(dir, name)), error);
+      throw localError('open the unfinished part of', this.#directories.path(joinKey(dir, name)), error);
     }
   }
 
-  /** By what a part is known again. */
+  /** Cuts a part, or adds a hole to it. */
+  resize(part: OpenPart, bytes: number, key: EntryKey): void {
+    try {
+      if (part.written !== bytes) ftruncateSync(part.fd, bytes);
+      part.written = bytes;
+    } catch (error) {
+      throw localError('write', this.#directories.path(key), error);
+    }
+  }
+
+  /** Identifies a part across runs. */
   partIdOf(fd: number): string {
     return idOf(fstatSync(fd, { bigint: true }));
   }
 
   write(fd: number, bytes: Uint8Array, position: number, key: EntryKey): void {
     try {
-      for (let done = 0; done < bytes.length; )
-        done += writeSync(fd, bytes, done, bytes.length - done, position + done);
+      writeAll(fd, bytes, position);
     } catch (error) {
-      throw localError('write', this.#places.path(key), error);
+      throw localError('write', this.#directories.path(key), error);
     }
+  }
+
+  /** Writes into a part that was just made, but leaves holes where there are pages of zeros. */
+  writeSparse(fd: number, bytes: Uint8Array, position: number, key: EntryKey): void {
+    for (const { zero, from, to } of pageRuns(bytes, position))
+      if (!zero) this.write(fd, bytes.subarray(from, to), position + from, key);
+  }
+
+  /** Opens a part for writing sparsely; `fd` must be open to read and write. See SparsePart. */
+  sparsePart(fd: number, key: EntryKey): SparsePart {
+    return new SparsePart(fd, (error) => localError('write', this.#directories.path(key), error));
   }
 
   append(part: OpenPart, bytes: Uint8Array, key: EntryKey): void {
@@ -147,22 +183,27 @@ export class Disk {
     part.written += bytes.length;
   }
 
-  /** Gives the part its owner, mode and time, and then its final name. Closes it. */
-  publish(part: OpenPart, dir: EntryKey, entry: Entry): Obstacle | undefined {
+  /**
+   * Sets the part's owner, mode and time, closes it and renames it to its final name. `published` is called with its state from then on, if
+   * that could be looked at.
+   */
+  publish(part: OpenPart, dir: EntryKey, entry: Entry, published?: (state: Validators) => void): Conflict | undefined {
     const { name, size: bytes } = entry;
     const { fd } = part;
     const key = joinKey(dir, name);
     try {
       if (part.written !== Number(bytes)) throw new Error(`its part is not ${bytes} bytes long`);
-      this.#attributes.setOfNew(fd, entry, key, part.settled);
+      this.#attributes.setOfNew(fd, entry, key);
     } catch (error) {
-      throw localError('write', this.#places.path(key), error);
+      throw localError('write', this.#directories.path(key), error);
     } finally {
       this.close(fd, key);
     }
-    const failed = this.#places.do(dir, 'publish', key, (handle) => {
-      this.#keep(handle, dir, name);
+    const failed = this.#directories.do(dir, 'publish', key, (handle) => {
+      this.#backUp(handle, dir, name);
       renameSync(handle.at(part.name), handle.at(name));
+      const state = published && stateOf(handle.at(name));
+      if (state) published(state);
     });
     if (failed !== undefined) this.discard(dir, part.name);
     return failed;
@@ -172,7 +213,7 @@ export class Disk {
     try {
       closeSync(fd);
     } catch (error) {
-      throw localError('write', this.#places.path(key), error);
+      throw localError('write', this.#directories.path(key), error);
     }
   }
 
@@ -180,29 +221,29 @@ export class Disk {
     this.discard(dir, partNameOf(name));
   }
 
-  /** Removes an unfinished file by its own name. */
+  /** Removes a part by its own name. */
   discard(dir: EntryKey, part: string): void {
-    this.#places.do(dir, 'remove', joinKey(dir, part), (handle) => removeIfThere(handle.at(part)));
+    this.#directories.do(dir, 'remove', joinKey(dir, part), (handle) => removeIfThere(handle.at(part)));
   }
 
-  makeLink(dir: EntryKey, entry: Entry): Obstacle | undefined {
+  makeLink(dir: EntryKey, entry: Entry): Conflict | undefined {
     const { name, target } = entry;
     const part = partNameOf(name);
-    return this.#places.do(dir, 'write', joinKey(dir, name), (handle) => {
-      anew(handle.at(part), (at) => symlinkSync(target!, at));
+    return this.#directories.do(dir, 'write', joinKey(dir, name), (handle) => {
+      makeNew(handle.at(part), (at) => symlinkSync(target!, at));
       pinned(handle.at(part), (at, stat) => {
         if (!stat.isSymbolicLink() || stat.nlink > 1) throw occupied(); // not the link just made
         this.#attributes.setOfNewLink(at, entry, joinKey(dir, name));
       });
-      this.#keep(handle, dir, name);
+      this.#backUp(handle, dir, name);
       renameSync(handle.at(part), handle.at(name));
     });
   }
 
-  /** Open to its owner alone until `mend` gives it its mode. */
-  makeDirectory(dir: EntryKey, entry: Entry): Obstacle | undefined {
+  /** Makes a directory, accessible to its owner alone until `setAttributes` sets its mode. */
+  makeDirectory(dir: EntryKey, entry: Entry): Conflict | undefined {
     const { name } = entry;
-    return this.#places.do(dir, 'create', joinKey(dir, name), (handle) => {
+    return this.#directories.do(dir, 'create', joinKey(dir, name), (handle) => {
       try {
         mkdirSync(handle.at(name), 0o700);
       } catch (error) {
@@ -211,40 +252,40 @@ export class Disk {
     });
   }
 
-  /** What was listed as `entry`, if it is still there; what has taken its name stays. */
-  remove(dir: EntryKey, entry: Entry): Obstacle | undefined {
+  /** Removes what was listed as `entry`; another entry that has its name by now stays. */
+  remove(dir: EntryKey, entry: Entry): Conflict | undefined {
     const { name, kind } = entry;
     const key = joinKey(dir, name);
-    const remove = (handle: DirHandle): Obstacle | undefined => {
+    const remove = (handle: DirHandle): Conflict | undefined => {
       const at = handle.at(name);
       if (isReplaced(at, entry)) return CHANGED;
       if (kind !== 'directory') {
-        this.#keep(handle, dir, name);
+        this.#backUp(handle, dir, name);
         unlinkSync(at);
         return undefined;
       }
-      this.#places.forget(key);
-      this.#backup?.keepDirectory(dir, entry, this.#attributes.owners);
+      this.#directories.forget(key);
+      this.#backup?.backUpDirectory(dir, entry, this.#attributes.canChown);
       rmdirSync(at);
-      if (this.#backup) this.#kept(0);
+      if (this.#backup) this.#onBackedUp(0);
       return undefined;
     };
-    return this.#places.in(dir, 'remove', key, remove, () => undefined);
+    return this.#directories.in(dir, 'remove', key, remove, () => undefined);
   }
 
-  /** What stands under a name that is about to be given away; a directory does not give way to anything. */
-  #keep(handle: DirHandle, dir: EntryKey, name: string): void {
+  /** Backs up the entry whose name is about to be taken; a directory is never replaced. */
+  #backUp(handle: DirHandle, dir: EntryKey, name: string): void {
     if (!this.#backup) return;
     const stat = lstatIfThere(handle.at(name));
-    if (stat && !stat.isDirectory() && this.#backup.keep(handle.at(name), dir, name)) this.#kept(stat.size);
+    if (stat && !stat.isDirectory() && this.#backup.backUp(handle.at(name), dir, name)) this.#onBackedUp(stat.size);
   }
 
-  /** Sets owner, mode and time of what stands under its final name, if that is still `local`; else gives it nothing. */
-  mend(dir: EntryKey, entry: Entry, local: Entry): Obstacle | undefined {
+  /** Sets owner, mode and time of the entry under its final name, if it is still `local`; else changes nothing. */
+  setAttributes(dir: EntryKey, entry: Entry, local: Entry): Conflict | undefined {
     const key = joinKey(dir, entry.name);
-    if (key === rootOf(key)) return this.#mendRoot(key, entry, local);
-    return this.#places.in(dir, 'set the attributes of', key, (handle) =>
-      ifStill(handle.at(entry.name), local, entry, (at, stat) => {
+    if (key === rootOf(key)) return this.#setRootAttributes(key, entry, local);
+    return this.#directories.in(dir, 'set the attributes of', key, (handle) =>
+      ifUnchanged(handle.at(entry.name), local, entry, (at, stat) => {
         if (kindOf(stat.mode) !== entry.kind) throw occupied();
         if (entry.kind === 'link') this.#attributes.setOfLink(at, entry, key);
         else this.#attributes.set(at, stat, entry, key);
@@ -253,8 +294,8 @@ export class Disk {
     );
   }
 
-  #mendRoot(key: EntryKey, entry: Entry, local: Entry): Obstacle | undefined {
-    const path = this.#places.path(key);
+  #setRootAttributes(key: EntryKey, entry: Entry, local: Entry): Conflict | undefined {
+    const path = this.#directories.path(key);
     try {
       return pinned(path, (at, stat) => {
         if (local.ino !== undefined && `${stat.ino}` !== local.ino) return CHANGED;
@@ -267,13 +308,23 @@ export class Disk {
   }
 }
 
-/** Makes something where an earlier run may have left something else, which is rare: looking first would cost every file a call. */
-function anew<T>(path: string, make: (path: string) => T): T {
+/** Calls `make`, and again after removing what an earlier run left under the name. That is rare: checking first would cost a call a file. */
+function makeNew<T>(path: string, make: (path: string) => T): T {
   try {
     return make(path);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     unlinkSync(path);
     return make(path);
+  }
+}
+
+/** A file that cannot be looked at is published all the same: only a proof is lost. */
+function stateOf(path: string): Validators | undefined {
+  try {
+    const { size, mtimeNs, ino, ctimeNs } = lstatSync(path, { bigint: true });
+    return { size: `${size}`, mtimeNs: `${mtimeNs}`, ino: `${ino}`, ctimeNs: `${ctimeNs}` };
+  } catch {
+    return undefined;
   }
 }

@@ -1,18 +1,21 @@
-// By what a directory is known again after a boot, a remount or a move of its disk, which may all change its device number.
+// Identifies a directory across a reboot, a remount or a move of its disk, each of which may change its device number.
 
 import { type BigIntStats, lstatSync, opendirSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface DirectoryMarks {
   ino: string;
-  /** When it was made, in nanoseconds since the epoch; '0' where the file system or the kernel does not keep it. */
+  /** Its creation time in nanoseconds since the epoch; '0' where the file system or the kernel does not keep it. */
   birthNs: string;
-  /** Inodes of directories in it, by name: what else tells copies of one disk image apart. None of a disk of its own; empty where nobody looked. */
+  /**
+   * Inodes of directories in it, by name: they distinguish copies of one disk image. Mount points are left out. Empty where the directory
+   * was not read.
+   */
   top: Record<string, string>;
 }
 
-/** As another end, or a record, may tell it; an older one tells the inode alone. */
-export type ToldMarks = Pick<DirectoryMarks, 'ino'> & {
+/** Marks as the other end or a record has them; an older one has the inode alone. */
+export type ReportedMarks = Pick<DirectoryMarks, 'ino'> & {
   [Mark in keyof DirectoryMarks]?: DirectoryMarks[Mark] | undefined;
 };
 
@@ -22,27 +25,27 @@ interface Device {
 
 const MAX_TOP = 16;
 
-/** To read the names of a larger directory takes longer than all the rest. */
+/** Reading the names of a larger directory would take longer than everything else here. */
 const MAX_NAMES = 1_000;
 
-/** One that was made anew, as by a restore, says nothing of the disk. */
-const LEAST_LOST = 2;
+/** A single directory that was made again, as by a restore, is no sign of another disk. */
+const MIN_LOST = 2;
 
-/** `stat` is that of `path`. What cannot be looked at in it is no mark. */
+/** `stat` is that of `path`. A directory whose contents cannot be read gets no `top`. */
 export function marksOf(path: string, stat: Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeNs'>): DirectoryMarks {
   return { ino: `${stat.ino}`, birthNs: `${birthOf(stat)}`, top: topOf(path, stat.dev) };
 }
 
-/** 0 where it is not kept. */
+/** 0 where the file system does not keep it. */
 export const birthOf = ({ birthtimeNs }: Pick<BigIntStats, 'birthtimeNs'>): bigint =>
   birthtimeNs > 0n ? birthtimeNs : 0n;
 
 /**
- * Whether both are one directory: of the same inode and birth, and most of the directories that were in it then are still there. Those that
- * are gone since tell nothing where the births are known to be equal; those that are others under the same name do. Where an older
- * lm has told the inode alone, the device number must do, if that is known.
+ * Whether both are one directory: inode and creation time are equal, and most of the directories that it held are still in it. Where the
+ * creation times are known to be equal, only directories that were replaced under the same name count against it, not those that are
+ * gone. Where an older lm recorded the inode alone, the device numbers are compared, if they are known.
  */
-export function isSameDirectory(known: ToldMarks & Device, seen: ToldMarks & Device): boolean {
+export function isSameDirectory(known: ReportedMarks & Device, seen: ReportedMarks & Device): boolean {
   if (known.ino !== seen.ino) return false;
   if (known.birthNs === undefined || seen.birthNs === undefined) return known.dev === seen.dev;
   const born = known.birthNs !== '0' && seen.birthNs !== '0';
@@ -53,11 +56,11 @@ export function isSameDirectory(known: ToldMarks & Device, seen: ToldMarks & Dev
   const replaced = before.filter(([name]) => Object.hasOwn(now, name)).length - still;
   const gone = before.length - still - replaced;
   const lost = replaced + (born ? 0 : gone);
-  return lost < LEAST_LOST || still >= lost;
+  return lost < MIN_LOST || still >= lost;
 }
 
-/** For people, and without what changes as a matter of course. */
-export function describeMarks({ ino, birthNs, top = {} }: ToldMarks): string {
+/** A description for people, without what changes in normal use. */
+export function describeMarks({ ino, birthNs, top = {} }: ReportedMarks): string {
   const made =
     birthNs !== undefined && birthNs !== '0'
       ? `, made ${new Date(Number(BigInt(birthNs) / 1_000_000n)).toISOString()}`
@@ -82,6 +85,6 @@ function topOf(path: string, dev: bigint): Record<string, string> {
     const stats = first.map((name) => [name, lstatSync(join(path, name), { bigint: true })] as const);
     return Object.fromEntries(stats.filter(([, stat]) => stat.dev === dev).map(([name, { ino }]) => [name, `${ino}`]));
   } catch {
-    return {}; // closed to this user, or changing just now
+    return {}; // this user may not read it, or it is changing just now
   }
 }

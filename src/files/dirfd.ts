@@ -1,5 +1,5 @@
-// Opens directories by key, component by component, following no symbolic link. The only door to the entries below a root; changes
-// nothing but the mode of a directory, or of a file, that it is told to open to its owner.
+// Opens directories by key, component by component, without following a symbolic link. All access to entries below a root goes through it.
+// The only thing it changes is the mode of a directory or file that its owner could not open otherwise.
 
 import {
   type BigIntStats,
@@ -18,19 +18,19 @@ import { errnoOf } from '../errors.js';
 import { type EntryKey, joinKey, kindOf, parentOf, rootOf } from './entry.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
-/** An open directory. `at(name)` is a path that stays inside it whatever is renamed or linked above it meanwhile. */
+/** An open directory. `at(name)` is a path that stays inside it even if a directory above it is renamed or replaced by a link. */
 export interface DirHandle {
   fd: number;
   at(name: string): string;
 }
 
-/** Linux resolves /proc/self/fd/N to the open directory itself; elsewhere the real path is checked instead. */
+/** Linux resolves /proc/self/fd/N to the open directory itself; on other systems the real path is checked instead. */
 export const HAS_PROC_FD = platform === 'linux';
 
 /**
- * The same by the number of this thread (proc(5)): /proc/self is a link to follow, and threads that pass through one directory of
- * /proc wait for each other there. Writing a file takes 10.7 µs of the kernel's time instead of 12.4 with two threads. The number
- * is the one that this /proc knows the thread by, which in a container may be another than its own.
+ * /proc/THREAD/fd, which is /proc/self/fd of this thread (proc(5)). /proc/self is a link to follow, and threads that pass through one
+ * directory of /proc wait for each other there: writing a file with two threads takes 10.7 µs of kernel time instead of 12.4. THREAD is
+ * the number that this /proc has for the thread; in a container it may differ from the thread's own.
  */
 const FD_DIR = HAS_PROC_FD ? fdDirOfThread() : '';
 
@@ -39,7 +39,7 @@ function fdDirOfThread(): string {
     const thread = readlinkSync('/proc/thread-self'); // 12/task/34
     return `/proc/${thread.slice(thread.lastIndexOf('/') + 1)}/fd`;
   } catch {
-    return '/proc/self/fd'; // of what passes for Linux; whatever is wrong with it will be said when it is used
+    return '/proc/self/fd'; // an emulated Linux, for example; the first use will report what is wrong with it
   }
 }
 
@@ -49,21 +49,21 @@ const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 
 const KEPT_OPEN = 32;
 
-/** As a `Filter` has it. */
+/** The call signature of `Filter`. */
 type Excludes = (key: EntryKey, kind: 'file' | 'directory') => boolean;
 
 /**
- * The directories in use by one thread, a few of them kept open.
- * `open` throws the system's error: ENOENT, ENOTDIR or ELOOP when a component is missing or not a directory.
- * What `excludes` matches is not there (ENOENT), nor is what lies below it. Only what exists is matched: a name that came from
- * elsewhere may be made to take a pattern for ever, and a path of thousands of components costs as many as there are.
+ * The directories that one thread uses, a few of them kept open.
+ * `open` throws the system's error: ENOENT, ENOTDIR or ELOOP when a component is missing or is not a directory.
+ * An entry that `excludes` matches, and everything below it, is reported as missing (ENOENT). Only existing entries are matched: a client
+ * could send a name on which a pattern runs for ever, or a path of thousands of components, each of which would be matched.
  */
 export class DirCache {
   readonly #roots: Roots;
   readonly #excludes: Excludes | undefined;
-  /** In order of use, the oldest first. */
+  /** In order of use, the least recently used first. */
   readonly #open = new Map<EntryKey, DirHandle>();
-  /** The one used last, which nearly always is the one wanted next. */
+  /** The directory that was used last; nearly always it is needed next. */
   #last: { key: EntryKey; handle: DirHandle } | undefined;
 
   constructor(roots: Roots, excludes?: Excludes) {
@@ -82,8 +82,8 @@ export class DirCache {
   }
 
   /**
-   * Opens it from the root down, a level a step: a path that leads nowhere is found out at the first directory that is missing, however
-   * long it is. For whoever has others to answer meanwhile.
+   * Opens it from the root down, one level a step, so that the caller can serve others in between. The first missing directory ends it,
+   * however long the path is.
    */
   *levels(key: EntryKey): Generator<void> {
     for (let end = rootOf(key).length; ; ) {
@@ -96,22 +96,22 @@ export class DirCache {
   }
 
   /**
-   * For reading, whatever has the name: it need not be a file any more. The caller closes the descriptor. `opensOwn`: also a file
-   * that this user owns and may not read.
+   * Opens what has the name for reading; it need not be a regular file any more. The caller closes the descriptor. With
+   * `opensUnreadable`, a file that this user owns but may not read is opened too. `flags` are added to those of open(2).
    */
-  openFile(dir: EntryKey, name: string, opensOwn = false): number {
+  openFile(dir: EntryKey, name: string, opensUnreadable = false, flags = 0): number {
     const at = this.open(dir).at(name);
     try {
-      const fd = openSync(at, FILE);
+      const fd = openSync(at, FILE | flags);
       return this.#excludes ? this.#included(fd, joinKey(dir, name), 'file') : fd;
     } catch (error) {
-      const fd = opensOwn && errnoOf(error) === 'EACCES' ? openUnreadable(at) : undefined;
+      const fd = opensUnreadable && errnoOf(error) === 'EACCES' ? openUnreadable(at) : undefined;
       if (fd === undefined) throw error;
       return fd;
     }
   }
 
-  /** Forgets a directory and what lies below it; called before it is removed or replaced. */
+  /** Closes a directory and those below it; to be called before it is removed or replaced. */
   forget(key: EntryKey): void {
     this.#last = undefined;
     for (const [opened, handle] of this.#open) {
@@ -180,26 +180,26 @@ function handleOf(fd: number, path: string): DirHandle {
   return { fd, at: (name) => base + name };
 }
 
-/** Linux's open(2): names an inode without opening it, which takes no permission of it. Node has no name for it. */
+/** O_PATH of Linux's open(2): refers to an inode without opening it, which needs no permission on it. Node has no constant for it. */
 export const O_PATH = 0o10000000;
 
 /**
- * `deed` gets a path to what was looked at, though something else may have taken its name by then: a link to anywhere. The path of a link
- * leads to the link itself, for calls that follow links. `exact` looks at it once more.
+ * Runs `operation` with a path to the inode that `at` leads to now, even if another entry, such as a link to anywhere, takes the name
+ * meanwhile. For a symbolic link the path leads to the link itself, also in calls that follow links. `exact` stats the inode again.
  */
-export function pinned<T = void>(at: string, deed: (path: string, stat: Stats, exact: () => BigIntStats) => T): T {
-  if (!HAS_PROC_FD) return deed(at, lstatSync(at), () => lstatSync(at, { bigint: true }));
+export function pinned<T = void>(at: string, operation: (path: string, stat: Stats, exact: () => BigIntStats) => T): T {
+  if (!HAS_PROC_FD) return operation(at, lstatSync(at), () => lstatSync(at, { bigint: true }));
   const fd = openSync(at, O_PATH | constants.O_NOFOLLOW);
   try {
-    return deed(`/proc/self/fd/${fd}`, fstatSync(fd), () => fstatSync(fd, { bigint: true }));
+    return operation(`/proc/self/fd/${fd}`, fstatSync(fd), () => fstatSync(fd, { bigint: true }));
   } finally {
     closeSync(fd);
   }
 }
 
 /**
- * The file has another mode only while this call lasts, and no signal is handled meanwhile: whoever has it open may read on. Undefined
- * for what is no file or somebody else's.
+ * Makes the file readable while it opens it. No signal is handled before the old mode is restored; the descriptor stays readable.
+ * Undefined for what is not a file or has another owner.
  */
 function openUnreadable(at: string): number | undefined {
   let fd: number | undefined;
@@ -215,11 +215,14 @@ function openUnreadable(at: string): number | undefined {
   return fd;
 }
 
-/** What the owner of a directory may do in it: list it and reach its entries, or change them as well. */
-export const MAY_LOOK = 0o500;
+/** Modes by which the owner of a directory may list it and reach its entries, or change them as well. */
+export const MAY_READ = 0o500;
 export const MAY_CHANGE = 0o700;
 
-/** Those above it, which may be closed too, are opened to look. Throws the system's error; ENOTDIR for what is no directory any more. */
+/**
+ * Adds `may` to the mode of a directory, and MAY_READ to directories above it that are inaccessible too. Throws the system's error; ENOTDIR
+ * when it is no directory any more.
+ */
 export function openToOwner(dirs: DirCache, roots: Roots, dir: EntryKey, may: number): void {
   const open = (): void => {
     const name = dir.slice(dir.lastIndexOf('/') + 1);
@@ -233,7 +236,7 @@ export function openToOwner(dirs: DirCache, roots: Roots, dir: EntryKey, may: nu
     open();
   } catch (error) {
     if (errnoOf(error) !== 'EACCES' || dir === rootOf(dir)) throw error;
-    openToOwner(dirs, roots, parentOf(dir), MAY_LOOK);
+    openToOwner(dirs, roots, parentOf(dir), MAY_READ);
     open();
   }
 }

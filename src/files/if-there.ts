@@ -1,5 +1,5 @@
-// What may be there or not: looked at, or removed. Only ENOENT means "not there". Stands in for two shortcuts of Node that have become
-// inexact: `throwIfNoEntry: false` takes ENOTDIR for absence too (22), and `rmSync` forgets the error of all but a few (24).
+// Stats or removes files that may be missing. Only ENOENT means "missing". It replaces two shortcuts of Node that have become inexact:
+// `throwIfNoEntry: false` takes ENOTDIR for absence too (22), and `rmSync` swallows most errors (24).
 
 import {
   type BigIntStats,
@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { platform } from 'node:process';
 import { errnoOf } from '../errors.js';
 
-/** Of what a path leads to. Throws the system's error. */
+/** The stat of what a path leads to. Throws the system's error. */
 export function statIfThere(path: string): BigIntStats | undefined {
   try {
     return statSync(path, { bigint: true });
@@ -27,10 +27,10 @@ export function statIfThere(path: string): BigIntStats | undefined {
   }
 }
 
-/** Of a name in a directory that is open; absence is so frequent there that it must not cost an exception. Throws the system's error. */
+/** The stat of a name in an open directory, where absence is so frequent that it must not cost an exception. Throws the system's error. */
 export const lstatIfThere = (path: string): Stats | undefined => lstatSync(path, { throwIfNoEntry: false });
 
-/** A file or a link. Throws the system's error. */
+/** Removes a file or a link. Throws the system's error. */
 export function removeIfThere(path: string): void {
   try {
     unlinkSync(path);
@@ -40,8 +40,8 @@ export function removeIfThere(path: string): void {
 }
 
 /**
- * A directory and all that is in it, or a file or a link; an empty directory takes no descriptor. A link that takes the place of a
- * directory meanwhile is not followed. Throws the system's error.
+ * Removes a directory with its contents, or a file or a link; an empty directory needs no descriptor. A link that replaces a directory
+ * meanwhile is not followed. Throws the system's error.
  */
 export function removeTree(path: string): void {
   try {
@@ -62,7 +62,7 @@ export function removeTree(path: string): void {
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 
-/** `at(name)` stays in the directory that is opened, whatever takes its name meanwhile; where there is no /proc, it is the name. */
+/** `at(name)` stays in the opened directory even if its name is taken meanwhile; without /proc it is the plain path. */
 export function inDirectory<T>(path: string, use: (at: (name: string) => string) => T): T {
   const fd = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {

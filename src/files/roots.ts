@@ -1,7 +1,7 @@
-// The only place where a key becomes a local path. Refuses anything that would leave its root.
+// Turns a key into a local path, which no other file does. It refuses a key that would lead out of its root.
 
 import { LmError, printable } from '../errors.js';
-import { DIR_TYPES, type DirType, type EntryKey, type RootKey, rootOf } from './entry.js';
+import { DIR_TYPES, type DirType, type EntryKey, isWithin, type RootKey, rootOf } from './entry.js';
 
 /** A directory that takes part in the migration. `path` is absolute and real (no symbolic link, no trailing slash). */
 export interface Root {
@@ -31,18 +31,18 @@ export const yamlLine = (type: DirType, dir: string): string =>
 export const inSidecarOrder = (roots: Roots): Root[] =>
   [...roots].sort((a, b) => DIR_TYPES.indexOf(a.type) - DIR_TYPES.indexOf(b.type) || a.index - b.index);
 
-/** In UTF-16 units. Linux opens no path of more than 4,096 bytes at once; what lies much deeper is no data directory. */
-export const LONGEST_KEY = 8192;
+/** In UTF-16 units. Linux opens no path of more than 4,096 bytes at once; no data directory lies much deeper. */
+export const MAX_KEY = 8192;
 
 /** In UTF-16 units. Most file systems take 255 bytes, ZFS up to 1,023. */
-const LONGEST_NAME = 1023;
+const MAX_NAME = 1023;
 
 /**
- * Throws `protocol` for a key no honest listing holds: unknown root, `.`, `..`, an empty component, NUL, a lone surrogate, or
- * one that is too long: opening its directories one by one would take for ever.
+ * Throws `protocol` for a key that no honest listing holds: an unknown root, `.`, `..`, an empty component, NUL, a lone surrogate, or too
+ * long a key, whose directories would take for ever to open one by one.
  */
 export function pathOf(roots: Roots, key: EntryKey): string {
-  if (key.length > LONGEST_KEY) throw unsafe(key);
+  if (key.length > MAX_KEY) throw unsafe(key);
   const root = rootFor(roots, key);
   const rest = key.slice(root.key.length + 1);
   if (rest === '') return root.path;
@@ -53,20 +53,24 @@ export function pathOf(roots: Roots, key: EntryKey): string {
 export function rootFor(roots: Roots, key: EntryKey): Root {
   const rootKey = rootOf(key);
   const root = roots.find((r) => r.key === rootKey);
-  if (!root) throw new LmError('protocol', `no root is configured for ${printable(key.slice(0, LONGEST_TOLD))}`);
+  if (!root) throw new LmError('protocol', `no root is configured for ${printable(key.slice(0, MAX_SHOWN))}`);
   return root;
 }
 
-/** One path component from the wire. `within` is what the message names. */
+/** Whether an absolute path is `directory` or lies in it. Compares text: both must be real paths, without a trailing slash. */
+export const isInside = (path: string, directory: string): boolean =>
+  directory === '/' ? path.startsWith('/') : isWithin(path, directory);
+
+/** Checks one path component from the wire. Throws `protocol`; the message names `within`. */
 export function checkName(name: string, within: EntryKey): void {
-  if (name === '' || name === '.' || name === '..' || name.length > LONGEST_NAME) throw unsafe(within);
+  if (name === '' || name === '.' || name === '..' || name.length > MAX_NAME) throw unsafe(within);
   if (name.includes('/') || name.includes('\0') || !name.isWellFormed()) throw unsafe(within);
 }
 
 const unsafe = (key: EntryKey): LmError => {
-  const told = key.length > LONGEST_TOLD ? `${key.slice(0, LONGEST_TOLD)}…` : key;
-  return new LmError('protocol', `unsafe path from the source: ${printable(told)}`);
+  const shown = key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key;
+  return new LmError('protocol', `unsafe path from the source: ${printable(shown)}`);
 };
 
-/** Nobody reads more, and a path can be as long as the message it came in. */
-const LONGEST_TOLD = 300;
+/** A path can be as long as the message it came in, and nobody reads more than this. */
+const MAX_SHOWN = 300;

@@ -1,11 +1,11 @@
-// Directories for what lasts no longer than a command. Removes none.
+// Makes directories for files that last no longer than a command. The caller removes them.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errnoOf, LmError, printable } from '../errors.js';
 
-/** Readable by its owner alone; its name begins with `prefix`. Throws `local`. */
+/** Only its owner can read the directory; its name begins with `prefix`. Throws `local`. */
 export function makeTemporaryDir(prefix: string): string {
   try {
     return mkdtempSync(join(tmpdir(), prefix));

@@ -1,36 +1,37 @@
-// What speaks against a source that is said to stand still, and the refusals it amounts to. Asks nobody and waits for nobody.
+// Finds activity in a source's report of open files, and makes the refusals. guard-source.ts requests the report and waits.
 
 import { LmError, printable } from '../errors.js';
-import { listenerText, suspicionText } from '../linux/service-ports.js';
+import { listenerText, matchReasonText } from '../linux/service-ports.js';
 import type { OpenFilesReport } from '../wire/messages.js';
 import { gapsOf } from './guard-service.js';
 
-/** Beside the first. */
+/** How many are named beside the first. */
 const SHOWN = 10;
 
-/** One reason to believe that the source is not at rest. */
-export interface Unrest {
+/** One sign that the source is not at rest: a process that writes, or a service that listens. */
+export interface Activity {
   /** Who is to stop: `java (pid 7)`. */
   name: string;
   /** `java (pid 7) has /data/x open for writing` */
   text: string;
   /** The same once it holds no more: `java (pid 7) no longer has /data/x open for writing`. */
   until: string;
-  /** What the message adds for people: where it listens, and why that matters. */
+  /** Where a service listens, and why that matters; for people. */
   detail?: string;
 }
 
-/** Who is there to be waited for; of those who write no more than are ever shown, for a source may name any number. */
-export function presences({ writers, ports }: OpenFilesReport): Unrest[] {
+/** The processes at work; of those that write, only as many as are shown with all that listen, because a source may name any number. */
+export function activitiesIn({ writers, ports }: OpenFilesReport): Activity[] {
+  const listeners = ports?.listeners ?? [];
   return [
-    ...writers.slice(0, 1 + SHOWN).map((writer) => {
+    ...writers.slice(0, 1 + Math.max(0, SHOWN - listeners.length)).map((writer) => {
       const name = processText(writer);
       return { name, text: writerText(writer), until: `${name} no longer ${holdingText(writer)}` };
     }),
-    ...(ports?.listeners ?? []).map((listener) => {
+    ...listeners.map((listener) => {
       const text = listenerText(listener);
       const [name] = text.split(' listens on ') as [string];
-      const why = suspicionText(listener.why, printable(listener.name));
+      const why = matchReasonText(listener.why, printable(listener.name));
       return { name, text, until: text.replace(' listens on ', ' no longer listens on '), detail: `${text}: ${why}` };
     }),
   ];
@@ -44,21 +45,21 @@ export const writerText = (writer: Writer): string => `${processText(writer)} ${
 const processText = ({ pid, command }: Writer): string => `${printable(command)} (pid ${pid})`;
 const holdingText = ({ path }: Writer): string => `has ${printable(path)} open for writing`;
 
-const AS_IT_IS = '--allow-live-source takes the copy as it is, which is kept either way';
+const OVERRIDE_HINT = '--allow-live-source takes the copy as it is, which is kept either way';
 
-/** Names the first in its last line too: that is the one which is read. */
-export function unrestRefusal([first, ...rest]: readonly [Unrest, ...Unrest[]]): LmError {
+/** The hint, which people read first, names the first process as well. */
+export function activityRefusal([first, ...rest]: readonly [Activity, ...Activity[]]): LmError {
   const what = first.detail ? 'the service at the source seems to run' : 'the source is still written to';
   return new LmError('refused', `${what}: ${first.text}`, {
     details: [
       ...(first.detail ? [first.detail] : []),
       ...rest.slice(0, SHOWN).map(({ detail, text }) => detail ?? text),
     ],
-    hint: `stop the service there and copy again once ${first.until}; ${AS_IT_IS}`,
+    hint: `stop the service there and copy again once ${first.until}; ${OVERRIDE_HINT}`,
   });
 }
 
-/** Of the operator's own check; undefined when it succeeded, or there is none. */
+/** The refusal for the operator's own check; undefined when it succeeded, or there is none. */
 export function checkRefusal({ check }: OpenFilesReport): LmError | undefined {
   if (!check || check.succeeded) return undefined;
   return new LmError(
@@ -66,20 +67,20 @@ export function checkRefusal({ check }: OpenFilesReport): LmError | undefined {
     `the source is not at rest: its --at-rest-check ended with ${printable(check.end)}: ${printable(check.command)}`,
     {
       details: check.lines.slice(-SHOWN).map(printable),
-      hint: `the command is to exit with 0 there once the service is stopped; ${AS_IT_IS}`,
+      hint: `the command is to exit with 0 there once the service is stopped; ${OVERRIDE_HINT}`,
     },
   );
 }
 
-/** Where a service is there to be stopped, and neither its files, its ports nor a check can tell whether it was. */
-export function blindRefusal(report: OpenFilesReport): LmError | undefined {
+/** The refusal when neither open files, nor ports, nor a check can show whether the service is stopped. */
+export function uninspectedRefusal(report: OpenFilesReport): LmError | undefined {
   const { inspection, ports, check } = report;
-  // An agent that says nothing of it is an older one, which can be told of no port either.
+  // An agent without `inspection` is an older one, which takes no port either.
   if (!inspection || inspection.complete || check || (ports && ports.guarded > 0)) return undefined;
   const gaps = gapsOf({ hidden: inspection.hidden, uninspected: report.uninspected });
   return new LmError('refused', `cannot tell whether the service at the source is stopped: ${gaps.join('; ')}`, {
     hint:
       'there, give lm serve a port of the service with --guard-port, or a command with --at-rest-check, or run it as root of the host ' +
-      `itself, and copy again; ${AS_IT_IS}`,
+      `itself, and copy again; ${OVERRIDE_HINT}`,
   });
 }

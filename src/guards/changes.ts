@@ -1,4 +1,4 @@
-// What changes at the source from one listing of a final pass to the next, by samples. Waits for nothing and refuses nothing.
+// Compares samples of the listings of a final pass, and finds what changes at the source from one listing to the next.
 
 import { type EntryKey, joinKey } from '../files/entry.js';
 import type { Plan } from '../plan/plan.js';
@@ -8,29 +8,29 @@ import { readSlice } from '../spool/spool.js';
 const SAMPLED_BUNDLES = 1;
 const SAMPLED_BIG = 100;
 
-export class Changes {
+export class SourceChanges {
   #listings = 0;
-  #touched: readonly EntryKey[] = [];
+  #recent: readonly EntryKey[] = [];
   #sample = new Map<EntryKey, string>();
   #changed: EntryKey | undefined;
 
-  /** A listing: the first files that were touched less than two seconds before it, and what is to be fetched after it, if that is known. */
-  note(touched: readonly EntryKey[], plan?: Plan): void {
+  /** Records a listing: the first files that had changed less than two seconds before it, and the plan made of it, if there is one. */
+  record(recent: readonly EntryKey[], plan?: Plan): void {
     const sample = plan ? sampleOf(plan) : new Map<EntryKey, string>();
     this.#changed = [...sample].find(([key, facts]) => this.#isOther(key, facts))?.[0];
     this.#sample = sample;
-    this.#touched = touched;
+    this.#recent = recent;
     this.#listings++;
   }
 
-  /** Of the last listing; what was touched before the first one may have come to rest. */
-  get touched(): readonly EntryKey[] {
-    return this.#touched;
+  /** The files that had changed just before the last listing; those of earlier listings may have stopped changing. */
+  get recent(): readonly EntryKey[] {
+    return this.#recent;
   }
 
-  /** What changed between the last two listings, of which the later one waited until the earlier one's times could be believed. */
-  lately(): EntryKey | undefined {
-    return this.#listings < 2 ? undefined : (this.#changed ?? this.#touched[0]);
+  /** A file that changed between the last two listings. The later one waited until the times in the earlier one proved something. */
+  changedKey(): EntryKey | undefined {
+    return this.#listings < 2 ? undefined : (this.#changed ?? this.#recent[0]);
   }
 
   #isOther(key: EntryKey, facts: string): boolean {
@@ -39,14 +39,14 @@ export class Changes {
   }
 }
 
-/** Sizes and times as the source has them, so that a destination which cannot hold a time changes nothing here. */
+/** Sizes and times as the source lists them, so that a destination which cannot keep a time makes no difference. */
 function sampleOf({ spools: { bundle, big } }: Plan): Map<EntryKey, string> {
   const sample = new Map<EntryKey, string>();
-  for (const [spool, most] of [
+  for (const [spool, max] of [
     [bundle, SAMPLED_BUNDLES],
     [big, SAMPLED_BIG],
   ] as const)
-    for (const slice of spool.slices.slice(0, most))
+    for (const slice of spool.slices.slice(0, max))
       for (const [dir, entries] of readSlice(spool.path, slice))
         for (const { name, size, mtimeNs } of entries) sample.set(joinKey(dir, name), `${size} ${mtimeNs}`);
   return sample;

@@ -1,52 +1,52 @@
-// What a destination's file system cannot keep, found out by trying. Leaves nothing behind and refuses nothing.
+// Tests what a destination's file system cannot keep, with temporary files, which it removes. Refuses nothing.
 
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, lstat, readlink, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { errnoOf, localError, printable } from '../errors.js';
 import { type EntryKey, rootOf } from '../files/entry.js';
 import { utimesSeconds } from '../files/times.js';
-import { FINEST_NS, type Keeps, lossesOf } from '../linux/fidelity.js';
+import { FINEST_NS, type FileSystemLimits, lossesOf } from '../linux/fidelity.js';
 import { otherIds } from '../owners/chown-trial.js';
 
-/** What became of the things tried. */
-export interface Tried extends Omit<Keeps, 'key'> {
+/** What one file system keeps. */
+export interface TestResult extends Omit<FileSystemLimits, 'key'> {
   keepsLinks: boolean;
   keepsCase: boolean;
   keepsLongNames: boolean;
 }
 
-export interface Learned {
-  places: Keeps[];
-  /** Readable, to be said before a copy and not after. */
+interface FidelityTest {
+  places: FileSystemLimits[];
+  /** For people, before a copy begins. */
   warnings: string[];
 }
 
 /**
- * One root or mount point of each file system gets a temporary file under a part's name for a moment. Throws `local` when not even
- * that can be written below a root. `owners`: whether this process may give files away.
+ * Makes a temporary file, named like a part, in one root or mount point of each file system. Throws `local` when it cannot be written in a
+ * root. `owners`: whether this process may give files away.
  */
-export async function learnFidelity(
-  places: readonly { key: EntryKey; path: string }[],
+export async function testFidelity(
+  directories: readonly { key: EntryKey; path: string }[],
   owners: boolean,
-): Promise<Learned> {
-  const learned: Learned = { places: [], warnings: [] };
-  const known = new Map<bigint, Tried>();
-  for (const { key, path } of places) {
+): Promise<FidelityTest> {
+  const test: FidelityTest = { places: [], warnings: [] };
+  const known = new Map<bigint, TestResult>();
+  for (const { key, path } of directories) {
     const { dev } = await orLocal('examine', path, stat(path, { bigint: true }));
     const trying = known.get(dev) ?? probe(path, owners);
     const found = key === rootOf(key) ? await trying : await Promise.resolve(trying).catch(() => undefined);
     if (!found) continue;
     if (!known.has(dev))
-      for (const loss of triedLosses(found))
-        learned.warnings.push(`the file system of ${key} (${printable(path)}) ${loss}`);
+      for (const loss of describeLosses(found))
+        test.warnings.push(`the file system of ${key} (${printable(path)}) ${loss}`);
     known.set(dev, found);
     const { keepsLinks: _links, keepsCase: _case, keepsLongNames: _names, ...keeps } = found;
-    learned.places.push({ key, ...keeps });
+    test.places.push({ key, ...keeps });
   }
-  return learned;
+  return test;
 }
 
-export function triedLosses(found: Tried): string[] {
+export function describeLosses(found: TestResult): string[] {
   const losses = lossesOf(found);
   if (!found.keepsLinks) losses.push('does not keep symbolic links');
   if (!found.keepsCase) losses.push('does not tell upper from lower case in names');
@@ -57,7 +57,7 @@ export function triedLosses(found: Tried): string[] {
 /** Microseconds since the epoch. No digit is 0 and the second is odd, so that whatever a file system rounds to shows. */
 export const PROBE_US = 1_234_567_891_234_567n;
 
-async function probe(directory: string, owners: boolean): Promise<Tried> {
+async function probe(directory: string, owners: boolean): Promise<TestResult> {
   const path = `${directory}/${probeName()}`;
   try {
     await orLocal('write', path, writeFile(path, '', { mode: 0o600, flag: 'wx' }));
@@ -74,7 +74,7 @@ async function probe(directory: string, owners: boolean): Promise<Tried> {
   }
 }
 
-/** A part's, so that what a crash leaves of it is removed like one. */
+/** Named like a part, so that what a crash leaves of it is removed like one. */
 export const probeName = (): string => `.lm-${randomBytes(8).toString('hex')}.lm-part`;
 
 async function orLocal<T>(doing: string, path: string, call: Promise<T>): Promise<T> {
@@ -85,7 +85,7 @@ async function orLocal<T>(doing: string, path: string, call: Promise<T>): Promis
   }
 }
 
-async function timesKept(path: string): Promise<Pick<Keeps, 'unitNs' | 'minNs' | 'maxNs'>> {
+async function timesKept(path: string): Promise<Pick<FileSystemLimits, 'unitNs' | 'minNs' | 'maxNs'>> {
   const kept = await orLocal('set the time of', path, timeKept(path, PROBE_US * 1000n));
   const min = await timeKept(path, YEAR_1_NS).catch(() => undefined);
   const max = await timeKept(path, YEAR_9999_NS).catch(() => undefined);
@@ -99,10 +99,10 @@ async function timesKept(path: string): Promise<Pick<Keeps, 'unitNs' | 'minNs' |
 const SECOND_NS = 1_000_000_000n;
 const YEAR_1_NS = -62_135_596_800n * SECOND_NS;
 const YEAR_9999_NS = 253_402_300_798n * SECOND_NS;
-/** 2106. An end beyond it, or before 1970, is nothing to speak of. */
+/** The year 2106. A limit beyond it, or before 1970, is not reported. */
 const FAR_NS = 2n ** 32n * SECOND_NS;
 
-/** Of the units there are, the finest that PROBE_US can have been cut to; '0': of none. */
+/** The finest known unit to which PROBE_US can have been cut; '0' for none. */
 export function unitOf(keptNs: bigint): string {
   const units = [FINEST_NS, 1_000_000n, 10_000_000n, 100_000_000n, SECOND_NS, 2n * SECOND_NS];
   const cut = (ns: bigint, unit: bigint): bigint => ns - (ns % unit);
@@ -120,7 +120,7 @@ async function keepsOwners(path: string): Promise<boolean> {
   for (const otherUid of otherIds(uid))
     for (const otherGid of otherIds(gid)) {
       const refused = await chown(path, otherUid, otherGid).then(() => undefined, errnoOf);
-      if (refused === 'EINVAL') continue; // it has no place in the user namespace of this process
+      if (refused === 'EINVAL') continue; // the user namespace of this process has no such id
       const found = await orLocal('examine', path, stat(path));
       return refused === undefined && found.uid === otherUid && found.gid === otherGid;
     }
@@ -138,7 +138,7 @@ async function keepsModes(path: string): Promise<boolean> {
   return true;
 }
 
-/** Where case is not told apart, two names would become one file. */
+/** Where upper and lower case are the same, two names would become one file. */
 async function keepsCase(path: string): Promise<boolean> {
   const name = path.lastIndexOf('/') + 1;
   const other = path.slice(0, name) + path.slice(name).toUpperCase();
@@ -158,7 +158,7 @@ async function keepsLinks(directory: string): Promise<boolean> {
   }
 }
 
-/** Asking for a name is enough: one that is too long cannot even be looked up. */
+/** A lookup is enough: a name that is too long cannot even be looked up. */
 async function keepsLongNames(directory: string): Promise<boolean> {
   try {
     await lstat(`${directory}/${'n'.repeat(255)}`);

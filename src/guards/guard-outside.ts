@@ -1,17 +1,17 @@
-// The refusal of a source whose service keeps files where no root is. Looks at no process: what was found comes from either side.
+// Makes the refusal of a source whose service has files open outside all roots. Either side may have found those files.
 
 import { LmError, printable } from '../errors.js';
 import type { DirType } from '../files/entry.js';
 import { yamlLine } from '../files/roots.js';
 import type { OutsideFile } from '../linux/outside-files.js';
 
-/** At the source itself, all that it serves is known, and so is the whole command line. */
-export interface Served {
+/** What an agent serves; known at the source alone, so that the hint can name the whole command line. */
+interface Served {
   roots: readonly { type: DirType; path: string }[];
   yaml: string | undefined;
 }
 
-/** `usage`, because it is the settings that lack a directory; undefined when nothing was found. */
+/** `usage`, because the settings lack a directory; undefined when no such file was found. */
 export function outsideError(found: readonly OutsideFile[] | undefined, served?: Served): LmError | undefined {
   const [first, ...rest] = found ?? [];
   if (!first) return undefined;

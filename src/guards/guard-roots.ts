@@ -1,4 +1,4 @@
-// Which directories may be a destination. Looks at names and inodes only: what a directory holds is not asked here.
+// Checks which directories may be a destination, by their names and inodes. What they contain is checked elsewhere.
 
 import type { BigIntStats } from 'node:fs';
 import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { RootKey } from '../files/entry.js';
 
-/** The real path of a root, which may not be there yet (then its parent is); nothing is created. Throws `refused`. */
+/** The real path of a root, which need not exist yet if its parent does. Creates nothing. Throws `refused`. */
 export async function resolveRoot(path: string, cwd: string): Promise<{ path: string; exists: boolean }> {
   const wanted = resolve(cwd, path);
   const real = await realPathOrNone(wanted);
@@ -23,14 +23,14 @@ export async function resolveRoot(path: string, cwd: string): Promise<{ path: st
   return { path: join(parent, basename(wanted)), exists: false };
 }
 
-/** Creates a root that `resolveRoot` found missing; it is its owner's alone until the source's mode is set. False when another run has. */
+/** Creates a root that `resolveRoot` found missing, for its owner alone until the source's mode is set. False when another run has made it. */
 export async function createRoot(path: string): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o700 });
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST' && (await lstat(path)).isDirectory()) return false;
-    if (errnoOf(error) === 'EEXIST') throw refusal(`${printable(path)} is not a directory`); // a link that leads nowhere
+    if (errnoOf(error) === 'EEXIST') throw refusal(`${printable(path)} is not a directory`); // a dangling link
     throw localError('create', path, error);
   }
 }
@@ -40,8 +40,9 @@ export interface Surroundings {
   homes: readonly string[];
   backupDir?: string;
   /**
-   * For what may not be asked of the source by a file made there: a backup directory, and with `guesses` the roots. `machine` is the hashed
-   * machine id, '' when unknown. `ino` tells a source in a container, whose paths are others, apart.
+   * The source's roots, if it runs on this machine. They are compared with directories in which no file can be made to ask the source for: a
+   * backup directory, and with `guesses` the roots. `machine` is the hashed machine id, '' when unknown. A source in a container has other
+   * paths: its `ino` differs.
    */
   source?: {
     machine: string;
@@ -51,33 +52,36 @@ export interface Surroundings {
   };
 }
 
-/** Throws `refused` for a destination root where copying and cleaning could destroy something else. Paths of `roots` are real. */
+/** Throws `refused` for a destination root in which a copy could destroy something else. The paths of `roots` are real. */
 export async function checkRootPaths(
   roots: readonly { key: RootKey; path: string }[],
   around: Surroundings,
 ): Promise<void> {
-  const places = await Promise.all(roots.map(async (root) => ({ ...root, chain: await chainOf(root.path) })));
+  const directories = await Promise.all(roots.map(async (root) => ({ ...root, chain: await chainOf(root.path) })));
   const homes = await Promise.all(around.homes.map(chainOf));
-  const others = await otherPlaces(around);
-  for (const [i, root] of places.entries()) {
+  const others = await otherDirectories(around);
+  for (const [i, root] of directories.entries()) {
     const what = `destination root ${root.key} (${printable(root.path)})`;
-    if (root.path === '/') throw refusal(`${what} is the root directory`, OWN_DIRECTORY);
+    if (root.path === '/') throw refusal(`${what} is the root directory`, OWN_DIRECTORY_HINT);
     for (const home of homes) {
       const relation = relate(root.chain, home);
       if (relation === 'is' || relation === 'holds')
-        throw refusal(`${what} ${relation} a home directory, ${printable(home[0]!.path)}`, OWN_DIRECTORY);
+        throw refusal(`${what} ${relation} a home directory, ${printable(home[0]!.path)}`, OWN_DIRECTORY_HINT);
     }
     const known = around.source?.guesses === false ? others.filter(({ name }) => name !== SOURCE) : others;
-    for (const other of [...known, ...places.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain }))]) {
+    for (const other of [
+      ...known,
+      ...directories.slice(0, i).map((p) => ({ name: `root ${p.key}`, chain: p.chain })),
+    ]) {
       const relation = relate(root.chain, other.chain);
       if (relation)
         throw refusal(
           `${what} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`,
-          other.name === BACKUP ? BESIDE : OWN_DIRECTORY,
+          other.name === BACKUP ? BESIDE_HINT : OWN_DIRECTORY_HINT,
         );
     }
   }
-  if (around.backupDir !== undefined) await checkBackupDir(places, others, around.backupDir);
+  if (around.backupDir !== undefined) await checkBackupDir(directories, others, around.backupDir);
 }
 
 /**
@@ -98,8 +102,8 @@ export function homesIn(passwd: string, home: string | undefined): string[] {
 
 const BACKUP = 'backup directory';
 const SOURCE = 'source root';
-const BESIDE = 'choose a directory beside the roots, on their file system';
-const OWN_DIRECTORY = 'choose a directory of its own for each root';
+const BESIDE_HINT = 'choose a directory beside the roots, on their file system';
+const OWN_DIRECTORY_HINT = 'choose a directory of its own for each root';
 
 const refusal = (message: string, hint?: string): LmError =>
   new LmError('refused', message, hint === undefined ? {} : { hint });
@@ -123,12 +127,12 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 /**
- * A directory and those it lies in, innermost first, down to `/`. Where one does not exist, or may not be looked at, as other
- * people's homes, its name alone is compared: `id` is undefined.
+ * A directory and its parents, innermost first, up to `/`. When one does not exist, or may not be examined, such as other people's homes,
+ * `id` is undefined and its path alone is compared.
  */
-type Chain = Place[];
+type Chain = Directory[];
 
-interface Place {
+interface Directory {
   path: string;
   /** Device and inode. */
   id: string | undefined;
@@ -155,7 +159,7 @@ const realPathAsFarAsPossible = (path: string): Promise<string> =>
 
 export type Relation = 'is' | 'is inside' | 'holds';
 
-/** What one directory is to another of this host, and for 'is inside' the names on the way down to it. */
+/** How one directory of this host is related to another, and for 'is inside' the names of the path between them. */
 export async function findRelation(
   path: string,
   other: string,
@@ -163,39 +167,42 @@ export async function findRelation(
   const [chain, others] = await Promise.all([chainOf(path), chainOf(other)]);
   const relation = relate(chain, others);
   if (!relation) return undefined;
-  const depth = chain.findIndex((place) => isSame(place, others[0]!));
+  const depth = chain.findIndex((dir) => isSame(dir, others[0]!));
   return {
     relation,
     below: chain
       .slice(0, Math.max(0, depth))
-      .map((place) => basename(place.path))
+      .map(({ path }) => basename(path))
       .reverse(),
   };
 }
 
-const isSame = (a: Place, b: Place): boolean => a.path === b.path || (a.id !== undefined && a.id === b.id);
+const isSame = (a: Directory, b: Directory): boolean => a.path === b.path || (a.id !== undefined && a.id === b.id);
 
-/** By inode too, because a bind mount gives a directory a second path. */
+/** Compares inodes as well as paths, because a bind mount gives a directory a second path. */
 function relate(a: Chain, b: Chain): Relation | undefined {
   if (isSame(a[0]!, b[0]!)) return 'is';
-  if (a.some((place) => isSame(place, b[0]!))) return 'is inside';
-  return b.some((place) => isSame(place, a[0]!)) ? 'holds' : undefined;
+  if (a.some((dir) => isSame(dir, b[0]!))) return 'is inside';
+  return b.some((dir) => isSame(dir, a[0]!)) ? 'holds' : undefined;
 }
 
-async function otherPlaces(around: Surroundings): Promise<{ name: string; chain: Chain }[]> {
-  const places = [{ name: 'state directory', chain: await chainOf(around.stateDir) }];
-  if (around.backupDir !== undefined) places.push({ name: BACKUP, chain: await chainOf(around.backupDir) });
+async function otherDirectories(around: Surroundings): Promise<{ name: string; chain: Chain }[]> {
+  const directories = [{ name: 'state directory', chain: await chainOf(around.stateDir) }];
+  if (around.backupDir !== undefined) directories.push({ name: BACKUP, chain: await chainOf(around.backupDir) });
   const { source } = around;
-  if (!source || source.machine === '' || source.machine !== source.ownMachine) return places;
+  if (!source || source.machine === '' || source.machine !== source.ownMachine) return directories;
   for (const { path, ino } of source.roots) {
     const here = await statIfAllowed(path);
     if (!here || ino === undefined || ino === '0' || here.ino === BigInt(ino))
-      places.push({ name: SOURCE, chain: await chainOf(path) });
+      directories.push({ name: SOURCE, chain: await chainOf(path) });
   }
-  return places;
+  return directories;
 }
 
-/** What goes there would be listed by the source, or taken for records. And it keeps its inode, which no file system border allows. */
+/**
+ * A backup directory inside the source would be listed, and one in the state directory taken for records. It has to be on the file system
+ * of the roots, because files are moved into it.
+ */
 async function checkBackupDir(
   roots: { key: RootKey; path: string; chain: Chain }[],
   others: { name: string; chain: Chain }[],
@@ -207,15 +214,15 @@ async function checkBackupDir(
     if (relation === 'is' || relation === 'is inside')
       throw refusal(
         `backup directory ${printable(backupDir)} ${relation} the ${other.name}, ${printable(other.chain[0]!.path)}`,
-        BESIDE,
+        BESIDE_HINT,
       );
   }
-  const deviceOf = (places: Chain) => places.find((place) => place.device !== undefined)!.device;
+  const deviceOf = (chain: Chain) => chain.find(({ device }) => device !== undefined)!.device;
   const device = deviceOf(chain);
   for (const root of roots)
     if (deviceOf(root.chain) !== device)
       throw refusal(
         `backup directory ${printable(backupDir)} is on another file system than ${root.key} (${printable(root.path)})`,
-        BESIDE,
+        BESIDE_HINT,
       );
 }

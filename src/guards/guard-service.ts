@@ -1,4 +1,4 @@
-// Whether the destination's service is stopped: its ports and its open files. Starts no command and stops no service.
+// Checks that the destination's service is stopped, by its ports and its open files.
 
 import { LmError, printable } from '../errors.js';
 import { hostAndPort } from '../linux/addresses.js';
@@ -6,9 +6,9 @@ import { findOpenFiles, type Hiding, type OpenFiles } from '../linux/open-files.
 import {
   findServiceListeners,
   type GuardedPort,
-  type Judged,
+  type JudgedListeners,
   listenerText,
-  suspicionText,
+  matchReasonText,
 } from '../linux/service-ports.js';
 
 export interface ServiceGuard {
@@ -17,14 +17,14 @@ export interface ServiceGuard {
   ports: readonly GuardedPort[];
   /** The tree is Cassandra's, so that a service is there to be stopped. */
   cassandra: boolean;
-  /** A --pre-check command is set; the caller runs it (`guard-pre-check.ts`). */
+  /** A --pre-check command is set; the caller runs it (`own-checks.ts`). */
   hasPreCheck: boolean;
   allowRunning: boolean;
 }
 
 /**
- * Returns warnings: what could not be looked at, or was not. Throws `refused` when something listens on a port or holds a file, or
- * when neither could be told. Takes milliseconds, so it can run every few seconds while bytes move.
+ * Returns warnings about what could not be inspected, or was not. Throws `refused` when a process listens on a port or has a file open, or
+ * when neither could be found out. Takes milliseconds, so it can run every few seconds during a transfer.
  */
 export async function inspectService(guard: ServiceGuard): Promise<string[]> {
   if (guard.allowRunning) return ['not checked whether the destination service is stopped (--allow-running)'];
@@ -33,7 +33,7 @@ export async function inspectService(guard: ServiceGuard): Promise<string[]> {
   return [...others, ...judgeOpenFiles(open, guard)];
 }
 
-/** What /proc told, as warnings or as the refusal it amounts to. */
+/** Returns warnings about open files, or throws the refusal. */
 export function judgeOpenFiles(open: OpenFiles, guard: Omit<ServiceGuard, 'roots'>): string[] {
   refuseHolders(open);
   const gaps = gapsOf(open);
@@ -44,18 +44,18 @@ export function judgeOpenFiles(open: OpenFiles, guard: Omit<ServiceGuard, 'roots
   return gaps;
 }
 
-/** Throws `refused` for what may be the service; returns a line for each that is another one. */
-function judgePorts({ suspects, others }: Judged): string[] {
-  const [first] = suspects;
+/** Throws `refused` for a listener that may be the service; returns a line for each of another service. */
+function judgePorts({ possible, others }: JudgedListeners): string[] {
+  const [first] = possible;
   if (!first) return others.map((one) => `${listenerText(one)}: taken for another service than this one (${one.name})`);
   const where = hostAndPort(first.address, first.port);
   throw new LmError('refused', `the destination service seems to run: something listens on ${where}`, {
-    details: suspects.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${suspicionText(one.why, one.name)}`),
-    hint: STOP,
+    details: possible.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${matchReasonText(one.why, one.name)}`),
+    hint: STOP_HINT,
   });
 }
 
-const STOP = 'stop the service and run the same command again; --allow-running skips this check';
+const STOP_HINT = 'stop the service and run the same command again; --allow-running skips this check';
 const SHOWN = 10;
 
 function refuseHolders({ holders }: OpenFiles): void {
@@ -64,11 +64,11 @@ function refuseHolders({ holders }: OpenFiles): void {
   const lines = holders.map((h) => `${printable(h.command)} (pid ${h.pid}) has ${printable(h.path)} open`);
   throw new LmError('refused', `the destination is in use: ${lines[0]}`, {
     details: lines.slice(1, SHOWN),
-    hint: STOP,
+    hint: STOP_HINT,
   });
 }
 
-/** What was not seen, a line each: `could not look into 2 processes: sh (pid 7), java (pid 8)`. */
+/** What could not be inspected, a line each: `could not look into 2 processes: sh (pid 7), java (pid 8)`. */
 export const gapsOf = ({
   hidden,
   uninspected,
@@ -86,7 +86,7 @@ const HIDDEN: Record<string, string | undefined> = {
 } satisfies Record<Hiding, string>;
 
 /** `2 processes: sh (pid 7), java (pid 8)` */
-export function namesOf(uninspected: OpenFiles['uninspected']): string {
+function namesOf(uninspected: OpenFiles['uninspected']): string {
   const names = uninspected.slice(0, SHOWN).map(({ pid, command }) => `${printable(command)} (pid ${pid})`);
   const more = uninspected.length - names.length;
   const count = `${uninspected.length} ${uninspected.length === 1 ? 'process' : 'processes'}`;

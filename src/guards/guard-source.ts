@@ -1,26 +1,27 @@
-// Whether the source stands still, which a final pass has to know before it says that nothing was lost. Compares no file.
+// Checks that the source stands still, which a final pass needs before it reports that nothing was lost.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { EntryKey, ListingEnd } from '../files/entry.js';
-import { YOUNG_MS } from '../files/touched.js';
+import type { EntryKey } from '../files/entry.js';
+import type { ListingTotals } from '../files/listing.js';
+import { SETTLE_MS } from '../files/recent-changes.js';
 import type { Plan } from '../plan/plan.js';
 import type { Source } from '../source/source.js';
 import type { OpenFilesReport } from '../wire/messages.js';
-import { blindRefusal, checkRefusal, presences, type Unrest, unrestRefusal } from './at-rest.js';
-import { Changes } from './changes.js';
+import { type Activity, activitiesIn, activityRefusal, checkRefusal, uninspectedRefusal } from './at-rest.js';
+import { SourceChanges } from './changes.js';
 import { gapsOf } from './guard-service.js';
 
 export interface SourceGuardOptions {
   source: Pick<Source, 'openFiles' | 'url'>;
   /** The tree is Cassandra's, so that a service is there to be stopped. */
   cassandra: boolean;
-  /** Take the source as it is: say what was found, wait for nobody and refuse nothing. */
+  /** Take the source as it is: warn of what is found, wait for no process and refuse nothing. */
   allowLiveSource: boolean;
-  /** How long whoever is met at the source is given to go. */
+  /** How long a process that is at work on the source is waited for. */
   waitMs: number;
-  /** How often they are looked for meanwhile; each look goes through every process of the source. */
+  /** How often the source is asked meanwhile; for each answer it inspects every process there. */
   pollMs?: number;
   emit: Emit;
   signal: AbortSignal;
@@ -28,40 +29,40 @@ export interface SourceGuardOptions {
   object(error: LmError): void;
 }
 
-/** In the order of a pass. */
+/** The methods in the order in which a pass calls them. */
 export interface SourceGuard {
   /**
-   * Before a listing: says who is there, once. Who was there before has had a downloading pass to go, gets what is left of the time,
-   * and is then refused.
+   * Called before a listing: warns once of processes at work on the source. A process that was found in an earlier pass is waited for as
+   * long as its time lasts, and is then refused. `asked`: what the source has told a moment ago; it is asked for without.
    */
-  expectNobody(): Promise<void>;
-  /** Waits until what the last listing saw touched has a time that can be believed. */
-  settle(): Promise<void>;
-  /** Whether there is any file that only its digest can tell. */
-  doubts(): boolean;
-  isDoubted(key: EntryKey): boolean;
-  /** Takes note of a listing. False: what is equal in it need not be, so it is to be taken again. */
-  believes(end: ListingEnd, plan?: Plan): boolean;
-  /** After a listing in which all matches. Whoever is there is waited for; false when they went, for they may have written since. */
-  stoodStill(): Promise<boolean>;
-  /** Before much is downloaded: says who is there, and gives them time to go. */
+  expectNoActivity(asked?: OpenFilesReport): Promise<void>;
+  /** Waits until the files that had changed just before the last listing have times that prove something. */
+  waitUntilSettled(): Promise<void>;
+  /** Whether there is any file that only a digest can prove. */
+  needsDigests(): boolean;
+  needsDigest(key: EntryKey): boolean;
+  /** Records a listing. False when files had changed just before it: the survey has to be taken again. */
+  noteListing(end: ListingTotals, plan?: Plan): boolean;
+  /** Called after a listing in which all matches. Waits for processes at work; false when one went, because it may have written since. */
+  waitForWriters(): Promise<boolean>;
+  /** Called before a download: warns of processes at work, whose time to go begins now. */
   warn(): Promise<void>;
   /** Throws `refused`, naming process and file, when something writes to the source, or a service there may be running. */
   prove(): Promise<void>;
-  /** When the passes are used up: throws `refused` if that is because the source is written to. */
-  explain(): Promise<void>;
+  /** Called when the passes are used up: throws `refused` if that is because the source is written to. */
+  refuseIfWrittenTo(): Promise<void>;
 }
 
 const POLL_MS = 500;
-const SAY_EVERY_MS = 5_000;
+const REPORT_EVERY_MS = 5_000;
 
 export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
   const { source, cassandra, allowLiveSource, emit, signal, object } = options;
-  const doubted = new Set<EntryKey>();
-  const changes = new Changes();
-  const departures = createDepartures(options);
-  let believedAtMs = 0;
-  let left: Unrest | undefined;
+  const unsettled = new Set<EntryKey>();
+  const changes = new SourceChanges();
+  const activity = createActivityWatch(options);
+  let settledAtMs = 0;
+  let recent: Activity | undefined;
 
   /** A warning where the source is to be taken as it is. */
   const refuse = (error: LmError): void => {
@@ -70,75 +71,75 @@ export function createSourceGuard(options: SourceGuardOptions): SourceGuard {
   };
 
   return {
-    async expectNobody() {
-      if (!allowLiveSource) await departures.expect();
+    async expectNoActivity(asked) {
+      if (!allowLiveSource) await activity.requireEnd(asked);
     },
-    async settle() {
-      await delay(Math.max(0, believedAtMs - performance.now()), undefined, { signal }).catch(() => {});
+    async waitUntilSettled() {
+      await delay(Math.max(0, settledAtMs - performance.now()), undefined, { signal }).catch(() => {});
       signal.throwIfAborted();
     },
-    doubts: () => doubted.size > 0,
-    isDoubted: (key) => doubted.has(key),
-    believes({ touched: { agoMs, first, written } }, plan) {
-      for (const key of written) doubted.add(key);
-      changes.note(first, plan);
-      left = undefined;
-      believedAtMs = first.length === 0 ? 0 : performance.now() + YOUNG_MS - agoMs;
+    needsDigests: () => unsettled.size > 0,
+    needsDigest: (key) => unsettled.has(key),
+    noteListing({ touched: { agoMs, first, written } }, plan) {
+      for (const key of written) unsettled.add(key);
+      changes.record(first, plan);
+      recent = undefined;
+      settledAtMs = first.length === 0 ? 0 : performance.now() + SETTLE_MS - agoMs;
       return first.length === 0;
     },
-    async stoodStill() {
-      left = allowLiveSource ? undefined : await departures.outwait();
-      return left === undefined;
+    async waitForWriters() {
+      recent = allowLiveSource ? undefined : await activity.waitForEnd();
+      return recent === undefined;
     },
     async warn() {
-      if (!allowLiveSource) await departures.meet();
+      if (!allowLiveSource) await activity.findActivity();
     },
     async prove() {
-      const report = await ask(source, signal, true);
+      const report = await requestOpenFiles(source, signal, true);
       const evidence = [
-        ...presences(report),
-        ...changes.touched.map(touchedAllTheTime),
-        ...(left ? [{ ...left, text: `${left.text} until a moment ago` }] : []),
+        ...activitiesIn(report),
+        ...changes.recent.map(changesConstantly),
+        ...(recent ? [{ ...recent, text: `${recent.text} until a moment ago` }] : []),
       ];
       const [first, ...rest] = evidence;
-      const blind = cassandra ? blindRefusal(report) : undefined;
-      if (!blind) emitGaps(source, report, emit);
-      for (const error of [first && unrestRefusal([first, ...rest]), checkRefusal(report), blind])
+      const blind = cassandra ? uninspectedRefusal(report) : undefined;
+      if (!blind) warnGaps(source, report, emit);
+      for (const error of [first && activityRefusal([first, ...rest]), checkRefusal(report), blind])
         if (error) refuse(error);
     },
-    async explain() {
+    async refuseIfWrittenTo() {
       if (allowLiveSource) return;
-      const key = changes.lately();
+      const key = changes.changedKey();
       const evidence = [
-        ...presences(await ask(source, signal)),
-        ...(key === undefined ? [] : [touchedAllTheTime(key)]),
+        ...activitiesIn(await requestOpenFiles(source, signal)),
+        ...(key === undefined ? [] : [changesConstantly(key)]),
       ];
       const [first, ...rest] = evidence;
-      if (first) object(unrestRefusal([first, ...rest]));
+      if (first) object(activityRefusal([first, ...rest]));
     },
   };
 }
 
-const touchedAllTheTime = (key: EntryKey): Unrest => ({
+const changesConstantly = (key: EntryKey): Activity => ({
   name: printable(key),
-  text: `${printable(key)} is touched all the time`,
-  until: `${printable(key)} is no longer touched`,
+  text: `${printable(key)} keeps changing`,
+  until: `${printable(key)} no longer changes`,
 });
 
-const ask = async (
+const requestOpenFiles = async (
   source: SourceGuardOptions['source'],
   signal: AbortSignal,
   check = false,
 ): Promise<OpenFilesReport> => (await source.openFiles?.(signal, { check })) ?? { writers: [], uninspected: [] };
 
-/** Whoever was met at the source, and how long they are waited for: a JVM that was told to stop takes some time to go. */
-function createDepartures({ source, waitMs, pollMs = POLL_MS, emit, signal, object }: SourceGuardOptions) {
-  /** They have until then, downloads in between included. */
-  let met: { who: Unrest; untilMs: number } | undefined;
+/** Watches the processes at work on the source, and waits for them: a JVM that was told to stop takes some time to end. */
+function createActivityWatch({ source, waitMs, pollMs = POLL_MS, emit, signal, object }: SourceGuardOptions) {
+  /** The first process found, and until when it is waited for, downloads in between included. */
+  let met: { who: Activity; untilMs: number } | undefined;
 
-  /** Who is there now. */
-  async function meet(): Promise<Unrest[]> {
-    const found = presences(await ask(source, signal));
+  /** The processes at work now. */
+  async function findActivity(asked?: OpenFilesReport): Promise<Activity[]> {
+    const found = activitiesIn(asked ?? (await requestOpenFiles(source, signal)));
     const [who] = found;
     if (who && !met) {
       met = { who, untilMs: performance.now() + waitMs };
@@ -147,17 +148,19 @@ function createDepartures({ source, waitMs, pollMs = POLL_MS, emit, signal, obje
     return found;
   }
 
-  /** Resolves to who is still there when the time is up; to nobody as soon as nobody is. */
-  async function wait(): Promise<Unrest[]> {
-    let saidMs = Number.NEGATIVE_INFINITY;
+  /** Resolves to the processes that are still there when the time is up; to none as soon as there is none. */
+  async function wait(asked?: OpenFilesReport): Promise<Activity[]> {
+    let first = asked;
+    let reportedMs = Number.NEGATIVE_INFINITY;
     for (;;) {
-      const found = await meet();
+      const found = await findActivity(first);
+      first = undefined;
       const [who] = found;
       const nowMs = performance.now();
       const leftMs = met ? met.untilMs - nowMs : 0;
       if (!who || leftMs <= 0) return found;
-      if (nowMs - saidMs >= SAY_EVERY_MS) {
-        saidMs = nowMs;
+      if (nowMs - reportedMs >= REPORT_EVERY_MS) {
+        reportedMs = nowMs;
         emit({ type: 'waiting', who: who.name, leftMs });
       }
       await delay(Math.min(pollMs, leftMs), undefined, { signal }).catch(() => {});
@@ -166,16 +169,16 @@ function createDepartures({ source, waitMs, pollMs = POLL_MS, emit, signal, obje
   }
 
   return {
-    meet,
-    /** Who was met before has gone when this resolves: throws `refused` otherwise. Who is met now is only told. */
-    async expect(): Promise<void> {
-      if (!met) return void (await meet());
-      const [who, ...others] = await wait();
-      if (who) object(unrestRefusal([who, ...others]));
+    findActivity,
+    /** Waits for a process that was found before; throws `refused` when it stays. Of one that is found now, it only warns. */
+    async requireEnd(asked?: OpenFilesReport): Promise<void> {
+      if (!met) return void (await findActivity(asked));
+      const [who, ...others] = await wait(asked);
+      if (who) object(activityRefusal([who, ...others]));
       met = undefined;
     },
-    /** Resolves to who was there and went; to undefined when nobody was, or they stayed. */
-    async outwait(): Promise<Unrest | undefined> {
+    /** Resolves to the process that was there and has gone; to undefined when there was none, or one stayed. */
+    async waitForEnd(): Promise<Activity | undefined> {
       const stayed = await wait();
       const who = met?.who;
       if (stayed.length > 0) return undefined;
@@ -185,8 +188,8 @@ function createDepartures({ source, waitMs, pollMs = POLL_MS, emit, signal, obje
   };
 }
 
-/** A service's processes are hidden from an agent of another user: whether one is among these, only the operator knows. */
-function emitGaps({ openFiles, url }: SourceGuardOptions['source'], report: OpenFilesReport, emit: Emit): void {
+/** An agent of another user cannot inspect the service's processes: only the operator knows whether one is among these. */
+function warnGaps({ openFiles, url }: SourceGuardOptions['source'], report: OpenFilesReport, emit: Emit): void {
   const { uninspected, inspection } = report;
   if (!openFiles)
     emit({

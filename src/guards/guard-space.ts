@@ -1,11 +1,11 @@
-// Whether what is to be written fits, before the first byte. Estimates nothing: the caller says what it needs.
+// Checks, before the first byte is written, that all of it fits. The caller states how much that is.
 
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { formatCount } from '../amounts.js';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 
-/** What will be written under `path`, which need not exist yet. `name` is what the message calls it: `data/0`, `state directory`. */
+/** What will be written under `path`, which need not exist yet. `name` names it in messages: `data/0`, `state directory`. */
 export interface SpaceNeed {
   name: string;
   path: string;
@@ -14,8 +14,8 @@ export interface SpaceNeed {
 }
 
 /**
- * Needs on one file system are summed. What counts is what is free to an unprivileged user, as `df` shows it: root's reserve is not
- * for a copy to use up. Throws `local` with the figures of each file system that is too small.
+ * Needs on one file system are summed. Free is what an unprivileged user may use, as `df` shows it: a copy must not use up the reserve of
+ * root. Throws `local` with the figures of each file system that is too small.
  */
 export async function checkSpace(needs: readonly SpaceNeed[]): Promise<void> {
   const short = (await fileSystems(needs)).map(shortage).filter((lines) => lines.length > 0);

@@ -1,45 +1,46 @@
-// Whether Cassandra's transaction logs, which name files by their whole paths, mean the files they stand beside here. A node that is
-// started on one that means others deletes those. Reads the logs that have come; changes nothing.
+// Checks that Cassandra's transaction logs, which name files by their whole paths, name files beside them here. A node that is started on a
+// log that names other files deletes those.
 
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type EntryKey, FIRST_FEW, type ListedRoot, type ListingHeader, parentOf } from '../files/entry.js';
+import { type EntryKey, parentOf } from '../files/entry.js';
+import { FIRST_FEW, type ListedRoot, type ListingHeader } from '../files/listing.js';
+import { pathsNamed } from '../files/names/txn-log.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import { pathsNamed } from '../files/txn-log.js';
 
-export interface TxnLogGuardOptions {
+interface TxnLogGuardOptions {
   roots: Roots;
   /** Whether the tree is known to be Cassandra's. */
   cassandra: boolean;
-  /** Of a final pass; any other is told once what it would find. */
+  /** A final pass refuses; any other pass warns of what a final one would refuse. */
   isFinal: boolean;
-  /** Take them as they are, and say so. */
+  /** Take them as they are, with a warning. */
   allowTxnLogs: boolean;
   emit: Emit;
   /** Throws what it is given, unless this is a dry run. */
   object(error: LmError): void;
 }
 
-/** What a survey of both sides has shown of them. */
-export interface TxnLogsSeen {
-  /** Those that are here. */
+/** What a survey has found of them. */
+interface TxnLogsSeen {
+  /** The logs that are here. */
   txnLogs: readonly EntryKey[];
   /** The source's. */
   header: Pick<ListingHeader, 'roots'>;
 }
 
-/** Logs that are here, and those of them that name files elsewhere. */
-export interface TxnLogs {
+/** The number of logs here, and of those that name files elsewhere. */
+interface TxnLogs {
   logs: number;
   elsewhere: number;
 }
 
 export interface TxnLogGuard {
-  /** Once the two sides are equal. Throws `refused`, naming each log and what it means, and `local` for one that cannot be read. */
+  /** Called once the two sides are equal. Throws `refused`, naming each log and the files it names, and `local` for one that cannot be read. */
   prove(seen: TxnLogsSeen): void;
-  /** As `prove` has found it; undefined for a tree that neither a log nor its settings say to be Cassandra's. */
+  /** The result of `prove`; undefined for a tree that is not Cassandra's by its logs or its settings. */
   found(): TxnLogs | undefined;
 }
 
@@ -55,18 +56,19 @@ export function createTxnLogGuard({
   return {
     prove({ txnLogs, header }) {
       const replicas = replicasOf(txnLogs, roots);
-      const problems = txnLogs.flatMap((key) => problemOf(key, replicas, roots, header.roots) ?? []);
-      if (txnLogs.length > 0 || cassandra) found = { logs: txnLogs.length, elsewhere: problems.length };
+      const left = txnLogs.map((key) => judge(key, replicas, roots, header.roots)).filter((each) => each !== 'gone');
+      const problems = left.filter((each) => each !== 'right');
+      if (txnLogs.length > 0 || cassandra) found = { logs: left.length, elsewhere: problems.length };
       const [first] = problems;
       if (!first) return;
-      const what = `${counted(problems.length)} of Cassandra ${problems.length === 1 ? 'names' : 'name'} files elsewhere`;
+      const what = `${countText(problems.length)} of Cassandra ${problems.length === 1 ? 'names' : 'name'} files elsewhere`;
       if (!isFinal || allowTxnLogs)
         return emit({
           type: 'warning',
           text: `${what}: ${first.text}`,
           hint: isFinal
             ? `a node that is started here may delete what they name`
-            : `a final pass refuses them: ${wayOut(first)}`,
+            : `a final pass refuses them: ${cleanupHint(first)}`,
         });
       object(
         new LmError('refused', `${what}, which a node started here may delete`, {
@@ -74,7 +76,7 @@ export function createTxnLogGuard({
             ...problems.slice(0, FIRST_FEW).map(({ text }) => text),
             ...(problems.length > FIRST_FEW ? [`and ${problems.length - FIRST_FEW} more`] : []),
           ],
-          hint: `${wayOut(first)}; --allow-txn-logs takes them as they are`,
+          hint: `${cleanupHint(first)}; --allow-txn-logs takes them as they are`,
         }),
       );
     },
@@ -82,22 +84,22 @@ export function createTxnLogGuard({
   };
 }
 
-const counted = (logs: number): string => (logs === 1 ? '1 transaction log' : `${logs} transaction logs`);
+const countText = (logs: number): string => (logs === 1 ? '1 transaction log' : `${logs} transaction logs`);
 
 interface Problem {
   key: EntryKey;
   text: string;
 }
 
-/** The tool is Cassandra's; a table's directory is its name, a hyphen and its id. */
-function wayOut({ key }: Problem): string {
+/** sstableutil is part of Cassandra; the directory of a table is its name, a hyphen and its id. */
+function cleanupHint({ key }: Problem): string {
   const [keyspace, table] = key.split('/').slice(2);
   const which =
     table === undefined ? 'KEYSPACE TABLE' : printable(`${keyspace} ${table.replace(/-[0-9a-f]{32}$/, '')}`);
   return `on the stopped source: sstableutil --cleanup ${which} (and so for each table), then copy again`;
 }
 
-/** The directories in which a log of a name stands. */
+/** The directories in which a log of each name is. */
 type Replicas = ReadonlyMap<string, ReadonlySet<string>>;
 
 function replicasOf(keys: readonly EntryKey[], roots: Roots): Replicas {
@@ -111,32 +113,43 @@ function replicasOf(keys: readonly EntryKey[], roots: Roots): Replicas {
 
 const nameOf = (key: EntryKey): string => key.slice(key.lastIndexOf('/') + 1);
 
-/** Undefined for a log that means what it stands beside, or that has gone meanwhile. */
-function problemOf(key: EntryKey, replicas: Replicas, roots: Roots, there: readonly ListedRoot[]): Problem | undefined {
+/** `right`: it means what it stands beside. `gone`: since it was listed, as what the source no longer had. */
+function judge(
+  key: EntryKey,
+  replicas: Replicas,
+  roots: Roots,
+  sourceRoots: readonly ListedRoot[],
+): Problem | 'right' | 'gone' {
   const path = pathOf(roots, key);
   const text = textOf(path);
-  if (text === undefined) return undefined;
+  if (text === undefined) return 'gone';
   const paths = pathsNamed(text);
   if (!paths) return { key, text: `${printable(path)} cannot be read as a transaction log` };
-  const other = paths.find((each) => !means(each, replicas.get(nameOf(key))!, roots, there));
-  if (other === undefined) return undefined;
+  const other = paths.find((each) => !namesOwnFiles(each, replicas.get(nameOf(key))!, roots, sourceRoots));
+  if (other === undefined) return 'right';
   return { key, text: `${printable(path)}, which names ${printable(other)}` };
 }
 
 /**
- * Whether a record's path leads to where the log stands here, or one of its replicas: Cassandra keeps one in each directory that it
- * names files of. What was in one root at the source and would be in another here, as where two disks have been swapped, is not meant.
+ * Whether the path of a record leads to the directory of the log here, or of one of its replicas: Cassandra keeps a replica in each
+ * directory whose files it names. False for a path that was in one root at the source and leads to another root here, as when two disks
+ * are swapped.
  */
-function means(path: string, replicas: ReadonlySet<string>, roots: Roots, there: readonly ListedRoot[]): boolean {
-  if (!path.includes('/')) return true; // beside the log, in the first versions
-  if (!isAbsolute(path)) return false; // from wherever the node is started
+function namesOwnFiles(
+  path: string,
+  replicas: ReadonlySet<string>,
+  roots: Roots,
+  there: readonly ListedRoot[],
+): boolean {
+  if (!path.includes('/')) return true; // the first versions name files beside the log
+  if (!isAbsolute(path)) return false; // relative to where the node is started
   const dir = realDirOf(resolve(path, '..'));
   if (!replicas.has(dir)) return false;
   const root = there.find((each) => each.path !== '' && path.startsWith(`${each.path}/`));
   return !root || roots.find(({ key }) => key === root.key)?.path === root.path;
 }
 
-/** As the name leads here, through whatever links. */
+/** The path after links; the path itself when it does not exist. */
 function realDirOf(path: string): string {
   try {
     return realpathSync(path);
@@ -148,7 +161,7 @@ function realDirOf(path: string): string {
 function textOf(path: string): string | undefined {
   let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK); // a pipe may have taken its name
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK); // O_NONBLOCK, because a pipe may have its name by now
     return fstatSync(fd).isFile() ? readFileSync(fd, 'utf8') : undefined;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ELOOP') return undefined;

@@ -1,50 +1,52 @@
-// What somebody else has done here since the last complete pass: this walk against the lines of that one, without what lm itself has
-// written since. Compares names and attributes; what follows from it is decided elsewhere.
+// Finds what somebody else has done here since the last complete pass: compares this walk with the walk of that pass, and leaves out what
+// lm itself has written since.
 
 import type { Share } from '../events.js';
-import { type Entry, type EntryKey, FIRST_FEW, isPartName, isWithin, joinKey } from '../files/entry.js';
+import { type Entry, type EntryKey, isPartName, isWithin, joinKey } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
 import { mergeUnlike } from '../plan/merge.js';
 import type { Plan } from '../plan/plan.js';
 import { readSlice, type Spool } from '../spool/spool.js';
 import { type StoredBlock, storedBlocks } from './stored-walk.js';
 
 /** `new`: under a name that had nothing; `replaced`: another file, or one of another kind; `changed`: another size or time. */
-export type OutsideWork = 'new' | 'changed' | 'replaced';
+type OutsideWork = 'new' | 'changed' | 'replaced';
 
 export interface OutsideChanges {
   entries: number;
-  /** Of them, what the plan removes, and what it removes or brings anew. */
+  /** Those of them that the plan removes. */
   remove: Share;
+  /** Those of them that the plan removes or replaces. */
   lost: Share;
   first: { key: EntryKey; work: OutsideWork }[];
-  /** Entries that were left here, are gone, and are brought again: nobody's work is lost by that. */
+  /** Entries that the last pass left here, that are gone, and that are copied again: nobody's work is lost by that. */
   gone: number;
   firstGone: EntryKey[];
 }
 
-/** What the last complete pass has left. */
-export interface KnownEntries {
+/** What the last complete pass has left here. */
+interface KnownEntries {
   lines: Iterable<Uint8Array>;
-  /** It knows nothing of what lies outside these prefixes. */
+  /** The prefixes of keys that it covers. */
   within: readonly EntryKey[];
 }
 
 export interface OutsideOptions {
   known: KnownEntries;
   walk: Iterable<Uint8Array>;
-  /** The part that was walked, if it was one. */
+  /** The key that was walked, when the run is limited to one. */
   only: EntryKey | undefined;
   plan: Pick<Plan, 'spools'>;
-  /** What passes since then were about to write, as entries of their sources, by directory. */
+  /** What passes since then were about to write, as the source listed it, by directory. */
   planned: Iterable<[dir: EntryKey, entries: Entry[]]>;
-  /** This machine went down since: what was being written then may have any size and time. */
+  /** This machine has crashed since: what was being written then may have any size and time. */
   crashed: boolean;
 }
 
 /**
- * An entry is somebody's work when it was not left here, the source has it otherwise or not at all, and no pass of lm was about to
- * write it; or when it was left here with another size, time or inode. Directories count when they are new: what lies in them changes
- * their attributes. Modes and owners do not, since no work is lost when they are mended.
+ * An entry is an outside change when lm did not leave it here, the source has it otherwise or not at all, and no pass of lm was about to
+ * write it; or when lm left it here with another size, time or inode. Directories count only when they are new, because their entries
+ * change their attributes. Modes and owners do not count: no work is lost when they are fixed.
  */
 export async function findOutsideChanges(options: OutsideOptions): Promise<OutsideChanges> {
   const nothing = { entries: 0, bytes: 0 };
@@ -53,12 +55,12 @@ export async function findOutsideChanges(options: OutsideOptions): Promise<Outsi
     ...{ remove: { ...nothing }, lost: { ...nothing } },
   };
   let sets: Sets | undefined;
-  for await (const { dir, was, now } of unlike(options)) {
+  for await (const { dir, was, now } of changedEntries(options)) {
     sets ??= setsOf(options);
     const entry = (now ?? was)!;
     const key = joinKey(dir, entry.name);
     if (!now) {
-      if (!sets.fetched.has(hash(key))) continue; // the source does not have it any more either
+      if (!sets.fetched.has(hash(key))) continue; // gone at the source as well
       found.gone++;
       if (found.firstGone.length < FIRST_FEW) found.firstGone.push(key);
       continue;
@@ -67,7 +69,7 @@ export async function findOutsideChanges(options: OutsideOptions): Promise<Outsi
     if (!work || sets.planned.has(hash(plannedAs(key, now, options)))) continue;
     const removed = sets.removed.has(hash(key));
     const lost = removed || sets.fetched.has(hash(key));
-    if (work === 'new' && !lost) continue; // the source has it just so
+    if (work === 'new' && !lost) continue; // the source has the same entry
     found.entries++;
     if (found.first.length < FIRST_FEW) found.first.push({ key, work });
     for (const share of [...(removed ? [found.remove] : []), ...(lost ? [found.lost] : [])]) {
@@ -78,14 +80,14 @@ export async function findOutsideChanges(options: OutsideOptions): Promise<Outsi
   return found;
 }
 
-interface Unlike {
+interface ChangedEntry {
   dir: EntryKey;
   was?: Entry | undefined;
   now?: Entry | undefined;
 }
 
-/** Entries whose blocks are not the same, byte for byte. Of most trees that is none. */
-async function* unlike({ known, walk, only }: OutsideOptions): AsyncGenerator<Unlike> {
+/** The entries of blocks that are not the same, byte for byte. In most trees there are none. */
+async function* changedEntries({ known, walk, only }: OutsideOptions): AsyncGenerator<ChangedEntry> {
   const covers = (key: EntryKey): boolean =>
     known.within.some((prefix) => isWithin(key, prefix)) && (only === undefined || isWithin(key, only));
   const [before, now] = [storedBlocks(known.lines), storedBlocks(walk)];
@@ -108,10 +110,10 @@ function workOn(was: Entry | undefined, now: Entry): OutsideWork | undefined {
   return was.size !== now.size || was.mtimeNs !== now.mtimeNs ? 'changed' : undefined;
 }
 
-/** Keys by a hash: a million of them must not live as a million strings. */
+/** Sets of hashes of keys, because a million keys take too much memory as strings. */
 interface Sets {
   removed: Set<number>;
-  /** Brought, or made. */
+  /** Files to download and directories to make. */
   fetched: Set<number>;
   planned: Set<number>;
 }
@@ -135,12 +137,12 @@ function* keysIn({ path, slices }: Spool): Generator<EntryKey> {
     for (const [dir, entries] of readSlice(path, slice)) for (const { name } of entries) yield joinKey(dir, name);
 }
 
-/** To two seconds: some file systems keep no more of a time. A directory's size and time say nothing. */
+/** With the time to two seconds, because some file systems keep no more. Size and time of a directory are left out. */
 function plannedAs(key: EntryKey, { kind, size, mtimeNs }: Entry, { crashed }: OutsideOptions): string {
   return crashed || kind === 'directory' ? key : `${key}\0${size}\0${BigInt(mtimeNs) / 2_000_000_000n}`;
 }
 
-/** 53 bits of a text, by two rounds of FNV-1a that end in Murmur's last step: two of a million keys are alike once in 18,000 runs. */
+/** A hash of 53 bits, by two rounds of FNV-1a and Murmur's last step: among a million keys, two collide once in 18,000 runs. */
 function hash(text: string): number {
   let a = 0x811c9dc5;
   let b = 0x9e3779b9;

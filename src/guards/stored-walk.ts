@@ -1,15 +1,7 @@
-// Walks that were set aside: read block by block, and one of a part put into one of the whole. Judges no entry.
+// Reads walks that were stored in files, block by block, and merges the walk of one key into that of a whole destination.
 
-import {
-  type BlockSum,
-  type Entry,
-  type EntryKey,
-  isWithin,
-  joinKey,
-  type ListedBlock,
-  sumOf,
-  type WalkedBlock,
-} from '../files/entry.js';
+import { type Entry, type EntryKey, isWithin, joinKey } from '../files/entry.js';
+import { type BlockSum, type ListedBlock, sumOf, type WalkedBlock } from '../files/listing.js';
 import { blockLine, blockOf } from '../listing/listing-lines.js';
 import { mergeBlocks, type Pair } from '../plan/merge.js';
 import { WalkFile, type WalkLines } from '../spool/walk-file.js';
@@ -17,18 +9,18 @@ import { textOf } from '../wire/lines.js';
 
 export type StoredBlock = ListedBlock & WalkedBlock & { line: Buffer };
 
-/** Nobody asks what a stored block amounts to. */
-const UNASKED: BlockSum = sumOf({ dir: '', entries: [] });
+/** The sums of a stored block are not used. */
+const NO_SUM: BlockSum = sumOf({ dir: '', entries: [] });
 
 export async function* storedBlocks(lines: Iterable<Uint8Array>): AsyncGenerator<StoredBlock> {
   for (const bytes of lines) {
-    const line = Buffer.from(bytes); // the next one may take its place
-    yield { line, sum: UNASKED, block: () => blockOf(JSON.parse(textOf(line)) as unknown[]) };
+    const line = Buffer.from(bytes); // the reader reuses the buffer for the next line
+    yield { line, sum: NO_SUM, block: () => blockOf(JSON.parse(textOf(line)) as unknown[]) };
   }
 }
 
-/** The walk `whole` with all that lies within `only` as `part` has found it, in a file of its own in `dir`. Throws `local`. */
-export async function putIntoWalk(
+/** Writes into a new file in `dir` the walk `whole`, in which the keys within `only` are replaced by those of `part`. Throws `local`. */
+export async function mergeIntoWalk(
   whole: Iterable<Uint8Array>,
   part: Iterable<Uint8Array>,
   only: EntryKey,
@@ -46,7 +38,7 @@ export async function putIntoWalk(
   }
 }
 
-/** Of a directory above the part, the part's walk has the way down and nothing beside it. */
+/** A walk of one key lists, in the directories above it, no other entries than those on its path. */
 function newerOf(dir: EntryKey, { source: was, local: now }: Pair, only: EntryKey): Entry | undefined {
   if (now) return now;
   const key = joinKey(dir, was!.name);

@@ -1,8 +1,8 @@
-// IP addresses as people write them, one spelling each, so that they can be compared as text. Resolves no name.
+// Gives each IP address one spelling, so that addresses can be compared as text. Resolves no name.
 
 import { isIPv6 } from 'node:net';
 
-/** `127.0.0.2` for `::ffff:127.0.0.2`, `::ffff:7f00:2` and itself; IPv6 in its shortest form, without a zone. A name stays as it is. */
+/** `127.0.0.2` for `::ffff:127.0.0.2`, `::ffff:7f00:2` and itself; IPv6 in its shortest form, without a zone. Names are not changed. */
 export function plainAddress(text: string): string {
   const address = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
   if (!isIPv6(address)) return text;
@@ -21,10 +21,10 @@ export function hostAndPort(address: string, port: number): string {
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
 }
 
-/** What a socket that hears on every address of its family is bound to. */
+/** Whether a socket bound to this address listens on every address of its family. */
 export const isWildcard = (address: string): boolean => ['0.0.0.0', '::'].includes(plainAddress(address));
 
-/** What one client can have many addresses in: the /64 of an IPv6 address, as its first four groups; an IPv4 address is by itself. */
+/** The network in which a client can have many addresses: the /64 of an IPv6 address, as its first four groups; an IPv4 address itself. */
 export function networkOf(address: string): string {
   const plain = plainAddress(address);
   if (!plain.includes(':')) return plain;

@@ -1,14 +1,15 @@
-// What the destination's file systems keep of times, modes and owners, and so which differences no copy can mend. Tries nothing out.
+// Knows which times, modes and owners the destination's file systems cannot keep, and so which differences no copy can fix.
 
-import { type Entry, type EntryKey, FIRST_FEW, joinKey, type Owner, rootOf } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, type Owner, rootOf } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
 
-/** What one file system keeps, learned by trying. */
-export interface Keeps {
-  /** The root or mount point it begins at. */
+/** Which attributes one file system keeps, found out by a trial. */
+export interface FileSystemLimits {
+  /** The root or mount point of the file system. */
   key: EntryKey;
-  /** Times are cut to whole ones of these, in nanoseconds; '0': none is kept at all. */
+  /** Times are rounded down to multiples of this, in nanoseconds; '0': no time is kept. */
   unitNs: string;
-  /** The earliest and the latest time there can be; undefined where there is no end. */
+  /** The earliest and the latest possible time; undefined where there is no limit. */
   minNs?: string | undefined;
   maxNs?: string | undefined;
   /** Permission bits that are not kept. */
@@ -16,7 +17,7 @@ export interface Keeps {
   owners: boolean;
 }
 
-/** An attribute that was set and read back as something else, or refused for good. */
+/** An attribute that was set and then read back as something else, or that the file system refused. */
 export interface Unkept {
   key: EntryKey;
   what: 'mode' | 'owner';
@@ -26,48 +27,48 @@ export interface Unkept {
 }
 
 export interface FidelityRecord {
-  places: Keeps[];
+  places: FileSystemLimits[];
   entries: Unkept[];
 }
 
 /** Finer times than these are not copied. */
 export const FINEST_NS = 1_000n;
 
-/** Beyond it, the file system is taken to keep none of the kind. */
+/** Beyond this number, the file system is assumed to keep no attribute of the kind. */
 const MAX_ENTRIES = 4_096;
 
 export class Fidelity {
-  #places = new Map<EntryKey, Keeps>();
+  #fileSystems = new Map<EntryKey, FileSystemLimits>();
   readonly #entries = new Map<string, Unkept>();
 
   constructor({ places, entries }: FidelityRecord = { places: [], entries: [] }) {
-    this.setPlaces(places);
+    this.setFileSystems(places);
     for (const entry of entries) this.#entries.set(idOf(entry), entry);
   }
 
-  setPlaces(places: readonly Keeps[]): void {
-    this.#places = new Map(places.filter(isCoarse).map((place) => [place.key, place]));
+  setFileSystems(places: readonly FileSystemLimits[]): void {
+    this.#fileSystems = new Map(places.filter(losesAnything).map((place) => [place.key, place]));
   }
 
-  /** Whether everything is kept as far as is known. */
+  /** Whether all attributes are kept, as far as is known. */
   get isWhole(): boolean {
-    return this.#places.size + this.#entries.size === 0;
+    return this.#fileSystems.size + this.#entries.size === 0;
   }
 
   record(): FidelityRecord {
-    return { places: [...this.#places.values()], entries: [...this.#entries.values()] };
+    return { places: [...this.#fileSystems.values()], entries: [...this.#entries.values()] };
   }
 
-  /** Whether two different times are one here. */
+  /** Whether two different times become the same here. */
   isSameTime(key: EntryKey, aNs: string, bNs: string): boolean {
-    const place = this.#places.size === 0 ? undefined : this.#placeOf(key);
+    const place = this.#fileSystems.size === 0 ? undefined : this.#fileSystemOf(key);
     return place !== undefined && keptTime(place, BigInt(aNs)) === keptTime(place, BigInt(bNs));
   }
 
-  /** Whether the source's mode cannot be had here, and what is here is what comes of trying. */
+  /** Whether the source's mode cannot be kept here, and the local mode is what setting it results in. */
   excusesMode(key: EntryKey, source: Entry, local: Entry): boolean {
     const differing = (source.mode ^ local.mode) & 0o7777;
-    const lost = this.#placeOf(key)?.lostBits ?? 0;
+    const lost = this.#fileSystemOf(key)?.lostBits ?? 0;
     return (
       (differing & ~lost) === 0 ||
       this.#isKnown({ key, what: 'mode', wanted: modeText(source.mode), kept: modeText(local.mode) })
@@ -75,7 +76,7 @@ export class Fidelity {
   }
 
   excusesOwner(key: EntryKey, source: Entry, local: Entry): boolean {
-    if (this.#placeOf(key)?.owners === false) return true;
+    if (this.#fileSystemOf(key)?.owners === false) return true;
     return this.#isKnown({
       key,
       what: 'owner',
@@ -84,7 +85,7 @@ export class Fidelity {
     });
   }
 
-  /** The kind of what is not kept, when the two entries differ in it for no other reason. */
+  /** The kind of attribute that is not kept, if that is the only reason why the two entries differ in it. */
   excuses(what: string, key: EntryKey, source: Entry, local: Entry): 'times' | 'modes' | 'owners' | undefined {
     switch (what) {
       case 'mtime':
@@ -98,30 +99,30 @@ export class Fidelity {
     }
   }
 
-  /** Whether the whole file system keeps nothing of the kind. */
+  /** Whether the file system keeps no attribute of the kind. */
   keepsNone({ key, what }: Unkept): boolean {
-    const place = this.#placeOf(key);
+    const place = this.#fileSystemOf(key);
     return what === 'owner' ? place?.owners === false : place?.lostBits === 0o7777;
   }
 
-  /** From now on such a difference is no reason to try again. */
+  /** From now on this difference is excused. */
   note(entry: Unkept): void {
     if (this.#entries.size < MAX_ENTRIES || this.#entries.has(idOf(entry))) {
       this.#entries.set(idOf(entry), entry);
       return;
     }
     const root = rootOf(entry.key);
-    const place = this.#placeOf(entry.key) ?? { key: root, unitNs: `${FINEST_NS}`, lostBits: 0, owners: true };
+    const place = this.#fileSystemOf(entry.key) ?? { key: root, unitNs: `${FINEST_NS}`, lostBits: 0, owners: true };
     const bits = parseInt(entry.wanted, 8) ^ parseInt(entry.kept, 8);
-    this.#places.set(place.key, {
+    this.#fileSystems.set(place.key, {
       ...place,
       ...(entry.what === 'owner' ? { owners: false } : { lostBits: place.lostBits | bits }),
     });
   }
 
-  /** For people: what is not kept, and where; of single entries those that are `met`. */
+  /** For people: what is not kept, and where; single entries only if they are in `met`. */
   causes(met: readonly EntryKey[]): string[] {
-    const places = [...this.#places.values()].flatMap((place) =>
+    const places = [...this.#fileSystems.values()].flatMap((place) =>
       lossesOf(place).map((loss) => `the file system of ${place.key} ${loss}`),
     );
     const known = [...this.#entries.values()].filter(({ key }) => met.includes(key));
@@ -137,11 +138,11 @@ export class Fidelity {
     return known?.wanted === entry.wanted && known.kept === entry.kept;
   }
 
-  #placeOf(key: EntryKey): Keeps | undefined {
-    if (this.#places.size === 0) return undefined;
+  #fileSystemOf(key: EntryKey): FileSystemLimits | undefined {
+    if (this.#fileSystems.size === 0) return undefined;
     const root = rootOf(key);
     for (let at = key; ; at = at.slice(0, at.lastIndexOf('/'))) {
-      const place = this.#places.get(at);
+      const place = this.#fileSystems.get(at);
       if (place || at === root) return place;
     }
   }
@@ -152,8 +153,8 @@ const idOf = ({ key, what }: Unkept): string => joinKey(what, key);
 export const modeText = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
 export const ownerText = (owner: Owner | undefined): string => `${owner?.uid}:${owner?.gid}`;
 
-/** What becomes of a time that is set. */
-function keptTime({ unitNs, minNs, maxNs }: Keeps, ns: bigint): bigint {
+/** The time that is kept when `ns` is set. */
+function keptTime({ unitNs, minNs, maxNs }: FileSystemLimits, ns: bigint): bigint {
   const unit = BigInt(unitNs);
   if (unit === 0n) return 0n;
   let time = ns;
@@ -163,10 +164,10 @@ function keptTime({ unitNs, minNs, maxNs }: Keeps, ns: bigint): bigint {
   return time - over;
 }
 
-const isCoarse = (place: Keeps): boolean => lossesOf(place).length > 0;
+const losesAnything = (place: FileSystemLimits): boolean => lossesOf(place).length > 0;
 
-/** For people, each to be said after the name of a file system. */
-export function lossesOf({ unitNs, minNs, maxNs, lostBits, owners }: Omit<Keeps, 'key'>): string[] {
+/** For people; each text follows the name of a file system. */
+export function lossesOf({ unitNs, minNs, maxNs, lostBits, owners }: Omit<FileSystemLimits, 'key'>): string[] {
   const losses: string[] = [];
   if (unitNs === '0') losses.push('does not keep times');
   else if (BigInt(unitNs) > FINEST_NS) losses.push(`keeps times to ${unitText(Number(unitNs))} only`);

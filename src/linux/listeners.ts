@@ -1,4 +1,4 @@
-// What listens on TCP ports of this host, as the kernel and a connection tell. Judges nothing.
+// Finds what listens on TCP ports of this host, from the tables of the kernel and by connecting. service-ports.ts judges it.
 
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -12,13 +12,13 @@ export interface Listener {
   /** As `plainAddress` writes it. */
   address: string;
   port: number;
-  /** Who listens, where that may be known; undefined for a port that is forwarded elsewhere. */
+  /** Who listens, where that can be found out; undefined for a port that is forwarded elsewhere. */
   process?: { pid: number; command: string } | undefined;
 }
 
 /**
- * Every socket of this network namespace that listens on one of `ports`, and what answers there without one: a port that is forwarded
- * into a container shows in no table. `addresses` are tried beside loopback, as far as they are this host's own.
+ * Every socket of this network namespace that listens on one of `ports`, and every address that accepts a connection without such a
+ * socket: a port that is forwarded into a container is in no table. Besides loopback, those of `addresses` that this host has are tried.
  */
 export async function findListeners(ports: readonly number[], addresses: readonly string[] = []): Promise<Listener[]> {
   if (ports.length === 0) return [];
@@ -29,14 +29,14 @@ export async function findListeners(ports: readonly number[], addresses: readonl
   });
   const hosts = new Set(['127.0.0.1', '::1', ...addresses.filter((address) => ownAddresses().has(address))]);
   const silent = [...hosts].flatMap((address) =>
-    ports.filter((port) => !hears(sockets, address, port)).map((port) => ({ address, port })),
+    ports.filter((port) => !receives(sockets, address, port)).map((port) => ({ address, port })),
   );
   const answers = await Promise.all(silent.map(({ address, port }) => accepts(address, port)));
   return [...found, ...silent.filter((_, i) => answers[i])];
 }
 
-/** Whether one of the sockets takes what is sent to this address, so that an answer from there is its own. */
-const hears = (sockets: readonly Socket[], address: string, port: number): boolean =>
+/** Whether one of the sockets receives what is sent to this address, so that it is the one that answers there. */
+const receives = (sockets: readonly Socket[], address: string, port: number): boolean =>
   sockets.some((socket) => socket.port === port && [address, '0.0.0.0', '::'].includes(socket.address));
 
 function ownAddresses(): Set<string> {
@@ -62,7 +62,7 @@ function accepts(host: string, port: number): Promise<boolean> {
 interface Socket {
   address: string;
   port: number;
-  /** Who made it. */
+  /** The user who created it. */
   uid: number;
   inode: string;
 }
@@ -84,7 +84,7 @@ async function listeningSockets(): Promise<Socket[]> {
   return found;
 }
 
-/** `0100007F:2352`: the address as words in the machine's own byte order, and the port. */
+/** Parses `0100007F:2352`: the address as words in the byte order of this machine, and the port. */
 export function parseEndpoint(text: string): { address: string; port: number } {
   const [digits, port] = text.split(':') as [string, string];
   const words = digits.match(/.{8}/g)!.map((word) => Buffer.from(word, 'hex'));
@@ -94,17 +94,17 @@ export function parseEndpoint(text: string): { address: string; port: number } {
   return { address, port: Number.parseInt(port, 16) };
 }
 
-/** Whose sockets take what is sent to this address of this host, as far as they are of this network namespace. */
-export async function usersAt(address: string, port: number): Promise<number[]> {
+/** The users whose sockets receive what is sent to this address of this host. Only sockets of this network namespace are seen. */
+export async function usersListeningAt(address: string, port: number): Promise<number[]> {
   const sockets = await listeningSockets();
-  return sockets.filter((socket) => hears([socket], address, port)).map(({ uid }) => uid);
+  return sockets.filter((socket) => receives([socket], address, port)).map(({ uid }) => uid);
 }
 
 /**
- * Every process that has the socket which a connection to exactly this address reaches, as far as the caller may look into them: his
- * own, and for root all. A socket that listens on every address is not meant.
+ * Every process that holds the socket bound to exactly this address, as far as the caller may inspect processes: its own, or all for root.
+ * A socket that listens on every address does not count.
  */
-export async function processesAt(address: string, port: number): Promise<number[]> {
+export async function processesListeningAt(address: string, port: number): Promise<number[]> {
   const sockets = (await listeningSockets()).filter((one) => one.address === address && one.port === port);
   return sockets.flatMap(({ inode }) => [...socketHolders(inode)]);
 }

@@ -1,4 +1,4 @@
-// What is mounted below the roots, by key: where another disk, or another directory, shows in their tree. Judges nothing.
+// Lists the mount points below the roots, by key: there the tree shows another file system, or another directory.
 
 import { lstatSync } from 'node:fs';
 import { localError } from '../errors.js';
@@ -8,30 +8,30 @@ import { type EntryKey, parentOf, rootOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { type Mounts, readMounts, visibleMounts } from './mounts.js';
 
-/** A mount as it is known again, after a boot as well: all but the device number. */
+/** The properties by which a mount is recognized again, also after a boot: all but the device number. */
 export interface KnownMount {
   key: EntryKey;
-  /** The directory of the file system that is mounted, as mountinfo has it. */
+  /** The directory of the file system that is mounted, as in mountinfo. */
   root: string;
   fsType: string;
-  /** The device or server it comes from, as mountinfo has it. */
+  /** The device or server, as in mountinfo. */
   source: string;
-  /** Of the directory that is mounted; '0' when it may not be looked at. */
+  /** The inode of the directory that is mounted; '0' when it cannot be read. */
   ino: string;
-  /** When that directory was made, which tells disks apart whose inodes are alike; '0' where it is not kept. */
+  /** The birth time of that directory, which tells disks with equal inode numbers apart; '0' where the file system keeps none. */
   birthNs: string;
 }
 
 export interface MountPoint extends KnownMount {
   path: string;
-  /** Of the mount, as long as it lasts. */
+  /** The id of the mount, while it is mounted. */
   id: string;
-  /** Major and minor number, another one perhaps after the next boot. */
+  /** Major and minor number, which may change with the next boot. */
   device: string;
   isDirectory: boolean;
 }
 
-/** In the order of the mount table. The roots themselves are none. Throws `local` when the table cannot be read. */
+/** In the order of the mount table, without the roots themselves. Throws `local` when the table cannot be read. */
 export function mountPointsBelow(roots: Roots): MountPoint[] {
   const mounts = visibleMounts(ownMounts());
   return roots.flatMap((root) =>
@@ -44,7 +44,7 @@ export function mountPointsBelow(roots: Roots): MountPoint[] {
   );
 }
 
-/** On which file system a directory lies: the last of the mount points on the way to it, or its root. */
+/** Finds the file system of a directory: the last mount point on the path to it, or its root. */
 export function mountFinder(mounts: readonly Pick<MountPoint, 'key'>[]): (dir: EntryKey) => EntryKey {
   if (mounts.length === 0) return rootOf;
   const keys = new Set(mounts.map(({ key }) => key));
@@ -75,6 +75,6 @@ function lstatIfAllowed(path: string) {
   try {
     return lstatSync(path, { bigint: true });
   } catch {
-    return undefined; // behind a directory that is closed to this user, unmounted meanwhile, or a server that does not answer
+    return undefined; // below an inaccessible directory, unmounted meanwhile, or on a server that does not answer
   }
 }

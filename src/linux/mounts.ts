@@ -1,13 +1,13 @@
-// The mount table of a process, and what a directory is called in another one. Mounts nothing.
+// Reads the mount table of a process, and translates paths from one mount namespace to another.
 
 import { readFileSync } from 'node:fs';
-import { isWithin } from '../files/entry.js';
+import { isInside } from '../files/roots.js';
 
 /**
- * A line of /proc/PID/mountinfo: `root`, a directory of the file system `device` (major:minor), is seen at `point`. It was mounted on
- * the mount `parent`; `source` is a device or a server, for some types any word.
+ * A line of /proc/PID/mountinfo: the directory `root` of the file system `device` (major:minor) is mounted at `point`, on the mount
+ * `parent`. `source` is a device or a server; for some types it may be any word.
  */
-export interface Mount {
+interface Mount {
   id: string;
   parent: string;
   device: string;
@@ -15,7 +15,7 @@ export interface Mount {
   point: string;
   fsType: string;
   source: string;
-  /** The mount, or its whole file system, takes no writing. */
+  /** The mount, or its whole file system, is read-only. */
   readOnly: boolean;
 }
 
@@ -26,7 +26,7 @@ export function readMounts(pid: number | 'self'): Mounts {
   return parseMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'));
 }
 
-/** The mount points below a directory; a file system of its own each, which what is done to the directory's does not reach. */
+/** The mount points below a directory. Each is another mount, so syncfs on the directory, for example, does not reach it. */
 export const pointsBelow = (mounts: Mounts, directory: string): string[] =>
   mounts.map(({ point }) => point).filter((point) => point.startsWith(`${directory}/`));
 
@@ -44,8 +44,8 @@ export function parseMounts(text: string): Mounts {
 }
 
 /**
- * Those that a path can lead into: neither mounted over at their own point nor above it. What is mounted later is mounted on what
- * was there before, so whatever shares its parent with a mount nearer to the top is hidden by that one.
+ * The mounts that a path can lead into: no other mount covers their mount point or a directory above it. A later mount has as its parent
+ * the mount that was there before, so of two mounts with the same parent, the one nearer to the top hides the other.
  */
 export function visibleMounts(mounts: Mounts): Mount[] {
   const ids = new Set(mounts.map(({ id }) => id));
@@ -56,7 +56,7 @@ export function visibleMounts(mounts: Mounts): Mount[] {
     if (over) return look(over);
     seen.push(mount);
     for (const child of children)
-      if (!children.some(({ point }) => point !== child.point && isBelow(child.point, point))) look(child);
+      if (!children.some(({ point }) => point !== child.point && isInside(child.point, point))) look(child);
   };
   for (const mount of mounts) if (!ids.has(mount.parent) || mount.parent === mount.id) look(mount);
   return seen;
@@ -67,34 +67,32 @@ const unescaped = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 /**
- * The paths under which `path`, real in the table `own`, or any part of it, shows in the table `theirs`: none when its file system
- * is not mounted there.
+ * The paths in the table `other` at which `path` (real, in the table `own`), or a directory below it, is visible. Empty when its file
+ * system is not mounted there.
  */
-export function seenFrom(theirs: Mounts, path: string, own: Mounts): string[] {
+export function seenFrom(other: Mounts, path: string, own: Mounts): string[] {
   const mount = mountOf(own, path);
   if (!mount) return [];
   const inside = join(mount.root, below(path, mount.point));
-  return theirs
+  return other
     .filter((m) => m.device === mount.device)
     .flatMap((m) => {
-      if (isBelow(inside, m.root)) return [join(m.point, below(inside, m.root))];
-      return isBelow(m.root, inside) ? [m.point] : [];
+      if (isInside(inside, m.root)) return [join(m.point, below(inside, m.root))];
+      return isInside(m.root, inside) ? [m.point] : [];
     });
 }
 
-/** Whether the mount that a real path leads into takes no writing. */
+/** Whether the mount that a real path leads into is read-only. */
 export const isReadOnly = (mounts: Mounts, path: string): boolean =>
   mountOf(visibleMounts(mounts), path)?.readOnly === true;
 
-/** The mount that holds `path`: the deepest, and of several at one point the last, which hides the others. */
+/** The mount that holds `path`: the deepest one; of several at the same point the last, which hides the others. */
 function mountOf(mounts: Mounts, path: string): Mount | undefined {
   let best: Mount | undefined;
   for (const mount of mounts)
-    if (isBelow(path, mount.point) && (!best || mount.point.length >= best.point.length)) best = mount;
+    if (isInside(path, mount.point) && (!best || mount.point.length >= best.point.length)) best = mount;
   return best;
 }
-
-const isBelow = (path: string, directory: string): boolean => directory === '/' || isWithin(path, directory);
 
 /** `/x` of `/a/x` below `/a`; '' for `/a` itself. */
 const below = (path: string, directory: string): string =>

@@ -1,9 +1,10 @@
-// Who has something open or mapped under given directories, as /proc tells. Judges nothing and ends no process.
+// Finds, in /proc, the processes that have files open or mapped below given directories. Ends no process.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as afterIo } from 'node:timers/promises';
 import { errnoOf, localError } from '../errors.js';
 import { O_PATH } from '../files/dirfd.js';
+import { isInside } from '../files/roots.js';
 import { SLICE_MS } from '../threads/in-turns.js';
 import { readMounts, seenFrom } from './mounts.js';
 
@@ -11,7 +12,7 @@ export interface Holder {
   pid: number;
   /** As `ps -o comm` shows it. */
   command: string;
-  /** One of the files it holds, the first that is written to if any is; as the process itself would call it. */
+  /** One of the files that it holds, the first one open for writing if there is one; the path in the mount namespace of the process. */
   path: string;
   /** `write`: open for writing, or mapped so that stores reach the file. */
   access: 'read' | 'write';
@@ -19,28 +20,29 @@ export interface Holder {
 
 export interface OpenFiles {
   holders: Holder[];
-  /** Processes that could not be looked into, which takes their user or root. */
+  /** Processes that could not be inspected: that takes their user or root. */
   uninspected: { pid: number; command: string }[];
-  /** What keeps processes out of sight, so that not even their number is known. */
+  /** What hides processes from this one, so that not even their number is known. */
   hidden: Hiding[];
-  /** Every process that could hold a file was looked into: what is not among the holders is held by nobody on this host. */
+  /** Every process that could hold a file was inspected: no process of this host but `holders` holds one. */
   isComplete: boolean;
 }
 
-/** A PID namespace of its own, as in a container, shows only what was started within; hidepid is an option of /proc's mount. */
+/** A PID namespace of its own, as in a container, shows only the processes started in it; hidepid is a mount option of /proc. */
 export type Hiding = 'pid-namespace' | 'hidepid';
 
-/** Whether a file does not matter, whoever holds it; gets its path as the process itself would call it. */
+/** Whether an open file does not matter; gets its path in the mount namespace of the process. */
 type Ignore = (path: string) => boolean;
 
 /**
- * In turns, because asking /proc asynchronously costs ten times as much. Every process is asked but this one and those it started. Kernel threads and zombies hold nothing. Processes that end meanwhile
- * are left out. Throws `local` when /proc cannot be read at all.
+ * Inspects every process but this one and those that it started. Kernel threads and zombies hold nothing; processes that end meanwhile are
+ * left out. Reads /proc synchronously, which costs a tenth of reading it asynchronously, and lets the event loop run in between. Throws
+ * `local` when /proc cannot be read at all.
  */
 export async function findOpenFiles(directories: readonly string[], ignore: Ignore = () => false): Promise<OpenFiles> {
   const proc = listProcesses();
   const self = Number(readlinkSync('/proc/self'));
-  const found: OpenFiles = { holders: [], uninspected: [], hidden: hidings(), isComplete: false };
+  const found: OpenFiles = { holders: [], uninspected: [], hidden: hiddenBy(), isComplete: false };
   const prefixes = new NamesByNamespace(directories);
   let sliceEnds = performance.now() + SLICE_MS;
   for (const pid of proc) {
@@ -63,15 +65,15 @@ export async function findOpenFiles(directories: readonly string[], ignore: Igno
   return found;
 }
 
-/** Of the first namespace: starts the others and keeps no database. Some sandboxes let not even root look into it. */
+/** The first process, which starts the others and holds no data files. Some sandboxes do not let even root inspect it. */
 const INIT = 1;
 
 const isRoot = (): boolean => /^Uid:\s+\d+\s+0\s/m.test(readFileSync('/proc/self/status', 'latin1'));
 
-/** PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h; a kernel without PID namespaces has no such link. */
+/** PROC_PID_INIT_INO in include/linux/proc_ns.h of the kernel; a kernel without PID namespaces has no such link. */
 const FIRST_PID_NAMESPACE = `pid:[${0xeffffffc}]`;
 
-function hidings(): Hiding[] {
+function hiddenBy(): Hiding[] {
   const found: Hiding[] = [];
   const own = linkOf('/proc/self/ns/pid');
   if (own !== undefined && own !== FIRST_PID_NAMESPACE) found.push('pid-namespace');
@@ -85,7 +87,7 @@ const isMountedHiding = (): boolean =>
     .split('\n')
     .some((line) => / \/proc .* - proc .*\bhidepid=(?!0|off)/.test(line));
 
-/** Nothing is hidden from whoever may look into the first process, which has every privilege. */
+/** Whoever can inspect the first process, which has every privilege, can see all processes. */
 function canInspect(pid: number): boolean {
   try {
     readlinkSync(`/proc/${pid}/cwd`);
@@ -108,10 +110,10 @@ export function listProcesses(): number[] {
 
 const isDenied = (error: unknown): boolean => ['EACCES', 'EPERM'].includes(errnoOf(error) ?? '');
 
-/** Yields nothing at every point where the event loop may be let go, and at most one holder at the end. */
+/** Yields undefined wherever the caller may let the event loop run, and at most one holder at the end. */
 function* inspect(pid: number, namespaces: NamesByNamespace, ignore: Ignore): Generator<Holder | undefined> {
   const prefixes = namespaces.of(pid).map(({ name }) => name);
-  const matters = (path: string, prefix: string): boolean => isUnder(path, prefix) && !ignore(path);
+  const matters = (path: string, prefix: string): boolean => isInside(path, prefix) && !ignore(path);
   let held: { path: string; access: 'read' | 'write' } | undefined;
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     yield;
@@ -125,7 +127,7 @@ function* inspect(pid: number, namespaces: NamesByNamespace, ignore: Ignore): Ge
   if (held) yield { pid, command: statusOf(pid)?.command ?? '?', ...held };
 }
 
-/** Undefined when there is none any more: a descriptor may be closed between the listing and the look at it. */
+/** Undefined when the link is gone: a descriptor may be closed after it was listed. */
 export function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
@@ -135,15 +137,12 @@ export function linkOf(path: string): string | undefined {
   }
 }
 
-export const isUnder = (path: string, prefix: string): boolean =>
-  path.startsWith(prefix) && (path.length === prefix.length || path[prefix.length] === '/' || prefix === '/');
-
 export const isOpenForWriting = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & 0o3) !== 0;
 
-/** Not merely named, for which no permission is asked. */
+/** Whether the file can be read through it: O_PATH opens a file without permission to read it. */
 export const isOpenForReading = (pid: number, fd: string): boolean => (flagsOf(pid, fd) & (O_PATH | 0o1)) === 0;
 
-/** As they were given to open(2); none once it is closed. */
+/** The flags of open(2); 0 once the descriptor is closed. */
 function flagsOf(pid: number, fd: string): number {
   try {
     const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
@@ -153,7 +152,7 @@ function flagsOf(pid: number, fd: string): number {
   }
 }
 
-/** A mapping outlives the descriptor it came from. Only a shared, writable one changes the file. */
+/** A mapping stays when its descriptor is closed. Only a shared, writable one changes the file. */
 function mappedBy(
   pid: number,
   prefixes: string[],
@@ -163,7 +162,7 @@ function mappedBy(
   const maps = readFileSync(`/proc/${pid}/maps`, 'utf8');
   let found: { path: string; access: 'read' | 'write' } | undefined;
   for (const prefix of prefixes.map(asInMaps)) {
-    // Far most processes map nothing there, and a search is cheaper than lines.
+    // Most processes map nothing there, and one search is cheaper than going through the lines.
     if (!maps.includes(` ${prefix}`)) continue;
     for (const line of maps.split('\n')) {
       const at = line.indexOf('/');
@@ -181,7 +180,7 @@ export const asInMaps = (path: string): string => path.replaceAll('\n', '\\012')
 
 const PF_KTHREAD = 0x00200000;
 
-/** From /proc/PID/stat, which everybody may read; undefined once the process is gone. */
+/** From /proc/PID/stat, which any user may read; undefined once the process is gone. */
 function statusOf(pid: number): { command: string; parent: number; canHoldFiles: boolean } | undefined {
   let text: string;
   try {
@@ -189,7 +188,7 @@ function statusOf(pid: number): { command: string; parent: number; canHoldFiles:
   } catch {
     return undefined;
   }
-  // The command stands in parentheses and may hold any character, so the fields are counted from the last one.
+  // The command is in parentheses and may hold any character, so the fields are counted from the last parenthesis.
   const end = text.lastIndexOf(')');
   const fields = text.slice(end + 2).split(' ');
   const [state, parent, flags] = [fields[0], Number(fields[1]), Number(fields[6])];
@@ -206,8 +205,8 @@ function isDescendant(pid: number, ancestor: number): boolean {
 }
 
 /**
- * What the directories are called in a process's own mount namespace: a container's service sees a bind-mounted directory under
- * another path, and /proc shows that one. Most processes share this one's namespace.
+ * The paths of the directories in the mount namespace of a process: a service in a container sees a bind-mounted directory at another
+ * path, and /proc shows that one. Most processes share the namespace of this one.
  */
 export class NamesByNamespace {
   readonly #directories: readonly string[];
@@ -225,9 +224,9 @@ export class NamesByNamespace {
     const namespace = namespaceOf(pid);
     let names = this.#known.get(namespace);
     if (!names) {
-      const [theirs, own] = [readMounts(pid), readMounts('self')];
+      const [other, own] = [readMounts(pid), readMounts('self')];
       names = this.#directories.flatMap((directory) =>
-        seenFrom(theirs, directory, own).map((name) => ({ name, directory })),
+        seenFrom(other, directory, own).map((name) => ({ name, directory })),
       );
       this.#known.set(namespace, names);
     }
@@ -235,5 +234,5 @@ export class NamesByNamespace {
   }
 }
 
-/** One and the same where the kernel has no mount namespaces. */
+/** The same for all processes where the kernel has no mount namespaces. */
 const namespaceOf = (pid: number | 'self'): string => linkOf(`/proc/${pid}/ns/mnt`) ?? '';

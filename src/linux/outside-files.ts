@@ -1,25 +1,25 @@
-// Files of Cassandra that a process keeps outside all roots while it has others open below one: a directory that nobody named.
-// Judges nothing; asks only processes that are known to hold something.
+// Finds files of Cassandra outside all roots that are open in a process which has files open in a root: a directory that was not named.
+// Inspects only the processes it is given.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { setImmediate as afterIo } from 'node:timers/promises';
-import { type DirType, isWithin } from '../files/entry.js';
-import type { Roots } from '../files/roots.js';
+import type { DirType } from '../files/entry.js';
+import { isInside, type Roots } from '../files/roots.js';
 import { type Mounts, readMounts, seenFrom } from './mounts.js';
 import type { Holder } from './open-files.js';
 
 export interface OutsideFile {
   pid: number;
   command: string;
-  /** As the process calls it. */
+  /** The path in the mount namespace of the process. */
   path: string;
-  /** The root that would hold it, on this host. */
+  /** The root that would hold the file: its type, and its directory on this host. */
   type: DirType;
   dir: string;
 }
 
-/** One file a directory; `holders` are processes with files below `roots`. What may not be looked into is not told. */
+/** One file per directory; `holders` are processes with files below `roots`. Processes that cannot be inspected are left out. */
 export async function findOutsideFiles(
   holders: readonly Pick<Holder, 'pid' | 'command'>[],
   roots: Roots,
@@ -28,12 +28,12 @@ export async function findOutsideFiles(
   const own = readMounts('self');
   for (const { pid, command } of holders) {
     await afterIo(); // a database has thousands of files open
-    const theirs = mountsOf(pid) ?? own;
-    const names = roots.flatMap(({ path }) => [path, ...seenFrom(theirs, path, own)]);
+    const other = mountsOf(pid) ?? own;
+    const names = roots.flatMap(({ path }) => [path, ...seenFrom(other, path, own)]);
     for (const path of heldBy(pid)) {
       const kind = kindOf(path);
-      if (kind === undefined || names.some((name) => isWithin(path, name))) continue;
-      const dir = asHere(kind.root(path), theirs, own);
+      if (kind === undefined || names.some((name) => isInside(path, name))) continue;
+      const dir = toLocalPath(kind.root(path), other, own);
       if (!found.has(`${kind.type} ${dir}`)) found.set(`${kind.type} ${dir}`, { pid, command, path, dir, kind });
     }
   }
@@ -49,7 +49,7 @@ export async function findOutsideFiles(
 interface FileKind {
   type: DirType;
   pattern: RegExp;
-  /** The directory that is the root, of a file's path. */
+  /** The directory of the root, from the path of a file in it. */
   root(path: string): string;
 }
 
@@ -62,7 +62,7 @@ const KINDS: readonly FileKind[] = [
 
 const kindOf = (path: string): FileKind | undefined => KINDS.find(({ pattern }) => pattern.test(basename(path)));
 
-/** ROOT/keyspace/table/file; the table may hold it in an index's own directory, in `backups`, or in `snapshots/NAME`. */
+/** The ROOT of ROOT/keyspace/table/file; below the table, the file may be in the directory of an index, `backups` or `snapshots/NAME`. */
 function dataDirectory(path: string): string {
   let table = dirname(path);
   if (basename(table).startsWith('.')) table = dirname(table);
@@ -71,7 +71,7 @@ function dataDirectory(path: string): string {
   return dirname(dirname(table));
 }
 
-/** What Cassandra 4.0 and later keep in local_system_data_file_directory, where there is one. */
+/** The keyspaces that Cassandra 4.0 and later keep in local_system_data_file_directory, if it is set. */
 const LOCAL_SYSTEM = ['system', 'system_schema'];
 
 function typeOf({ type }: FileKind, dir: string, dataElsewhere: boolean): DirType {
@@ -90,7 +90,7 @@ function directoriesIn(path: string): string[] {
   }
 }
 
-/** Open or mapped, each once. Nothing once the process has gone. */
+/** The files that a process has open or mapped, each once. Empty once the process is gone. */
 function heldBy(pid: number): Set<string> {
   const held = new Set<string>();
   try {
@@ -114,7 +114,7 @@ function linkOf(path: string): string | undefined {
   }
 }
 
-/** Undefined where it shares this process's table, or may not be asked. */
+/** Undefined where the process shares the table of this one, or cannot be inspected. */
 function mountsOf(pid: number): Mounts | undefined {
   try {
     if (readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt')) return undefined;
@@ -124,8 +124,8 @@ function mountsOf(pid: number): Mounts | undefined {
   }
 }
 
-function asHere(dir: string, theirs: Mounts, own: Mounts): string {
-  if (theirs === own) return dir;
-  const names = seenFrom(own, dir, theirs);
+function toLocalPath(dir: string, other: Mounts, own: Mounts): string {
+  if (other === own) return dir;
+  const names = seenFrom(own, dir, other);
   return names.includes(dir) ? dir : (names[0] ?? dir);
 }

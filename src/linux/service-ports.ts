@@ -1,5 +1,4 @@
-// The ports a service would listen on, and which of the listeners found there may be that service. Asks the kernel through
-// listeners.ts and refuses nothing.
+// Judges which of the listeners on the ports of a service may be that service. listeners.ts finds the listeners; guards refuse.
 
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
@@ -9,40 +8,43 @@ import { findListeners, type Listener } from './listeners.js';
 
 /** A port the service listens on while it runs. */
 export interface ServicePort {
-  /** Who says so: `native_transport_port`, `--guard-port`. */
+  /** The setting that names the port: `native_transport_port`, `--guard-port`. */
   name: string;
   port: number;
-  /** Addresses or host names; undefined when it is not known where it listens. */
+  /** The addresses or host names that the service listens on; undefined when they are not known. */
   hosts?: readonly string[] | undefined;
-  /** A network interface in their stead. */
+  /** A network interface instead of `hosts`. */
   interface?: string | undefined;
 }
 
-/** A `ServicePort` whose names are looked up. */
+/** A `ServicePort` with host names resolved. */
 export interface GuardedPort {
   name: string;
   port: number;
-  /** Undefined: any address may be the service's. */
+  /** Undefined: the service may listen on any address. */
   addresses: readonly string[] | undefined;
 }
 
-/** Why a listener may be the service: it is where the service would be, or nothing shows that it is another one. */
-export type Suspicion = 'named' | 'wildcard' | 'any-address' | 'not-inspected';
+/** Why a listener may be the service: it has an address of the service, or it cannot be shown to be another service. */
+export type MatchReason = 'named' | 'wildcard' | 'any-address' | 'not-inspected';
 
-export interface Suspect extends Listener {
+interface PossibleService extends Listener {
   /** The port's `ServicePort.name`. */
   name: string;
-  why: Suspicion;
+  why: MatchReason;
 }
 
-export interface Judged {
-  suspects: Suspect[];
-  /** On another address than the service's, with every process looked into: another service. */
+export interface JudgedListeners {
+  possible: PossibleService[];
+  /** Other services: they listen on other addresses, and every process was inspected. */
   others: (Listener & { name: string })[];
 }
 
-/** `isComplete`: every process was looked into (`OpenFiles`), so that the service itself would have been seen. */
-export async function findServiceListeners(ports: readonly GuardedPort[], isComplete: boolean): Promise<Judged> {
+/** `isComplete`: every process was inspected (`OpenFiles`), so that the service itself would have been seen. */
+export async function findServiceListeners(
+  ports: readonly GuardedPort[],
+  isComplete: boolean,
+): Promise<JudgedListeners> {
   const addresses = ports.flatMap((port) => port.addresses ?? []);
   const listeners = await findListeners([...new Set(ports.map(({ port }) => port))], [...new Set(addresses)]);
   return judgeListeners(listeners, ports, isComplete);
@@ -52,25 +54,25 @@ export function judgeListeners(
   listeners: readonly Listener[],
   ports: readonly GuardedPort[],
   isComplete: boolean,
-): Judged {
-  const judged: Judged = { suspects: [], others: [] };
+): JudgedListeners {
+  const judged: JudgedListeners = { possible: [], others: [] };
   for (const listener of listeners) {
-    const claims = ports
+    const matches = ports
       .filter(({ port }) => port === listener.port)
-      .map((port) => ({ name: port.name, why: suspicionOf(listener, port, isComplete) }));
-    const claim = claims.find(({ why }) => why !== undefined);
-    if (claim?.why) judged.suspects.push({ ...listener, name: claim.name, why: claim.why });
-    else if (claims[0]) judged.others.push({ ...listener, name: claims[0].name });
+      .map((port) => ({ name: port.name, why: matchReason(listener, port, isComplete) }));
+    const match = matches.find(({ why }) => why !== undefined);
+    if (match?.why) judged.possible.push({ ...listener, name: match.name, why: match.why });
+    else if (matches[0]) judged.others.push({ ...listener, name: matches[0].name });
   }
   return judged;
 }
 
-function suspicionOf(listener: Listener, { addresses }: GuardedPort, isComplete: boolean): Suspicion | undefined {
+function matchReason(listener: Listener, { addresses }: GuardedPort, isComplete: boolean): MatchReason | undefined {
   if (isWildcard(listener.address)) return 'wildcard';
   if (addresses === undefined) return 'any-address';
   if (addresses.some((address) => isWildcard(address) || plainAddress(address) === plainAddress(listener.address)))
     return 'named';
-  // What answers without a socket of this host is forwarded to somebody who was not seen.
+  // A port that answers without a socket of this host is forwarded to a process that was not inspected.
   return isComplete && listener.process ? undefined : 'not-inspected';
 }
 
@@ -81,10 +83,12 @@ export function listenerText({ address, port, process }: Listener): string {
 }
 
 /** Why it may be the service, for people. */
-export const suspicionText = (why: string, name: string): string =>
-  Object.hasOwn(SUSPICIONS, why) ? SUSPICIONS[why as Suspicion].replace('NAME', () => name) : `that may be ${name}`;
+export const matchReasonText = (why: string, name: string): string =>
+  Object.hasOwn(MATCH_REASONS, why)
+    ? MATCH_REASONS[why as MatchReason].replace('NAME', () => name)
+    : `that may be ${name}`;
 
-const SUSPICIONS: Record<Suspicion, string> = {
+const MATCH_REASONS: Record<MatchReason, string> = {
   named: 'that is the address of NAME',
   wildcard: 'that is every address, the one of NAME as well',
   'any-address': 'where NAME listens is not known, so it may be there',
@@ -92,7 +96,7 @@ const SUSPICIONS: Record<Suspicion, string> = {
     'that is not the address of NAME, but as not every process could be looked into, it may be the service all the same',
 };
 
-/** What cannot be looked up may be anywhere. Asks a name server for what is no address, so it is done once. */
+/** A name that cannot be resolved leaves the addresses undefined. Names need a name server, so they are resolved only once. */
 export const lookUpPorts = (ports: readonly ServicePort[]): Promise<GuardedPort[]> => Promise.all(ports.map(toGuarded));
 
 async function toGuarded({ name, port, hosts, interface: device }: ServicePort): Promise<GuardedPort> {

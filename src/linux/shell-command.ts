@@ -1,4 +1,4 @@
-// Runs a command of the operator's in a shell and keeps its last lines. Judges no outcome.
+// Runs a command of the operator in a shell, and keeps the last lines of its output.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { kill } from 'node:process';
@@ -6,19 +6,22 @@ import { localError, printable } from '../errors.js';
 
 export interface CommandOutcome {
   code: number | null;
-  killedBy: NodeJS.Signals | null;
-  /** The last ones of both its outputs, printable. */
+  killedBy: string | null;
+  /** The last lines of stdout and stderr, printable. */
   lines: string[];
 }
 
-/** Given to /bin/sh; `env` is all it inherits. An abort kills it and all it started, and is thrown. Throws `local` without a shell. */
+/**
+ * `env` is the whole environment of the command. An abort kills the command and the processes that it started, and its reason is thrown.
+ * Throws `local` when /bin/sh cannot be run.
+ */
 export async function runCommand(
   command: string,
   env: Readonly<Record<string, string | undefined>>,
   signal?: AbortSignal,
 ): Promise<CommandOutcome> {
   signal?.throwIfAborted();
-  // A group of its own, so that one signal reaches whatever the shell has started.
+  // In a process group of its own, so that one signal reaches all processes that the shell has started.
   const child = spawn('/bin/sh', ['-c', command], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const stop = () => killGroup(child);
   signal?.addEventListener('abort', stop);
@@ -32,12 +35,12 @@ export async function runCommand(
 }
 
 /** `exit code 3`, `signal SIGTERM` */
-export const howItEnded = ({ code, killedBy }: CommandOutcome): string =>
+export const howItEnded = ({ code, killedBy }: Pick<CommandOutcome, 'code' | 'killedBy'>): string =>
   killedBy === null ? `exit code ${code}` : `signal ${killedBy}`;
 
 const KEPT_CHARACTERS = 8192;
 const SHOWN_LINES = 10;
-/** What the command left running may hold its output open for ever; this long is waited for the rest of it. */
+/** How long the rest of the output is waited for: processes that the command left running may keep it open for ever. */
 const DRAIN_MS = 200;
 
 function outcomeOf(child: ChildProcess): Promise<CommandOutcome> {
@@ -70,6 +73,6 @@ function killGroup(child: ChildProcess): void {
   try {
     kill(-child.pid, 'SIGKILL');
   } catch {
-    // It ended by itself, or became another user and is waited for.
+    // It has ended by itself, or runs as another user now: then its end is awaited.
   }
 }

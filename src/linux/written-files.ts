@@ -1,25 +1,26 @@
-// Which files under given directories any process has open for writing, or mapped so that stores reach them. Judges nothing.
+// Finds the files below given directories that any process has open for writing, or mapped so that stores reach them.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { setImmediate as afterIo } from 'node:timers/promises';
+import { isInside } from '../files/roots.js';
 import { SLICE_MS } from '../threads/in-turns.js';
-import { asInMaps, isOpenForWriting, isUnder, linkOf, listProcesses, NamesByNamespace } from './open-files.js';
+import { asInMaps, isOpenForWriting, linkOf, listProcesses, NamesByNamespace } from './open-files.js';
 
-export interface WrittenFile {
-  /** One of the directories asked for. */
+interface WrittenFile {
+  /** One of the given directories. */
   directory: string;
-  /** Below it, as this host would call it. A file of several names is found under one of them. */
+  /** The path below `directory`, on this host. A file with several hard links is found under one name. */
   path: string;
   ino: string;
 }
 
 /**
- * Up to `most` of them, each inode once; `more`: there are others. What processes of other users hold is seen by root alone: whether
- * all were looked into is `findOpenFiles`'s to say.
+ * Up to `max` files, each inode once; `more`: there are others. Only root sees files of other users' processes; `findOpenFiles` reports
+ * whether all processes could be inspected.
  */
 export async function findWrittenFiles(
   directories: readonly string[],
-  most: number,
+  max: number,
 ): Promise<{ files: WrittenFile[]; more: boolean }> {
   const names = new NamesByNamespace(directories);
   const found = new Map<string, WrittenFile>();
@@ -28,19 +29,19 @@ export async function findWrittenFiles(
     try {
       for (const file of writtenBy(pid, names)) {
         if (file) found.set(`${file.directory}\0${file.ino}`, file);
-        if (found.size > most) return { files: [...found.values()].slice(0, most), more: true };
+        if (found.size > max) return { files: [...found.values()].slice(0, max), more: true };
         if (performance.now() < sliceEnds) continue;
         await afterIo();
         sliceEnds = performance.now() + SLICE_MS;
       }
     } catch {
-      // It may not be looked into, or has ended.
+      // It cannot be inspected, or has ended.
     }
   }
   return { files: [...found.values()], more: false };
 }
 
-/** Yields nothing at every point where the event loop may be let go. */
+/** Yields undefined wherever the caller may let the event loop run. */
 function* writtenBy(pid: number, names: NamesByNamespace): Generator<WrittenFile | undefined> {
   const known = names.of(pid);
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
@@ -63,6 +64,6 @@ const SHARED_WRITABLE = /^\S+ .w.s \S+ \S+ (\d+)\s+(\/.*)$/;
 function below(path: string | undefined, known: readonly { name: string; directory: string }[]) {
   if (path === undefined) return undefined;
   for (const { name, directory } of known)
-    if (isUnder(path, name)) return { directory, path: path.slice(name === '/' ? 1 : name.length + 1) };
+    if (isInside(path, name)) return { directory, path: path.slice(name === '/' ? 1 : name.length + 1) };
   return undefined;
 }

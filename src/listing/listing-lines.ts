@@ -1,45 +1,36 @@
-// A listing's lines, written, and a block's line read. Checks nothing across lines: listing/listing.ts does.
+// Writes the lines of a listing and parses the line of a block. Checks across lines are in listing/listing-order.ts.
 
-import { LmError, printable } from '../errors.js';
-import {
-  type Block,
-  type Entry,
-  type EntryKey,
-  isSameOwner,
-  joinKey,
-  kindOf,
-  type ListingEnd,
-  type ListingHeader,
-  NO_INODE,
-  type Owner,
-} from '../files/entry.js';
-import { checkName, LONGEST_KEY } from '../files/roots.js';
+import { type LmError, printable } from '../errors.js';
+import { type Entry, type EntryKey, isSameOwner, joinKey, kindOf, NO_INODE, type Owner } from '../files/entry.js';
+import { type Block, invalidListing, type ListingHeader, type ListingTotals } from '../files/listing.js';
+import { checkName, MAX_KEY } from '../files/roots.js';
 import { joinMicroseconds, splitMicroseconds } from '../files/times.js';
 import { isUint32, type OwnerMapping, type OwnerNames } from '../owners/owner-names.js';
 
-/** Of a listing that a reader of this version understands, whatever was added to it; another version is refused. */
+/** A reader understands every listing of its version, whatever was added to it, and refuses another version. */
 export const PROTOCOL_VERSION = 1;
 
 /**
- * The names of what was added since features are announced. A client asks for features by name, in a request header; the listing's header
- * has those of them that it holds. A reader does without one that is not there, and passes over what it does not know: names, members of
- * the header and the end, kinds of lines, values after a block's `marks`. So nothing may be added unasked that changes the meaning of the
- * rest, or costs those who have no use for it.
+ * What was added to the first version of the protocol. A client requests features by name, in a request header; the listing's header names
+ * those that it holds. A reader works without a missing feature, and ignores what it does not know: features, members of the header and the
+ * end, types of lines, values after a block's `marks`. So an addition that changes the meaning of the rest, or costs a reader that does not
+ * need it, must be requested. `blocks` adds nothing to the listing: its agent answers block digests. An agent that lists `allocated` sends
+ * the files that have it as sparse ranges.
  */
-export const FEATURES = ['ctimes', 'links', 'exclude', 'names'] as const;
+const FEATURES = ['ctimes', 'links', 'exclude', 'names', 'blocks', 'allocated'] as const;
 export type Feature = (typeof FEATURES)[number];
 
-/** Of a request header's words, those that are known here. */
+/** The known features among the words of a request header. */
 export const featuresIn = (text: string | undefined): Feature[] =>
   FEATURES.filter((feature) => (text ?? '').split(',').some((word) => word.trim() === feature));
 
 export const ENTRIES_PER_BLOCK = 1000;
 
-/** `names`: of the owners of the roots. */
+/** `names`: those of the owners of the roots. */
 export const headerLine = (header: ListingHeader, names?: OwnerNames): string =>
   `${JSON.stringify({ type: 'listing', ...header, ...(names && { names: namesIn(names) }) })}\n`;
 
-/** Before the first block that has an owner with one of these numbers. Root is not told of: its number means the same everywhere. */
+/** Comes before the first block that has an owner with one of these numbers. Root is left out: its number means the same everywhere. */
 export const namesLine = (names: OwnerNames): string => `${JSON.stringify({ type: 'names', ...namesIn(names) })}\n`;
 
 const namesIn = ({ users, groups, trouble }: OwnerNames) => ({
@@ -50,13 +41,14 @@ const namesIn = ({ users, groups, trouble }: OwnerNames) => ({
 
 export const progressLine = (entries: number): string => `${JSON.stringify({ type: 'progress', entries })}\n`;
 
-export const endLine = (end: ListingEnd): string => `${JSON.stringify({ type: 'end', ...end })}\n`;
+export const endLine = (end: ListingTotals): string => `${JSON.stringify({ type: 'end', ...end })}\n`;
 
 /**
  * `[dir, [[name, size, mtimeUs, mode, target?], …], ⇥[[uid, gid, entries], …], ⇥[ino, …], [ns, …], marks?, {ctimes: [ns, …]?,
- * links: [count, …]?}?]`; marks are null where there are none and more follows. What equal entries have in common comes first, owners next, and what each host has its own of last; a tab, which JSON allows between values and never
- * within one, ends each part. So the lines of equal directories are equal up to a tab, and need not be taken apart to see it.
- * `ns` are the nanoseconds beyond the microsecond, which no copy keeps.
+ * links: [count, …]?, allocated: [[index, bytes], …]?}?]`; `marks` is null where there are none and more follows. What a copy keeps comes first, owners next, and what
+ * differs from host to host last. A tab, which JSON allows between values but not within one, ends each of the first two sections. So lines
+ * of equal directories are equal up to a tab, and are compared without parsing. `ns` are the nanoseconds beyond the microsecond, which no
+ * copy keeps.
  */
 export function blockLine({ dir, entries, excluded, device }: Block): string {
   let contents = '';
@@ -72,18 +64,22 @@ export function blockLine({ dir, entries, excluded, device }: Block): string {
     comma = ',';
   }
   const marks = excluded || device ? `,${JSON.stringify({ excluded, device })}` : '';
-  const asked = askedOf(entries);
-  const more = asked === '' ? marks : `${marks === '' ? ',null' : marks}${asked}`;
+  const requested = requestedMembers(entries);
+  const more = requested === '' ? marks : `${marks === '' ? ',null' : marks}${requested}`;
   return `[${quoted(dir)},[${contents}],\t${JSON.stringify(ownersOf(entries))},\t[${inodes}],[${nanos}]${more}]\n`;
 }
 
-/** What entries tell when they are asked; of one walk, all or none. */
-function askedOf(entries: readonly Entry[]): string {
+/** The members that entries have on request only; all entries of one walk have `ctimeNs` and `links`, or none, and few have `allocated`. */
+function requestedMembers(entries: readonly Entry[]): string {
   const [first] = entries;
-  if (first?.ctimeNs === undefined && first?.links === undefined) return '';
+  const sparse = entries.some(({ allocated }) => allocated !== undefined);
+  if (first?.ctimeNs === undefined && first?.links === undefined && !sparse) return '';
   return `,${JSON.stringify({
-    ...(first.ctimeNs !== undefined && { ctimes: entries.map(({ ctimeNs }) => ctimeNs) }),
-    ...(first.links !== undefined && { links: entries.map(({ links }) => links) }),
+    ...(first!.ctimeNs !== undefined && { ctimes: entries.map(({ ctimeNs }) => ctimeNs) }),
+    ...(first!.links !== undefined && { links: entries.map(({ links }) => links) }),
+    ...(sparse && {
+      allocated: entries.flatMap(({ allocated }, i) => (allocated === undefined ? [] : [[i, allocated]])),
+    }),
   })}`;
 }
 
@@ -110,29 +106,29 @@ function ownersOf(entries: readonly Entry[]): OwnerRun[] {
 const TAB = 9;
 
 /**
- * Whether a line says the same as another of ours, up to the owners or with them; of these, `toOurs` makes from the part of the line that
- * has them what it would be here.
+ * Whether a line of the source and one of this host describe equal entries, without the owners or with them. `toLocal` turns the owners
+ * section of the source's line into that of this host.
  */
-export function saysTheSame(
+export function isSameLine(
   line: Uint8Array,
-  ours: Uint8Array,
+  local: Uint8Array,
   owners: boolean,
-  toOurs?: (part: Uint8Array) => Uint8Array,
+  toLocal?: (section: Uint8Array) => Uint8Array,
 ): boolean {
-  const first = ours.indexOf(TAB) + 1;
-  const end = owners ? ours.indexOf(TAB, first) + 1 : first;
-  if (!owners || !toOurs)
-    return line.length >= end && Buffer.compare(line.subarray(0, end), ours.subarray(0, end)) === 0;
-  if (Buffer.compare(line.subarray(0, first), ours.subarray(0, first)) !== 0) return false;
-  const part = line.subarray(first, line.indexOf(TAB, first) + 1);
-  return Buffer.compare(toOurs(part), ours.subarray(first, end)) === 0;
+  const first = local.indexOf(TAB) + 1;
+  const end = owners ? local.indexOf(TAB, first) + 1 : first;
+  if (!owners || !toLocal)
+    return line.length >= end && Buffer.compare(line.subarray(0, end), local.subarray(0, end)) === 0;
+  if (Buffer.compare(line.subarray(0, first), local.subarray(0, first)) !== 0) return false;
+  const section = line.subarray(first, line.indexOf(TAB, first) + 1);
+  return Buffer.compare(toLocal(section), local.subarray(first, end)) === 0;
 }
 
-/** `[[uid, gid, entries], …],⇥` of a source's line, as a walk of this host writes it of the same entries. Throws `protocol`. */
-export function ownersHere(part: Uint8Array, mapping: OwnerMapping, dir: EntryKey): Uint8Array {
+/** `[[uid, gid, entries], …],⇥`: turns this section of a source's line into the one that a walk of this host writes. Throws `protocol`. */
+export function localOwners(section: Uint8Array, mapping: OwnerMapping, dir: EntryKey): Uint8Array {
   let runs: unknown;
   try {
-    runs = JSON.parse(Buffer.from(part).toString('latin1').slice(0, -2));
+    runs = JSON.parse(Buffer.from(section).toString('latin1').slice(0, -2));
   } catch {
     throw malformed(dir);
   }
@@ -147,12 +143,9 @@ export function ownersHere(part: Uint8Array, mapping: OwnerMapping, dir: EntryKe
   return Buffer.from(`${JSON.stringify(merged)},\t`);
 }
 
-export const broken = (what: string): LmError =>
-  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
-
-/** Its owners are those of this host by `mapping`. Throws `protocol` for what no honest agent writes, names no host may have included. */
+/** Parses a block's line; `mapping` maps its owners to those of this host. Throws `protocol` for what no honest agent writes. */
 export function blockOf(
-  [dir, contents, owners, inodes, nanos, marks, asked]: unknown[],
+  [dir, contents, owners, inodes, nanos, marks, requested]: unknown[],
   mapping?: OwnerMapping,
 ): Block {
   if (
@@ -162,24 +155,35 @@ export function blockOf(
     !Array.isArray(inodes) ||
     !Array.isArray(nanos)
   )
-    throw broken('a line that is no block');
-  if (dir.length > LONGEST_KEY) throw broken(`a directory of ${dir.length} characters`);
+    throw invalidListing('a line that is no block');
+  if (dir.length > MAX_KEY) throw invalidListing(`a directory of ${dir.length} characters`);
   const { excluded, device } = (marks ?? {}) as { excluded?: unknown; device?: unknown };
   const each = ownerOfEach(owners, contents.length, dir, mapping);
-  const ctimes = oneEach((asked as { ctimes?: unknown } | undefined)?.ctimes, contents.length, isNanosecondsText, dir);
-  const links = oneEach((asked as { links?: unknown } | undefined)?.links, contents.length, isUint32, dir);
+  const more = (requested ?? {}) as { ctimes?: unknown; links?: unknown; allocated?: unknown };
+  const ctimes = oneEach(more.ctimes, contents.length, isNanosecondsText, dir);
+  const links = oneEach(more.links, contents.length, isUint32, dir);
+  const allocated = more.allocated === undefined ? NO_HOLES : allocatedOf(more.allocated, dir);
   return {
     dir,
-    entries: contents.map((row, i) => entryOf(row, inodes[i], nanos[i], each[i], ctimes?.[i], links?.[i], dir)),
+    entries: contents.map((row, i) =>
+      entryOf(
+        row,
+        inodes[i],
+        nanos[i],
+        each[i],
+        { ctimeNs: ctimes?.[i], links: links?.[i], allocated: allocated.get(i) },
+        dir,
+      ),
+    ),
     ...(typeof excluded === 'number' && { excluded }),
     ...(typeof device === 'string' && { device }),
   };
 }
 
 const areRows = (value: unknown): value is unknown[][] => Array.isArray(value) && value.every(Array.isArray);
-const malformed = (dir: EntryKey): LmError => broken(`a malformed row in ${printable(dir)}`);
+export const malformed = (dir: EntryKey): LmError => invalidListing(`a malformed row in ${printable(dir)}`);
 
-/** One object for all of a run. */
+/** All entries of a run share one object. */
 function ownerOfEach(
   runs: unknown[][],
   count: number,
@@ -202,17 +206,17 @@ function* ownerRuns(
 ): Generator<[owner: Owner | undefined, entries: number]> {
   for (const [uid, gid, entries] of runs) {
     if (!isRunLength(entries)) throw malformed(dir);
-    const isTold = isUint32(uid) && isUint32(gid);
-    if (!isTold && (uid !== null || gid !== null)) throw malformed(dir);
-    const owner = isTold && mapping ? mapping.toHere({ uid, gid }) : isTold ? { uid, gid } : undefined;
-    if (isTold && !owner) throw broken(`an owner, ${uid}:${gid}, whose names were not told`);
+    const isKnown = isUint32(uid) && isUint32(gid);
+    if (!isKnown && (uid !== null || gid !== null)) throw malformed(dir);
+    const owner = isKnown && mapping ? mapping.toLocal({ uid, gid }) : isKnown ? { uid, gid } : undefined;
+    if (isKnown && !owner) throw invalidListing(`an owner, ${uid}:${gid}, whose names it did not send`);
     yield [owner, entries];
   }
 }
 
 const isRunLength = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 1;
 
-function oneEach<T>(
+export function oneEach<T>(
   values: unknown,
   count: number,
   isOne: (value: unknown) => value is T,
@@ -223,14 +227,26 @@ function oneEach<T>(
   return values;
 }
 
-/** By hand, not by zod: it is called a million times. */
+const NO_HOLES: ReadonlyMap<number, number> = new Map();
+
+/** By the index of the entry. */
+function allocatedOf(value: unknown, dir: EntryKey): Map<number, number> {
+  if (!areRows(value)) throw malformed(dir);
+  return new Map(
+    value.map(([index, bytes]) => {
+      if (!Number.isSafeInteger(index) || !Number.isSafeInteger(bytes) || (bytes as number) < 0) throw malformed(dir);
+      return [index as number, bytes as number];
+    }),
+  );
+}
+
+/** Checked by hand, not with zod, because it is called a million times. */
 function entryOf(
   row: unknown[],
   ino: unknown,
   ns: unknown,
   owner: Owner | undefined,
-  ctimeNs: string | undefined,
-  links: number | undefined,
+  { ctimeNs, links, allocated }: Pick<Entry, 'ctimeNs' | 'links' | 'allocated'>,
   dir: EntryKey,
 ): Entry {
   const [name, size, us, mode, target] = row;
@@ -260,21 +276,23 @@ function entryOf(
     target,
     ctimeNs,
     links,
+    allocated,
   };
 }
 
-const isDigits = (value: unknown): value is string => typeof value === 'string' && /^\d{1,20}$/.test(value);
-/** Of times; a file system may keep any 64-bit number of seconds. */
-const isNanosecondsText = (value: unknown): value is string => typeof value === 'string' && /^-?\d{1,28}$/.test(value);
+export const isDigits = (value: unknown): value is string => typeof value === 'string' && /^\d{1,20}$/.test(value);
+/** A file system may keep any 64-bit number of seconds. */
+export const isNanosecondsText = (value: unknown): value is string =>
+  typeof value === 'string' && /^-?\d{1,28}$/.test(value);
 const isMicroseconds = (value: unknown): value is string => typeof value === 'string' && /^-?\d{1,25}$/.test(value);
 
-/** Beyond a microsecond. */
-const isNanoseconds = (value: unknown): value is number =>
+/** The nanoseconds beyond a microsecond. */
+export const isNanoseconds = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < 1000;
 
-/** Sums of bytes are exact up to 2^53. */
+/** Limited because sums of bytes are exact up to 2^53 only. */
 const isSize = (value: unknown): value is string => isDigits(value) && Number.isSafeInteger(Number(value));
 
-/** The text of a symbolic link, as the kernel takes it and as it can travel. */
+/** The text of a symbolic link that the kernel takes and JSON can carry. */
 const isTarget = (value: unknown): value is string =>
   typeof value === 'string' && value !== '' && value.length < 4096 && !value.includes('\0') && value.isWellFormed();

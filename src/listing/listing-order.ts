@@ -1,21 +1,13 @@
-// Whether the blocks of a listing come in their order, none of them left out, and add up to what its end says. Reads no line.
+// Checks that the blocks of a listing come in order, that none is missing, and that they add up to the totals at its end.
 
 import { type LmError, printable } from '../errors.js';
-import {
-  type Block,
-  type BlockSum,
-  compareKeys,
-  type EntryKey,
-  joinKey,
-  type ListingEnd,
-  sumOf,
-} from '../files/entry.js';
-import { broken } from './listing-lines.js';
+import { compareKeys, type EntryKey, joinKey } from '../files/entry.js';
+import { type Block, type BlockSum, invalidListing, type ListingTotals, sumOf } from '../files/listing.js';
 import type { ListingSize } from './listing-size.js';
 
-/** Directories come in depth-first order, each announced by an entry of its parent, none left out; names ascend. */
+/** Directories come in depth-first order, each announced by an entry of its parent, and none is missing; names ascend. */
 export class OrderCheck {
-  /** Announced directories that have not had their blocks yet, one list a level, the next one last. */
+  /** Announced directories whose blocks have not come yet: one list for each level, each in reverse order. */
   readonly #pending: EntryKey[][];
   #dir: EntryKey | undefined;
   #lastName: string | undefined;
@@ -29,18 +21,18 @@ export class OrderCheck {
     this.#pending = [[...roots].sort((a, b) => compareKeys(b, a))];
   }
 
-  see(block: Block): void {
+  checkBlock(block: Block): void {
     const { dir, entries } = block;
     for (let i = 1; i < entries.length; i++)
       if (compareKeys(entries[i - 1]!.name, entries[i]!.name) >= 0) throw outOfOrder(dir, entries[i]!.name);
-    this.take(sumOf(block));
+    this.checkSum(sumOf(block));
   }
 
-  /** Of a block whose own names are known to ascend. */
-  take({ dir, first, last, entries, bytes, directories }: BlockSum): void {
+  /** For a block whose names are known to ascend. */
+  checkSum({ dir, first, last, entries, bytes, directories }: BlockSum): void {
     if (dir !== this.#dir) {
       const expected = this.#next();
-      if (dir !== expected) throw broken(`${printable(dir)} where ${printable(expected ?? 'the end')} was due`);
+      if (dir !== expected) throw invalidListing(`${printable(dir)} where ${printable(expected ?? 'the end')} was due`);
       this.#dir = dir;
       this.#lastName = undefined;
     }
@@ -56,11 +48,11 @@ export class OrderCheck {
     this.#entries += entries;
   }
 
-  finish(end: ListingEnd): void {
+  finish(end: ListingTotals): void {
     const missing = this.#next();
-    if (missing !== undefined) throw broken(`${printable(missing)} was announced and never listed`);
+    if (missing !== undefined) throw invalidListing(`${printable(missing)} was announced and never listed`);
     if (end.entries !== this.#entries || end.bytes !== this.#bytes)
-      throw broken(
+      throw invalidListing(
         `its end speaks of ${end.entries} entries and ${end.bytes} bytes, it held ${this.#entries} and ${this.#bytes}`,
       );
   }
@@ -77,4 +69,5 @@ export class OrderCheck {
   }
 }
 
-const outOfOrder = (dir: EntryKey, name: string): LmError => broken(`${printable(joinKey(dir, name))} is out of order`);
+const outOfOrder = (dir: EntryKey, name: string): LmError =>
+  invalidListing(`${printable(joinKey(dir, name))} is out of order`);

@@ -1,27 +1,25 @@
-// A source's listing, read from its lines, each as it was sent. The reader proves what it can (order, parents, names, counts), of a
-// line found equal to one of this host's by what that one proves, and never says a listing is whole when it is not.
+// Reads a source's listing from its lines. It checks what can be checked (order, parents, names, counts); for a line that equals one of
+// this host's walk, the walk has checked them. It never reports a listing as whole that is not.
 
 import * as z from 'zod';
 import { excerpt, LmError } from '../errors.js';
+import { DIR_TYPES, type EntryKey, type RootKey, rootOf } from '../files/entry.js';
 import {
   type Block,
-  DIR_TYPES,
-  type EntryKey,
   FIRST_FEW,
+  invalidListing,
   type ListedBlock,
   type ListedRoot,
   type Listing,
-  type ListingEnd,
   type ListingHeader,
-  type RootKey,
-  rootOf,
+  type ListingTotals,
   type WalkedBlock,
-} from '../files/entry.js';
+} from '../files/listing.js';
 import { isAccountName, isUint32, MAX_NAMES, type OwnerMapping, type OwnerNames } from '../owners/owner-names.js';
-import { provedLines } from '../wire/line-seals.js';
+import { verifiedLines } from '../wire/line-seals.js';
 import { textOf } from '../wire/lines.js';
-import { Word } from '../wire/messages.js';
-import { blockOf, broken, ownersHere, PROTOCOL_VERSION, saysTheSame } from './listing-lines.js';
+import { BoundedText } from '../wire/messages.js';
+import { blockOf, isSameLine, localOwners, PROTOCOL_VERSION } from './listing-lines.js';
 import { OrderCheck } from './listing-order.js';
 import { ListingSize } from './listing-size.js';
 
@@ -31,13 +29,13 @@ const Digits = z.string().regex(/^\d{1,20}$/);
 const Uint32 = z.number().refine(isUint32);
 const Id = Uint32.nullable();
 
-/** What is told to people as it is: bounded, and nothing in it that a terminal would obey. */
-const Told = z
+/** Text that is shown to people unchanged: limited in length, without control characters that a terminal would obey. */
+const PrintableText = z
   .string()
   .max(1 << 16)
   .refine((text) => !/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text), 'holds control characters');
 
-/** Far more than any node has; each takes part in all that is said of roots. */
+/** Far more than any node has. Roots are listed in messages and compared one by one. */
 const MAX_ROOTS = 1_000;
 const MAX_DEVICES = 100_000;
 
@@ -45,7 +43,7 @@ const NamesById = z.record(
   z.string().refine((id) => /^[1-9]\d{0,9}$/.test(id) && isUint32(Number(id))),
   z.string().refine(isAccountName, 'no name of an account').nullable(),
 );
-const Names = z.object({ users: NamesById, groups: NamesById, trouble: Told.optional() });
+const Names = z.object({ users: NamesById, groups: NamesById, trouble: PrintableText.optional() });
 
 const Header = z.object({
   type: z.literal('listing'),
@@ -57,10 +55,10 @@ const Header = z.object({
     .array(
       z.object({
         key: z.string().regex(new RegExp(`^(${DIR_TYPES.join('|')})/(0|[1-9]\\d{0,8})$`)),
-        path: Word,
+        path: BoundedText,
         ino: Digits,
         birthNs: Digits.optional(),
-        top: z.record(Word, Digits).optional(),
+        top: z.record(BoundedText, Digits).optional(),
         mode: Uint32,
         uid: Id,
         gid: Id,
@@ -73,7 +71,7 @@ const Header = z.object({
     dirsToExclude: z.array(z.string()),
     exclude: z.array(z.string()).optional(),
   }),
-  only: Word.optional(),
+  only: BoundedText.optional(),
   names: Names.optional(),
 });
 
@@ -82,49 +80,49 @@ const End = z.object({
   entries: Count,
   bytes: Count,
   errors: Count,
-  firstErrors: z.array(z.object({ key: Word, message: Word })).max(FIRST_FEW),
+  firstErrors: z.array(z.object({ key: BoundedText, message: BoundedText })).max(FIRST_FEW),
   excluded: Count,
-  firstExcluded: z.array(Word).max(FIRST_FEW),
-  unnameable: z.array(Told).max(FIRST_FEW),
-  devices: z.record(Word, Digits).refine((all) => Object.keys(all).length <= MAX_DEVICES, 'too many'),
+  firstExcluded: z.array(BoundedText).max(FIRST_FEW),
+  unnameable: z.array(PrintableText).max(FIRST_FEW),
+  devices: z.record(BoundedText, Digits).refine((all) => Object.keys(all).length <= MAX_DEVICES, 'too many'),
   mounts: z
-    .record(Word, z.object({ ino: Digits, birthNs: Digits }))
+    .record(BoundedText, z.object({ ino: Digits, birthNs: Digits }))
     .refine((all) => Object.keys(all).length <= MAX_DEVICES, 'too many')
     .optional(),
   touched: z.object({
     files: Count,
     agoMs: Count,
-    first: z.array(Word).max(FIRST_FEW),
-    written: z.array(Word).max(10_000),
+    first: z.array(BoundedText).max(FIRST_FEW),
+    written: z.array(BoundedText).max(10_000),
   }),
-  hardLinks: z.object({ entries: Count, first: z.array(Word).max(FIRST_FEW) }).optional(),
-  holes: z.object({ entries: Count, bytes: Count, first: z.array(Word).max(FIRST_FEW) }).optional(),
+  hardLinks: z.object({ entries: Count, first: z.array(BoundedText).max(FIRST_FEW) }).optional(),
+  holes: z.object({ entries: Count, bytes: Count, first: z.array(BoundedText).max(FIRST_FEW) }).optional(),
 });
 
 /**
- * Reads the header at once and the blocks as they are asked for; `progressed` is called whenever some have come. What is read has the
- * owners that `mapping` makes of the source's: behind this door there are none but this host's. Throws `protocol` for a listing no honest
- * agent sends and `source` for one that stops early or was damaged on the way.
+ * Reads the header at once and the blocks on demand; `onProgress` is called whenever some have come. `mapping` maps the source's owners to
+ * those of this host, so callers see only the latter. Throws `protocol` for a listing that no honest agent sends and `source` for one that
+ * stops early or was damaged on the way.
  */
 export async function readListing(
   chunks: AsyncIterable<Uint8Array>,
-  progressed = (): void => {},
+  onProgress = (): void => {},
   size = new ListingSize(),
   mapping?: OwnerMapping,
 ): Promise<Listing> {
-  const stretches = provedLines(chunks, 'the listing');
+  const stretches = verifiedLines(chunks, 'the listing');
   const first = await stretches.next();
   if (first.done) throw cutShort();
   const [line, more] = first.value;
-  const { type: _, names, ...told } = parse(Header, line!);
-  if (more) throw broken('a header that is not alone');
-  const owners = mapping && (await ownersOf(told.features, names, mapping));
-  const header = { ...told, roots: told.roots.map((root) => ownedHere(root, mapping)) };
-  let proof: ListingEnd | undefined;
+  const { type: _, names, ...sent } = parse(Header, line!);
+  if (more) throw invalidListing('a header that is not alone');
+  const owners = mapping && (await ownersOf(sent.features, names, mapping));
+  const header = { ...sent, roots: sent.roots.map((root) => withLocalOwner(root, mapping)) };
+  let totals: ListingTotals | undefined;
   const read = async function* (): AsyncGenerator<ListedBlock> {
     const order = new OrderCheck(rootsListed(header), size);
     for await (const lines of stretches) {
-      if (lines.some(isBlock)) progressed();
+      if (lines.some(isBlock)) onProgress();
       for (const line of lines) {
         if (isBlock(line)) {
           yield new ListedLine(line, order, owners);
@@ -135,7 +133,7 @@ export async function readListing(
         if (type !== 'end') continue;
         const { type: _end, ...end } = parse(End, line);
         order.finish(end);
-        proof = end;
+        totals = end;
         return;
       }
     }
@@ -144,9 +142,9 @@ export async function readListing(
   return {
     header,
     blocks: read(),
-    end() {
-      if (!proof) throw new Error('the listing has not been read to its end');
-      return proof;
+    totals() {
+      if (!totals) throw new Error('the listing has not been read to its end');
+      return totals;
     },
   };
 }
@@ -156,7 +154,7 @@ const cutShort = (): LmError =>
 
 const BRACKET = '['.charCodeAt(0);
 
-/** Anything else says how it goes, or ends the listing. */
+/** Other lines report progress or names, or end the listing. */
 const isBlock = (line: Uint8Array): boolean => line[0] === BRACKET;
 
 function parseJson(line: Uint8Array): unknown {
@@ -164,7 +162,7 @@ function parseJson(line: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw broken(`not JSON: ${excerpt(text, 60)}`);
+    throw invalidListing(`not JSON: ${excerpt(text, 60)}`);
   }
 }
 
@@ -172,13 +170,13 @@ function parse<T>(shape: z.ZodType<T>, line: Uint8Array): T {
   const result = shape.safeParse(parseJson(line));
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw broken(`${excerpt(issue.path.join('.'))}: ${issue.message}`);
+  throw invalidListing(`${excerpt(issue.path.join('.'))}: ${issue.message}`);
 }
 
-/** The names that a listing tells, once each, and what its lines are compared by. */
+/** The owner names that a listing sends, each once, and the owners sections of its lines as this host would write them. */
 class ListedOwners {
   readonly mapping: OwnerMapping;
-  readonly #told = { users: new Set<number>(), groups: new Set<number>() };
+  readonly #named = { users: new Set<number>(), groups: new Set<number>() };
   readonly #memo = new Map<string, Uint8Array>();
 
   constructor(mapping: OwnerMapping) {
@@ -186,36 +184,36 @@ class ListedOwners {
   }
 
   async learn({ users, groups, trouble }: z.infer<typeof Names>): Promise<void> {
-    const names = { users: this.#news('users', users), groups: this.#news('groups', groups), trouble };
+    const names = { users: this.#newNames('users', users), groups: this.#newNames('groups', groups), trouble };
     await this.mapping.learn(names);
   }
 
-  #news(kind: 'users' | 'groups', told: Record<string, string | null>): OwnerNames['users'] {
-    const names = new Map(Object.entries(told).map(([id, name]) => [Number(id), name]));
+  #newNames(kind: 'users' | 'groups', sent: Record<string, string | null>): OwnerNames['users'] {
+    const names = new Map(Object.entries(sent).map(([id, name]) => [Number(id), name]));
     for (const id of names.keys()) {
-      if (this.#told[kind].has(id)) throw broken(`the name of one of its ${kind} twice: ${id}`);
-      this.#told[kind].add(id);
+      if (this.#named[kind].has(id)) throw invalidListing(`the name of one of its ${kind} twice: ${id}`);
+      this.#named[kind].add(id);
     }
-    if (this.#told[kind].size > MAX_NAMES) throw broken(`more than ${MAX_NAMES} ${kind}`);
+    if (this.#named[kind].size > MAX_NAMES) throw invalidListing(`more than ${MAX_NAMES} ${kind}`);
     return names;
   }
 
-  /** The part of a line that has them, as this host would write it. A tree has few that differ. */
-  toOurs(part: Uint8Array, dir: EntryKey): Uint8Array {
-    const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1');
+  /** The owners section of a line as this host would write it. A tree has few different ones, so they are kept. */
+  toLocal(section: Uint8Array, dir: EntryKey): Uint8Array {
+    const text = Buffer.from(section.buffer, section.byteOffset, section.byteLength).toString('latin1');
     const known = this.#memo.get(text);
     if (known) return known;
-    const ours = ownersHere(part, this.mapping, dir);
-    if (this.#memo.size >= MEMO_PARTS) this.#memo.clear();
-    if (part.length <= MEMO_PART_BYTES) this.#memo.set(text, ours);
-    return ours;
+    const local = localOwners(section, this.mapping, dir);
+    if (this.#memo.size >= MAX_MEMO_SECTIONS) this.#memo.clear();
+    if (section.length <= MAX_MEMO_SECTION_BYTES) this.#memo.set(text, local);
+    return local;
   }
 }
 
-const MEMO_PARTS = 1_000;
-const MEMO_PART_BYTES = 1_000;
+const MAX_MEMO_SECTIONS = 1_000;
+const MAX_MEMO_SECTION_BYTES = 1_000;
 
-/** An older agent tells no names. */
+/** An older agent sends no names. */
 async function ownersOf(
   features: readonly string[],
   names: z.infer<typeof Names> | undefined,
@@ -227,46 +225,46 @@ async function ownersOf(
   return owners;
 }
 
-function ownedHere(root: ListedRoot, mapping: OwnerMapping | undefined): ListedRoot {
+function withLocalOwner(root: ListedRoot, mapping: OwnerMapping | undefined): ListedRoot {
   const { uid, gid } = root;
   if (!mapping || uid === null || gid === null) return root;
-  const owner = mapping.toHere({ uid, gid });
-  if (!owner) throw broken(`an owner of ${root.key}, ${uid}:${gid}, whose names were not told`);
+  const owner = mapping.toLocal({ uid, gid });
+  if (!owner) throw invalidListing(`an owner of ${root.key}, ${uid}:${gid}, whose names it did not send`);
   return { ...root, ...owner };
 }
 
-/** A line nobody asks for is missing from the order, and so from what the end must prove. */
+/** The order check sees a line only when its block is requested or accepted as equal; a skipped one makes the totals at the end wrong. */
 class ListedLine implements ListedBlock {
-  readonly #line: Uint8Array;
+  readonly line: Uint8Array;
   readonly #order: OrderCheck;
   readonly #owners: ListedOwners | undefined;
 
   constructor(line: Uint8Array, order: OrderCheck, owners: ListedOwners | undefined) {
-    this.#line = line;
+    this.line = line;
     this.#order = order;
     this.#owners = owners;
   }
 
   block(): Block {
-    const block = blockOf(parseJson(this.#line) as unknown[], this.#owners?.mapping);
-    this.#order.see(block);
+    const block = blockOf(parseJson(this.line) as unknown[], this.#owners?.mapping);
+    this.#order.checkBlock(block);
     return block;
   }
 
-  /** The same text says the same, and a walk has safe names in ascending order: what it amounts to is all there is to prove. */
+  /** Equal lines have equal entries, and a walk has safe names in ascending order: only the block's summary is left to check. */
   takeIfSame({ line, sum }: WalkedBlock, owners: boolean): boolean {
-    if (!sum.isOrdinary || !this.#saysTheSame(line, sum.dir, owners)) return false;
-    this.#order.take(sum);
+    if (!sum.isOrdinary || !this.#isSameLine(line, sum.dir, owners)) return false;
+    this.#order.checkSum(sum);
     return true;
   }
 
-  #saysTheSame(line: Uint8Array, dir: EntryKey, owners: boolean): boolean {
-    const theirs = this.#owners;
-    if (!theirs || theirs.mapping.isIdentity) return saysTheSame(this.#line, line, owners);
-    return saysTheSame(this.#line, line, owners, (part) => theirs.toOurs(part, dir));
+  #isSameLine(line: Uint8Array, dir: EntryKey, owners: boolean): boolean {
+    const owned = this.#owners;
+    if (!owned || owned.mapping.isIdentity) return isSameLine(this.line, line, owners);
+    return isSameLine(this.line, line, owners, (section) => owned.toLocal(section, dir));
   }
 }
 
-/** Of a part, only the root it is in is walked; the header names them all. */
+/** A listing that is limited to one key has only the root of that key; the header names all roots. */
 const rootsListed = ({ roots, only }: ListingHeader): RootKey[] =>
   roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));

@@ -1,6 +1,6 @@
-// A walk of local roots as listing lines, made in a worker thread: what the agent sends and what the client compares it with.
+// Walks local roots in a worker thread and hands over listing lines: those that the agent sends, or that a client compares with them.
 
-import type { BlockSum, ListingEnd, WalkedBlock } from '../files/entry.js';
+import type { BlockSum, ListingTotals, WalkedBlock } from '../files/listing.js';
 import type { Roots } from '../files/roots.js';
 import type { FilterSpec } from '../patterns/filter.js';
 import { createPool, type Pool } from '../threads/threads.js';
@@ -11,11 +11,11 @@ import type { WalkOptions } from './walk.js';
 export interface WalkJob extends Omit<WalkOptions, 'entriesPerBlock'> {
   roots: Roots;
   filters: FilterSpec[];
-  /** Whether each chunk tells which numbers of owners are new in it. */
+  /** Whether each chunk has the numbers of owners that are new in it. */
   newOwners?: boolean;
 }
 
-/** Numbers that were not met before in the same walk. Root's is not told: it means the same everywhere. */
+/** Numbers that come for the first time in a walk. Root's is left out: it means the same everywhere. */
 export interface NewOwners {
   users: number[];
   groups: number[];
@@ -24,34 +24,34 @@ export interface NewOwners {
 export type WalkRequest = { walk: WalkJob } | { next: true } | { ready: true };
 
 export interface WalkChunk {
-  /** Block lines, and at the end the end line. */
+  /** Lines of blocks; the last chunk has the end line too. */
   bytes: Uint8Array;
-  /** One a block line. */
+  /** One for each block line. */
   sums: BlockSum[];
-  /** Entries so far, of this chunk and those before it. */
+  /** Entries of this chunk and those before it. */
   entries: number;
-  end?: ListingEnd;
-  /** Of its entries, where the job asked for them and there are any. */
+  totals?: ListingTotals;
+  /** Those of its entries, where the job requests them and there are any. */
   newOwners?: NewOwners;
 }
 
 /**
- * Walks one at a time or several at once. A thread that has done its walk waits for the next, because starting one takes longer than
+ * Runs one walk or several at once. A thread that has finished its walk waits for the next, because starting a thread takes longer than
  * many a walk.
  */
 export interface Walker {
   /**
-   * In chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. `found` hears of each, also of one that nobody
-   * comes to read. `gone` aborts: the thread ends at once, in the middle of a chunk, and so does the walk.
+   * Yields chunks of about 256 KiB; the thread is at most one chunk ahead of its reader. `found` is called with each chunk, also with one
+   * that is not read any more. An abort of `gone` ends the thread at once, in the middle of a chunk, and so the walk.
    */
-  walk(job: WalkJob, found?: Found, gone?: AbortSignal): AsyncGenerator<WalkChunk>;
+  walk(job: WalkJob, found?: OnFound, gone?: AbortSignal): AsyncGenerator<WalkChunk>;
   close(): Promise<void>;
 }
 
-type Found = (sums: readonly BlockSum[]) => void;
+type OnFound = (sums: readonly BlockSum[]) => void;
 type Thread = Pool<WalkRequest, WalkChunk>;
 
-/** Starts a thread at once: it is ready when the first walk is asked for. */
+/** Starts a thread at once, so that it is ready when the first walk is requested. */
 export function createWalker(): Walker {
   let spare: Thread | undefined = startThread();
   let closed = false;
@@ -67,7 +67,7 @@ export function createWalker(): Walker {
         chunk.then(
           ({ sums }) => found?.(sums),
           () => {},
-        ); // whoever stops reading early closes the thread, which rejects it
+        ); // a reader that stops early closes the thread, which rejects it
         return chunk;
       };
       let ended = false;
@@ -75,7 +75,7 @@ export function createWalker(): Walker {
       try {
         while (!ended) {
           const chunk = await ahead;
-          ended = chunk.end !== undefined;
+          ended = chunk.totals !== undefined;
           if (!ended) ahead = run({ next: true });
           yield chunk;
         }
@@ -95,36 +95,36 @@ export function createWalker(): Walker {
 
 function startThread(): Thread {
   const thread: Thread = createPool(new URL('./walk-thread.js', import.meta.url), 1);
-  thread.run({ ready: true }).catch(() => {}); // its first walk will say what is wrong with it
+  thread.run({ ready: true }).catch(() => {}); // its first walk will report what is wrong with it
   return thread;
 }
 
-export interface Walk {
+interface Walk {
   blocks: AsyncIterable<WalkedBlock>;
   /** Throws until `blocks` has been read to its end. */
-  end(): ListingEnd;
+  totals(): ListingTotals;
 }
 
-/** This host's own listing, block by block; for `found`, see `Walker.walk`. `keep` is given its block lines, many at a time. */
-export function walkHere(walker: Walker, job: WalkJob, found?: Found, keep?: (lines: Uint8Array) => void): Walk {
-  let proof: ListingEnd | undefined;
+/** Yields this host's own listing, block by block. For `found`, see `Walker.walk`. `keep` is called with its block lines, many at a time. */
+export function walkHere(walker: Walker, job: WalkJob, found?: OnFound, keep?: (lines: Uint8Array) => void): Walk {
+  let result: ListingTotals | undefined;
   const read = async function* (): AsyncGenerator<WalkedBlock> {
-    for await (const { bytes, sums, end } of walker.walk(job, found)) {
-      keep?.(end ? bytes.subarray(0, bytes.lastIndexOf(NEWLINE, -2) + 1) : bytes);
+    for await (const { bytes, sums, totals } of walker.walk(job, found)) {
+      keep?.(totals ? bytes.subarray(0, bytes.lastIndexOf(NEWLINE, -2) + 1) : bytes);
       let at = 0;
       for (const sum of sums) {
         const line = bytes.subarray(at, bytes.indexOf(NEWLINE, at));
         at += line.length + 1;
         yield { sum, line, block: () => blockOf(JSON.parse(textOf(line)) as unknown[]) };
       }
-      proof = end;
+      result = totals;
     }
   };
   return {
     blocks: read(),
-    end() {
-      if (!proof) throw new Error('the walk has not come to its end');
-      return proof;
+    totals() {
+      if (!result) throw new Error('the walk has not come to its end');
+      return result;
     },
   };
 }

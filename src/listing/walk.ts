@@ -1,4 +1,4 @@
-// Roots and a filter → the blocks of a listing, in order, with its proof. Reads directories and attributes, never contents.
+// Walks roots and yields the blocks of a listing, in order, and its totals. It reads directories and attributes, no contents.
 
 import { isUtf8 } from 'node:buffer';
 import { type BigIntStats, fstatSync, lstatSync, readlinkSync } from 'node:fs';
@@ -6,47 +6,50 @@ import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { birthOf } from '../files/directory-marks.js';
 import { DirCache, type DirHandle, MAY_CHANGE, openToOwner } from '../files/dirfd.js';
 import {
-  type Block,
   compareKeys,
   type Entry,
   type EntryKey,
-  isClosed,
+  isInaccessible,
   isWithin,
   joinKey,
   type Kind,
   kindOf,
-  type ListingEnd,
   type Owner,
   type RootKey,
   rootOf,
 } from '../files/entry.js';
-import { holds, LOST_FOUND } from '../files/lost-found.js';
-import { escaped, namesIn } from '../files/names.js';
+import type { Block, ListingTotals } from '../files/listing.js';
+import { contentsOf, LOST_FOUND } from '../files/names/lost-found.js';
 import { pathOf, type Roots } from '../files/roots.js';
+import { allocatedBytes, hasHoles, tellsHoles } from '../linux/holes.js';
 import { mountPointsBelow } from '../linux/mount-points.js';
 import type { Filter } from '../patterns/filter.js';
-import { Proof } from './proof.js';
+import { Ctimes } from './ctimes.js';
+import { escaped, namesIn } from './names.js';
+import { WalkTotals } from './walk-totals.js';
 
 export interface WalkOptions {
-  /** A key prefix: of the directories above it only the way down is listed, and nothing beside it. */
+  /** Limits the walk to this key and what lies below it. Each directory above it is listed with a single entry, the one that leads to it. */
   only?: EntryKey;
   entriesPerBlock: number;
-  /** Roots that are not there and count as empty; every other root that is missing is an error. */
+  /** Missing roots that count as empty; any other missing root is an error. */
   absent?: readonly RootKey[];
-  /** Whether directories that are closed to their owner are opened, and left so: whoever asked for it closes them again. */
-  opensClosed?: boolean;
-  /** Whether entries tell when their inodes last changed, and how many names these have. */
+  /** Whether inaccessible directories get a mode by which they can be read. The caller restores the old one. */
+  opensInaccessible?: boolean;
+  /** Whether entries have the time at which their inodes last changed, or NO_CTIME, and the number of their hard links. */
   ctimes?: boolean;
   links?: boolean;
-  /** Whether a pattern that cannot be matched ends the walk. Otherwise its entry counts as one that could not be read, and is named. */
+  /** Whether files with holes have the space that they take up. */
+  allocated?: boolean;
+  /** Whether a pattern that cannot be matched ends the walk. Otherwise the entry counts as unreadable, and is named. */
   endsAtLostPattern?: boolean;
 }
 
-/** Gone, or no longer a directory, between two calls: left out, as a walk a moment later would have. */
+/** The entry was removed, or is no longer a directory, between two calls: it is left out, as a moment later it would be. */
 const VANISHED = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 /** Throws `local` when a root itself cannot be opened: an absent root must never look like an empty one. */
-export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions): Generator<Block, ListingEnd> {
+export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions): Generator<Block, ListingTotals> {
   const walk = new Walk(roots, excludes, options);
   const { only } = options;
   const keys = roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));
@@ -58,24 +61,28 @@ export function* walkBlocks(roots: Roots, excludes: Filter, options: WalkOptions
   } finally {
     walk.dirs.close();
   }
-  return walk.proof.told();
+  return walk.totals.result();
 }
 
 class Walk {
   readonly dirs: DirCache;
-  readonly proof = new Proof();
+  readonly totals = new WalkTotals();
   readonly #roots: Roots;
   readonly #excludes: Filter;
   readonly #options: WalkOptions;
-  /** Whether it is worth asking what is excluded in the root being walked. */
-  #asks = { file: false, directory: false };
-  /** Device and inode of the root being walked, and of the mount points met in it. */
+  /** Whether any pattern may match in the root that is being walked. */
+  #hasPatterns = { file: false, directory: false };
+  /** Device and inode of the root that is being walked, and of the mount points found in it. */
   readonly #tops = new Map<EntryKey, string>();
   #owner: Owner = { uid: 0, gid: 0 };
-  /** A bind mount has the device number of what it shows. */
+  /** Found otherwise than by their device number, because a bind mount has the device number of what it shows. */
   readonly #mountPoints: ReadonlySet<EntryKey>;
+  readonly #ctimes: Ctimes | undefined;
+  /** By device. */
+  readonly #tellsHoles = new Map<bigint, boolean>();
 
   constructor(roots: Roots, excludes: Filter, options: WalkOptions) {
+    this.#ctimes = options.ctimes ? new Ctimes() : undefined;
     this.#roots = roots;
     this.dirs = new DirCache(roots);
     this.#excludes = excludes;
@@ -85,32 +92,32 @@ class Walk {
 
   *root(root: EntryKey): Generator<Block> {
     const { dev, ino } = this.#statRoot(root);
-    this.proof.root(root, { dev });
+    this.totals.root(root, { dev });
     if (this.#excludes(root, 'directory')) {
       const block = { dir: root, entries: [], excluded: 0 };
-      this.#leaveOut(root, block);
+      this.#exclude(root, block);
       return yield block;
     }
-    this.#asks = {
+    this.#hasPatterns = {
       file: this.#excludes.hasPatterns(root, 'file'),
       directory: this.#excludes.hasPatterns(root, 'directory'),
     };
     this.#tops.clear();
     this.#tops.set(root, idOf(dev, ino));
-    const ahead: Ahead[] = [{ key: root, dev, mounted: false, closed: false }];
+    const ahead: Ahead[] = [{ key: root, dev, mounted: false, inaccessible: false }];
     for (let dir = ahead.pop(); dir; dir = ahead.pop()) {
       const below: Ahead[] = [];
-      if (dir.closed && this.#options.opensClosed) this.#openToOwner(dir.key);
+      if (dir.inaccessible && this.#options.opensInaccessible) this.#openToOwner(dir.key);
       for (const block of this.#blocksOf(dir.key, dir.mounted || dir.key === root)) {
         const { entries, children, excluded } = block;
         for (const child of children) {
           const key = joinKey(dir.key, child.name);
           const mounted = child.dev !== dir.dev || this.#mountPoints.has(key);
           if (mounted) {
-            this.proof.mount(key, child.dev, { ino: `${child.ino}`, birthNs: `${child.birthNs}` });
+            this.totals.mount(key, child.dev, { ino: `${child.ino}`, birthNs: `${child.birthNs}` });
             this.#tops.set(key, idOf(child.dev, child.ino));
           }
-          below.push({ key, dev: child.dev, mounted, closed: child.closed });
+          below.push({ key, dev: child.dev, mounted, inaccessible: child.inaccessible });
         }
         yield {
           dir: dir.key,
@@ -124,7 +131,7 @@ class Walk {
     this.#checkTops();
   }
 
-  /** Where that cannot be, as when it is somebody else's, reading it will say why, or succeed all the same. */
+  /** An error, as for a directory of another owner, is ignored: reading it will report why, or succeed all the same. */
   #openToOwner(key: EntryKey): void {
     try {
       openToOwner(this.dirs, this.#roots, key, MAY_CHANGE);
@@ -133,7 +140,7 @@ class Walk {
     }
   }
 
-  /** What lay on a disk that went away meanwhile has been taken for vanished. */
+  /** Entries of a disk that was unmounted during the walk have been taken for removed ones; this finds that out. */
   #checkTops(): void {
     this.dirs.close();
     for (const [key, id] of this.#tops) {
@@ -143,7 +150,7 @@ class Walk {
       } catch (error) {
         if (errnoOf(error) === undefined) throw error;
       }
-      this.proof.unread(key, 'no longer the same directory');
+      this.totals.unread(key, 'no longer the same directory');
     }
   }
 
@@ -155,26 +162,27 @@ class Walk {
     }
   }
 
-  /** At least one block, an empty one for a directory that is empty, gone or unreadable. */
-  *#blocksOf(key: EntryKey, mountTop: boolean): Generator<Found> {
-    let block = foundNothing();
+  /** Yields at least one block: an empty one for a directory that is empty, gone or unreadable. */
+  *#blocksOf(key: EntryKey, mountTop: boolean): Generator<FoundBlock> {
+    let block = noBlock();
     let yielded = false;
     const { handle, names } = this.#openInOrder(key, block) ?? { names: [] };
     for (const name of names) {
-      this.#look(key, name, handle!.at(name), mountTop, block);
+      this.#examine(key, name, handle!.at(name), mountTop, block);
       if (block.entries.length < this.#options.entriesPerBlock) continue;
       yield block;
       yielded = true;
-      block = foundNothing();
+      block = noBlock();
     }
     if (!yielded || block.entries.length > 0 || block.excluded > 0) yield block;
   }
 
-  /** In order. No other directory is opened before the last of them has been looked at, so this one stays open. */
-  #openInOrder(key: EntryKey, block: Found): { handle: DirHandle; names: string[] } | undefined {
+  /** Returns the names in order. No other directory is opened before the last of them has been examined, so this one stays open. */
+  #openInOrder(key: EntryKey, block: FoundBlock): { handle: DirHandle; names: string[] } | undefined {
     const { only } = this.#options;
     try {
       const handle = this.dirs.open(key);
+      this.#ctimes?.enter(handle);
       if (only !== undefined && key !== only && isWithin(only, key))
         return { handle, names: only.slice(key.length + 1).split('/', 1) };
       return {
@@ -182,41 +190,47 @@ class Walk {
         names: namesIn(handle.at(''), (mangled, bytes) => this.#unnameable(key, mangled, bytes, block)),
       };
     } catch (error) {
-      this.#missed(key, error);
+      this.#failed(key, error);
       return undefined;
     }
   }
 
-  #unnameable(dir: EntryKey, mangled: string, bytes: Buffer, block: Found): void {
+  #unnameable(dir: EntryKey, mangled: string, bytes: Buffer, block: FoundBlock): void {
     const key = joinKey(dir, mangled);
-    if (this.#excludes(key, 'file') || this.#excludes(key, 'directory')) this.#leaveOut(key, block);
-    else this.proof.unnameable(`${printable(dir)}/${escaped(bytes)}`);
+    if (this.#excludes(key, 'file') || this.#excludes(key, 'directory')) this.#exclude(key, block);
+    else this.totals.unnameable(`${printable(dir)}/${escaped(bytes)}`);
   }
 
-  #look(dir: EntryKey, name: string, at: string, mountTop: boolean, block: Found): void {
+  #examine(dir: EntryKey, name: string, at: string, mountTop: boolean, block: FoundBlock): void {
     try {
       const stat = lstatSync(at, BIGINT);
       const kind = kindOf(Number(stat.mode));
       const isDirectory = kind === 'directory';
-      const lostFound = mountTop && name === LOST_FOUND && isDirectory && stat.uid === 0n ? holds(at) : undefined;
+      const lostFound = mountTop && name === LOST_FOUND && isDirectory && stat.uid === 0n ? contentsOf(at) : undefined;
       if (lostFound === 'nothing') return;
       const as = isDirectory ? 'directory' : 'file';
-      if (lostFound === 'unknown' || (this.#asks[as] && this.#excludes(joinKey(dir, name), as)))
-        return this.#leaveOut(joinKey(dir, name), block);
-      if (kind === 'file' && stat.size > MAX_BYTES) return this.proof.unread(joinKey(dir, name), 'EFBIG');
+      if (lostFound === 'unknown' || (this.#hasPatterns[as] && this.#excludes(joinKey(dir, name), as)))
+        return this.#exclude(joinKey(dir, name), block);
+      if (kind === 'file' && stat.size > MAX_BYTES) return this.totals.unread(joinKey(dir, name), 'EFBIG');
       const target = kind === 'link' ? this.#linkText(at, joinKey(dir, name)) : undefined;
       if (target === null) return;
-      const entry = this.#entryOf(name, kind, stat, target);
-      this.proof.listed(dir, entry, stat);
+      const entry = this.#entryOf(name, kind, stat, target, at);
+      this.totals.listed(dir, entry, stat);
       block.entries.push(entry);
       if (isDirectory)
-        block.children.push({ name, dev: stat.dev, ino: stat.ino, birthNs: birthOf(stat), closed: isClosed(entry) });
+        block.children.push({
+          name,
+          dev: stat.dev,
+          ino: stat.ino,
+          birthNs: birthOf(stat),
+          inaccessible: isInaccessible(entry),
+        });
     } catch (error) {
-      this.#missed(joinKey(dir, name), error);
+      this.#failed(joinKey(dir, name), error);
     }
   }
 
-  #entryOf(name: string, kind: Kind, stat: BigIntStats, target: string | undefined): Entry {
+  #entryOf(name: string, kind: Kind, stat: BigIntStats, target: string | undefined, at: string): Entry {
     return {
       name,
       kind,
@@ -226,45 +240,55 @@ class Walk {
       ino: `${stat.ino}`,
       owner: this.#ownerOf(Number(stat.uid), Number(stat.gid)),
       target,
-      ctimeNs: this.#options.ctimes ? `${stat.ctimeNs}` : undefined,
+      ctimeNs: this.#ctimes?.of(stat),
       links: this.#options.links ? Number(stat.nlink) : undefined,
+      allocated: this.#options.allocated && kind === 'file' && hasHoles(stat) ? this.#allocatedOf(at, stat) : undefined,
     };
   }
 
-  /** One object for neighbours of one owner. */
+  #allocatedOf(at: string, stat: BigIntStats): number | undefined {
+    let tells = this.#tellsHoles.get(stat.dev);
+    if (tells === undefined) {
+      tells = tellsHoles(at);
+      this.#tellsHoles.set(stat.dev, tells);
+    }
+    return tells ? allocatedBytes(stat) : undefined;
+  }
+
+  /** Neighbours with the same owner share one object. */
   #ownerOf(uid: number, gid: number): Owner {
     if (this.#owner.uid !== uid || this.#owner.gid !== gid) this.#owner = { uid, gid };
     return this.#owner;
   }
 
-  /** Null for a link that holds bytes that are not UTF-8: mangling them would make another link. It is named and left out. */
+  /** Null for a link whose text is not UTF-8: decoding it would make another link. It is named and left out. */
   #linkText(at: string, key: EntryKey): string | null {
     const bytes = readlinkSync(at, { encoding: 'buffer' });
     if (isUtf8(bytes)) return bytes.toString('utf8');
-    this.proof.unnameable(`${printable(key)} -> ${escaped(bytes)}`);
+    this.totals.unnameable(`${printable(key)} -> ${escaped(bytes)}`);
     return null;
   }
 
-  #leaveOut(key: EntryKey, block: { excluded: number }): void {
+  #exclude(key: EntryKey, block: { excluded: number }): void {
     block.excluded++;
-    this.proof.leftOut(key);
+    this.totals.excluded(key);
   }
 
-  #missed(key: EntryKey, error: unknown): void {
+  #failed(key: EntryKey, error: unknown): void {
     const code = errnoOf(error);
     if (error instanceof LmError) {
       if (this.#options.endsAtLostPattern && error.code !== 'local') throw error;
-      return this.proof.unread(key, error.message); // nobody knows whether it is excluded
+      return this.totals.unread(key, error.message); // whether it is excluded is unknown
     }
     if (code === undefined) throw error;
     if (VANISHED.has(code)) return;
-    this.proof.unread(key, code);
+    this.totals.unread(key, code);
   }
 }
 
 const BIGINT = { bigint: true } as const;
 
-/** Sums of bytes are exact up to this. Only a sparse file states more, and whoever may write below a root can make one. */
+/** Sums of bytes are exact up to this. Only a sparse file has a larger size, and anybody who may write below a root can make one. */
 const MAX_BYTES = BigInt(Number.MAX_SAFE_INTEGER);
 
 const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
@@ -274,14 +298,14 @@ interface Ahead {
   key: EntryKey;
   dev: bigint;
   mounted: boolean;
-  closed: boolean;
+  inaccessible: boolean;
 }
 
-/** A block, and what is needed of its directories to read them. */
-interface Found {
+/** A block, and what is needed to read its directories. */
+interface FoundBlock {
   entries: Entry[];
-  children: { name: string; dev: bigint; ino: bigint; birthNs: bigint; closed: boolean }[];
+  children: { name: string; dev: bigint; ino: bigint; birthNs: bigint; inaccessible: boolean }[];
   excluded: number;
 }
 
-const foundNothing = (): Found => ({ entries: [], children: [], excluded: 0 });
+const noBlock = (): FoundBlock => ({ entries: [], children: [], excluded: 0 });

@@ -1,4 +1,4 @@
-// The way to the source: its URL with all secrets read, and what can be seen to be wrong with them here. Connects to nobody.
+// Resolves the address of the source: its URL, with all secrets read and checked. Does not connect.
 
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
@@ -9,19 +9,18 @@ import type { SourceAddress } from '../source/http-client.js';
 import { type RetryPolicy, retryPolicy } from '../source/retry.js';
 import { findLocalAgent, tokenHint } from './local-agent.js';
 
-/** The way to the source. */
-export interface Reach extends SourceAddress {
-  /** How long it is waited for once it is lost. */
+interface ResolvedAddress extends SourceAddress {
+  /** How long the source is waited for once it is lost. */
   policy: RetryPolicy;
 }
 
-/** The source's address with all secrets read: what undici and the lanes are given. A token that is not stated is looked for here. */
+/** The address that undici and the workers are given. If no token is stated, that of an agent on this host is used. */
 export async function addressOf({
   url,
   tokenFile,
   tls,
   retryForMs,
-}: Pick<FromSource, 'url' | 'tokenFile' | 'tls'> & Partial<Pick<FromSource, 'retryForMs'>>): Promise<Reach> {
+}: Pick<FromSource, 'url' | 'tokenFile' | 'tls'> & Partial<Pick<FromSource, 'retryForMs'>>): Promise<ResolvedAddress> {
   const here = tokenFile === undefined ? await findLocalAgent(url) : undefined;
   const address = {
     url: (here?.url ?? url).origin,
@@ -37,7 +36,7 @@ export async function addressOf({
   return address;
 }
 
-/** Here, because a handshake would pass over a file without a certificate, and call a key of another one a bug. */
+/** Checked here, because a handshake would ignore a file without a certificate, and report a key of another certificate as a bug. */
 function checkTls({ caCert: ca, clientCert: cert, clientKey: key }: SourceAddress): void {
   try {
     if (ca !== undefined) new X509Certificate(ca);

@@ -1,4 +1,4 @@
-// From the words of `copy` or `verify` to the destination they are about: settings, roots and records.
+// Opens the destination that the arguments of `copy` or `verify` mean: its settings, roots and records.
 
 import { existsSync, readFileSync, rmdirSync } from 'node:fs';
 import { LmError } from '../errors.js';
@@ -6,19 +6,19 @@ import { removeTree, statIfThere } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
 import { checkRootPaths, createRoot, homesIn, resolveRoot } from '../guards/guard-roots.js';
 import type { Io } from '../io.js';
-import { commonSettings, resolve, withMemory } from '../settings/resolve.js';
+import { commonSettings, resolve, withRemembered } from '../settings/resolve.js';
 import { type StatedRoot, statedRoots } from '../settings/roots.js';
 import type { SettingsOf } from '../settings/settings.js';
 import type { Stated } from '../settings/stated.js';
 import { notAdopted, readAdoption } from '../state/adoption.js';
 import { destinationRoots } from '../state/identity/identity-file.js';
-import { refuseStrangers, refuseStrangersOnWay } from '../state/identity/strangers.js';
+import { refuseUntrustedPath, refuseUntrustedRecords } from '../state/identity/trusted-records.js';
 import {
   findInstance,
   type Instance,
   instanceName,
   openInstance,
-  openPassingInstance,
+  openTemporaryInstance,
   removeInstance,
 } from '../state/instance.js';
 import { readRemembered } from '../state/remembered.js';
@@ -28,25 +28,23 @@ import { refuseUnknownName } from './this-migration.js';
 export interface Destination<C extends 'copy' | 'verify'> {
   settings: SettingsOf[C];
   roots: Roots;
-  /** Of `roots`, those that do not exist yet. */
+  /** Those of `roots` that do not exist yet. */
   absent: Roots;
   instance: Instance;
   /** Whether the records begin with this command. */
   isNew: boolean;
 }
 
-/** Roots stated now, else those remembered; the records are found by them, by --instance, or because there is only one. */
+/** Takes the roots stated now, else those remembered. Finds the records by them, by --instance, or because there is only one instance. */
 export async function openDestination<C extends 'copy' | 'verify'>(
   command: C,
   stated: Stated,
-  { cwd, env }: Io,
+  { cwd, env }: Pick<Io, 'cwd' | 'env'>,
 ): Promise<Destination<C>> {
   const { stateDir, instance: name } = commonSettings(stated);
-  refuseStrangersOnWay(stateDir);
-  const around = { stateDir, homes: homesOnThisHost(env['HOME']) };
+  refuseUntrustedPath(stateDir);
   const recalled = recallWithout(stated);
-  const given = await realRoots(statedRoots(withMemory(stated.layers, recalled)).roots, cwd);
-  await checkRootPaths(given, around);
+  const given = await rootsHere(statedRoots(withRemembered(stated.layers, recalled)).roots, stateDir, { cwd, env });
   const role = 'destination';
   const known = findInstance({
     stateDir,
@@ -54,16 +52,26 @@ export async function openDestination<C extends 'copy' | 'verify'>(
     name: name ?? (given.length > 0 ? instanceName(role, given) : undefined),
   });
   if (!known) refuseUnknownName({ stateDir, name, role }, given);
-  if (known?.stranger !== undefined) refuseStrangers(known.dir);
+  if (known?.untrusted !== undefined) refuseUntrustedRecords(known.dir);
   const settings = resolve(command, stated, (known && readRemembered(known.dir)) ?? recalled);
   if (given.length === 0 && !known)
     throw new LmError('usage', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
-  const roots = given.length > 0 ? given : await realRoots(settings.roots, cwd);
-  await checkRootPaths(roots, around);
-  const passing = !known && 'dryRun' in settings && settings.dryRun;
-  const open = passing ? openPassingInstance : openInstance;
+  const roots = given.length > 0 ? given : await rootsHere(settings.roots, stateDir, { cwd, env });
+  const isTemporary = !known && 'dryRun' in settings && settings.dryRun;
+  const open = isTemporary ? openTemporaryInstance : openInstance;
   const instance = given.length > 0 ? open({ stateDir, role, name, roots: given }) : known!;
   return { settings, roots, absent: roots.filter(({ path }) => !exists(path)), instance, isNew: !known };
+}
+
+/** Directories that may become a destination, or are one. Throws `usage` and `refused`. */
+export async function rootsHere(
+  stated: readonly StatedRoot[],
+  stateDir: string,
+  { cwd, env }: Pick<Io, 'cwd' | 'env'>,
+): Promise<Roots> {
+  const roots = await realRoots(stated, cwd);
+  await checkRootPaths(roots, { stateDir, homes: homesOnThisHost(env['HOME']) });
+  return roots;
 }
 
 async function realRoots(stated: readonly StatedRoot[], cwd: string): Promise<Roots> {
@@ -77,7 +85,7 @@ async function realRoots(stated: readonly StatedRoot[], cwd: string): Promise<Ro
   );
 }
 
-/** Without a list of accounts, as in some containers, $HOME is looked at all the same. */
+/** $HOME counts even without a list of accounts, as in some containers. */
 export function homesOnThisHost(home: string | undefined): string[] {
   const accounts = existsSync('/etc/passwd') ? readFileSync('/etc/passwd', 'utf8') : '';
   return homesIn(accounts, home);
@@ -85,7 +93,7 @@ export function homesOnThisHost(home: string | undefined): string[] {
 
 const exists = (path: string): boolean => statIfThere(path) !== undefined;
 
-/** All, or none. */
+/** Creates all of them or none. */
 export async function createRoots(absent: Roots): Promise<void> {
   const made: string[] = [];
   try {
@@ -97,19 +105,19 @@ export async function createRoots(absent: Roots): Promise<void> {
 }
 
 /**
- * Takes back what a run that was not admitted has made. A root of its making is closed to all but its owner, and the next run would
- * take it for the operator's; its records would be a migration to choose from.
+ * Removes the roots and records that a run has made and that was not admitted. The next run would take such a root for one of the
+ * operator's, and the records would be listed as a migration.
  */
-export function withdraw({ absent, instance, isNew }: Destination<'copy'>): void {
+export function undoCreation({ absent, instance, isNew }: Destination<'copy'>): void {
   try {
     const adoption = readAdoption(instance.dir);
     const made = destinationRoots(absent.filter(({ path }) => exists(path)));
     for (const { path } of notAdopted(adoption, made)) rmdirSync(path);
     if (isNew && !adoption) removeInstance(instance);
-  } catch {} // what ended the run is told instead
+  } catch {} // the error that ended the run is reported instead
 }
 
-/** A dry run leaves no record: where there was none before, what it needs meanwhile goes with it. */
-export function discardPassing({ settings, instance, isNew }: Destination<'copy'>): void {
+/** Removes the temporary records of a dry run that found none. */
+export function discardTemporary({ settings, instance, isNew }: Destination<'copy'>): void {
   if (settings.dryRun && isNew) removeTree(instance.dir);
 }

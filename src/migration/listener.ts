@@ -1,12 +1,14 @@
-// What whoever starts a run has to give it beside the migration.
+// What a caller gives a run beside the migration.
 
 import type { Emit } from '../events.js';
 
 export interface Listener {
-  /** Hears of everything as it happens; nothing in the run waits for it. */
+  /** Receives every event of the run; nothing in the run waits for it. */
   emit: Emit;
-  /** What another process of this host hears that asks who holds the destination; see `acquireLock`. */
-  says?: () => object;
+  /** What others are told who find the destination locked; the run's own command where it is missing. */
+  command?: string;
+  /** The status that is sent to a process of this host that asks who holds the destination; see `acquireLock`. */
+  status?: () => object;
   /** Stops the run, which then throws its reason, an `LmError`. */
   signal: AbortSignal;
 }

@@ -1,19 +1,19 @@
-// The token of an agent on this host, for whoever gave none. Asks the kernel, and no agent.
+// Finds the token of an agent on this host for a command that was given none. Asks the kernel, and sends nothing.
 
 import { printable } from '../errors.js';
 import { plainAddress } from '../linux/addresses.js';
 import { isLoopback } from '../settings/resolve.js';
 import { type FoundToken, findAgentToken } from '../state/agent-token.js';
 
-export interface LocalAgent extends FoundToken {
+interface LocalAgent extends FoundToken {
   /**
-   * The URL to take. `localhost` becomes the address that was looked at, because somebody else may listen at its other one; not where
-   * the agent proves who it is.
+   * The URL to use. `localhost` becomes the address of the agent that was found, because another user may listen at its other address; not
+   * with https, where the agent proves its identity.
    */
   url: URL;
 }
 
-/** Undefined for a URL that leads away from this host, and where there is no such agent or it cannot be looked into. */
+/** Undefined for a URL of another host, and when there is no such agent or its process cannot be inspected. */
 export async function findLocalAgent(url: URL): Promise<LocalAgent | undefined> {
   const name = plainAddress(url.hostname);
   const addresses = name === 'localhost' ? ['127.0.0.1', '::1'] : isLoopback(name) ? [name] : [];
@@ -31,7 +31,7 @@ function at(address: string, url: URL): URL {
   return there;
 }
 
-/** What to do about a token that was refused, or not `given`; undefined when nothing better is known than elsewhere. */
+/** The hint for a token that was refused, or not `given`; undefined when the general hint is as good. */
 export async function tokenHint(url: URL, given: boolean): Promise<string | undefined> {
   const found = await findLocalAgent(url);
   if (found)

@@ -1,64 +1,64 @@
-// What a run does about owners: whether they are set and compared at all, whom each is taken for, and what is said of it. Changes nothing.
+// Decides for a run whether owners are set and compared, maps them to accounts here, and reports that.
 
 import { tmpdir } from 'node:os';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
-import { FIRST_FEW } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
 import { createAccountNames } from '../owners/account-names.js';
 import { openChownTrial } from '../owners/chown-trial.js';
 import { isNumeric, nameRules, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
-import type { OwnersReport } from '../report.js';
+import type { OwnersReport } from '../report/parts.js';
 import { OwnerMap, type Refused } from '../sides/owner-map.js';
 import { resolveRules } from '../sides/owner-rules.js';
 import type { Source } from '../source/source.js';
 
 export interface Owners {
-  /** Whether they are set and compared. */
+  /** Whether owners are set and compared. */
   readonly areSet: boolean;
-  /** A map for one listing, from the accounts as they are now; undefined where numbers are taken as they are. */
+  /** Makes the map for one listing, from the accounts as they are now; undefined where numbers are taken as they are. */
   begin: (() => OwnerMap) | undefined;
-  /** Whether numbers are taken as they are by the operator's word. */
+  /** Whether the operator wants numbers taken as they are. */
   readonly numeric: boolean;
-  /** What a listing came to, said when it is not what was said before. One that is not whole says nothing of rules without use. */
-  tell(map: OwnerMap | undefined, source: Telling, isWhole: boolean): void;
-  /** Undefined where there is nothing to say. */
-  report(map: OwnerMap | undefined, source: Telling): OwnersReport | undefined;
+  /** Emits the report of a listing, unless it is the same as before. Only a whole listing shows which rules are unused. */
+  emitReport(map: OwnerMap | undefined, source: OwnersSource, isWhole: boolean): void;
+  /** Undefined when there is nothing to report. */
+  report(map: OwnerMap | undefined, source: OwnersSource): OwnersReport | undefined;
   close(): void;
 }
 
-type Telling = Pick<Source, 'tells'>;
+type OwnersSource = Pick<Source, 'capabilities'>;
 
-export interface OwnersOptions {
+interface OwnersOptions {
   rules: readonly OwnerRule[];
-  /** A directory for temporary files, which is there. */
+  /** An existing directory for temporary files. */
   spool: string;
   emit: Emit;
 }
 
-/** Where every file system keeps owners, should the others not. */
+/** A directory whose file system keeps owners, in case the others do not. */
 const ON_MEMORY = '/dev/shm';
 
-/** Throws `usage` for a rule that names nobody. */
+/** Throws `usage` for a rule that names no account here. */
 export async function openOwners({ rules, spool, emit }: OwnersOptions): Promise<Owners> {
   const resolved = await resolveRules(nameRules(rules), createAccountNames());
   const trial = openChownTrial([spool, tmpdir(), ON_MEMORY]);
   const numeric = isNumeric(rules);
-  const said = new Set<string>();
+  const emitted = new Set<string>();
   const once = (text: string, event: Parameters<Emit>[0]): void => {
-    if (said.has(text)) return;
-    said.add(text);
+    if (emitted.has(text)) return;
+    emitted.add(text);
     emit(event);
   };
-  const warn = (text: string): void => once(text, { type: 'warning', text });
+  const warnOnce = (text: string): void => once(text, { type: 'warning', text });
 
   function notByName(map: OwnerMap | undefined): OwnersReport['notByName'] {
-    if (!trial.may) return 'may-not-set';
+    if (!trial.canGiveAway) return 'may-not-set';
     if (numeric) return 'numeric';
-    return map?.tellsNames === false ? 'not-told' : undefined;
+    return map?.hasNames === false ? 'not-told' : undefined;
   }
 
-  function report(map: OwnerMap | undefined, { tells }: Telling): OwnersReport | undefined {
-    if (!tells.owners) return undefined;
+  function report(map: OwnerMap | undefined, { capabilities }: OwnersSource): OwnersReport | undefined {
+    if (!capabilities.owners) return undefined;
     const not = notByName(map);
     const [users, groups] = [map?.mapped('user') ?? [], map?.mapped('group') ?? []];
     if (not === undefined && users.length + groups.length === 0) return undefined;
@@ -72,18 +72,18 @@ export async function openOwners({ rules, spool, emit }: OwnersOptions): Promise
   }
 
   return {
-    areSet: trial.may,
+    areSet: trial.canGiveAway,
     numeric,
     begin:
-      trial.may && !numeric
-        ? () => new OwnerMap({ rules: resolved, accounts: createAccountNames(), isGivable: trial.takes })
+      trial.canGiveAway && !numeric
+        ? () => new OwnerMap({ rules: resolved, accounts: createAccountNames(), canGiveTo: trial.canGiveTo })
         : undefined,
-    tell(map, source, isWhole) {
-      for (const text of map?.troubles ?? []) warn(text);
+    emitReport(map, source, isWhole) {
+      for (const text of map?.problems ?? []) warnOnce(text);
       const owners = report(map, source);
       if (owners) once(JSON.stringify(owners), { type: 'owners', ...owners });
-      const idle = (isWhole ? map?.unmatched() : undefined)?.map(({ rule }) => printable(ownerRuleText(rule))) ?? [];
-      if (idle.length > 0) warn(`--owner ${idle.join(', ')}: the source has nobody of that name`);
+      const unused = (isWhole ? map?.unmatched() : undefined)?.map(({ rule }) => printable(ownerRuleText(rule))) ?? [];
+      if (unused.length > 0) warnOnce(`--owner ${unused.join(', ')}: the source has nobody of that name`);
     },
     report,
     close: () => trial.close(),
@@ -92,7 +92,7 @@ export async function openOwners({ rules, spool, emit }: OwnersOptions): Promise
 
 const MAX_REPORTED = 1_000;
 
-/** Undefined where none was met; all of them in one, so that one run shows what is to be said. */
+/** One refusal for all owners that cannot be mapped, so that one run shows all; undefined when there is none. */
 export function refusedOwners(map: OwnerMap | undefined): LmError | undefined {
   const refused = map?.refused() ?? [];
   const [first] = refused;

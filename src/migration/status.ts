@@ -1,19 +1,24 @@
-// How a migration of this host stands, by its records, and what its source says. Changes nothing.
+// Reads the status of a migration of this host from its records and from its source. Changes nothing.
 
-import type { CopyReport, VerifyReport } from '../report.js';
+import type { CopyReport } from '../report/copy-report.js';
+import type { LostProofs, VerifyReport } from '../report/verify-report.js';
 import type { StatusSettings } from '../settings/settings.js';
+import { type CompletedOverHttp, readCompletedOverHttp } from '../state/completed-over-http.js';
 import { type Completion, readCompletion } from '../state/completion.js';
 import type { Instance, Role, RootPath } from '../state/instance.js';
 import { readJournal } from '../state/journal/journal.js';
+import type { ByProofs } from '../state/journal/records.js';
 import { type LastRun, readLastCopy, readLastVerify } from '../state/last-run.js';
-import { hearHolder } from '../state/lock/lock.js';
+import { type LedgerTotals, readTotals } from '../state/ledger/ledger-file.js';
+import { queryLockHolder } from '../state/lock/lock.js';
 import type { LockHolder } from '../state/lock/lock-holder.js';
 import { agentsOf } from '../state/lock/presence.js';
-import { type AgentState, agentIn, progressIn, type RunProgress } from '../state/lock/run-progress.js';
+import { type AgentState, agentStateIn, progressIn, type RunProgress } from '../state/lock/run-progress.js';
 import { type Reopening, readReopening } from '../state/reopening.js';
-import { askSource, type SourceStatus } from './ask-source.js';
+import { readTask, type TaskRecord } from '../state/task-record.js';
+import { fetchSourceStatus, type SourceStatus } from './source-status.js';
 
-/** `url` and `clients` are missing where it does not say, as one of another user. */
+/** `url` and `clients` are missing when the agent sends no status, such as one of another user. */
 export type RunningAgent = { holder: LockHolder } & Partial<AgentState>;
 
 /** All that is known of one migration of this host; a line of `lm status --json`. */
@@ -21,26 +26,36 @@ export interface MigrationStatus {
   instance: string;
   role: Role;
   dir: string;
-  /** Why no command, address or file that these records name is used. */
+  /** Why no command, address or file is used that these records name; see `Instance.untrusted`. */
   stranger?: string;
   roots: RootPath[];
   completion: Completion;
-  /** By whom the completion was last taken back over HTTP. */
+  /** By whom it was completed over HTTP, if it was. */
+  completedOverHttp?: CompletedOverHttp;
+  /** Who last took back the completion over HTTP. */
   reopened?: Reopening;
   holder: LockHolder | null;
-  /** Of a copy or a verification that is under way. */
+  /** The progress of a running copy or verification. */
   progress: RunProgress | null;
-  /** At the source: those that run for it. */
+  /** At the destination: the last one that was made over HTTP. */
+  task?: TaskRecord;
+  /** Those that run for it. */
   agents?: RunningAgent[];
   /** Null at the source itself, and while no URL is known. */
   source: SourceStatus | null;
   lastCopy: LastRun<CopyReport> | null;
   lastVerify: LastRun<VerifyReport> | null;
-  /** When the last copy that could write began, by the journal, and how it ended, if `lastCopy` is not its report; an interrupted one leaves none. */
+  /** When the last copy that was no dry run began, and how it ended, if `lastCopy` is not its report: an interrupted copy leaves none. */
   copyBeganMs: number | null;
   copyExitCode: number | null;
   /** The last verification passed, and no copy has begun since. */
   verified: boolean;
+  /** How the last verification that counts went about it, if one does. */
+  verifiedBy?: { by: 'full' | 'incremental'; oldestMs?: number };
+  /** Files here whose hashes are kept: read back from the disk, or only hashed while they were received; and what the last sweep has lost. */
+  proofs?: LedgerTotals & { lost?: LostProofs };
+  /** SSTables that were damaged at the source when --sstables last looked, if any were: `lm complete` takes a waiver for them. */
+  damagedAtSource?: number;
   unfinishedFiles: number;
   damagedLines: number;
 }
@@ -50,36 +65,54 @@ export const sourceOf = async (
   { role }: Instance,
   settings: StatusSettings,
   signal: AbortSignal,
-): Promise<MigrationStatus['source']> => (role === 'destination' ? askSource(settings, signal) : null);
+): Promise<MigrationStatus['source']> => (role === 'destination' ? fetchSourceStatus(settings, signal) : null);
 
-/** By its records alone, and by those who run for it here. */
+/** Reads the records, and asks the processes that run for it here. */
 export async function statusOf(migration: Instance): Promise<Omit<MigrationStatus, 'source'>> {
-  const { name, role, dir, roots, stranger } = migration;
-  const { verified, parts, damagedLines, lastCopy: begun } = readJournal(dir);
+  const { name, role, dir, roots, untrusted } = migration;
+  const history = readJournal(dir);
+  const { verified, damagedAtSource = 0, parts, damagedLines, lastCopy: begun } = history;
   const reopened = readReopening(dir);
   const lastCopy = readLastCopy(dir);
-  const heard = role === 'destination' ? await hearHolder(roots) : undefined;
-  const untold = begun?.run === lastCopy?.report.run ? undefined : begun;
+  const lastVerify = readLastVerify(dir);
+  const proofs = readTotals(dir);
+  const lost = lastVerify?.report.proofs?.lost;
+  const task = readTask(dir);
+  const running = await agents(dir);
+  const completion = readCompletion(dir);
+  const completedOverHttp = readCompletedOverHttp(dir);
+  const answer = role === 'destination' ? await queryLockHolder(roots) : undefined;
+  const unreported = begun?.run === lastCopy?.report.run ? undefined : begun;
   return {
     instance: name,
     role,
     dir,
-    ...(stranger !== undefined && { stranger }),
+    ...(untrusted !== undefined && { stranger: untrusted }),
     roots,
-    completion: readCompletion(dir),
+    completion,
+    ...(completedOverHttp && completion.state === 'COMPLETED' && { completedOverHttp }),
     ...(reopened && { reopened }),
-    holder: heard?.holder ?? null,
-    progress: progressIn(heard?.said) ?? null,
-    ...(role === 'source' && { agents: await agents(dir) }),
+    holder: answer?.holder ?? null,
+    progress: progressIn(answer?.status) ?? null,
+    ...(task && { task }),
+    ...((role === 'source' || running.length > 0) && { agents: running }),
     lastCopy: lastCopy ?? null,
-    lastVerify: readLastVerify(dir) ?? null,
-    copyBeganMs: untold?.atMs ?? null,
-    copyExitCode: untold?.exitCode ?? null,
+    lastVerify: lastVerify ?? null,
+    copyBeganMs: unreported?.atMs ?? null,
+    copyExitCode: unreported?.exitCode ?? null,
     verified,
+    ...(verified && history.lastVerify && { verifiedBy: howVerified(history.lastVerify) }),
+    ...(proofs && { proofs: { ...proofs, ...(lost && { lost }) } }),
+    ...(damagedAtSource > 0 && { damagedAtSource }),
     unfinishedFiles: parts.size,
     damagedLines,
   };
 }
 
+const howVerified = ({ incremental, oldestMs }: ByProofs): NonNullable<MigrationStatus['verifiedBy']> => ({
+  by: incremental ? 'incremental' : 'full',
+  ...(oldestMs !== undefined && { oldestMs }),
+});
+
 const agents = async (dir: string): Promise<RunningAgent[]> =>
-  (await agentsOf(dir)).map(({ holder, said }) => ({ holder, ...agentIn(said) }));
+  (await agentsOf(dir)).map(({ holder, status }) => ({ holder, ...agentStateIn(status) }));

@@ -1,4 +1,4 @@
-// From the settings to the migration of this host that a command is about. Makes none: that is for serve and copy.
+// Finds the migration of this host that a command is about, by its settings. Makes none: serve and copy do.
 
 import { realpathSync } from 'node:fs';
 import { LmError } from '../errors.js';
@@ -26,7 +26,7 @@ export function thisMigration(settings: OnRoots): Instance {
   throw noneKnown(settings, name ?? (roots && rootsText(roots)));
 }
 
-/** All that thisMigration could choose from. Throws `usage` for a name that is not known. */
+/** All migrations from which thisMigration would choose. Throws `usage` for an unknown name. */
 export function theseMigrations(settings: OnRoots): Instance[] {
   const { stateDir, role, instance: name } = settings;
   const roots = realRoots(settings.roots);
@@ -37,8 +37,8 @@ export function theseMigrations(settings: OnRoots): Instance[] {
 }
 
 /**
- * A new name begins a migration of directories that belong to none. Where no directory is stated, or they are known under another name,
- * it is a slip. Throws `usage`, listing the names that are known.
+ * A new name begins a migration of directories that belong to none. If no directory is stated, or the directories are known under another
+ * name, the name is taken for a typing error. Throws `usage`, listing the names that are known.
  */
 export function refuseUnknownName(
   { stateDir, name, role }: { stateDir: string; name: string | undefined; role: Role },
@@ -49,21 +49,21 @@ export function refuseUnknownName(
   throw noneKnown({ stateDir, role: undefined }, name);
 }
 
-/** What the first copy was told; of somebody else's records nothing, for it names commands, addresses and files. */
-export const recall = ({ dir, stranger }: Instance): Remembered | undefined =>
-  stranger === undefined ? readRemembered(dir) : undefined;
+/** The settings of the first copy. Undefined for untrusted records, because settings name commands, addresses and files. */
+export const recall = ({ dir, untrusted }: Instance): Remembered | undefined =>
+  untrusted === undefined ? readRemembered(dir) : undefined;
 
-/** Said where such records are read all the same. */
-export const strangersRecords = (stranger: string): string =>
-  `these records are somebody else's, or could be changed: ${stranger}; they are read, but no command, address or file that they name is used`;
+/** The warning where untrusted records are read nevertheless. */
+export const untrustedRecordsText = (fault: string): string =>
+  `these records are somebody else's, or could be changed: ${fault}; they are read, but no command, address or file that they name is used`;
 
-/** Undefined when none are stated, which means any. */
+/** Undefined when no root is stated, which means any roots. */
 export function realRoots(roots: readonly StatedRoot[]): RootPath[] | undefined {
   if (roots.length === 0) return undefined;
   return roots.map(({ type, index, path }) => ({ key: `${type}/${index}`, path: realPath(path) }));
 }
 
-/** What isn't there cannot be a link either. */
+/** The path itself when it does not exist, because then it is no link. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
@@ -72,7 +72,7 @@ function realPath(path: string): string {
   }
 }
 
-/** Of these roots, or of this name. */
+/** The error for roots or a name without a migration. */
 export function noneKnown(
   { stateDir, role }: Pick<CommonSettings, 'stateDir' | 'role'>,
   which: string | undefined,

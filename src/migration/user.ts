@@ -1,14 +1,14 @@
-// As whom lm runs, for what depends on it. Plain data: the process is asked once, by whoever starts a run.
+// The user that lm runs as, as plain data: the command reads it from the process once.
 
 export interface User {
-  /** The effective one. */
+  /** The effective user id. */
   uid: number;
-  /** Of the files and directories whose mode the source does not tell. */
+  /** For files and directories whose mode the source does not send. */
   umask: number;
   home: string | undefined;
-  /** What the operator's own commands run in. */
+  /** The environment of the operator's own commands. */
   env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Whether this process may set the mode of what is not its own, and go where a mode keeps others out. What it may give away is tried. */
+/** Whether modes do not bind this process: it may set the mode of other users' files, and open any directory. chown is tested instead. */
 export const isRoot = ({ uid }: Pick<User, 'uid'>): boolean => uid === 0;

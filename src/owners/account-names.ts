@@ -1,5 +1,5 @@
-// Names and numbers of this host's users and groups, by getent(1), so that a directory service counts; by /etc/passwd and /etc/group where
-// there is no getent. Keeps nothing: each question is asked anew.
+// Looks up names and numbers of this host's users and groups by getent(1), which includes a directory service, or in /etc/passwd and
+// /etc/group where there is no getent. It caches nothing.
 
 import { execFile } from 'node:child_process';
 import { errnoOf } from '../errors.js';
@@ -8,31 +8,31 @@ import { isAccountName, isUint32 } from './owner-names.js';
 
 export type Database = 'passwd' | 'group';
 
-/** What was asked for and is known. A number or a name that is not in it is nobody's. */
-export interface NamesFound {
+/** The known ones of the requested numbers or names. Any other belongs to no account. */
+interface NamesFound {
   /** By number. */
   names: ReadonlyMap<number, string>;
-  /** Why something may be missing; for people. */
-  trouble?: string;
+  /** Why some may be missing, for people. */
+  problem?: string;
 }
 
-export interface IdsFound {
+interface IdsFound {
   /** By name. */
   ids: ReadonlyMap<string, number>;
-  trouble?: string;
+  problem?: string;
 }
 
-/** The accounts of one host, as one look at them has it: after a question that was not answered in time no other is asked. */
+/** Looks up accounts of this host. After a lookup that was not answered in time it asks getent no more. */
 export interface AccountNames {
   namesOf(database: Database, ids: readonly number[]): Promise<NamesFound>;
   idsOf(database: Database, names: readonly string[]): Promise<IdsFound>;
 }
 
-/** A directory service that is asked over a network answers within this, or is taken to be away. */
+/** A directory service that does not answer within this is taken to be unreachable. */
 const TIMEOUT_MS = 10_000;
-/** So many words in one command line; its whole length is bounded by what a name may have. */
+/** Keys in one command line; the length of a name bounds its whole length. */
 const KEYS_AT_ONCE = 200;
-/** A group comes with all its members. */
+/** An answer holds the members of each group too. */
 const MAX_ANSWER_BYTES = 64 << 20;
 
 interface Account {
@@ -41,51 +41,51 @@ interface Account {
 }
 
 export function createAccountNames({ timeoutMs = TIMEOUT_MS, command = 'getent' } = {}): AccountNames {
-  let trouble: string | undefined;
+  let problem: string | undefined;
 
-  /** The accounts that answer to one of the keys, and whether getent was there to say so. */
-  async function ask(database: Database, keys: readonly string[]): Promise<Account[] | undefined> {
+  /** The accounts that match one of the keys; undefined where getent does not answer. */
+  async function lookUp(database: Database, keys: readonly string[]): Promise<Account[] | undefined> {
     const found: Account[] = [];
     for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-      if (trouble !== undefined) return undefined;
+      if (problem !== undefined) return undefined;
       const answer = await run(command, [database, ...keys.slice(at, at + KEYS_AT_ONCE)], timeoutMs);
-      if ('trouble' in answer) trouble = `${command} ${database} ${answer.trouble}`;
+      if ('problem' in answer) problem = `${command} ${database} ${answer.problem}`;
       if (!('text' in answer)) return undefined;
       found.push(...accountsIn(answer.text));
     }
     return found;
   }
 
-  const withTrouble = <T>(found: T): T & { trouble?: string } => ({
+  const withProblem = <T>(found: T): T & { problem?: string } => ({
     ...found,
-    ...(trouble !== undefined && { trouble }),
+    ...(problem !== undefined && { problem }),
   });
 
   return {
     async namesOf(database, ids) {
       if (ids.length === 0) return { names: new Map() };
       const wanted = new Set(ids);
-      const accounts = (await ask(database, ids.map(String))) ?? accountsInFiles(database);
+      const accounts = (await lookUp(database, ids.map(String))) ?? accountsInFiles(database);
       const names = new Map<number, string>();
-      // Of a user whose name is a number getent answers for the other one: what it says of itself counts, and not what it was asked.
+      // For a user whose name is a number, getent answers with the other user: the number in the answer counts, not the key.
       for (const { name, id } of accounts) if (wanted.has(id) && !names.has(id)) names.set(id, name);
-      return withTrouble({ names });
+      return withProblem({ names });
     },
-    async idsOf(database, asked) {
-      const [unaskable, askable] = [asked.filter(isUnaskable), asked.filter((name) => !isUnaskable(name))];
-      const answered = askable.length === 0 ? [] : await ask(database, askable);
-      const files = answered === undefined || unaskable.length > 0 ? accountsInFiles(database) : [];
-      return withTrouble({
-        ids: new Map([...pick(answered ?? files, askable), ...pick(files, unaskable)]),
+    async idsOf(database, names) {
+      const [others, keys] = [names.filter(isNoKey), names.filter((name) => !isNoKey(name))];
+      const answered = keys.length === 0 ? [] : await lookUp(database, keys);
+      const files = answered === undefined || others.length > 0 ? accountsInFiles(database) : [];
+      return withProblem({
+        ids: new Map([...pick(answered ?? files, keys), ...pick(files, others)]),
       });
     },
   };
 }
 
-/** getent takes the one for a number and the other for an option. */
-const isUnaskable = (name: string): boolean => /^\d+$|^-/.test(name);
+/** getent would read digits as a number, and a hyphen as an option. */
+const isNoKey = (name: string): boolean => /^\d+$|^-/.test(name);
 
-/** The first of each name. */
+/** The first account of each name. */
 function pick(accounts: readonly Account[], names: readonly string[]): Map<string, number> {
   const wanted = new Set(names);
   const ids = new Map<string, number>();
@@ -112,10 +112,10 @@ const accountsIn = (text: string): Account[] =>
 
 const isAccount = ({ name, id }: Account): boolean => isAccountName(name) && isUint32(id);
 
-/** Neither text nor trouble: there is no getent. */
-type Answer = { text: string } | { trouble: string } | Record<string, never>;
+/** Without text and problem: there is no getent. */
+type Answer = { text: string } | { problem: string } | Record<string, never>;
 
-/** Some of what was asked for is not known. */
+/** The exit code of getent when some keys are not known. */
 const SOME_UNKNOWN = 2;
 
 function run(command: string, args: readonly string[], timeoutMs: number): Promise<Answer> {
@@ -124,10 +124,10 @@ function run(command: string, args: readonly string[], timeoutMs: number): Promi
     execFile(command, args, options, (error, text) => {
       if (!error || error.code === SOME_UNKNOWN) return resolve({ text });
       if (error.killed && error.signal === 'SIGKILL')
-        return resolve({ trouble: `did not answer within ${timeoutMs / 1000} s` });
-      if (error.signal) return resolve({ trouble: `was ended by ${error.signal}` });
+        return resolve({ problem: `did not answer within ${timeoutMs / 1000} s` });
+      if (error.signal) return resolve({ problem: `was ended by ${error.signal}` });
       if (errnoOf(error) === 'ENOENT') return resolve({});
-      resolve({ trouble: `failed: ${typeof error.code === 'number' ? `exit ${error.code}` : error.code}` });
+      resolve({ problem: `failed: ${typeof error.code === 'number' ? `exit ${error.code}` : error.code}` });
     });
   });
 }

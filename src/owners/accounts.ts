@@ -1,5 +1,5 @@
-// The accounts of this host, as /etc/passwd and /etc/group have them: what an owner is called, and whether a group is one person's.
-// Asks no directory service: whoever is known only there is a stranger.
+// Reads the accounts in /etc/passwd and /etc/group: the name of an owner, and whether a group is the private group of a user. An account
+// that only a directory service knows is unknown here.
 
 import { readFileSync } from 'node:fs';
 
@@ -8,7 +8,7 @@ export interface Accounts {
   groups: readonly { name: string; gid: number; members: readonly string[] }[];
 }
 
-/** Without one of the files, as in some containers, nobody is known. */
+/** A missing file, as in some containers, has no accounts. */
 export const readAccounts = (): Accounts => parseAccounts(textOf('/etc/passwd'), textOf('/etc/group'));
 
 function textOf(path: string): string {
@@ -30,22 +30,22 @@ export function parseAccounts(passwd: string, group: string): Accounts {
   };
 }
 
-const fieldsOf = (text: string, least: number): string[][] =>
+const fieldsOf = (text: string, minFields: number): string[][] =>
   text
     .split('\n')
     .map((line) => line.trim().split(':'))
-    .filter((fields) => fields.length >= least && fields[2] !== '');
+    .filter((fields) => fields.length >= minFields && fields[2] !== '');
 
 /**
- * Whether `gid` is the private group of one of `uids`: the primary group of that user, and nobody beside `uids` is in it. Root may be in
- * any group, as no group keeps it out.
+ * Whether `gid` is the private group of one of `uids`: the primary group of that user, without a member beside `uids`. Root may be a
+ * member, as no group keeps root out.
  */
 export function isPrivateGroup({ users, groups }: Accounts, gid: number, uids: readonly number[]): boolean {
   if (!users.some((user) => user.gid === gid && uids.includes(user.uid))) return false;
   const names = groups.filter((one) => one.gid === gid).flatMap(({ members }) => members);
-  const inIt = users.filter((user) => user.gid === gid || names.includes(user.name));
+  const inGroup = users.filter((user) => user.gid === gid || names.includes(user.name));
   const known = names.every((name) => users.some((user) => user.name === name));
-  return known && inIt.every(({ uid }) => uid === 0 || uids.includes(uid));
+  return known && inGroup.every(({ uid }) => uid === 0 || uids.includes(uid));
 }
 
 /** `uid 1000 (alice)` */

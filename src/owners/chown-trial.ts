@@ -1,5 +1,5 @@
-// Whether this process may give files away, tried with a file that has no name: being root says too little, since CAP_CHOWN does without, and
-// root of a user namespace gives to those alone who have a place in it.
+// Tries with a nameless file whether this process may give files to other owners. The user id does not show it: a process with CAP_CHOWN
+// need not be root, and root of a user namespace can give files only to ids that are mapped in it.
 
 import { randomUUID } from 'node:crypto';
 import { closeSync, fchownSync, fstatSync, openSync, unlinkSync } from 'node:fs';
@@ -7,35 +7,36 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import type { AccountKind } from './owner-rules.js';
 
-export interface ChownTrial {
-  /** To some other user and group at least. */
-  readonly may: boolean;
-  /** False of a number that has no place in the user namespace of this process. */
-  takes(kind: AccountKind, id: number): boolean;
+interface ChownTrial {
+  /** Whether files can be given to some other user and group. */
+  readonly canGiveAway: boolean;
+  /** False for a number that is not mapped in the user namespace of this process. */
+  canGiveTo(kind: AccountKind, id: number): boolean;
   close(): void;
 }
 
-/** In the first of these directories that shows it: a file system that keeps no owners shows nothing. */
+/** Tries in each of these directories until one works: a file system that keeps no owners does not show it. */
 export function openChownTrial(dirs: readonly string[]): ChownTrial {
   for (const dir of dirs) {
     const fd = openNameless(dir);
     if (fd === undefined) continue;
     if (givesAway(fd))
       return {
-        may: true,
-        takes: (kind, id) =>
-          refusalOf(() => fchownSync(fd, kind === 'user' ? id : KEPT, kind === 'group' ? id : KEPT)) !== 'EINVAL',
+        canGiveAway: true,
+        canGiveTo: (kind, id) =>
+          refusalOf(() => fchownSync(fd, kind === 'user' ? id : UNCHANGED, kind === 'group' ? id : UNCHANGED)) !==
+          'EINVAL',
         close: () => closeSync(fd),
       };
     closeSync(fd);
   }
-  return { may: false, takes: () => true, close() {} };
+  return { canGiveAway: false, canGiveTo: () => true, close() {} };
 }
 
-/** "Leave it as it is", to chown(2). */
-const KEPT = -1;
+/** chown(2): leave this id as it is. */
+const UNCHANGED = -1;
 
-/** Users and groups to try whether a file of `id` can become another's: of a namespace the first numbers are those most likely there. */
+/** Users or groups to try for a file of `id`: a user namespace most likely maps the lowest numbers. */
 export const otherIds = (id: number): number[] => [id + 1, 1, 2, 0].filter((other) => other !== id);
 
 function openNameless(dir: string): number | undefined {
@@ -46,7 +47,7 @@ function openNameless(dir: string): number | undefined {
     return fd;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return undefined; // another directory may do
+    return undefined; // the next directory may work
   }
 }
 

@@ -1,35 +1,35 @@
-// The nouns of owners by name: what a listing tells of numbers, and what becomes of an owner here. Looks nothing up.
+// Declares what a listing has of owners by name, and how they map to owners of this host.
 
 import type { Owner } from '../files/entry.js';
 
-/** By number; null for one that has no name there. */
+/** Names by number; null for a number without a name at the source. */
 export interface OwnerNames {
   users: ReadonlyMap<number, string | null>;
   groups: ReadonlyMap<number, string | null>;
-  /** Why some may have a name all the same; for people. */
+  /** Why a number with null may have a name nevertheless, for people. */
   trouble?: string | undefined;
 }
 
-/** A source's owners as this host's. */
+/** Maps a source's owners to this host's. */
 export interface OwnerMapping {
-  /** Is waited for, before an owner with one of these numbers is asked for. */
+  /** Learns names. The caller awaits it before it maps an owner with one of these numbers. */
   learn(names: OwnerNames): Promise<void>;
-  /** Called first, for a listing that tells no names. */
+  /** Called first, for a listing without names. */
   learnNoNames(): void;
-  /** Undefined when the names of its numbers were not told. */
-  toHere(owner: Owner): Owner | undefined;
-  /** Whether every number told so far is the same one here. */
+  /** Undefined when the names of its numbers were not in the listing. */
+  toLocal(owner: Owner): Owner | undefined;
+  /** Whether every number so far is the same here. */
   readonly isIdentity: boolean;
 }
 
-/** Of what is told of one kind in a listing. */
+/** Limit of users, and of groups, in one listing. */
 export const MAX_NAMES = 100_000;
 
-/** useradd(8) takes 32 characters, directory services more; none takes what would break a line or a field of passwd(5). */
-const MAX_NAME = 256;
+/** useradd(8) takes 32 characters, directory services more; none takes a character that would break a line or a field of passwd(5). */
+const MAX_NAME_LENGTH = 256;
 export const isAccountName = (name: string): boolean =>
-  name !== '' && name.length <= MAX_NAME && !/[:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffd]/u.test(name);
+  name !== '' && name.length <= MAX_NAME_LENGTH && !/[:\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufffd]/u.test(name);
 
-/** Of a user, group or mode. 2^32 - 1 would mean "leave it as it is" to the kernel. */
+/** The number of a user or group, or a mode. 2^32 - 1 means "leave it as it is" to the kernel. */
 export const isUint32 = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32 - 1;

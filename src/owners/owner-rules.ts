@@ -1,24 +1,24 @@
-// What an operator says of owners, as `--owner` has it: who one of the source's names is to be here. Looks no name up.
+// Parses the rules of `--owner`: which owner of this host a name of the source becomes.
 
 import { isAccountName, isUint32 } from './owner-names.js';
 
 export type AccountKind = 'user' | 'group';
 
-/** `numeric`: every number stays as it is. `names`: as if nothing had been said, which undoes what is remembered. */
+/** `numeric`: every number stays as it is. `names`: the default, which undoes a remembered rule. */
 export type OwnerRule = 'numeric' | 'names' | NameRule;
 
 export interface NameRule {
-  /** Undefined: of the user and of the group with this name. */
+  /** Undefined: the rule is for the user and for the group with this name. */
   kind: AccountKind | undefined;
-  /** The source's; digits mean the number of an account without a name. */
+  /** The name at the source; digits mean the number of an account without a name. */
   name: string;
-  /** A name of this host's, or a number. */
+  /** A name of this host, or a number. */
   to: string | number;
 }
 
 const RULE = /^(?:(user|group):)?([^=]+)=([^=]+)$/;
 
-/** Undefined for what is no rule. Root is nobody else here, so it cannot be the one that a rule is about. */
+/** Undefined for what is no rule. Root is always root, so a rule cannot be for root. */
 export function parseOwnerRule(text: string): OwnerRule | undefined {
   if (text === 'numeric' || text === 'names') return text;
   const [, kind, name = '', to = ''] = RULE.exec(text) ?? [];
@@ -37,8 +37,8 @@ export const isNumeric = (rules: readonly OwnerRule[]): boolean => rules.include
 
 export const nameRules = (rules: readonly OwnerRule[]): NameRule[] => rules.filter((rule) => typeof rule !== 'string');
 
-/** Two rules of which nobody could say which one counts; undefined where there are none. */
-export function clashIn(rules: readonly OwnerRule[]): [OwnerRule, OwnerRule] | undefined {
+/** Two rules that contradict each other; undefined where there are none. */
+export function conflictIn(rules: readonly OwnerRule[]): [OwnerRule, OwnerRule] | undefined {
   for (const [i, one] of rules.entries())
     for (const other of rules.slice(i + 1)) {
       if (typeof one === 'string' || typeof other === 'string') return [one, other];

@@ -1,33 +1,34 @@
-// What is excluded: `glob:` and `regex:` patterns with placeholders and shell globs, made one test on keys. Reads no directory.
+// Compiles exclusions (`glob:` and `regex:` patterns with placeholders, shell globs) into one test of keys.
 
-import { type EntryKey, type Exclusions, isWithin, parentOf, type RootKey } from '../files/entry.js';
-import { type Matcher, matcherOf, type Spent } from './matcher.js';
-import { type Pattern, readPatterns, regexOf, type Whose } from './pattern.js';
+import { type EntryKey, isWithin, parentOf, type RootKey } from '../files/entry.js';
+import type { Exclusions } from '../files/listing.js';
+import { type Matcher, matcherOf, type SlowMatches } from './matcher.js';
+import { type Pattern, type PatternSide, readPatterns, regexOf } from './pattern.js';
 
-/** One side's patterns with that side's own directories, which the patterns are about. Plain data: crosses threads. */
+/** The patterns of one side, and its own directories, to which they apply. Plain data, so that it can be sent to threads. */
 export interface FilterSpec {
   exclusions: Exclusions;
   roots: { key: RootKey; path: string }[];
-  /** `ours` unless it says so. */
-  whose?: Whose;
+  /** `local` by default. */
+  side?: PatternSide;
 }
 
-/** True for an entry that is excluded by a pattern of its own; whoever walks does not enter an excluded directory. */
+/** True for an entry that a pattern matches. Entries below an excluded directory are not tested: a walk does not enter it. */
 export interface Filter {
   (key: EntryKey, kind: 'file' | 'directory'): boolean;
-  /** False when nothing of the kind is excluded in the root, whatever its key. */
+  /** False when no pattern can exclude an entry of this kind in this root. */
   hasPatterns(root: RootKey, kind: 'file' | 'directory'): boolean;
 }
 
-/** The filter without patterns; compare with it to skip asking at all. */
+/** The filter without patterns; callers compare with it to skip all tests. */
 export const excludeNothing: Filter = Object.assign(() => false, { hasPatterns: () => false });
 
-/** Excluded by any of the specs. Throws `usage`, or `protocol` for a pattern of the source's, for one that has no certain meaning. */
+/** The filter excludes what any of the specs excludes. Throws `usage` (`protocol` for patterns of the source) for an ambiguous pattern. */
 export function compileFilter(...specs: FilterSpec[]): Filter {
   const areas = new Map<RootKey, Area>();
-  const spent: Spent = { slowMs: 0 };
-  for (const { exclusions, roots, whose } of specs) {
-    const { files, directories } = readPatterns(exclusions, whose);
+  const spent: SlowMatches = { slowMs: 0 };
+  for (const { exclusions, roots, side } of specs) {
+    const { files, directories } = readPatterns(exclusions, side);
     for (const root of roots) {
       const area = areas.get(root.key) ?? { key: root.key, file: [], directory: [] };
       area.file.push(...testsFor(root, files, spent));
@@ -38,10 +39,10 @@ export function compileFilter(...specs: FilterSpec[]): Filter {
   return overAreas([...areas.values()].filter((area) => area.file.length + area.directory.length > 0));
 }
 
-/** Throws `usage` for the first pattern `compileFilter` would refuse. */
+/** Throws `usage` for the first pattern that `compileFilter` would refuse. */
 export const checkPatterns = (exclusions: Exclusions): void => void readPatterns(exclusions);
 
-/** Whether a file with this key is out of reach: excluded itself, or below an excluded directory or root. */
+/** Whether a file with this key is left out: excluded itself, or below an excluded directory or root. */
 export function isKeyExcluded(filter: Filter, key: EntryKey): boolean {
   const steps = judgeKey(filter, key);
   for (;;) {
@@ -50,7 +51,7 @@ export function isKeyExcluded(filter: Filter, key: EntryKey): boolean {
   }
 }
 
-/** The same, a level a step: there may be thousands. */
+/** The same, one level per step, so that a caller can pause: there may be thousands of levels. */
 export function* judgeKey(filter: Filter, key: EntryKey): Generator<void, boolean> {
   if (filter === excludeNothing) return false;
   if (filter(key, 'file')) return true;
@@ -70,7 +71,7 @@ interface Area {
   directory: Test[];
 }
 
-/** A walk stays in one root for long, so the area met last is tried first. */
+/** A walk stays in one root for long, so the last area is tried first. */
 function overAreas(areas: Area[]): Filter {
   const first = areas[0];
   if (!first) return excludeNothing;
@@ -90,10 +91,10 @@ function overAreas(areas: Area[]): Filter {
 }
 
 /**
- * A pattern that begins with its root, as most do, is tested against the key itself, its path standing for its key; for the
- * others the path is built, once an entry.
+ * A pattern that begins with its root, as most do, is tested against the key itself: its expression has the key of the root in place of
+ * the path. For other patterns the path is built, once per entry.
  */
-function testsFor(root: { key: RootKey; path: string }, patterns: Pattern[], spent: Spent): Test[] {
+function testsFor(root: { key: RootKey; path: string }, patterns: Pattern[], spent: SlowMatches): Test[] {
   const onKey: Matcher[] = [];
   const onPath: Matcher[] = [];
   const below: Matcher[] = [];

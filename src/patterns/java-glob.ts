@@ -1,20 +1,17 @@
-// Gives a glob the meaning Java's PathMatcher gives it, compiled by micromatch. Knows no settings and tests no path.
+// Compiles a glob with micromatch so that it has the meaning that Java's PathMatcher gives it.
 
 import micromatch from 'micromatch';
 
-/** Refuses a pattern: what is wrong and, where known, at which UTF-16 index of the pattern, as Java counts. */
+/** Refuses a pattern: what is wrong and, where known, at which index of the pattern, in UTF-16 units as in Java. */
 export type Fail = (reason: string, index?: number) => never;
 
-/**
- * A noncharacter that keeps a place in a pattern for text that is put in after the translation, and so stands for itself
- * whatever it holds.
- */
+/** A noncharacter that stands for a directory during the translation. The directory is put in afterwards, as a literal. */
 export const STAND_IN = '\ufdd0';
 
 /**
- * micromatch is a shell's matcher: it hides leading dots, forgives what is malformed, and reads `!`, `@(…)`, `{1..3}`, `"…"` and
- * a `**` between letters in its own way. Character classes, groups and their quantifiers it hands through as regular
- * expressions, so a Java glob is rewritten in those alone and whatever micromatch would interpret is switched off.
+ * micromatch matches as a shell does: it hides leading dots, accepts malformed patterns, and reads `!`, `@(…)`, `{1..3}`, `"…"` and a `**`
+ * between letters in its own way. It passes character classes, groups and their quantifiers on as regular expressions. So a Java glob is
+ * rewritten in those alone, and these options switch off whatever micromatch would interpret.
  */
 const AS_WRITTEN = {
   fastpaths: false,
@@ -31,12 +28,12 @@ const AS_WRITTEN = {
 
 const WITHIN_COMPONENT = '[^/]';
 
-/** Java's `**` is `.*`, and its dot stops at line terminators. Ranges, because a negated class would make micromatch add `/`. */
+/** Java's `**` is `.*`, and its dot matches no line terminator. Ranges are used because micromatch would add `/` to a negated class. */
 const WITHIN_LINE = '[\u0001-\t\v\f\u000e-\u0084\u0086-\u2027\u202a-\u{10ffff}]';
 
 /**
  * The source of a regular expression (flag `u`) that matches a whole path exactly when `sun.nio.fs.Globs` does on Unix.
- * Patterns Java would let through to its regular expressions half translated, such as `[A-[x]`, are refused.
+ * Refuses patterns that Java would translate only in part, such as `[A-[x]`.
  */
 export function globSource(glob: string, fail: Fail): string {
   if (glob === '') fail('nothing follows the colon', 0);
@@ -81,23 +78,23 @@ function rewrite(glob: string, fail: Fail): string {
   return out;
 }
 
-/** A class of one keeps micromatch from reading anything into a character, wherever it stands. */
+/** A class of one character keeps micromatch from interpreting the character. */
 function literal(glob: string, at: number, fail: Fail): string {
   const c = glob[at]!;
   if (c === '\0') fail('a path cannot hold NUL', at);
   return /[\w/\u0080-\uffff]/.test(c) ? c : `[${member(c)}]`;
 }
 
-/** A backslash goes by number, because micromatch thins out a run of them. */
+/** A backslash is written as `\x5c`, because micromatch shortens a run of backslashes. */
 const member = (c: string): string => (c === '\\' ? '\\x5c' : /[\][^-]/.test(c) ? `\\${c}` : c);
 
-/** `[…]` from its bracket at `start`; `end` is the index of the closing one. Step for step as Java reads it, oddities included. */
+/** Reads `[…]` from its bracket at `start`; `end` is the index of the closing one. Follows Java step by step, oddities included. */
 function readSet(glob: string, start: number, fail: Fail): { text: string; end: number } {
   const negated = glob[start + 1] === '!';
   let i = start + (negated ? 2 : 1);
   let members = '';
   let spansSlash = false;
-  let last: string | undefined; // what may begin a range
+  let last: string | undefined; // the character that a range may begin with
   if (glob[i] === '-') {
     members = '\\-';
     i++;

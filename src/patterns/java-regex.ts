@@ -1,13 +1,13 @@
-// Gives a regular expression the meaning java.util.regex gives it. What JavaScript would read differently is translated or refused.
+// Translates a regular expression of java.util.regex to JavaScript. Refuses what has no equal meaning there.
 
 import { type Fail, STAND_IN } from './java-glob.js';
 
-/** Java's dot and its `$` know five line terminators; JavaScript's dot knows four. */
+/** Java's dot and `$` have five line terminators; JavaScript's dot has four. */
 const TERMINATORS = '\\n\\r\\x85\\u2028\\u2029';
-/** Java's `$` also holds before a line terminator that ends the text. */
+/** Java's `$` also matches before a line terminator at the end of the text. */
 const END = `(?:$|(?=\\r\\n$)|(?<!\\r)(?=\\n$)|(?=[\\r\\x85\\u2028\\u2029]$))`;
 
-/** Java's classes are ASCII: JavaScript's `\s` is not. Members of a character class, without its brackets. */
+/** Members of each character class, without brackets. Java's classes are ASCII; JavaScript's `\s` is not. */
 const CLASSES: Record<string, string | undefined> = {
   d: '0-9',
   D: '\\0-/:-\\u{10ffff}',
@@ -75,14 +75,14 @@ function item(cursor: Cursor, flags: Flags): string {
   }
 }
 
-/** Takes the next character, whole: a character beyond U+FFFF is one in Java's patterns too. */
+/** Takes the next code point: a character beyond U+FFFF is one character in Java's patterns too. */
 function codePoint(cursor: Cursor): string {
   const c = String.fromCodePoint(cursor.text.codePointAt(cursor.at)!);
   cursor.at += c.length;
   return c;
 }
 
-/** `(?i)` folds ASCII alone in Java, so the other case is written out instead of using JavaScript's flag. */
+/** Java's `(?i)` folds ASCII only, so both cases are written out instead of using JavaScript's flag. */
 function literal(c: string, flags: Flags): string {
   const other = flags.ignoreCase ? otherCase(c) : c;
   if (other !== c) return `[${c}${other}]`;
@@ -101,7 +101,7 @@ function escaped(cursor: Cursor, flags: Flags): string {
   return 'members' in read ? `[${read.members}]` : literal(read.char, flags);
 }
 
-/** `\Q…\E`, the `\E` being optional at the end. */
+/** `\Q…\E`; the `\E` is optional at the end of the pattern. */
 function quoted(cursor: Cursor, flags: Flags): string {
   const from = cursor.at + 1;
   const end = cursor.text.indexOf('\\E', from);
@@ -110,7 +110,7 @@ function quoted(cursor: Cursor, flags: Flags): string {
   return [...inside].map((c) => literal(c, flags)).join('');
 }
 
-/** What follows a backslash: one character, or a class. Everything JavaScript lacks or reads otherwise is refused here. */
+/** Reads what follows a backslash: one character, or a class. Refuses escapes that JavaScript lacks or reads differently. */
 function readEscape(cursor: Cursor, start: number): { char: string } | { members: string } {
   if (cursor.at === cursor.text.length) cursor.fail('nothing follows the backslash', start);
   const c = codePoint(cursor);
@@ -120,7 +120,7 @@ function readEscape(cursor: Cursor, start: number): { char: string } | { members
     const rest = cursor.text.slice(cursor.at);
     const digits = (c === 'x' ? /^([0-9A-Fa-f]{2})|^\{([0-9A-Fa-f]{1,6})\}/ : /^([0-9A-Fa-f]{4})/).exec(rest);
     const code = Number.parseInt(digits?.[1] ?? digits?.[2] ?? 'none', 16);
-    // A surrogate half would join its neighbour in one language and not in the other.
+    // A surrogate would join its neighbour in one language and not in the other.
     if (!(code <= 0x10ffff) || (code >= 0xd800 && code < 0xe000)) cursor.fail(`unusable \\${c} escape`, start);
     cursor.at += digits![0].length;
     return { char: String.fromCodePoint(code) };
@@ -129,7 +129,7 @@ function readEscape(cursor: Cursor, start: number): { char: string } | { members
   return { char: c };
 }
 
-/** Groups need not capture, as nothing refers back to them. Look-behind is left out: Java bounds it and JavaScript does not. */
+/** Groups need not capture, as there are no back references. Look-behind is refused: Java limits its length and JavaScript does not. */
 function openGroup(cursor: Cursor): string {
   if (cursor.text[cursor.at] !== '?') return '(?:';
   const form = /^\?(?::|=|!|<[A-Za-z][A-Za-z0-9]*>)/.exec(cursor.text.slice(cursor.at))?.[0];
@@ -161,7 +161,7 @@ function quantifier(cursor: Cursor, text: string): string {
   return `${text}?`;
 }
 
-/** `[…]`, whose bracket has been taken. Unions and intersections are refused. */
+/** Reads `[…]` after its opening bracket. Refuses unions and intersections. */
 function readSet(cursor: Cursor, flags: Flags): string {
   const start = cursor.at - 1;
   const negated = cursor.text[cursor.at] === '^';
@@ -200,7 +200,7 @@ function readMember(cursor: Cursor, start: number): { char: string } | { members
   return readEscape(cursor, at);
 }
 
-/** Members for `low` to `high`; with `(?i)` also the other case of every ASCII letter among them. */
+/** Members from `low` to `high`; with `(?i)` also the other case of each ASCII letter among them. */
 function range(low: string, high: string, flags: Flags): string {
   const [from, to] = [low.codePointAt(0)!, high.codePointAt(0)!];
   let out = span(from, to);

@@ -1,19 +1,19 @@
-// A shell's glob on keys, as micromatch understands it, made the source of a regular expression. Knows no settings and tests no key.
+// Compiles a shell glob for keys with micromatch to the source of a regular expression.
 
 import micromatch from 'micromatch';
 import type { Fail } from './java-glob.js';
 
-/** A key's names may begin with a dot, which a shell hides from `*` and an operator who excludes does not. */
+/** `dot`: `*` matches names that begin with a dot too, unlike in a shell: who excludes files means those as well. */
 const OPTIONS = { dot: true, nonegate: true, strictBrackets: true, posix: true } as const;
 
-export interface ShellGlob {
-  /** Of a regular expression (flag `u`) for a whole key. */
+interface ShellGlob {
+  /** The source of a regular expression (flag `u`) for a whole key. */
   source: string;
-  /** It ends in a slash, and so means directories alone. */
+  /** The glob ends in a slash: it matches directories only. */
   directories: boolean;
 }
 
-/** Without a slash it is about names, in whatever directory; with one, about keys such as `data/0/ks/t/x.db`. */
+/** A glob without a slash matches names in any directory, one with a slash matches keys such as `data/0/ks/t/x.db`. */
 export function shellGlob(glob: string, fail: Fail): ShellGlob {
   const directories = glob.endsWith('/');
   const text = directories ? glob.slice(0, -1) : glob;
@@ -35,13 +35,13 @@ function sourceOf(glob: string, fail: Fail): string {
   }
 }
 
-/** micromatch hands `\d` through, which a shell reads as the letter. */
+/** Removes the backslash of `\d`: a shell reads it as the letter, but micromatch passes it on. */
 const literalLetters = (glob: string): string =>
   glob.replace(/\\(\\|[\p{L}\p{N}])/gu, (both, c) => (c === '\\' ? both : c));
 
 /**
- * The same with every escape one that flag `u` allows, and `**` without its look at each step for `.` and `..`, which no key holds: so
- * it is known to take a time that is bounded by the length (`lengthWithin`).
+ * Rewrites escapes that flag `u` does not allow. Removes from `**` the test for `.` and `..` at each step, which no key holds, so that the
+ * time of a match is bounded by the length (`lengthWithin`).
  */
 const plain = (source: string): string =>
   source.replaceAll(ANY_PATH, '[^]*?').replace(/\\([^\w^$\\.*+?()[\]{}|/])/gu, (_, c: string) => `\\u{${hex(c)}}`);

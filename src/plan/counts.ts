@@ -1,46 +1,49 @@
-// A plan in numbers, and what the numbers say: how near the two sides are, and how much room the rest will take.
+// Counts what a plan does, and computes from it how much of the source matches and how much disk space the downloads need.
 
 import type { Share } from '../events.js';
-import { type Entry, type EntryKey, FIRST_FEW, joinKey, type RootKey, rootOf } from '../files/entry.js';
-import type { Named, NotKept, RootShare } from '../report.js';
+import { type Entry, type EntryKey, joinKey, type RootKey, rootOf } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
+import type { RootShare } from '../report/copy-report.js';
+import type { NotKept } from '../report/parts.js';
 import { Holdings } from './holdings.js';
+import { noneNamed } from './left-out.js';
 
-/** The plan in numbers. Shares count each entry once; bytes are those of regular files. */
+/** Each entry counts once in a share; bytes are those of regular files. */
 export interface PlanCounts {
-  /** Of the source, without what is excluded or cannot be copied. */
+  /** Entries of the source, without those that are excluded or cannot be copied. */
   total: Share;
-  /** Files whose bytes are already here; of a share of `total`. */
+  /** Those of `total` that need no download. */
   matching: Share;
   download: Share;
-  /** Files left for the final pass, whatever is here of them: of a share of `total` as well. */
+  /** Those of `total` that are left for the final pass, whether or not a copy of them is here. */
   left: Share;
-  /** Of `total`, what is no directory. */
+  /** Those of `total` that are not directories. */
   files: number;
-  /** Entries whose metadata alone differ, directories included. */
+  /** Entries of which only metadata differs, directories included. */
   fix: number;
-  /** Of `download`, files of equal size whose time alone differs. */
+  /** Those of `download` with equal size and another time. */
   retimed: number;
   remove: Share;
-  /** Everything of the destination that counts, `remove` included: what the deletion limit is a share of. */
+  /** All entries of the destination that are not excluded, `remove` included: --max-delete is a share of them. */
   local: Share;
-  /** What the downloads will take up, by root or mount point. */
+  /** The disk space that the downloads will take up, by root or mount point. */
   room: Map<EntryKey, Room>;
-  /** Entries of each side, by root: a root that lost all of them at once deserves a second look. */
+  /** Entries of each side, by root: a root that lost all of them at once may be a disk that is not mounted. */
   roots: Map<RootKey, RootCounts>;
-  /** What each directory holds: what the source has lost is judged by it. */
+  /** Files of each directory: by them it is judged what the source has lost. */
   holdings: Holdings;
   shares: Map<RootKey, Omit<RootShare, 'key'>>;
   /** Sockets, pipes and devices of the source, which are never copied. */
   special: number;
   firstSpecial: EntryKey[];
-  /** Foreign directories that stay because of something excluded in them. */
+  /** Extraneous directories that stay because something excluded lies in them. */
   shielded: number;
   firstShielded: EntryKey[];
-  /** What differs because the destination cannot keep it. */
+  /** Attributes that differ because the destination cannot keep them. */
   notKept: Pick<NotKept, 'times' | 'modes' | 'owners'>;
-  /** Entries of both sides that get another owner. */
+  /** Entries that are on both sides and get another owner. */
   otherOwner: number;
-  /** Mount points of the destination that are no directories at the source. */
+  /** Mount points of the destination that are not directories at the source. */
   mountsOnlyHere: EntryKey[];
 }
 
@@ -49,17 +52,17 @@ export interface RootCounts {
   local: number;
 }
 
-/** Space on disk, in whole blocks. */
-export interface Room {
-  /** More than now, once all is done. */
+/** Disk space, in whole blocks. */
+interface Room {
+  /** The growth once the plan is carried out. */
   bytes: number;
   inodes: number;
-  /** What CLEANING gives back before anything is written. */
+  /** What CLEANING frees before anything is written. */
   freedBytes: number;
   freedInodes: number;
-  /** The largest replacements, the largest first: each stands beside what it replaces until it is whole. */
+  /** Sizes of the largest replacements, the largest first: each takes space beside what it replaces until it is complete. */
   replacements: number[];
-  /** The most that such a pair takes up beyond what is in `bytes`: the smaller of the two, the largest first. */
+  /** What such a pair takes up beyond `bytes` meanwhile, the smaller of the two sizes; the largest first. */
   beside: number[];
 }
 
@@ -72,7 +75,7 @@ export const noRoom = (): Room => ({
   beside: [],
 });
 
-/** Of the root or mount point, for whoever adds to it. */
+/** The space of a root or mount point, to add to. */
 function roomOf({ room }: PlanCounts, mount: EntryKey): Room {
   const known = room.get(mount) ?? noRoom();
   room.set(mount, known);
@@ -82,10 +85,8 @@ function roomOf({ room }: PlanCounts, mount: EntryKey): Room {
 const BLOCK_BYTES = 4096;
 const inBlocks = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 
-/** As many as could be under way at once. */
-const LARGEST_KEPT = 32;
-
-const none = (): Named => ({ entries: 0, first: [] });
+/** As many as can be under way at once. */
+const MAX_KEPT = 32;
 
 export const noCounts = (): PlanCounts => ({
   total: { entries: 0, bytes: 0 },
@@ -105,7 +106,7 @@ export const noCounts = (): PlanCounts => ({
   firstSpecial: [],
   shielded: 0,
   firstShielded: [],
-  notKept: { times: none(), modes: none(), owners: none() },
+  notKept: { times: noneNamed(), modes: noneNamed(), owners: noneNamed() },
   otherOwner: 0,
   mountsOnlyHere: [],
 });
@@ -130,7 +131,7 @@ const noShare = (): Omit<RootShare, 'key'> => ({
   firstLeft: [],
 });
 
-/** An entry of the source. */
+/** Counts an entry of the source. */
 export function countTotal(counts: PlanCounts, dir: EntryKey, entry: Entry): void {
   count(counts.total, entry);
   if (entry.kind !== 'directory') counts.files++;
@@ -159,22 +160,23 @@ function name(first: EntryKey[], dir: EntryKey, entry: Entry): void {
   if (first.length < FIRST_FEW) first.push(joinKey(dir, entry.name));
 }
 
-/** `replaced` is what stands there now. */
+/** `replaced` is the entry that is there now. Where the source's file has holes, so has what is here, as far as is known. */
 export function takeRoom(counts: PlanCounts, mount: EntryKey, source: Entry, replaced: Entry | undefined): void {
   const room = roomOf(counts, mount);
-  const bytes = inBlocks(Number(source.size));
+  const bytes = inBlocks(source.allocated ?? Number(source.size));
   if (!replaced) {
     room.bytes += bytes;
     room.inodes++;
     return;
   }
-  const before = inBlocks(Number(replaced.size));
+  const size = inBlocks(Number(replaced.size));
+  const before = source.allocated === undefined ? size : Math.min(size, bytes);
   room.bytes += bytes - before;
   room.replacements = largest(room.replacements, bytes);
   room.beside = largest(room.beside, Math.min(bytes, before));
 }
 
-/** What goes in CLEANING. */
+/** Counts the space of an entry that CLEANING removes. */
 export function giveRoom(counts: PlanCounts, mount: EntryKey, removed: Entry): void {
   const room = roomOf(counts, mount);
   room.freedBytes += inBlocks(Number(removed.size));
@@ -182,13 +184,13 @@ export function giveRoom(counts: PlanCounts, mount: EntryKey, removed: Entry): v
 }
 
 function largest(kept: readonly number[], bytes: number): number[] {
-  if (bytes <= (kept[LARGEST_KEPT - 1] ?? -1)) return kept as number[];
-  return [...kept, bytes].sort((a, b) => b - a).slice(0, LARGEST_KEPT);
+  if (bytes <= (kept[MAX_KEPT - 1] ?? -1)) return kept as number[];
+  return [...kept, bytes].sort((a, b) => b - a).slice(0, MAX_KEPT);
 }
 
 /**
- * What has to be free once the tree is cleaned, so that no moment of the downloads finds the disk full: all that grows, with the
- * largest `concurrency` pairs of old and new standing side by side; and the first of them, before any old one has gone.
+ * How much must be free after CLEANING so that the disk is never full during the downloads: the growth with the largest `concurrency` pairs of
+ * old and new files side by side; at least the first new ones, before any old one is replaced.
  */
 export function roomNeeded(
   { bytes, inodes, replacements, beside }: Room,
@@ -206,19 +208,19 @@ export function count(share: Share, entry: Entry): void {
   share.bytes += Number(entry.size);
 }
 
-/** Bytes that match over bytes in all but what is left for the final pass; 0 of 0 is 1. */
+/** Matching bytes by all bytes except those left for the final pass; 1 where there are none. */
 export const matchRatio = ({ matching, total, left = NONE }: Compared): number =>
   total.bytes === left.bytes ? 1 : matching.bytes / (total.bytes - left.bytes);
 
 type Compared = Pick<PlanCounts, 'matching' | 'total'> & Partial<Pick<PlanCounts, 'left'>>;
 const NONE: Share = { entries: 0, bytes: 0 };
 
-/** Every file there is was left for the final pass: nothing was selected that could match. */
+/** Whether every file is left for the final pass, so that none could match. */
 export const isAllLeft = ({ files, left = NONE }: PlanCounts): boolean => left.entries > 0 && left.entries === files;
 
 /**
- * Whether the destination is as near to the source as was asked. Below 1 only bytes count; at 1 every entry must be
- * there, with its mode, its owner and its link text.
+ * Whether the destination matches the source to the threshold. Below 1 only bytes count; at 1 every entry must be there, with its mode, its
+ * owner and its link text.
  */
 export function meets(counts: PlanCounts, successThreshold: number): boolean {
   if (successThreshold < 1) return matchRatio(counts) >= successThreshold && !isAllLeft(counts);

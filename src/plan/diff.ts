@@ -1,22 +1,19 @@
-// Two sorted listings → what to remove, make, fetch and mend. Pure judgement: no disk, no network, no clock.
+// Compares two sorted listings and decides what to remove, make, fetch and fix. It uses no disk, no network and no clock.
 
 import { LmError, printable } from '../errors.js';
 import type { Reason } from '../events.js';
 import { MAY_CHANGE } from '../files/dirfd.js';
 import {
-  type BlockSum,
   type Entry,
   type EntryKey,
-  FIRST_FEW,
-  isClosed,
+  isInaccessible,
   isPartName,
   joinKey,
-  type ListedBlock,
   parentOf,
   type RootKey,
   rootOf,
-  type WalkedBlock,
 } from '../files/entry.js';
+import { type BlockSum, FIRST_FEW, type ListedBlock, type WalkedBlock } from '../files/listing.js';
 import {
   count,
   countDownload,
@@ -32,11 +29,11 @@ import {
   takeRoom,
 } from './counts.js';
 import { Differences, type DiffPolicy } from './differences.js';
+import { OpenDirectories, type OpenDirectory } from './directory-path.js';
 import type { Holdings } from './holdings.js';
-import { name } from './left-out.js';
+import { addNamed } from './left-out.js';
 import { type Merged, mergeUnlike, type Pair, type TakeIfSame } from './merge.js';
 import type { PlanSink } from './plan-sink.js';
-import { type Frame, WayDown } from './way-down.js';
 
 export async function diff(
   source: AsyncIterable<ListedBlock>,
@@ -46,21 +43,21 @@ export async function diff(
 ): Promise<PlanCounts> {
   const differ = new Differ(policy, sink);
   for await (const piece of mergeUnlike(source, local, sameUnder(policy)))
-    if ('pairs' in piece) differ.see(piece);
-    else differ.seeSame(piece);
+    if ('pairs' in piece) differ.compareEntries(piece);
+    else differ.countSame(piece);
   differ.leaveAll();
   return differ.counts;
 }
 
-/** What is the same needs no judgement, but where the same attributes are no proof. */
-function sameUnder({ compare, digested, asksEmpty, isSuspect, young, hot, owners }: DiffPolicy): TakeIfSame {
-  if (compare === 'checksum' || isSuspect) return () => false;
+/** Equal blocks need no comparison of entries, except where equal attributes prove nothing. */
+function sameUnder({ compare, digested, digestsEmpty, needsDigest, young, hot, canChown }: DiffPolicy): TakeIfSame {
+  if (compare === 'checksum' || needsDigest) return () => false;
   return (source, local) =>
     !digested.some((type) => local.sum.dir.startsWith(`${type}/`)) &&
-    !(asksEmpty && local.sum.hasEmpty) &&
+    !(digestsEmpty && local.sum.hasEmpty) &&
     young?.hasIn(local.sum.dir) !== true &&
     hot?.mayBeIn(local.sum.dir) !== true &&
-    source.takeIfSame?.(local, owners) === true;
+    source.takeIfSame?.(local, canChown) === true;
 }
 
 class Differ {
@@ -68,7 +65,7 @@ class Differ {
   readonly #policy: DiffPolicy;
   readonly #sink: PlanSink;
   readonly #differences: Differences;
-  readonly #way = new WayDown((frame) => this.#left(frame));
+  readonly #path = new OpenDirectories((directory) => this.#leave(directory));
 
   constructor(policy: DiffPolicy, sink: PlanSink) {
     this.#policy = policy;
@@ -76,18 +73,18 @@ class Differ {
     this.#differences = new Differences(policy, this.counts);
   }
 
-  see({ dir, pairs, excluded }: Merged): void {
-    const frame = this.#enter(dir, excluded);
-    for (const pair of pairs) this.#judge(frame, pair);
+  compareEntries({ dir, pairs, excluded }: Merged): void {
+    const directory = this.#enter(dir, excluded);
+    for (const pair of pairs) this.#judge(directory, pair);
   }
 
-  /** The same on both sides; only what lies in its directories may still differ. */
-  seeSame({ dir, excluded, entries, bytes, directories }: BlockSum): void {
+  /** For a block that is equal on both sides; only entries in its directories may still differ. */
+  countSame({ dir, excluded, entries, bytes, directories }: BlockSum): void {
     this.#enter(dir, excluded !== undefined);
     if (entries === 0) return;
     const root = this.#rootCounts();
     const { total, local, matching } = this.counts;
-    const { total: ofRoot, matching: sameOfRoot } = rootShare(this.counts, this.#way.root);
+    const { total: ofRoot, matching: sameOfRoot } = rootShare(this.counts, this.#path.root);
     for (const share of [total, local, matching, ofRoot, sameOfRoot]) {
       share.entries += entries;
       share.bytes += bytes;
@@ -99,122 +96,137 @@ class Differ {
     this.counts.holdings.add(dir, 'source', files, bytes);
     this.counts.holdings.add(dir, 'local', files, bytes);
     for (const entry of directories)
-      this.#way.announce(dir, { entry, local: entry, unsettled: isClosed(entry) && this.#policy.opensClosed });
+      this.#path.announce(dir, {
+        entry,
+        local: entry,
+        needsFinish: isInaccessible(entry) && this.#policy.opensInaccessible,
+      });
   }
 
   leaveAll(): void {
-    this.#way.leaveAll();
+    this.#path.leaveAll();
   }
 
-  #enter(dir: EntryKey, excluded: boolean): Frame {
-    const frame = this.#way.enter(dir);
-    if (excluded) this.#way.shield();
-    return frame;
+  #enter(dir: EntryKey, excluded: boolean): OpenDirectory {
+    const directory = this.#path.enter(dir);
+    if (excluded) this.#path.protect();
+    return directory;
   }
 
-  #left(frame: Frame): void {
-    if (frame.dir === '') return this.#leftRoot(frame.key);
-    if (frame.entry) {
-      if (frame.unsettled)
-        this.#sink.settle(frame.dir, frame.entry, frame.local === undefined, frame.reason, frame.local);
-    } else if (frame.shielded) this.#shielded(frame.key);
-    else this.#remove(frame.dir, frame.local!, frame.reason!);
+  #leave(directory: OpenDirectory): void {
+    if (directory.parent === '') return this.#leaveRoot(directory.key);
+    if (directory.entry) {
+      if (directory.needsFinish)
+        this.#sink.finishDirectory(
+          directory.parent,
+          directory.entry,
+          directory.local === undefined,
+          directory.reason,
+          directory.local,
+        );
+    } else if (directory.shielded) this.#countShielded(directory.key);
+    else this.#remove(directory.parent, directory.local!, directory.reason!);
   }
 
-  /** One that is closed to its owner has been opened, or will be to set the attributes of what it holds. */
-  #leftRoot(key: RootKey): void {
+  #leaveRoot(key: RootKey): void {
     const pair = this.#policy.roots?.get(key);
     if (!pair) return;
-    const mend = this.#differences.ofMetadata(key, 'directory', pair.source, pair.local);
-    if (mend) this.counts.fix++;
+    const fix = this.#differences.ofMetadata(key, 'directory', pair.source, pair.local);
+    if (fix) this.counts.fix++;
+    // An inaccessible root has another mode now, or will have while its entries are given theirs: it gets its own at the end.
     const isOpened =
-      this.#policy.opensClosed && pair.source.owner !== undefined && (pair.source.mode & MAY_CHANGE) !== MAY_CHANGE;
-    if (mend || isOpened) this.#sink.settle(parentOf(key), pair.source, false, mend, pair.local);
+      this.#policy.opensInaccessible &&
+      pair.source.owner !== undefined &&
+      (pair.source.mode & MAY_CHANGE) !== MAY_CHANGE;
+    if (fix || isOpened) this.#sink.finishDirectory(parentOf(key), pair.source, false, fix, pair.local);
   }
 
-  #judge(frame: Frame, { source, local }: Pair): void {
+  #judge(directory: OpenDirectory, { source, local }: Pair): void {
     if (source && isPartName(source.name))
       throw new LmError(
         'refused',
-        `the source has a file named like unfinished work of lm: ${printable(joinKey(frame.key, source.name))}`,
+        `the source has a file named like unfinished work of lm: ${printable(joinKey(directory.key, source.name))}`,
         {
           hint: 'remove or exclude it at the source',
         },
       );
     if (source && source.kind === 'other') {
-      this.#special(joinKey(frame.key, source.name));
-      if (local && local.kind === 'other') return; // takes no part on either side
-      source = undefined;
+      this.#skipSpecial(joinKey(directory.key, source.name));
+      if (local && local.kind === 'other') return; // neither side has something to copy
+      source = undefined; // what is here under its name is extraneous
     }
-    if (local && isPartName(local.name) && local.kind !== 'directory') return this.#sink.part(frame.key, local);
+    if (local && isPartName(local.name) && local.kind !== 'directory') return this.#sink.part(directory.key, local);
     if (local) {
       count(this.counts.local, local);
       this.#rootCounts().local++;
-      this.#holds(frame.key, 'local', local);
+      this.#holds(directory.key, 'local', local);
     }
-    if (!source) return local && this.#foreign(frame, local, 'foreign');
-    countTotal(this.counts, frame.key, source);
-    this.#holds(frame.key, 'source', source);
-    if (this.#isLeft(frame.key, source, local)) return countLeft(this.counts, frame.key, source);
-    if (local && local.kind === source.kind) return this.#compare(frame, source, local);
-    this.#bring(frame, source, local);
+    if (!source) return local && this.#extraneous(directory, local, 'foreign');
+    countTotal(this.counts, directory.key, source);
+    this.#holds(directory.key, 'source', source);
+    if (this.#isLeft(directory.key, source, local)) {
+      this.#sink.left(directory.key, source);
+      return countLeft(this.counts, directory.key, source);
+    }
+    if (local && local.kind === source.kind) return this.#compare(directory, source, local);
+    this.#fetch(directory, source, local);
   }
 
-  /** What stands here under its name is an older copy of it, or nothing. */
+  /** Whether a source file is left for the final pass; under its name there is an older copy here, or nothing. */
   #isLeft(dir: EntryKey, source: Entry, local: Entry | undefined): boolean {
     const { hot } = this.#policy;
     if (!hot?.mayBeIn(dir) || source.kind !== 'file' || !hot.has(joinKey(dir, source.name), source)) return false;
     return !local || local.kind === 'file';
   }
 
-  /** Absent here, or here as something else. */
-  #bring(frame: Frame, source: Entry, local: Entry | undefined): void {
-    if (local) this.#foreign(frame, local, 'kind');
-    frame.unsettled = true;
+  /** For an entry that is missing here, or is of another kind here. */
+  #fetch(directory: OpenDirectory, source: Entry, local: Entry | undefined): void {
+    if (local) this.#extraneous(directory, local, 'kind');
+    directory.needsFinish = true;
     const reason = local ? 'kind' : 'new';
-    countDownload(this.counts, frame.key, source);
-    this.#holds(frame.key, 'fresh', source);
-    takeRoom(this.counts, this.#mountOf(frame.key), source, undefined);
-    if (source.kind !== 'directory') return this.#sink.fetch(frame.key, source, reason);
-    this.#sink.mkdir(frame.key, source, reason);
-    this.#way.announce(frame.key, { entry: source, unsettled: true });
+    countDownload(this.counts, directory.key, source);
+    this.#holds(directory.key, 'fresh', source);
+    takeRoom(this.counts, this.#mountOf(directory.key), source, undefined);
+    if (source.kind !== 'directory') return this.#sink.fetch(directory.key, source, reason);
+    this.#sink.mkdir(directory.key, source, reason);
+    this.#path.announce(directory.key, { entry: source, needsFinish: true });
   }
 
-  #compare(frame: Frame, source: Entry, local: Entry): void {
+  #compare(directory: OpenDirectory, source: Entry, local: Entry): void {
     const { kind } = source;
-    const key = joinKey(frame.key, source.name);
+    const key = joinKey(directory.key, source.name);
     const metadata = this.#differences.ofMetadata(key, kind, source, local);
     if (kind === 'directory') {
       if (metadata) this.counts.fix++;
-      else countMatching(this.counts, frame.key, source);
-      const unsettled =
+      else countMatching(this.counts, directory.key, source);
+      const needsFinish =
         metadata !== undefined ||
         !this.#differences.isSameTime(key, source, local) ||
-        (isClosed(local) && this.#policy.opensClosed);
-      return this.#way.announce(frame.key, { entry: source, local, unsettled, reason: metadata });
+        (isInaccessible(local) && this.#policy.opensInaccessible);
+      return this.#path.announce(directory.key, { entry: source, local, needsFinish, reason: metadata });
     }
     const reason = this.#differences.ofContent(key, kind, source, local);
-    if (reason === 'size' && Number(source.size) < Number(local.size)) this.counts.holdings.shrinks(frame.key);
+    if (reason === 'size' && Number(source.size) < Number(local.size)) this.counts.holdings.countShrunk(directory.key);
     const sameTime = this.#differences.isSameTime(key, source, local);
-    const mend = metadata ?? (sameTime ? undefined : 'mtime');
-    const cut =
-      reason === undefined && kind === 'file' && mend !== 'mtime' && !this.#differences.isEqualTime(source, local);
-    if (cut) name(this.counts.notKept.times, key);
-    if (reason === undefined && kind === 'file' && this.#differences.isDoubted(key, source, cut || !sameTime)) {
-      frame.unsettled = true; // should the digests differ, the file is replaced
-      return this.#sink.check(frame.key, source, local, mend);
+    const fix = metadata ?? (sameTime ? undefined : 'mtime');
+    const isCoarser =
+      reason === undefined && kind === 'file' && fix !== 'mtime' && !this.#differences.isEqualTime(source, local);
+    if (isCoarser) addNamed(this.counts.notKept.times, key);
+    if (reason === undefined && kind === 'file' && this.#differences.needsDigest(key, source, isCoarser || !sameTime)) {
+      directory.needsFinish = true; // if the digests differ, the file is replaced
+      return this.#sink.check(directory.key, source, local, fix);
     }
     if (reason === 'mtime') this.counts.retimed++;
     if (reason) {
-      frame.unsettled = true;
-      countDownload(this.counts, frame.key, source);
-      takeRoom(this.counts, this.#mountOf(frame.key), source, this.#policy.keepsReplaced ? undefined : local);
-      return this.#sink.fetch(frame.key, source, reason);
+      directory.needsFinish = true;
+      countDownload(this.counts, directory.key, source);
+      takeRoom(this.counts, this.#mountOf(directory.key), source, this.#policy.keepsReplaced ? undefined : local);
+      return this.#sink.fetch(directory.key, source, reason);
     }
-    countMatching(this.counts, frame.key, source);
-    if (!mend) return;
+    countMatching(this.counts, directory.key, source);
+    if (!fix) return;
     this.counts.fix++;
-    this.#sink.fix(frame.key, source, mend, local);
+    this.#sink.fix(directory.key, source, fix, local);
   }
 
   #mountOf(dir: EntryKey): EntryKey {
@@ -222,15 +234,15 @@ class Differ {
   }
 
   #rootCounts(): RootCounts {
-    return rootCounts(this.counts, this.#way.root);
+    return rootCounts(this.counts, this.#path.root);
   }
 
-  #foreign(frame: Frame, local: Entry, reason: Reason): void {
-    if (frame.entry || frame.dir === '') frame.unsettled = true;
-    if (local.kind !== 'directory') return this.#remove(frame.key, local, reason);
-    const key = joinKey(frame.key, local.name);
+  #extraneous(directory: OpenDirectory, local: Entry, reason: Reason): void {
+    if (directory.entry || directory.parent === '') directory.needsFinish = true;
+    if (local.kind !== 'directory') return this.#remove(directory.key, local, reason);
+    const key = joinKey(directory.key, local.name);
     if (this.#policy.isMountPoint?.(key)) this.counts.mountsOnlyHere.push(key);
-    this.#way.announce(frame.key, { local, unsettled: false, reason });
+    this.#path.announce(directory.key, { local, needsFinish: false, reason });
   }
 
   #remove(dir: EntryKey, entry: Entry, reason: Reason): void {
@@ -240,7 +252,7 @@ class Differ {
     this.#sink.remove(dir, entry, reason);
   }
 
-  #shielded(key: EntryKey): void {
+  #countShielded(key: EntryKey): void {
     this.counts.shielded++;
     if (this.counts.firstShielded.length < FIRST_FEW) this.counts.firstShielded.push(key);
   }
@@ -249,7 +261,7 @@ class Differ {
     if (entry.kind !== 'directory') this.counts.holdings.add(dir, side, 1, Number(entry.size));
   }
 
-  #special(key: EntryKey): void {
+  #skipSpecial(key: EntryKey): void {
     this.counts.special++;
     if (this.counts.firstSpecial.length < FIRST_FEW) this.counts.firstSpecial.push(key);
   }

@@ -1,4 +1,4 @@
-// In what an entry of one kind on both sides differs, under the policy of a run. Decides not what is done about it.
+// Finds in what an entry that has one kind on both sides differs, under the policy of a run.
 
 import type { Reason } from '../events.js';
 import { type DirType, type Entry, type EntryKey, isSameOwner, type Kind, type RootKey } from '../files/entry.js';
@@ -6,40 +6,40 @@ import { sameTime, type TimeUnit } from '../files/times.js';
 import type { Fidelity } from '../linux/fidelity.js';
 import type { PlanCounts } from './counts.js';
 import type { HotFiles } from './hot-files.js';
-import { name } from './left-out.js';
-import type { Mend } from './plan-sink.js';
+import { addNamed } from './left-out.js';
+import type { Fix } from './plan-sink.js';
 import type { RootPair } from './root-pairs.js';
 import type { YoungFiles } from './young-files.js';
 
 export interface DiffPolicy {
-  /** What makes a file of equal size the same file. */
+  /** By what, beside its size, a file is taken for the same. */
   compare: 'mtime' | 'size' | 'checksum';
-  /** Types whose files of equal size are compared by digest whatever `compare` says. */
+  /** Types whose files of equal size are compared by digest whatever `compare` is. */
   digested: readonly DirType[];
-  /** Whether a file that states to be empty on both sides is compared by digest as well: only reading it tells. */
-  asksEmpty: boolean;
-  unit: TimeUnit;
-  /** What is replaced is kept elsewhere on the same file system, and takes up its room there. */
+  /** Whether files of size 0 on both sides are compared by digest as well: such a file may have contents all the same. */
+  digestsEmpty: boolean;
+  timeUnit: TimeUnit;
+  /** Whether replaced files are backed up on the same file system, and so keep their space. */
   keepsReplaced: boolean;
-  /** Whether this process may give files away, so that owners are compared and set. */
-  owners: boolean;
-  /** Whether directories that are closed to their owner have to be opened. */
-  opensClosed: boolean;
-  /** Files whose time is no proof, as after a crash: the same by size and time, they are told by their digests all the same. */
-  isSuspect?(key: EntryKey): boolean;
+  /** Whether this process may change owners, so that they are compared and set. */
+  canChown: boolean;
+  /** Whether inaccessible directories have to get another mode, to be read. */
+  opensInaccessible: boolean;
+  /** Whether a file of equal size and time is compared by digest, because its time proves nothing, as after a crash. */
+  needsDigest?(key: EntryKey): boolean;
   /** The roots themselves, whose entries no listing holds. */
   roots?: ReadonlyMap<RootKey, RootPair>;
-  /** Whether something is mounted here at this key: what must not be removed, though all in it may. */
+  /** Whether something is mounted at this key of the destination: a mount point is not removed, though its entries may be. */
   isMountPoint?(key: EntryKey): boolean;
-  /** What the destination cannot keep: such a difference is none. */
+  /** What the destination cannot keep: such a difference does not count. */
   fidelity?: Fidelity;
-  /** At 1.0: files whose times are unlike, and the same by all that `compare` and `fidelity` go by, are told by digest. */
-  doubtsTimes?: boolean;
-  /** The root or the mount point whose file system a directory lies on. */
+  /** Set at 1.0: files with different times that `compare` and `fidelity` take for the same are compared by digest. */
+  checksTimes?: boolean;
+  /** The root or mount point whose file system a directory is on. */
   mountOf?(dir: EntryKey): EntryKey;
-  /** The same for files that were young when they were read: a few, so that directories without any cost nothing. */
+  /** Files that were young when they were read, which are compared by digest too. They are few; `hasIn` makes other directories cost nothing. */
   young?: Pick<YoungFiles, 'has' | 'hasIn'>;
-  /** Files that are left for the final pass: neither brought nor compared, and what is here of them stays. */
+  /** Files that are left for the final pass: they are neither fetched nor compared, and older copies of them stay. */
   hot?: HotFiles;
 }
 
@@ -47,7 +47,7 @@ export class Differences {
   readonly #policy: DiffPolicy;
   readonly #counts: Pick<PlanCounts, 'notKept' | 'otherOwner'>;
 
-  /** What differs because the destination cannot keep it is counted as such, and is no difference. */
+  /** Differences that exist because the destination cannot keep an attribute are counted as such, and are not reported. */
   constructor(policy: DiffPolicy, counts: Pick<PlanCounts, 'notKept' | 'otherOwner'>) {
     this.#policy = policy;
     this.#counts = counts;
@@ -59,12 +59,12 @@ export class Differences {
     return this.#policy.compare === 'mtime' && !this.isSameTime(key, source, local) ? 'mtime' : undefined;
   }
 
-  /** Undefined for what a Sidecar does not tell and what this process, or the destination, could not keep. A link's mode means nothing. */
-  ofMetadata(key: EntryKey, kind: Kind, source: Entry, local: Entry): Mend | undefined {
+  /** Undefined for attributes that a Sidecar does not send, or that this process or the destination cannot keep. A link's mode means nothing. */
+  ofMetadata(key: EntryKey, kind: Kind, source: Entry, local: Entry): Fix | undefined {
     if (!source.owner) return undefined;
-    const { owners } = this.#policy;
+    const { canChown } = this.#policy;
     const otherMode = kind !== 'link' && (source.mode & 0o7777) !== (local.mode & 0o7777);
-    const otherOwner = owners && !isSameOwner(source.owner, local.owner);
+    const otherOwner = canChown && !isSameOwner(source.owner, local.owner);
     if (otherMode && !this.#excuses('mode', key, source, local)) {
       if (otherOwner) this.#counts.otherOwner++;
       return 'mode';
@@ -76,7 +76,7 @@ export class Differences {
 
   #excuses(what: 'mode' | 'owner', key: EntryKey, source: Entry, local: Entry): boolean {
     const kind = this.#policy.fidelity?.excuses(what, key, source, local);
-    if (kind) name(this.#counts.notKept[kind], key);
+    if (kind) addNamed(this.#counts.notKept[kind], key);
     return kind !== undefined;
   }
 
@@ -87,15 +87,15 @@ export class Differences {
   }
 
   isEqualTime(source: Entry, local: Entry): boolean {
-    return sameTime(source.mtimeNs, local.mtimeNs, this.#policy.unit);
+    return sameTime(source.mtimeNs, local.mtimeNs, this.#policy.timeUnit);
   }
 
-  /** `unlike`: the times differ, were it only because finer ones are not kept here. */
-  isDoubted(key: EntryKey, source: Entry, unlike: boolean): boolean {
-    const { doubtsTimes, compare, digested, asksEmpty, isSuspect, young } = this.#policy;
-    if (source.size === '0') return asksEmpty;
+  /** `unlike`: the times differ, if only because the destination keeps coarser ones. */
+  needsDigest(key: EntryKey, source: Entry, unlike: boolean): boolean {
+    const { checksTimes, compare, digested, digestsEmpty, needsDigest, young } = this.#policy;
+    if (source.size === '0') return digestsEmpty;
     if (compare === 'checksum' || digested.some((type) => key.startsWith(`${type}/`))) return true;
-    if (unlike && doubtsTimes) return true;
-    return isSuspect?.(key) === true || young?.has(key, source) === true;
+    if (unlike && checksTimes) return true;
+    return needsDigest?.(key) === true || young?.has(key, source) === true;
   }
 }

@@ -1,8 +1,8 @@
-// How many files and bytes each directory holds, on each side: what a source has lost is seen here, not in what goes. Judges nothing.
+// Counts the files and bytes of each directory on each side. The guards judge by them what the source has lost.
 
 import type { EntryKey } from '../files/entry.js';
 
-/** Of one directory, not of those below it. Files are all that is no directory. */
+/** Counts of one directory, without those below it. Everything but a directory is a file here. */
 export interface Held {
   files: number;
   bytes: number;
@@ -11,11 +11,11 @@ export interface Held {
 const SIDES = ['source', 'local', 'removed', 'fresh'] as const;
 type Side = (typeof SIDES)[number];
 
-/** Cells of a directory: files and bytes of each side, and the files that are smaller at the source than here. */
+/** Cells for a directory: files and bytes of each side, and the number of files that are smaller at the source than here. */
 const WIDTH = SIDES.length * 2 + 1;
 const SHRUNK = WIDTH - 1;
 
-/** Of a million directories: numbers in one array, for a million objects would take four times as much. */
+/** The numbers of up to millions of directories lie in one array: an object for each would take four times the memory. */
 export class Holdings {
   readonly #at = new Map<EntryKey, number>();
   #cells = new Float64Array(WIDTH * 256);
@@ -27,16 +27,16 @@ export class Holdings {
     this.#cells[at + 1]! += bytes;
   }
 
-  shrinks(dir: EntryKey): void {
+  countShrunk(dir: EntryKey): void {
     this.#cells[this.#of(dir) + SHRUNK]! += 1;
   }
 
-  /** Directories in the order in which they were met. */
+  /** Yields directories in the order in which they came. */
   *[Symbol.iterator](): Generator<DirectoryHoldings> {
     for (const [dir, at] of this.#at) {
       const [source, local, removed, fresh] = [0, 2, 4, 6].map((to) => this.#held(at + to)) as [Held, Held, Held, Held];
-      const left = { files: local.files - removed.files, bytes: local.bytes - removed.bytes };
-      yield { dir, source, local, left, fresh, shrunk: this.#cells[at + SHRUNK]! };
+      const remaining = { files: local.files - removed.files, bytes: local.bytes - removed.bytes };
+      yield { dir, source, local, remaining, fresh, shrunk: this.#cells[at + SHRUNK]! };
     }
   }
 
@@ -58,13 +58,13 @@ export class Holdings {
   }
 }
 
-export interface DirectoryHoldings {
+interface DirectoryHoldings {
   dir: EntryKey;
   source: Held;
   local: Held;
-  /** Of `local`, what stays when all that the plan removes is gone. */
-  left: Held;
-  /** Of `source`, what is not here yet under its name. */
+  /** What remains of `local` after the removals of the plan. */
+  remaining: Held;
+  /** What of `source` is new here. */
   fresh: Held;
   /** Files that are smaller at the source than here. */
   shrunk: number;

@@ -1,24 +1,24 @@
-// Which files a pass below 1.0 leaves for the final pass: those that are being written to, so that copying them now is in vain.
+// Decides which files a pass below 1.0 leaves for the final pass: those that are being written to, so that a copy would be out of date.
 
 import { type Entry, type EntryKey, HOT_TYPES, isWithin, NO_INODE, type RootKey, rootOf } from '../files/entry.js';
 import type { OpenFilesReport } from '../wire/messages.js';
 
 export interface HotFiles {
-  /** Whether a directory may hold any: each file of it is then to be asked about, in the order of the listing. */
+  /** Whether a directory may hold hot files; then `has` must be called for each of its files, in the order of the listing. */
   mayBeIn(dir: EntryKey): boolean;
   /** `entry` is the source's, of a regular file. */
   has(key: EntryKey, entry: Entry): boolean;
 }
 
-/** So often may a file change while it is read before the rest of the run leaves it alone. */
+/** How often a file may change while it is read before the run leaves it for the final pass. */
 const MAX_CHANGES = 2;
 
-/** Of one run. */
+/** The files that changed while one run read them. */
 export class ChangedFiles {
   readonly #times = new Map<EntryKey, number>();
   readonly #dirs = new Set<EntryKey>();
 
-  /** It was not, when it was read, what the listing said, or did not stay so. */
+  /** When the file was read it differed from the listing, or it changed while it was read. */
   add(key: EntryKey): void {
     const times = (this.#times.get(key) ?? 0) + 1;
     this.#times.set(key, times);
@@ -37,8 +37,8 @@ export class ChangedFiles {
 export const mayHoldHotFiles = (root: RootKey): boolean => HOT_TYPES.some((type) => isWithin(root, type));
 
 /**
- * `report`: of an agent that was asked; its word is taken where it has looked into every process, else files that are being written
- * to by their names count as well. `isCompleted`: whether the index of a CDC segment, as it is here, says so; it never takes that back.
+ * `report`: the agent's report on open files. It is relied upon where the agent could inspect every process; otherwise the names of files are
+ * judged too. `isCompleted`: whether the index of a CDC segment, as it is here, says COMPLETED, which is final.
  */
 export function hotFiles(
   report: Pick<OpenFilesReport, 'hot' | 'inspection'> | undefined,
@@ -54,9 +54,9 @@ export function hotFiles(
   return {
     mayBeIn: (dir) => mayHoldHotFiles(rootOf(dir)) || changed.isIn(dir),
     has(key, entry) {
-      const told = mayHoldHotFiles(rootOf(key)) && byName?.(key) === true; // asked in any case: it goes by what came before
+      const isHotByName = mayHoldHotFiles(rootOf(key)) && byName?.(key) === true; // called in any case, because it depends on the files before
       return (
-        told ||
+        isHotByName ||
         changed.has(key) ||
         (mayHoldHotFiles(rootOf(key)) && (keys.has(key) || inodes.has(entry.ino ?? NO_INODE)))
       );
@@ -65,7 +65,7 @@ export function hotFiles(
 }
 
 /**
- * What Cassandra's names tell. A commit log segment is `CommitLog-VERSION-ID.log` and is written to, through a mapping as a rule, until it
+ * Judges by Cassandra's file names. A commit log segment is `CommitLog-VERSION-ID.log` and is written to, through a mapping as a rule, until it
  * is full (CommitLogDescriptor). Its hard link in cdc_raw comes with an index, `…_cdc.idx`, whose second line is COMPLETED from the
  * last flush on (cassandra.apache.org, Change Data Capture). A hints file `HOST-TIME-VERSION.hints` gets its checksum file, `….crc32`,
  * when it is closed (HintsWriter), which comes before it in a listing.

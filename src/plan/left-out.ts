@@ -1,24 +1,24 @@
-// What takes no part in a run, gathered from the listings and the plan: counted, and the first few named.
+// Counts entries that take no part in a run, and names the first few.
 
-import { type EntryKey, FIRST_FEW, joinKey, type ListingEnd } from '../files/entry.js';
+import type { EntryKey } from '../files/entry.js';
+import { FIRST_FEW, type ListingTotals } from '../files/listing.js';
 import type { Fidelity } from '../linux/fidelity.js';
-import type { Named, NotKept } from '../report.js';
-import type { Plan } from './plan.js';
+import type { Named, NotKept } from '../report/parts.js';
 
-export const nobody = (): Named => ({ entries: 0, first: [] });
+export const noneNamed = (): Named => ({ entries: 0, first: [] });
 
-export function name(named: Named, key: EntryKey): void {
+export function addNamed(named: Named, key: EntryKey): void {
   named.entries++;
   if (named.first.length < FIRST_FEW) named.first.push(key);
 }
 
-/** What a listing left out itself, and what else of it this side excludes. */
-export const excludedBy = ({ excluded, firstExcluded }: ListingEnd, besides: Named = nobody()): Named => ({
+/** Entries that a listing has left out, and `besides`, those of it that this side excludes. */
+export const excludedBy = ({ excluded, firstExcluded }: ListingTotals, besides: Named = noneNamed()): Named => ({
   entries: excluded + besides.entries,
   first: [...firstExcluded, ...besides.first].slice(0, FIRST_FEW),
 });
 
-/** Undefined where there is none. */
+/** Undefined where everything is kept. */
 export function notKeptIn(
   found: Pick<NotKept, 'times' | 'modes' | 'owners'>,
   fidelity: Fidelity | undefined,
@@ -27,9 +27,3 @@ export function notKeptIn(
   if (!fidelity || times.entries + modes.entries + owners.entries === 0) return undefined;
   return { ...found, causes: fidelity.causes([...modes.first, ...owners.first]) };
 }
-
-/** Unfinished work of lm that this run had no use for; it is removed. */
-export const staleIn = ({ staleParts }: Plan): Named => ({
-  entries: staleParts.length,
-  first: staleParts.slice(0, FIRST_FEW).map((part) => joinKey(part.dir, part.name)),
-});

@@ -1,22 +1,15 @@
-// Two listings in order → their entries side by side, in one sweep. Judges nothing.
+// Merges two sorted listings into pairs of entries, in one pass over both.
 
-import {
-  type Block,
-  type BlockSum,
-  compareKeys,
-  type Entry,
-  type EntryKey,
-  type ListedBlock,
-  type WalkedBlock,
-} from '../files/entry.js';
+import { compareKeys, type Entry, type EntryKey } from '../files/entry.js';
+import type { Block, BlockSum, ListedBlock, WalkedBlock } from '../files/listing.js';
 
-/** An entry as each side has it; at least one of the two. */
+/** An entry as each side has it; at least one of the two is there. */
 export interface Pair {
   source?: Entry;
   local?: Entry;
 }
 
-/** Some of a directory's pairs, in order. The pieces of a directory follow one another, directories come depth-first. */
+/** Pairs of one directory, in order. A directory may come in several pieces, one after another; directories come depth-first. */
 export interface Merged {
   dir: EntryKey;
   pairs: Pair[];
@@ -24,7 +17,7 @@ export interface Merged {
   excluded: boolean;
 }
 
-/** Takes a block of the source that need not be paired, being the same as that of this host; see `ListedBlock.takeIfSame`. */
+/** Accepts a block of the source that is equal to that of this host and so need not be paired; see `ListedBlock.takeIfSame`. */
 export type TakeIfSame = (source: ListedBlock, local: WalkedBlock) => boolean;
 
 export async function* mergeBlocks(
@@ -34,7 +27,7 @@ export async function* mergeBlocks(
   for await (const piece of mergeUnlike(source, local, () => false)) if ('pairs' in piece) yield piece;
 }
 
-/** A block that is the same on both sides comes as what it amounts to. */
+/** Yields a summary instead of pairs for a block that is equal on both sides. */
 export async function* mergeUnlike(
   source: AsyncIterable<ListedBlock>,
   local: AsyncIterable<WalkedBlock>,
@@ -57,17 +50,17 @@ export async function* mergeUnlike(
       if (!s.block && !l.block) continue;
       const order = orderOf(s.block, l.block);
       yield mergeNext(s, l, order);
-      // An empty block is spent from the beginning: only one that has had its turn is done with.
+      // An empty block is spent from the beginning, so only a block that has had its turn is left.
       if (order <= 0 && s.isSpent) await s.advance();
       if (order >= 0 && l.isSpent) await l.advance();
     }
   } finally {
-    await s.close(); // whichever has not come to its end, because the other failed
+    await s.close(); // one that has not come to its end, because the other failed
     await l.close();
   }
 }
 
-/** Whose directory comes first; 0 for one that both have. */
+/** Negative where the source's directory comes first, positive where the local one does, 0 where both have it. */
 function orderOf(source: Block | undefined, local: Block | undefined): number {
   if (!local) return -1;
   return source ? compareKeys(source.dir, local.dir) : 1;
@@ -82,7 +75,7 @@ function mergeNext(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, order: number
   return { dir, pairs, excluded: order >= 0 && excluded !== undefined };
 }
 
-/** Two blocks of one directory, until one of them is spent: the other's next entries may still meet entries of a block to come. */
+/** Pairs two blocks of one directory until one of them is spent: the other's next entries may pair with those of the next block. */
 function pairUp(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, pairs: Pair[]): void {
   while (!s.isSpent && !l.isSpent) {
     const a = s.entry();
@@ -97,7 +90,7 @@ function pairUp(s: Cursor<ListedBlock>, l: Cursor<WalkedBlock>, pairs: Pair[]): 
 class Cursor<Item extends ListedBlock> {
   at = 0;
   item: Item | undefined;
-  /** Of the item, once it has been opened. */
+  /** The parsed item, once `open` was called. */
   block: Block | undefined;
   readonly #items: AsyncIterator<Item>;
 
@@ -116,7 +109,7 @@ class Cursor<Item extends ListedBlock> {
     this.at = 0;
   }
 
-  /** What takes no part is passed over. */
+  /** Parses the current item; skips those that take no part. */
   async open(): Promise<void> {
     while (this.item && !this.block) {
       this.block = this.item.block();

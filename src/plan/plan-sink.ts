@@ -1,27 +1,29 @@
-// What a diff may decide of an entry. Plans are written by one, tests by another.
+// Declares the decisions that a diff can make for an entry. plan/plan.ts writes them to disk; tests collect them.
 
 import type { Reason } from '../events.js';
 import type { Entry, EntryKey } from '../files/entry.js';
 
-/** What alone is set where the content is right. */
-export type Mend = Extract<Reason, 'mode' | 'owner' | 'mtime'>;
+/** The attributes that are set where the content is right. */
+export type Fix = Extract<Reason, 'mode' | 'owner' | 'mtime'>;
 
-/** Where the decisions go, in the order in which they may be carried out: removals and settlings come children first. */
+/** Receives the decisions, in an order in which they can be carried out: removals and `finishDirectory` come children first. */
 export interface PlanSink {
-  /** A foreign entry, or one of the wrong kind. A directory comes after all it held. */
+  /** An extraneous entry, or one of the wrong kind. A directory comes after everything in it. */
   remove(dir: EntryKey, entry: Entry, reason: Reason): void;
   mkdir(dir: EntryKey, entry: Entry, reason: Reason): void;
-  /** A file or link to bring whole; `entry` is the source's. */
+  /** A file or link to fetch whole; `entry` is the source's. */
   fetch(dir: EntryKey, entry: Entry, reason: Reason): void;
-  /** Contents match, or are believed to; mode, owner or time do not. `entry` is the source's; `local` is what they are to be given to. */
+  /** Contents are equal, or taken for equal; mode, owner or time differ. `entry` is the source's, `local` the one that gets its attributes. */
   fix(dir: EntryKey, entry: Entry, reason: Reason, local: Entry): void;
   /**
-   * A directory whose mode, owner or time will have to be set once all below it is done; `made`, when the plan makes it first, `mend`
-   * when its mode or owner is not the source's. `local` is the one that is there.
+   * A directory whose mode, owner or time must be set once everything below it is done. `isNew` when the plan makes it; `fix` is the mode or
+   * owner that differs from the source's. `local` is the existing one.
    */
-  settle(dir: EntryKey, entry: Entry, made: boolean, mend: Reason | undefined, local: Entry | undefined): void;
-  /** Same size: only the digests can tell. Afterwards the file is brought as `digest`, mended, or left alone. */
-  check(dir: EntryKey, source: Entry, local: Entry, mend: Mend | undefined): void;
-  /** Unfinished bytes of an earlier run. */
+  finishDirectory(dir: EntryKey, entry: Entry, isNew: boolean, fix: Reason | undefined, local: Entry | undefined): void;
+  /** Sizes are equal, and only digests can decide. Afterwards the file is fetched with the reason `digest`, fixed, or nothing is done. */
+  check(dir: EntryKey, source: Entry, local: Entry, fix: Fix | undefined): void;
+  /** A file that is left for the final pass; what there is of a part of it stays. */
+  left(dir: EntryKey, entry: Entry): void;
+  /** A part that lies here. */
   part(dir: EntryKey, entry: Entry): void;
 }

@@ -1,33 +1,35 @@
-// The decisions of a diff, set aside in spools, in the order in which they are carried out. Decides and does nothing itself.
+// Writes the decisions of a diff to spools, in the order in which they are carried out.
 
 import { join } from 'node:path';
 import { partNameOf } from '../disk/disk.js';
 import type { Action, Emit, Reason } from '../events.js';
-import { type Entry, type EntryKey, FIRST_FEW, joinKey, rootOf } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, rootOf } from '../files/entry.js';
+import { FIRST_FEW } from '../files/listing.js';
+import type { Named } from '../report/parts.js';
 import { type Slice, type SliceLimits, Spool } from '../spool/spool.js';
 import type { PlanCounts } from './counts.js';
-import type { Mend, PlanSink } from './plan-sink.js';
+import type { Fix, PlanSink } from './plan-sink.js';
 
-/** Files up to this size travel in bundles, larger ones in ranges; on a slow line, and when some of it is here, a smaller one too. */
+/** Files up to this size are fetched in bundles, larger ones in ranges; smaller ones too on a slow line or when a part of them is here. */
 export const BUNDLE_BYTES = 8 * 1024 * 1024;
 
-/** Keeps a bundle's answer from being all frame heads, and a lane's unit short, when files are tiny. */
+/** Keeps units of tiny files short, and their responses from being mostly frame heads. */
 const BUNDLE_ENTRIES = 1000;
 
-/** Directories may lie so deep that their keys alone would make a request longer than an agent takes (`MAX_REQUEST_BYTES`). */
+/** The keys of deep directories alone could make a request longer than an agent accepts (`MAX_REQUEST_BYTES`). */
 const BUNDLE_KEY_BYTES = 2 * 1024 * 1024;
 
-/** Even numbers: an entry may have two entries. */
+/** Limits of entries are even, because some spools have two entries for each file. */
 const CHECK = { entries: 1000, bytes: Number.POSITIVE_INFINITY };
-const DEED = { entries: 5000, bytes: Number.POSITIVE_INFINITY };
+const OPERATION = { entries: 5000, bytes: Number.POSITIVE_INFINITY };
 
 export interface Plan {
   counts: PlanCounts;
   spools: PlanSpools;
   firstRemovals: EntryKey[];
-  /** Unfinished files that are of no use any more. */
+  /** Parts that are of no use any more. */
   staleParts: { dir: EntryKey; name: string }[];
-  /** Bytes of parts that will be gone on with, by root or mount point: they take up their room already. */
+  /** Bytes of parts that the plan goes on with, by root or mount point: they have their disk space already. */
   bytesResumed: Map<EntryKey, number>;
 }
 
@@ -36,87 +38,92 @@ export interface PlanSpools {
   mkdir: Spool;
   /** Small files, empty files and links. */
   bundle: Spool;
-  /** Larger files, and those of which an earlier run has left a part; one slice a file. */
+  /** Larger files, and those of which an earlier run has left a part; one slice for each file. */
   big: Spool;
-  /** Two entries each, in this and those below: the source's, whose attributes are to be set, and the local one that is to have them. */
+  /** This and the next two have two entries each: the source's, whose attributes are to be set, and the local one that gets them. */
   fix: Spool;
-  /** Directories the plan makes, and then those that were there: none of the former holds one of the latter. */
-  settleMade: Spool;
-  settle: Spool;
+  /** Directories that the plan makes, and those that exist. None of the former holds one of the latter, so they are finished first. */
+  finishMade: Spool;
+  finish: Spool;
 }
 
 export interface PlanWriter extends PlanSink {
-  /** Ends the listing of what was to be checked, and hands it over. Only the other methods may be called from here on. */
+  /** Finishes the spools of files to check and returns them. `check` must not be called after that. */
   checks(): Checks;
   /** Closes the spools. */
   finish(counts: PlanCounts): Plan;
-  /** Closes them for a plan that will not be. */
+  /** Closes the spools of a plan that is given up. */
   abandon(): void;
 }
 
-/** Files of equal size whose digests will tell, each as the source's entry and then the local one, by which attribute needs mending too. */
-export type Checks = Map<Mend | undefined, Spool>;
+/** Files of equal size to compare by digest, each as the source's entry and then the local one; by the attribute to fix if they are equal. */
+type Checks = Map<Fix | undefined, Spool>;
 
-export interface PlanOptions {
-  /** Hears of every path; without it a plan of a million files makes no million events. */
+interface PlanOptions {
+  /** Called for every path. Not set unless requested, so that a plan of a million files does not make a million events. */
   itemize?: Emit;
   dryRun: boolean;
-  /** What an earlier run's part of this very file takes up on disk; undefined when there is none to go on with. */
-  bytesLeft(key: EntryKey, entry: Entry): number | undefined;
+  /** Disk space of a part that is of use for the file; undefined when there is none. */
+  bytesOfPart(key: EntryKey, entry: Entry): number | undefined;
   /** As in DiffPolicy. */
   mountOf?(dir: EntryKey): EntryKey;
 }
 
-/** `dir` is there already. */
+/** `dir` exists already. */
 export function createPlanWriter(
   dir: string,
-  { itemize, dryRun, bytesLeft, mountOf = rootOf }: PlanOptions,
+  { itemize, dryRun, bytesOfPart, mountOf = rootOf }: PlanOptions,
 ): PlanWriter {
   const { spools, checks, close } = openSpools(dir);
   const parts: Plan['staleParts'] = [];
   const resumed = new Set<EntryKey>();
   const bytesResumed = new Map<EntryKey, number>();
   const firstRemovals: EntryKey[] = [];
-  const tell = (action: Action, where: EntryKey, entry: Entry, reason: Reason): void =>
+  const itemized = (action: Action, where: EntryKey, entry: Entry, reason: Reason): void =>
     itemize?.({ type: 'item', action, key: joinKey(where, entry.name), bytes: Number(entry.size), reason, dryRun });
   return {
     remove(where, entry, reason) {
       spools.remove.add(where, entry);
       if (firstRemovals.length < FIRST_FEW) firstRemovals.push(joinKey(where, entry.name));
-      tell('remove', where, entry, reason);
+      itemized('remove', where, entry, reason);
     },
     mkdir(where, entry, reason) {
       spools.mkdir.add(where, entry);
-      tell('mkdir', where, entry, reason);
+      itemized('mkdir', where, entry, reason);
     },
     fetch(where, entry, reason) {
-      const left = entry.kind === 'file' ? bytesLeft(joinKey(where, entry.name), entry) : undefined;
-      (isBig(entry) || left !== undefined ? spools.big : spools.bundle).add(where, entry);
-      if (left !== undefined) {
+      const resumable = entry.kind === 'file' ? bytesOfPart(joinKey(where, entry.name), entry) : undefined;
+      (isBig(entry) || resumable !== undefined ? spools.big : spools.bundle).add(where, entry);
+      if (resumable !== undefined) {
         resumed.add(joinKey(where, partNameOf(entry.name)));
-        bytesResumed.set(mountOf(where), (bytesResumed.get(mountOf(where)) ?? 0) + left);
+        const bytes = Math.min(resumable, Number(entry.size)); // the rest of a longer one is no room for another file yet
+        bytesResumed.set(mountOf(where), (bytesResumed.get(mountOf(where)) ?? 0) + bytes);
       }
-      tell('copy', where, entry, reason);
+      itemized('copy', where, entry, reason);
     },
     fix(where, entry, reason, local) {
       spools.fix.add(where, entry);
       spools.fix.add(where, local);
-      tell('fix', where, entry, reason);
+      itemized('fix', where, entry, reason);
     },
-    settle(where, entry, made, mend, local = unknown(entry)) {
-      const spool = made ? spools.settleMade : spools.settle;
+    finishDirectory(where, entry, isNew, fix, local = missingDirectory(entry)) {
+      const spool = isNew ? spools.finishMade : spools.finish;
       spool.add(where, entry);
       spool.add(where, local);
-      if (mend) tell('fix', where, entry, mend);
+      if (fix) itemized('fix', where, entry, fix);
     },
-    check(where, entry, local, mend) {
-      const spool = checks.get(mend)!;
+    check(where, entry, local, fix) {
+      const spool = checks.get(fix)!;
       spool.add(where, entry);
       spool.add(where, local);
     },
     checks() {
       for (const spool of checks.values()) spool.finish();
       return checks;
+    },
+    left(where, entry) {
+      if (bytesOfPart(joinKey(where, entry.name), entry) !== undefined)
+        resumed.add(joinKey(where, partNameOf(entry.name)));
     },
     part: (where, entry) => void parts.push({ dir: where, name: entry.name }),
     finish(counts) {
@@ -128,13 +135,13 @@ export function createPlanWriter(
   };
 }
 
-/** All, or none. */
+/** Opens all spools, or none. */
 function openSpools(dir: string): { spools: PlanSpools; checks: Checks; close(): void } {
   const open: Spool[] = [];
   const close = (): void => {
     for (const spool of open) spool.close();
   };
-  const spool = (name: string, limits: SliceLimits = DEED): Spool => {
+  const spool = (name: string, limits: SliceLimits = OPERATION): Spool => {
     open.push(new Spool(join(dir, `${name}.jsonl`), limits));
     return open.at(-1)!;
   };
@@ -145,11 +152,11 @@ function openSpools(dir: string): { spools: PlanSpools; checks: Checks; close():
       bundle: spool('bundle', { entries: BUNDLE_ENTRIES, bytes: BUNDLE_BYTES, keyBytes: BUNDLE_KEY_BYTES }),
       big: spool('big', { entries: 1, bytes: Number.POSITIVE_INFINITY }),
       fix: spool('fix'),
-      settleMade: spool('settle-made'),
-      settle: spool('settle'),
+      finishMade: spool('settle-made'),
+      finish: spool('settle'),
     };
     const checks: Checks = new Map([[undefined, spool('check', CHECK)]]);
-    for (const mend of MENDED) checks.set(mend, spool(`check-${mend}`, CHECK));
+    for (const fix of FIXES) checks.set(fix, spool(`check-${fix}`, CHECK));
     return { spools, checks, close };
   } catch (error) {
     close();
@@ -157,8 +164,8 @@ function openSpools(dir: string): { spools: PlanSpools; checks: Checks; close():
   }
 }
 
-/** A directory that is still to be made. */
-const unknown = ({ name, kind, mode }: Entry): Entry => ({
+/** Stands for the local entry of a directory that does not exist yet. */
+const missingDirectory = ({ name, kind, mode }: Entry): Entry => ({
   name,
   kind,
   size: '0',
@@ -169,11 +176,18 @@ const unknown = ({ name, kind, mode }: Entry): Entry => ({
   target: undefined,
   ctimeNs: undefined,
   links: undefined,
+  allocated: undefined,
 });
 
-const MENDED = ['mode', 'owner', 'mtime'] as const satisfies Mend[];
+const FIXES = ['mode', 'owner', 'mtime'] as const satisfies Fix[];
 
 const isBig = (entry: Entry): boolean => entry.kind === 'file' && Number(entry.size) > BUNDLE_BYTES;
 
-/** Big files first: what is left at the end is then small, and no lane waits long for another. */
+/** Parts that this run cannot resume; they are removed. */
+export const stalePartsOf = ({ staleParts }: Plan): Named => ({
+  entries: staleParts.length,
+  first: staleParts.slice(0, FIRST_FEW).map(({ dir, name }) => joinKey(dir, name)),
+});
+
+/** Sorts big files first: what is fetched last is then small, and no worker waits long for another. */
 export const bigFirst = (slices: Slice[]): Slice[] => [...slices].sort((a, b) => b.bytes - a.bytes);

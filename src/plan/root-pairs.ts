@@ -1,17 +1,18 @@
-// The roots themselves as entries: what the listing's header says of each beside what this host has. Compares nothing.
+// Makes entries of the roots themselves: from the header of the listing, and from this host.
 
 import { lstatSync } from 'node:fs';
 import { localError } from '../errors.js';
-import { type Entry, kindOf, type ListedRoot, NO_INODE, type RootKey, S_IFDIR } from '../files/entry.js';
+import { type Entry, kindOf, NO_INODE, type RootKey, S_IFDIR } from '../files/entry.js';
+import type { ListedRoot } from '../files/listing.js';
 import type { Roots } from '../files/roots.js';
 
-/** As a directory of its type, named by its index. Without sizes and times, which nobody tells of a root. */
+/** A root as a directory of its type, named by its index. It has no times, because no listing has those of a root. */
 export interface RootPair {
   source: Entry;
   local: Entry;
 }
 
-/** A root that a dry run has not made is taken to be as the real run would make it (root, where owners count). Throws `local`. */
+/** A root that a dry run has not made gets the attributes that a real run would give it (owner root, where owners count). Throws `local`. */
 export function rootPairs(
   listed: readonly ListedRoot[],
   roots: Roots,
@@ -23,7 +24,7 @@ export function rootPairs(
     if (!here) continue;
     const local = absent.includes(here.key)
       ? { ino: NO_INODE, mode: S_IFDIR | 0o700, uid: 0, gid: 0 }
-      : lookAt(here.path);
+      : attributesOf(here.path);
     pairs.set(here.key, { source: entryOf(here.index, source), local: entryOf(here.index, local) });
   }
   return pairs;
@@ -42,9 +43,10 @@ const entryOf = (index: number, { ino, mode, uid, gid }: Attributes): Entry => (
   target: undefined,
   ctimeNs: undefined,
   links: undefined,
+  allocated: undefined,
 });
 
-function lookAt(path: string): Attributes {
+function attributesOf(path: string): Attributes {
   try {
     const { ino, mode, uid, gid } = lstatSync(path, { bigint: true });
     return { ino: `${ino}`, mode: Number(mode), uid: Number(uid), gid: Number(gid) };

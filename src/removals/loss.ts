@@ -1,12 +1,12 @@
-// What a source has lost of what it once held, directory by directory. Pure: no disk, no listing, no flag.
+// Computes what a source has lost of what it once held, directory by directory. Pure: without disk, listing or flags.
 
 import type { EntryKey } from '../files/entry.js';
 import type { Held } from '../plan/holdings.js';
 
-/** What was held, or is held now, by directory, each of which comes once. */
-export type HeldBy = Iterable<readonly [dir: EntryKey, held: Held & Partial<Since>]>;
+/** What was held, or is held now, by directory; each directory comes once. */
+type HeldBy = Iterable<readonly [dir: EntryKey, held: Held & Partial<Since>]>;
 
-/** What has happened in a directory since. */
+/** What has changed in a directory since. */
 export interface Since {
   /** Files that are smaller now. */
   shrunk: number;
@@ -15,14 +15,14 @@ export interface Since {
 }
 
 export interface Loss {
-  /** Bytes and files that are missing, and of how many. Of files not always a whole number. */
+  /** Bytes and files that are missing, and of how many. `files` is not always a whole number. */
   bytes: number;
   files: number;
   ofBytes: number;
   ofFiles: number;
-  /** As `files`, rounded up; files that have lost bytes, but are still there, count as well. */
-  touched: number;
-  /** Where most is missing, the most first. */
+  /** `files` rounded up, and the files that have lost bytes but still exist. */
+  affected: number;
+  /** The directories in which most is missing, the largest loss first. */
   worst: { dir: EntryKey; was: Held; now: Held }[];
 }
 
@@ -30,15 +30,16 @@ export interface Loss {
 export type DeleteLimit = { kind: 'share'; share: number } | { kind: 'count'; entries: number };
 
 /**
- * Bytes that came elsewhere make up for none here: a disk that is gone is no rewrite. Files count only where bytes fell as well, or
- * where nothing is left, and there as far as nothing came instead of them: of four hundred that became nine with 99 % of what they held,
- * four. The same directory of all `data` roots is one. Logs, hints and caches are meant to be used up: they do not count.
+ * Bytes that came in one directory make up for no loss in another: a disk that is gone is not a compaction. Missing files count only where
+ * bytes are missing as well, or where no file remains, and there in proportion to the bytes that nothing replaced: when four hundred files
+ * become nine with 99 % of the bytes, four are lost. The same directory of all `data` roots counts as one. Logs, hints and caches are
+ * consumed in normal operation, and do not count.
  */
 export function lossOf(before: HeldBy, now: HeldBy): Loss {
-  const has = together(now);
-  const loss: Loss = { bytes: 0, files: 0, ofBytes: 0, ofFiles: 0, touched: 0, worst: [] };
-  for (const [dir, was] of together(before)) {
-    if (isUsedUp(dir)) continue;
+  const has = sumByDirectory(now);
+  const loss: Loss = { bytes: 0, files: 0, ofBytes: 0, ofFiles: 0, affected: 0, worst: [] };
+  for (const [dir, was] of sumByDirectory(before)) {
+    if (isConsumed(dir)) continue;
     const is = has.get(dir) ?? { files: 0, bytes: 0, shrunk: 0, came: 0 };
     loss.ofBytes += was.bytes;
     loss.ofFiles += was.files;
@@ -47,7 +48,7 @@ export function lossOf(before: HeldBy, now: HeldBy): Loss {
     const files = Math.max(0, was.files - is.files) * (bytes === 0 ? 1 : bytes / (bytes + is.came));
     loss.bytes += bytes;
     loss.files += files;
-    loss.touched += Math.max(Math.ceil(files), Math.min(was.files, is.shrunk), 1);
+    loss.affected += Math.max(Math.ceil(files), Math.min(was.files, is.shrunk), 1);
     loss.worst.push({ dir, was: { files: was.files, bytes: was.bytes }, now: { files: is.files, bytes: is.bytes } });
     if (loss.worst.length > 2 * WORST) loss.worst = worstOf(loss.worst);
   }
@@ -65,19 +66,19 @@ export const shareLost = ({ bytes, ofBytes, files, ofFiles }: Loss): number =>
   Math.max(ofBytes === 0 ? 0 : bytes / ofBytes, ofFiles === 0 ? 0 : files / ofFiles);
 
 export const exceeds = (loss: Loss, limit: DeleteLimit): boolean =>
-  limit.kind === 'count' ? loss.touched > limit.entries : shareLost(loss) > limit.share;
+  limit.kind === 'count' ? loss.affected > limit.entries : shareLost(loss) > limit.share;
 
-const USED_UP = /^(?:commitlog|cdc_raw|hints|saved_caches)\//;
+const CONSUMED = /^(?:commitlog|cdc_raw|hints|saved_caches)\//;
 
-const isUsedUp = (dir: EntryKey): boolean => USED_UP.test(dir);
+const isConsumed = (dir: EntryKey): boolean => CONSUMED.test(dir);
 
 /** `data/1/ks/t` and `data/0/ks/t` are `data/ks/t`. */
-const placeOf = (dir: EntryKey): EntryKey => dir.replace(/^data\/\d+/, 'data');
+const withoutDataIndex = (dir: EntryKey): EntryKey => dir.replace(/^data\/\d+/, 'data');
 
-function together(all: HeldBy): Map<EntryKey, Held & Since> {
+function sumByDirectory(all: HeldBy): Map<EntryKey, Held & Since> {
   const sums = new Map<EntryKey, Held & Since>();
   for (const [dir, { files, bytes, shrunk = 0, came = 0 }] of all) {
-    const place = placeOf(dir);
+    const place = withoutDataIndex(dir);
     const sum = sums.get(place) ?? { files: 0, bytes: 0, shrunk: 0, came: 0 };
     sum.files += files;
     sum.bytes += bytes;

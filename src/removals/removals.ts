@@ -1,4 +1,4 @@
-// What CLEANING may remove, when, and how a refusal explains itself. Pure judgement over counts and what the source held before.
+// Decides what CLEANING may remove, and when, and writes the refusals. Pure: judges by the counts of a plan and by the reference.
 
 import { isDeepStrictEqual } from 'node:util';
 import { formatBytes, formatCount, formatEntries } from '../amounts.js';
@@ -12,7 +12,7 @@ import type { Marks, Reference } from './reference.js';
 
 const DEFAULT_LIMIT = { kind: 'share', share: 0.5 } as const;
 
-/** Of what somebody else has put here: what goes, and what goes or is replaced. */
+/** What somebody else has put here: the share that is removed, and the share that is removed or replaced. */
 export interface Outside {
   remove: Share;
   lost: Share;
@@ -23,28 +23,28 @@ export const NOTHING_OUTSIDE: Outside = { remove: { entries: 0, bytes: 0 }, lost
 export interface RemovalsCase {
   plan: Pick<Plan, 'counts' | 'firstRemovals'>;
   limit: DeleteLimit;
-  /** What the next copy is judged by, as flags are not remembered. */
+  /** The limit of the next copy, because flags are not remembered. */
   usual: DeleteLimit;
-  /** Undefined when it is lost: then what goes is all there is to judge by. */
+  /** Undefined when it is lost: then removals here are all there is to judge by. */
   reference: Reference | undefined;
   only: EntryKey | undefined;
   outside: Outside;
-  /** It was named and given to lm in this run: of what goes, it alone does not count. */
+  /** What is outside was named and given to lm in this run, so its removal does not count. */
   adopted: boolean;
   /** See `Tells`. */
   tellsMounts: boolean;
 }
 
-export interface Verdict {
-  /** The first that applies; nothing may be removed. */
+interface Verdict {
+  /** The first objection that applies; then nothing may be removed. */
   objection?: LmError;
-  /** No loss, but what goes is more than may be missing here meanwhile: it goes once what replaces it has come. */
+  /** Nothing is lost, but too much would be missing here meanwhile: removals come after the downloads that replace them. */
   later: boolean;
-  /** More is lost than is allowed as a rule: what is left is what counts from here on. */
+  /** More is lost than the usual limits allow: from here on, what the source has now is the reference. */
   accepted: boolean;
 }
 
-/** Judges what is missing at the source, and where lm did not put everything here itself, what goes from here as well. */
+/** Judges what is missing at the source; and where lm has not written everything here, also what is removed here. */
 export function judgeRemovals(given: RemovalsCase): Verdict {
   const { plan, limit, reference, only, outside, adopted } = given;
   const { counts } = plan;
@@ -57,37 +57,37 @@ export function judgeRemovals(given: RemovalsCase): Verdict {
   if (emptied) return verdict(emptied);
   const marks = reference && [...reference.dirs].filter(([dir]) => only === undefined || isWithin(dir, only));
   const byRemovals = !marks || reference.adopted || (only !== undefined && marks.length === 0);
-  const { goes, of } = goesOf(given);
-  if (byRemovals && beyond(goes, of, limit)) return verdict(tooMuchGoes(given));
+  const { goes, of } = removedOf(given);
+  if (byRemovals && isBeyond(goes, of, limit)) return verdict(tooMuchRemoved(given));
   if (!marks) return verdict();
   const since = lossOf(lastOf(marks), sourceOf(given));
   const all = reference.complete ? lossOf(acceptedOf(marks), sourceOf(given)) : since;
-  const letThrough = wasLetThrough(all, reference);
-  const losses = letThrough ? [since] : [since, all];
-  const weight = limit.kind === 'count' ? ({ touched }: Loss): number => touched : shareLost;
+  const isAllowed = wasAllowed(all, reference);
+  const losses = isAllowed ? [since] : [since, all];
+  const weight = limit.kind === 'count' ? ({ affected }: Loss): number => affected : shareLost;
   const worst = losses.reduce((a, b) => (weight(b) > weight(a) ? b : a));
   if (exceeds(worst, limit)) return verdict(tooMuchLost(given, worst));
-  if (!adopted && beyond(outside.lost, counts.local, limit)) return verdict(tooMuchOfOthers(given));
+  if (!adopted && isBeyond(outside.lost, counts.local, limit)) return verdict(tooMuchOfOthers(given));
   const usual = [
     DEFAULT_LIMIT,
     given.usual,
     ...(reference.limit ? [reference.limit] : []),
-    ...(letThrough ? [limit] : []),
+    ...(isAllowed ? [limit] : []),
   ];
   const accepted = usual.some((each) => [since, all].some((loss) => exceeds(loss, each)));
-  const later = !byRemovals && counts.remove.entries > 0 && exceeds(lossOf(lastOf(marks), leftOf(given)), limit);
+  const later = !byRemovals && counts.remove.entries > 0 && exceeds(lossOf(lastOf(marks), remainingOf(given)), limit);
   return { later, accepted };
 }
 
 /**
- * Whether the last complete pass was told to let so much through, by a limit that somebody has stated: what it ended with is not asked for
- * again by a stricter one. The default has let nothing through knowingly.
+ * Whether a stated limit has allowed this loss in the last complete pass: then a stricter limit does not refuse it again. The default limit
+ * was stated by nobody, so it does not count.
  */
-const wasLetThrough = (all: Loss, { complete, limit = DEFAULT_LIMIT }: Reference): boolean =>
+const wasAllowed = (all: Loss, { complete, limit = DEFAULT_LIMIT }: Reference): boolean =>
   complete && !isDeepStrictEqual(limit, DEFAULT_LIMIT) && !exceeds(all, limit);
 
-/** What goes, of what is here, but for what the operator has just given away. */
-function goesOf({ plan: { counts }, outside, adopted }: RemovalsCase): { goes: Share; of: Share } {
+/** What is removed, and of how much, without what the operator has just given to lm. */
+function removedOf({ plan: { counts }, outside, adopted }: RemovalsCase): { goes: Share; of: Share } {
   const rest = ({ entries, bytes }: Share): Share =>
     adopted ? { entries: entries - outside.remove.entries, bytes: bytes - outside.remove.bytes } : { entries, bytes };
   return { goes: rest(counts.remove), of: rest(counts.local) };
@@ -102,8 +102,8 @@ function* sourceOf({ plan: { counts }, reference }: RemovalsCase): Generator<[En
     yield [dir, { ...source, shrunk, came: cameTo(dir, reference) + fresh.bytes }];
 }
 
-function* leftOf({ plan: { counts }, reference }: RemovalsCase): Generator<[EntryKey, Held & Partial<Since>]> {
-  for (const { dir, left } of counts.holdings) yield [dir, { ...left, came: cameTo(dir, reference) }];
+function* remainingOf({ plan: { counts }, reference }: RemovalsCase): Generator<[EntryKey, Held & Partial<Since>]> {
+  for (const { dir, remaining } of counts.holdings) yield [dir, { ...remaining, came: cameTo(dir, reference) }];
 }
 
 function cameTo(dir: EntryKey, reference: Reference | undefined): number {
@@ -112,8 +112,8 @@ function cameTo(dir: EntryKey, reference: Reference | undefined): number {
 }
 
 /**
- * Some directories are emptied as a matter of course: logs, hints and caches. Where a source tells nothing by which a disk that is not
- * mounted could be noticed, as a Sidecar, none is.
+ * Logs, hints and caches may be empty in normal operation. When a source does not report its mounts, as a Sidecar, a disk that is not
+ * mounted cannot be noticed: then no root may be empty.
  */
 function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmError | undefined {
   const { counts } = plan;
@@ -129,8 +129,8 @@ function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmEr
   if (only !== undefined) return undefined;
   for (const [key, { source, local }] of counts.roots) {
     if (source > 0 || local === 0) continue;
-    const held = reference === undefined || (reference.roots.get(key) ?? 0) > 0;
-    if (tellsMounts && !(held && NEVER_EMPTY.test(key))) continue;
+    const heldText = reference === undefined || (reference.roots.get(key) ?? 0) > 0;
+    if (tellsMounts && !(heldText && NEVER_EMPTY.test(key))) continue;
     return new LmError(
       'refused',
       `the source lists nothing for ${key}, where ${formatEntries(local)} ${local === 1 ? 'is' : 'are'} here`,
@@ -144,7 +144,7 @@ function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmEr
 
 const NEVER_EMPTY = /^(?:data|local_system_data)\//;
 
-/** What a refusal has to show: how much would go, and what first. */
+/** The lines of a refusal: how much would be removed, and the first entries. */
 export function removalLines({ counts: { remove, local }, firstRemovals }: RemovalsCase['plan']): string[] {
   return [
     `it would remove ${remove.entries} of ${formatEntries(local.entries)} (${formatBytes(remove.bytes)} of ${formatBytes(local.bytes)}), first:`,
@@ -152,7 +152,7 @@ export function removalLines({ counts: { remove, local }, firstRemovals }: Remov
   ];
 }
 
-function beyond(part: Share, whole: Share, limit: DeleteLimit): boolean {
+function isBeyond(part: Share, whole: Share, limit: DeleteLimit): boolean {
   return limit.kind === 'count' ? part.entries > limit.entries : shareOf(part, whole) > limit.share;
 }
 
@@ -161,18 +161,18 @@ function shareOf(part: Share, whole: Share): number {
   return Math.max(ratio(part.entries, whole.entries), ratio(part.bytes, whole.bytes));
 }
 
-const asGiven = (limit: DeleteLimit): string =>
+const limitText = (limit: DeleteLimit): string =>
   limit.kind === 'count' ? `${limit.entries}` : `${Number((limit.share * 100).toPrecision(15))}%`;
 
-const allowing = (limit: DeleteLimit, entries: number, share: number): string =>
+const allowingFlag = (limit: DeleteLimit, entries: number, share: number): string =>
   `--max-delete ${limit.kind === 'count' ? entries : `${Math.ceil(share * 100)}%`}`;
 
-function tooMuchGoes(given: RemovalsCase): LmError {
+function tooMuchRemoved(given: RemovalsCase): LmError {
   const { plan, limit } = given;
-  const { goes, of } = goesOf(given);
-  return new LmError('refused', `cleaning would remove more than --max-delete ${asGiven(limit)} allows`, {
+  const { goes, of } = removedOf(given);
+  return new LmError('refused', `cleaning would remove more than --max-delete ${limitText(limit)} allows`, {
     details: removalLines(plan),
-    hint: `if that is right: ${allowing(limit, goes.entries, shareOf(goes, of))}`,
+    hint: `if that is right: ${allowingFlag(limit, goes.entries, shareOf(goes, of))}`,
   });
 }
 
@@ -180,26 +180,26 @@ function tooMuchOfOthers({ plan, limit, outside: { lost } }: RemovalsCase): LmEr
   const { local, remove } = plan.counts;
   return new LmError(
     'refused',
-    `more of what lm did not put here would be removed or replaced than --max-delete ${asGiven(limit)} allows`,
+    `more of what lm did not put here would be removed or replaced than --max-delete ${limitText(limit)} allows`,
     {
       details: [
         `it would remove or replace ${lost.entries} of ${local.entries} entries (${formatBytes(lost.bytes)} of ${formatBytes(local.bytes)}), named above`,
         ...(remove.entries > 0 ? removalLines(plan) : []),
       ],
-      hint: `if that is right: ${allowing(limit, lost.entries, shareOf(lost, local))}`,
+      hint: `if that is right: ${allowingFlag(limit, lost.entries, shareOf(lost, local))}`,
     },
   );
 }
 
 function tooMuchLost({ plan, limit }: RemovalsCase, loss: Loss): LmError {
-  const { bytes, ofBytes, files, ofFiles, touched, worst } = loss;
-  return new LmError('refused', `the source has lost more than --max-delete ${asGiven(limit)} allows`, {
+  const { bytes, ofBytes, files, ofFiles, affected, worst } = loss;
+  return new LmError('refused', `the source has lost more than --max-delete ${limitText(limit)} allows`, {
     details: [
       `of what it held when that was last accepted it has lost ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${Math.ceil(files)} of ${formatCount(ofFiles, 'file')}:`,
       ...worst.map(({ dir, was, now }) => `  ${printable(dir)}: ${held(was)}, now ${held(now)}`),
       ...(plan.counts.remove.entries > 0 ? removalLines(plan) : []),
     ],
-    hint: `is all of it there by right? if so: ${allowing(limit, touched, shareLost(loss))}`,
+    hint: `is all of it there by right? if so: ${allowingFlag(limit, affected, shareLost(loss))}`,
   });
 }
 

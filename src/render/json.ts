@@ -1,21 +1,22 @@
-// Events as JSON, one object a line, ended by a `summary`. Prints numbers exactly and never for people.
+// Prints events as JSON, one object per line, with exact numbers. A `summary` is the last line.
 
 import { printableJson } from '../errors.js';
 import type { Event } from '../events.js';
 import { JSON_SCHEMA } from '../last-error.js';
+import { nextAfterCopy, nextAfterVerify } from './next-step.js';
 import type { Output } from './output.js';
 import type { Renderer } from './renderer.js';
-import { exitName, nextAfterCopy, nextAfterVerify } from './summary.js';
+import { exitName } from './summary.js';
 
 const PROGRESS_EVERY_MS = 1_000;
 
-export interface JsonOptions {
+interface JsonOptions {
   quiet: boolean;
   verbose: boolean;
   now: () => number;
 }
 
-/** The summary is held back until `close`, so that it is the last line however the run ends. */
+/** The summary is written by `close`, so that it is the last line however the run ends. */
 export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOptions): Renderer {
   let run: string | null = null;
   let summary: Record<string, unknown> | undefined;
@@ -39,6 +40,7 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
         return verbose || event.result === 'failed' || event.side === 'destination';
       case 'warning':
       case 'difference':
+      case 'repaired':
         return true;
       default:
         return !quiet;
@@ -51,7 +53,7 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
       if (event.type === 'copy-ended' || event.type === 'verify-ended') summary = summaryOf(event);
       else if (wanted(event)) write(event.type, fieldsOf(event));
     },
-    say(type, fields) {
+    print(type, fields) {
       if (type === 'summary') summary = { exitCode: 0, result: exitName(0), ...fields };
       else write(type, fields);
     },
@@ -62,20 +64,21 @@ export function jsonRenderer(stdout: Output, { quiet, verbose, now }: JsonOption
   };
 }
 
-/** JSON has neither 64-bit integers nor infinities: bigints become decimal strings, the latter null. */
-export const stringify = (value: object): string =>
+/** JSON has neither 64-bit integers nor infinities: bigints become decimal strings, infinities null. */
+const stringify = (value: object): string =>
   printableJson(JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? String(field) : field)));
 
 function fieldsOf(event: Event): object {
   if (event.type === 'iteration-ended') return event.iteration;
   if (event.type === 'difference') return event.difference;
+  if (event.type === 'repaired') return event.repair;
   const { type: _, ...fields } = event;
   return fields;
 }
 
 function summaryOf(event: Extract<Event, { type: 'copy-ended' | 'verify-ended' }>): Record<string, unknown> {
-  const { exitCode, message, report } = event;
+  const { exitCode, message, report, downtime } = event;
   const copied = event.type === 'copy-ended';
   const next = copied ? nextAfterCopy(event) : nextAfterVerify(event);
-  return { command: copied ? 'copy' : 'verify', exitCode, result: exitName(exitCode), message, next, report };
+  return { command: copied ? 'copy' : 'verify', exitCode, result: exitName(exitCode), message, next, downtime, report };
 }

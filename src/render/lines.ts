@@ -1,11 +1,14 @@
-// Each event as the lines people read. Holds no state and draws nothing; progress and the summary have files of their own.
+// Formats each event as lines for people. text.ts draws the progress, summary.ts formats the end of a run.
 
+import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from '../amounts.js';
 import { printable } from '../errors.js';
 import type { Event } from '../events.js';
-import type { Difference, Iteration } from '../report.js';
-import { ownersTexts } from './owners.js';
-import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from './quantities.js';
-import { copySummary, rootLines, verifySummary } from './summary.js';
+import type { Iteration } from '../report/copy-report.js';
+import type { Difference } from '../report/verify-report.js';
+import { ownersTexts } from './rows/owners.js';
+import { repairLine } from './rows/repairs.js';
+import { sstableLine } from './rows/sstables.js';
+import { checkText, copySummary, rootLines, verifySummary } from './summary.js';
 
 export type Tone = 'plain' | 'faint' | 'good' | 'warn' | 'bad';
 
@@ -16,33 +19,36 @@ export interface Line {
   tone: Tone;
 }
 
-export interface Volume {
+interface Volume {
   /** Only results and problems. */
   quiet: boolean;
-  /** One line a file as well. */
+  /** Also one line per file. */
   verbose: boolean;
 }
 
-/** Results pass whatever the volume; the rest is told, or not, as the operator asked. */
+/** Results are printed at any volume; other events as --quiet and --verbose say. */
 export function linesOf(event: Event, volume: Volume): Line[] {
   switch (event.type) {
     case 'phase':
-      return volume.verbose || (PHASES_THAT_TAKE_TIME.has(event.state) && !volume.quiet) ? told(event) : [];
+      return volume.verbose || (PHASES_THAT_TAKE_TIME.has(event.state) && !volume.quiet) ? progressLines(event) : [];
     case 'run-started':
     case 'settings':
     case 'owners':
+    case 'post-check-began':
     case 'listed':
     case 'removed':
     case 'iteration-ended':
-      return volume.quiet ? [] : told(event);
+      return volume.quiet ? [] : progressLines(event);
     case 'item':
       return volume.verbose || (event.dryRun && !volume.quiet) ? [out(itemLine(event))] : [];
     case 'planned':
       return volume.quiet && !event.dryRun
         ? []
         : [planLine(event), ...rootLines(event).map((line) => `  matching ${line}`)].map((line) => out(line));
+    case 'checked':
+      return volume.verbose ? [out(`${event.which}: ${checkText(event.check)}`)] : [];
     case 'waiting':
-      return volume.quiet ? [] : [out(`waiting for ${event.who} to go, ${formatSpan(event.leftMs)} at most`, 'faint')];
+      return volume.quiet ? [] : [out(`waiting for ${event.who} to end, ${formatSpan(event.leftMs)} at most`, 'faint')];
     case 'stalled':
       return volume.quiet ? [] : [out(stalledLine(event), 'faint')];
     case 'retried':
@@ -54,7 +60,9 @@ export function linesOf(event: Event, volume: Volume): Line[] {
     case 'file-problem':
       return fileProblem(event, volume);
     case 'difference':
-      return [out(differenceLine(event.difference), 'bad')];
+      return [out(sstableLine(event.difference) ?? differenceLine(event.difference), 'bad')];
+    case 'repaired':
+      return [out(repairLine(event.repair), event.repair.now === 'repaired' ? 'good' : 'bad')];
     case 'copy-ended':
       return copySummary(event).map((text, i) => out(text, i === 0 ? verdict(event.exitCode) : 'plain'));
     case 'verify-ended':
@@ -67,15 +75,32 @@ export function linesOf(event: Event, volume: Volume): Line[] {
   }
 }
 
-/** The others pass in a moment; what they came to is told by the plan and by what was removed. */
-const PHASES_THAT_TAKE_TIME: ReadonlySet<string> = new Set(['LISTING', 'DOWNLOADING', 'VERIFYING']);
+const BLOCK_BYTES = 2 ** 20;
 
-type Told = Extract<
+/** The other phases take a moment; the lines `plan:` and `removed` report their results. */
+const PHASES_THAT_TAKE_TIME: ReadonlySet<string> = new Set([
+  ...['LISTING', 'DOWNLOADING', 'SYNCING', 'VERIFYING', 'REPAIRING'],
+]);
+
+/** A verification has no iterations. */
+const VERIFY_PHASES: Record<string, string> = { VERIFYING: 'verifying', REPAIRING: 'repairing' };
+
+type ProgressEvent = Extract<
   Event,
-  { type: 'run-started' | 'settings' | 'owners' | 'phase' | 'listed' | 'removed' | 'iteration-ended' }
+  {
+    type:
+      | 'run-started'
+      | 'settings'
+      | 'owners'
+      | 'post-check-began'
+      | 'phase'
+      | 'listed'
+      | 'removed'
+      | 'iteration-ended';
+  }
 >;
 
-function told(event: Told): Line[] {
+function progressLines(event: ProgressEvent): Line[] {
   switch (event.type) {
     case 'run-started':
       return [
@@ -86,8 +111,10 @@ function told(event: Told): Line[] {
       return [out(event.text)];
     case 'owners':
       return ownersTexts(event).map((text) => out(`owners: ${text}`));
+    case 'post-check-began':
+      return [out(`running the post-check: ${printable(event.command)}`)];
     case 'phase':
-      return [out(event.state === 'VERIFYING' ? 'verifying' : `iteration ${event.iteration}: ${event.state}`, 'faint')];
+      return [out(VERIFY_PHASES[event.state] ?? `iteration ${event.iteration}: ${event.state}`, 'faint')];
     case 'listed':
       return [out(listedLine(event))];
     case 'removed':
@@ -99,7 +126,7 @@ function told(event: Told): Line[] {
   }
 }
 
-/** Details and hint go on lines of their own, as those of an error do. */
+/** Details and hint are on lines of their own, as in an error. */
 function warning({ text, details = [], hint }: Extract<Event, { type: 'warning' }>): Line[] {
   return [
     err(`warning: ${text}`, 'warn'),
@@ -108,13 +135,13 @@ function warning({ text, details = [], hint }: Extract<Event, { type: 'warning' 
   ];
 }
 
-/** `copy    new           12.3 MiB  data/0/ks/x.db`: fixed columns, and the name last, for it may hold spaces. */
+/** `copy    new           12.3 MiB  data/0/ks/x.db`: fixed columns, with the name last, because it may hold spaces. */
 function itemLine({ action, reason, bytes, key, dryRun }: Extract<Event, { type: 'item' }>): string {
   const columns = `${action.padEnd(6)}  ${reason.padEnd(11)}  ${formatBytes(bytes).padStart(10)}  ${printable(key)}`;
   return dryRun ? `would ${columns}` : columns;
 }
 
-/** One form for dry and real runs, so that the two can be compared. */
+/** The same form for dry and real runs, so that the two can be compared. */
 function planLine({ download, remove, unchanged, left }: Extract<Event, { type: 'planned' }>): string {
   return (
     `plan: ${download.entries} to copy (${formatBytes(download.bytes)}), ` +
@@ -138,11 +165,14 @@ function stalledLine({ what, forMs, alive }: Extract<Event, { type: 'stalled' }>
 }
 
 function retryLine({ what, attempt, waitMs, leftMs, reason }: Extract<Event, { type: 'retried' }>): string {
-  const most = leftMs === undefined ? '' : `, for ${formatSpan(leftMs)} at most`;
-  return `retry ${attempt} of ${printable(what)} in ${formatSpan(waitMs)}${most}: ${reason}`;
+  const limit = leftMs === undefined ? '' : `, for ${formatSpan(leftMs)} at most`;
+  return `retry ${attempt} of ${printable(what)} in ${formatSpan(waitMs)}${limit}: ${reason}`;
 }
 
-/** Vanished and changed files are what a live source does: counted in the pass, named only when asked. A destination is to stand still. */
+/**
+ * Vanished and changed files are usual on a live source: they are counted in the pass, and named only with --verbose. At the destination,
+ * where nothing else should write, they are a warning.
+ */
 function fileProblem({ key, result, message, side }: Extract<Event, { type: 'file-problem' }>, volume: Volume): Line[] {
   const text = `${result}  ${printable(key)}${message === '' ? '' : `: ${message}`}`;
   if (result === 'failed') return [err(text, 'bad')];
@@ -150,16 +180,20 @@ function fileProblem({ key, result, message, side }: Extract<Event, { type: 'fil
   return volume.verbose ? [out(text, 'faint')] : [];
 }
 
-/** `differs  digest  source 946b5bf9, destination fb0077f9: data/0/ks/x.db` */
-export function differenceLine({ key, reason, source, destination }: Difference): string {
+/** `differs  digest  source 946b5bf9, destination fb0077f9, from byte 1048576 (MiB 1): data/0/ks/x.db` */
+export function differenceLine({ key, reason, source, destination, blocksAt, unchangedTimes }: Difference): string {
   const values = [
     source === undefined ? undefined : `source ${printable(source)}`,
     destination === undefined ? undefined : `destination ${printable(destination)}`,
+    blocksAt?.length
+      ? `from byte ${blocksAt[0]} (MiB ${blocksAt.map((at) => at / BLOCK_BYTES).join(', ')})`
+      : undefined,
+    unchangedTimes ? 'unchanged times: the disk or memory altered it' : undefined,
   ].filter((value) => value !== undefined);
   return `differs  ${reason}  ${values.length === 0 ? '' : `${values.join(', ')}: `}${printable(key)}`;
 }
 
-/** The Sidecar's state name and counters as `name=value`, sizes in human form; the exact numbers are in `--json`. */
+/** The Sidecar's state and counters as `name=value`, with sizes for people; `--json` has the exact numbers. */
 function iterationLine(pass: Iteration): string {
   const unknown = (count: number) => (count < 0 ? '?' : String(count));
   const counters = [
@@ -173,13 +207,14 @@ function iterationLine(pass: Iteration): string {
     ...(['filesVanished', 'filesChanged', 'filesRemoved'] as const).flatMap((name) =>
       pass[name] === 0 ? [] : [`${name}=${pass[name]}`],
     ),
+    ...(pass.bytesBasis ? [`basis=${bare(pass.bytesBasis)}`] : []),
     ...(pass.filesLeft > 0 ? [`filesLeft=${pass.filesLeft}`, `bytesLeft=${bare(pass.bytesLeft)}`] : []),
-    `matching=${formatShare(pass.matchRatio).replace(' ', '')}`,
+    `matching=${pass.totalSize < 0 ? '?' : formatShare(pass.matchRatio).replace(' ', '')}`,
   ];
   return `iteration ${pass.iteration}: ${pass.state} ${counters.join(' ')}`;
 }
 
-/** Without its space, so that `name=value` stays one word: `12.3GiB`. */
+/** Without the space, so that `name=value` is one word: `12.3GiB`. */
 const bare = (bytes: number): string => formatBytes(bytes).replace(' ', '');
 
 const verdict = (exitCode: number): Tone => (exitCode === 0 ? 'good' : 'bad');

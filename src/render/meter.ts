@@ -1,29 +1,29 @@
-// From progress events to a percentage, a rate and an ETA. Knows no clock and no terminal; promises nothing it cannot see.
+// Computes percentage, rate and ETA from progress events. The caller gives the times.
 
 import type { Event } from '../events.js';
 
 export type Progress = Extract<Event, { type: 'progress' }>;
 
 export interface Reading {
-  /** Whole, never falling within one phase, and at most 99: the end of a phase is told by its own line. */
+  /** A whole number that never falls within one phase, at most 99: a line of its own reports the end of a phase. */
   percent: number;
-  /** Bytes that moved per second over the window; undefined while there is too little to go by. */
+  /** Bytes that moved per second over the window; undefined while the window is too short. */
   bytesPerSecond: number | undefined;
   /** Remaining bytes over that rate, at least 1 s; undefined while nothing moves or only entries without bytes remain. */
   etaMs: number | undefined;
   progress: Progress;
 }
 
-/** Long enough to even out a big file between two small ones, short enough to follow a change of `--limit-rate`. */
+/** Long enough to average over big and small files, short enough to follow a change of the rate. */
 const WINDOW_MS = 15_000;
-const SHORTEST_SPAN_MS = 500;
+const MIN_SPAN_MS = 500;
 
 interface Sample {
   at: number;
   moved: number;
 }
 
-/** One phase's progress. `at` is a time in ms, from any clock that does not run backwards. */
+/** The progress of one phase at a time. `at` is a time in ms, from any clock that does not run backwards. */
 export class Meter {
   #samples: Sample[] = [];
   #latest: Progress | undefined;
@@ -39,7 +39,7 @@ export class Meter {
     this.#forget(at);
   }
 
-  /** Undefined before the first event. `at` may lie after the last event: a stall then shows as a falling rate. */
+  /** Undefined before the first event. `at` may be later than the last event: a stall then shows as a falling rate. */
   read(at: number): Reading | undefined {
     const progress = this.#latest;
     if (!progress) return undefined;
@@ -51,7 +51,7 @@ export class Meter {
     return { percent: this.#percent, bytesPerSecond, etaMs, progress };
   }
 
-  /** The newest sample beyond the window stays: it is where the window begins. */
+  /** Keeps the newest sample that is older than the window: the window begins there. */
   #forget(at: number): void {
     while (this.#samples.length > 1 && at - this.#samples[1]!.at >= WINDOW_MS) this.#samples.shift();
   }
@@ -60,7 +60,7 @@ export class Meter {
     const first = this.#samples[0]!;
     const last = this.#samples.at(-1)!;
     const span = at - first.at;
-    return span < SHORTEST_SPAN_MS ? undefined : (Math.max(0, last.moved - first.moved) / span) * 1_000;
+    return span < MIN_SPAN_MS ? undefined : (Math.max(0, last.moved - first.moved) / span) * 1_000;
   }
 }
 

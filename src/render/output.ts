@@ -1,6 +1,6 @@
-// A stream that may go away. Never throws and never stops a run: whoever closed our output does not want it any more.
+// Wraps an output stream so that its failure stops nothing: whoever closed the output does not want it any more.
 
-/** What the renderers need of `process.stdout`; a plain `PassThrough` will do. */
+/** What the renderers need of `process.stdout`; a `PassThrough` has it too. */
 export interface OutputStream {
   write(text: string): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -10,15 +10,15 @@ export interface OutputStream {
 
 export interface Output {
   readonly isTTY: boolean;
-  /** As it is now: a terminal may be resized at any time. 80 where the stream does not say. */
+  /** The current width: a terminal may be resized at any time. 80 for a stream without one. */
   readonly columns: number;
-  /** Does nothing once the stream has failed; what that means for the exit code is main's to say. */
+  /** Does nothing once the stream has failed; main.ts decides what that means for the exit code. */
   write(text: string): void;
 }
 
-export function guard(stream: OutputStream): Output {
+export function safeOutput(stream: OutputStream): Output {
   let gone = false;
-  // Stays for good: a pipe can report EPIPE after the last write, and an unheard 'error' would end the process.
+  // Never removed: a pipe can report EPIPE after the last write, and an 'error' without a listener would end the process.
   stream.on('error', () => {
     gone = true;
   });

@@ -1,12 +1,20 @@
-// What a run came to, as a block to be read at 3 a.m.: what was reached, the counters, what to run next. Decides nothing.
+// Formats the end of a run as a block for people: the result and the counters. What to run next: next-step.ts.
 
+import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from '../amounts.js';
 import { printable } from '../errors.js';
 import type { Event } from '../events.js';
 import { EXIT, EXIT_MEANING, type ExitName } from '../exit-codes.js';
-import type { CopyReport, Iteration, RootShare, VerifyReport } from '../report.js';
-import { leftOutRows, namesOf, notKeptRows, withoutLines } from './left-out.js';
-import { ownersRows } from './owners.js';
-import { formatBytes, formatEntries, formatLeft, formatShare } from './quantities.js';
+import { howItEnded } from '../linux/shell-command.js';
+import type { CopyReport, Iteration, RootShare } from '../report/copy-report.js';
+import type { CheckReport } from '../report/parts.js';
+import { columns } from './columns.js';
+import { nextAfterCopy, nextAfterVerify } from './next-step.js';
+import { downtimeRows } from './rows/downtime.js';
+import { leftOutRows, namesOf, notKeptRows, withoutLines } from './rows/left-out.js';
+import { ownersRows } from './rows/owners.js';
+import { notYetCopiedRow, proofsRows } from './rows/proofs.js';
+import { repairRows } from './rows/repairs.js';
+import { sstableRows } from './rows/sstables.js';
 
 type CopyEnded = Extract<Event, { type: 'copy-ended' }>;
 type VerifyEnded = Extract<Event, { type: 'verify-ended' }>;
@@ -17,6 +25,7 @@ export function copySummary(event: CopyEnded): string[] {
   const isShort = report.dryRun && exitCode === EXIT.belowThreshold;
   const rows: [string, string][] = [['exit code', isShort ? `${exitCode} (below the threshold)` : exitText(exitCode)]];
   if (last && !report.dryRun) rows.push(...passRows(report, last));
+  rows.push(...sstableRows(report.sstables), ...checkRows(report.postCheck), ...downtimeRows(event.downtime));
   rows.push(...leftOutRows(report.leftOut), ...notKeptRows(report.notKept), ...ownersRows(report.owners));
   return block('copy', message, rows, withoutLines(report.without), nextAfterCopy(event));
 }
@@ -36,6 +45,12 @@ export function verifySummary(event: VerifyEnded): string[] {
     ['exit code', exitText(exitCode)],
     ['state', `${report.state}, ${report.digestAlgorithm}`],
     ...names.map((name): [string, string] => [name, String(report[name])]),
+    ...notYetCopiedRow(report),
+    ...repairRows(report),
+    ...proofsRows(report, Date.now()),
+    ...sstableRows(report.sstables),
+    ...checkRows(report.postCheck),
+    ...downtimeRows(event.downtime),
     ...leftOutRows(report.leftOut),
     ...notKeptRows(report.notKept),
     ...ownersRows(report.owners),
@@ -43,7 +58,20 @@ export function verifySummary(event: VerifyEnded): string[] {
   return block('verify', message, rows, withoutLines(report.without), nextAfterVerify(event));
 }
 
-/** The name of an exit code, `ok` for 0; a code of no name is a bug. */
+/** `exit code 3 after 1.2 s: /usr/local/bin/check` */
+export const checkText = ({ command, exitCode, signal, elapsedMs }: CheckReport): string =>
+  `${howItEnded({ code: exitCode, killedBy: signal })} after ${formatSpan(elapsedMs)}: ${printable(command)}`;
+
+/** The last lines only of one that has failed: they say why. */
+const checkRows = (check: CheckReport | undefined): [string, string][] =>
+  check === undefined
+    ? []
+    : [
+        ['post-check', checkText(check)],
+        ...(check.exitCode === 0 ? [] : check.lastLines.map((line): [string, string] => ['', line])),
+      ];
+
+/** The name of an exit code, `ok` for 0; a code without a name is a bug. */
 export function exitName(exitCode: number): ExitName {
   const names = Object.keys(EXIT) as ExitName[];
   return names.find((name) => EXIT[name] === exitCode) ?? 'bug';
@@ -56,7 +84,8 @@ const firstLeftRow = ({ filesLeft, firstLeft }: Iteration): [string, string][] =
   firstLeft ? [['left', namesOf({ entries: filesLeft, first: firstLeft })]] : [];
 
 /**
- * `matching` root by root, and what holds it down: nothing to say for a single root that matches, or of which nothing is here yet.
+ * The share that matches in each root, and the first entries that are missing. Empty for a single root that matches, and while nothing
+ * matches in any root.
  */
 export function rootLines({ roots = [] }: Pick<Iteration, 'roots'>): string[] {
   const isOpen = ({ total, matching, left }: RootShare): boolean => matching.bytes < total.bytes - left.bytes;
@@ -72,139 +101,18 @@ export function rootLines({ roots = [] }: Pick<Iteration, 'roots'>): string[] {
   });
 }
 
-/** What to run after a copy; undefined when the error that ended it says so itself. */
-export function nextAfterCopy({ report, exitCode }: CopyEnded): string | undefined {
-  const threshold = report.successThreshold;
-  if (report.dryRun) return exitCode === EXIT.refused ? undefined : nextAfterDryRun(report);
-  switch (exitCode) {
-    case EXIT.ok:
-      if (report.only !== undefined) return 'lm copy without --only, when all parts have been copied';
-      return threshold < 1 ? 'stop the service on the source, then lm copy --threshold 1.0' : 'lm verify';
-    case EXIT.belowThreshold:
-      if (report.status.some((pass) => pass.downloadFailures > 0))
-        return `${mendFailures(report)}, then lm copy again; what was copied is kept`;
-      if (onlyLeft(report)) return 'stop the service on the source, then lm copy --threshold 1.0';
-      if (threshold < 1)
-        return 'lm copy again; what was copied is kept. A source that changes faster than it is copied takes a lower --threshold';
-      return moves(report)
-        ? 'stop whatever still writes to the source, then lm copy again; what was copied is kept'
-        : 'lm verify, which names what still differs';
-    case EXIT.refused:
-      return report.status.some((pass) => pass.filesUnreadable)
-        ? `${mendFailures(report)}, then lm copy again; what was copied is kept`
-        : undefined;
-    case EXIT.source:
-    case EXIT.hungUp:
-    case EXIT.interrupted:
-    case EXIT.quit:
-    case EXIT.terminated:
-      return 'lm copy again; what was copied is kept';
-    default:
-      return undefined;
-  }
-}
-
-/** Failures are named where they are met; which side has to be mended is said here. */
-function mendFailures({ status }: CopyReport): string {
-  const failed = status.reduce((sum, pass) => sum + pass.downloadFailures, 0);
-  const unreadable = status.reduce((sum, pass) => sum + (pass.filesUnreadable ?? 0), 0);
-  if (unreadable === 0) return 'see to the files that failed here, named above';
-  const source =
-    'on the source, make the files named above readable for the user of lm serve, or leave them out with files_to_exclude';
-  return unreadable < failed ? `${source}; here, see to the others that failed` : source;
-}
-
-/** Whether the source was seen to change. */
-const moves = ({ status }: CopyReport): boolean =>
-  status.some((pass) => pass.filesChanged + pass.filesVanished > 0) || (status.at(-1)?.filesToDownload ?? 0) !== 0;
-
-/** What a real run would do, or why it would not. */
-function nextAfterDryRun({ wouldDo }: CopyReport): string {
-  const again = 'the same command without --dry-run';
-  if (!wouldDo) return again;
-  const { download, remove, fix, refuses } = wouldDo;
-  const [first, ...others] = refuses;
-  if (first !== undefined) {
-    const more = others.length > 0 ? ` (and ${others.length} more, named above)` : '';
-    return `a real run would refuse: ${first}${more}`;
-  }
-  const deeds = [
-    ...(download.entries > 0 ? [`copy ${formatEntries(download.entries)} (${formatBytes(download.bytes)})`] : []),
-    ...(remove.entries > 0 ? [`remove ${formatEntries(remove.entries)} (${formatBytes(remove.bytes)})`] : []),
-    ...(fix > 0 ? [`mend ${formatEntries(fix)}`] : []),
-  ];
-  return deeds.length > 0 ? `${again}: it would ${deeds.join(', ')}` : `${again}: it would find nothing left to do`;
-}
-const onlyLeft = ({ status }: CopyReport): boolean => {
-  const last = status.at(-1);
-  return last !== undefined && last.filesLeft > 0 && last.totalSize === last.bytesLeft;
-};
-
-/** What to run after a verification. */
-export function nextAfterVerify({ report, exitCode }: VerifyEnded): string | undefined {
-  switch (exitCode) {
-    case EXIT.ok:
-      if (report.otherExclusions) return 'lm copy --threshold 1.0, then lm verify again, both with the same exclusions';
-      return report.live || report.beforeFinalPass
-        ? 'stop the service on the source, then lm copy --threshold 1.0, then lm verify again'
-        : 'lm complete on both hosts, on this one first, then start the service here';
-    case EXIT.differences:
-    case EXIT.refused:
-      return nextAfterDifferences(report);
-    case EXIT.source:
-    case EXIT.hungUp:
-    case EXIT.interrupted:
-    case EXIT.quit:
-    case EXIT.terminated:
-      return 'lm verify again';
-    default:
-      return undefined;
-  }
-}
-
-function nextAfterDifferences(report: VerifyReport): string | undefined {
-  const [first, copy] = [mendFirst(report), cheapestCopy(report)];
-  const steps = copy === undefined ? first : [...first, `${copy}${mayBeSomebodys(report) ? ADOPT : ''}`];
-  if (steps.length === 0) return undefined; // the verdict says why nothing was compared
-  const none = copy === undefined && first.length > 0 ? '; no copy mends that' : '';
-  return `${steps.join(', then ')}, then lm verify again${none}`;
-}
-
-const ADOPT = ', with --adopt if it names work here that is to go';
-
-/** After a final pass, that something differs may be the work of somebody else here, which a copy refuses to touch. */
-const mayBeSomebodys = ({ beforeFinalPass, reasons = {} }: VerifyReport): boolean =>
-  beforeFinalPass !== true &&
-  (['not-found-at-source', 'type', 'size', 'mtime', 'link-target'] as const).some((reason) => reasons[reason]);
-
-/** What no copy mends, and on which side. */
-function mendFirst({ reasons = {} }: VerifyReport): string[] {
-  const { 'unreadable-at-source': there = 0, 'unreadable-at-destination': here = 0 } = reasons;
-  return [
-    ...(there > 0 ? ['on the source, make what is named above readable for the user of lm serve'] : []),
-    ...(here > 0 ? ['on this host, make what is named above readable for the user of lm'] : []),
-    ...(reasons['changed-while-reading'] ? ['stop what writes to the files that changed while they were read'] : []),
-  ];
-}
-
-/** The least that mends all of it: a checksum of everything only where nothing less finds the difference. */
-function cheapestCopy(report: VerifyReport): string | undefined {
-  if (report.digestMismatches > 0)
-    return 'lm copy --diff checksum (equal sizes and times hide these files from a plain copy)';
-  if (report.metadataMismatches > 0) return 'lm copy --threshold 1.0';
-  return report.filesNotFoundAtSource + report.filesNotFoundAtDestination > 0 ? 'lm copy' : undefined;
-}
-
 function passRows(report: CopyReport, last: Iteration): [string, string][] {
   const sum = (name: NumberField) => report.status.reduce((total, pass) => total + pass[name], 0);
   const reused = sum('bytesReused');
-  const size = last.totalSize < 0 ? '' : ` of ${formatBytes(last.totalSize)} in ${formatEntries(last.totalFiles)}`;
+  const isWhole = last.state === 'SUCCESS' && report.successThreshold === 1;
+  const basis = isWhole ? 0 : Math.max(...report.status.map(({ bytesBasis = 0 }) => bytesBasis)); // a pass goes on with that of the one before
+  const share =
+    last.totalSize < 0
+      ? 'not known, as the last pass came to no plan'
+      : `${formatShare(last.matchRatio)}${leftOf(last)} of ${formatBytes(last.totalSize)} in ${formatEntries(last.totalFiles)}`;
   return [
     ['state', `${last.state} at iteration ${last.iteration} of at most ${report.maxIterations}`],
-    [
-      'matching',
-      `${formatShare(last.matchRatio)}${leftOf(last)}${size}, threshold ${formatShare(report.successThreshold)}`,
-    ],
+    ['matching', `${share}, threshold ${formatShare(report.successThreshold)}`],
     ...rootLines(last).map((line): [string, string] => ['', line]),
     ...firstLeftRow(last),
     [
@@ -212,14 +120,18 @@ function passRows(report: CopyReport, last: Iteration): [string, string][] {
       `${formatEntries(sum('filesDownloaded'))}, ${formatBytes(sum('bytesDownloaded'))} ` +
         `(${formatBytes(sum('bytesReceived'))} received${reused > 0 ? `, ${formatBytes(reused)} kept from before` : ''})`,
     ],
+    ...deltaRow(report),
     ['removed', `${formatEntries(sum('filesRemoved'))}, ${formatBytes(sum('bytesRemoved'))}`],
-    ...keptRow(report),
+    ...backupRow(report),
     ...txnLogsRow(report),
     [
       'failed',
       `${sum('downloadFailures')} (${sum('filesChanged')} changed and ${sum('filesVanished')} vanished besides)`,
     ],
     ...firstRow('changed', report, 'firstChanged', sum('filesChanged')),
+    ...(basis > 0
+      ? [['basis', `${formatBytes(basis)} of changed files, for their next state`] as [string, string]]
+      : []),
     ...firstRow('vanished', report, 'firstVanished', sum('filesVanished')),
   ];
 }
@@ -234,17 +146,31 @@ const firstRow = (
   return first.length === 0 ? [] : [[title, namesOf({ entries: Math.max(entries, first.length), first })]];
 };
 
-const keptRow = ({ backup }: CopyReport): [string, string][] =>
+/** Of big files of which an older version was here. */
+function deltaRow({ status }: CopyReport): [string, string][] {
+  const sum = (name: keyof NonNullable<Iteration['delta']>) =>
+    status.reduce((total, { delta }) => total + (delta?.[name] ?? 0), 0);
+  const [cloned, compared, whole] = [sum('cloned'), sum('compared'), sum('whole')];
+  if (cloned + compared + whole === 0) return [];
+  const parts = [
+    cloned > 0 ? `${formatBytes(cloned)} cloned` : '',
+    compared > 0 ? `${formatBytes(compared)} compared, ${formatBytes(sum('differing'))} differed` : '',
+    whole > 0 ? `${formatBytes(whole)} fetched whole, which was faster` : '',
+  ];
+  return [['older versions', parts.filter((part) => part !== '').join('; ')]];
+}
+
+const backupRow = ({ backup }: CopyReport): [string, string][] =>
   backup
     ? [['kept', `${formatEntries(backup.entries)}, ${formatBytes(backup.bytes)} in ${printable(backup.dir)}`]]
     : [];
 
 type NumberField = Exclude<
   keyof Iteration,
-  'state' | 'firstVanished' | 'firstChanged' | 'filesUnreadable' | 'firstLeft' | 'roots'
+  'state' | 'bytesBasis' | 'delta' | 'firstVanished' | 'firstChanged' | 'filesUnreadable' | 'firstLeft' | 'roots'
 >;
 
-/** Whether the source was stopped cleanly, of a final pass that ended well: a node that was killed leaves them. */
+/** After a final pass that ended well: whether the source was stopped cleanly. A node that was killed leaves transaction logs. */
 function txnLogsRow({ txnLogs, successThreshold, only }: CopyReport): [string, string][] {
   if (!txnLogs || successThreshold < 1 || only !== undefined) return [];
   const { logs, elsewhere } = txnLogs;
@@ -263,10 +189,9 @@ function block(
   notes: readonly string[],
   next: string | undefined,
 ): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length));
   return [
     `${command}: ${message}`,
-    ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
+    ...columns(rows, { indent: '  ' }),
     ...notes,
     ...(next === undefined ? [] : [`next: ${next}`]),
   ];

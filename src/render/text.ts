@@ -1,22 +1,23 @@
-// The run as people watch it: lines, and on a terminal a bar below them. Never puts a carriage return into a log.
+// Prints a run for people: lines, and on a terminal a progress bar below them. Without a terminal no carriage return is written.
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import { SingleBar } from 'cli-progress';
+import { formatEntries } from '../amounts.js';
 import type { Event } from '../events.js';
 import { type Line, linesOf, out, type Tone } from './lines.js';
 import { Meter } from './meter.js';
 import type { Output } from './output.js';
 import { barLine, logLine } from './progress-line.js';
-import { formatEntries } from './quantities.js';
 import type { Renderer } from './renderer.js';
 
 const LOG_EVERY_MS = 5_000;
 const BAR_FRAMES_PER_SECOND = 5;
 
-export interface TextOptions {
+interface TextOptions {
   stdout: Output;
-  /** To stdout and to stderr. */
+  /** Prints to stdout. */
   lines: PrintLine;
+  /** Prints to stderr. */
   problems: PrintLine;
   quiet: boolean;
   verbose: boolean;
@@ -42,7 +43,7 @@ export function textRenderer(options: TextOptions): Renderer {
       else if (event.type === 'listing') ticker?.count(countLine(event));
       else if (ENDS_PROGRESS.has(event.type)) ticker?.stop();
     },
-    say(_type, _fields, lines) {
+    print(_type, _fields, lines) {
       print(lines.map((text) => out(text)));
     },
     close() {
@@ -51,10 +52,11 @@ export function textRenderer(options: TextOptions): Renderer {
   };
 }
 
-/** What takes time ends with what came of it, with the next phase or with the run. */
+/** Events that end a phase with progress: its result, what comes next, or the end of the run. */
 const ENDS_PROGRESS: ReadonlySet<string> = new Set([
   'phase',
   'listed',
+  'post-check-began',
   'iteration-ended',
   'copy-ended',
   'verify-ended',
@@ -63,14 +65,14 @@ const ENDS_PROGRESS: ReadonlySet<string> = new Set([
 /** Shows progress between the lines. */
 interface Ticker {
   progress(event: Parameters<Meter['add']>[0]): void;
-  /** Instead of progress, where it is not known how much there is. */
+  /** Instead of progress, where the total is not known. */
   count(text: string): void;
-  /** Makes room for a line; the progress comes back by itself. */
+  /** Removes the progress before a line is printed; it is drawn again by itself. */
   clear(): void;
   stop(): void;
 }
 
-/** A bar that is taken down for every line and drawn again below it. */
+/** A bar that is removed before every line and drawn again below it. */
 function barTicker(stdout: Output, now: () => number): Ticker {
   const meter = new Meter();
   let bar: SingleBar | undefined;
@@ -98,8 +100,8 @@ function barTicker(stdout: Output, now: () => number): Ticker {
 }
 
 /**
- * cli-progress draws, redraws at its own pace and erases; the text is ours. `linewrap: true` means "trim to the width": it
- * leaves the terminal's own modes alone, so that a killed run leaves no terminal without wrapping or cursor.
+ * cli-progress draws, redraws at `fps` and erases; `format` makes the text. `linewrap: true` means "trim to the width": it does not
+ * change the modes of the terminal, so that a killed run leaves no terminal without wrapping or cursor.
  */
 function startBar(stdout: Output, format: () => string): SingleBar {
   const stream = {
@@ -122,7 +124,7 @@ function startBar(stdout: Output, format: () => string): SingleBar {
   return bar;
 }
 
-/** Whole lines every few seconds; a run that stalls goes on saying so. */
+/** Whole lines every few seconds, also while a run stalls. */
 function logTicker(stdout: Output, now: () => number): Ticker {
   const meter = new Meter();
   let timer: NodeJS.Timeout | undefined;
@@ -166,5 +168,5 @@ const COLORS: Record<Tone, (chalk: ChalkInstance, text: string) => string> = {
   bad: (chalk, text) => chalk.red(text),
 };
 
-/** Names are escaped where they enter a line; this is for what came in a message, so that nothing can move the cursor. */
+/** Names are escaped where a line is made; this keeps control characters in other texts from moving the cursor. */
 const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');

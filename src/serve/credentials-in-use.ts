@@ -1,12 +1,15 @@
-// The credentials that a running agent goes by: whom it lets in by them, where its own token can be found, and how they are replaced.
+// Holds the credentials of a running agent: authorizes requests by them, shows other commands where its own token is, and replaces them
+// on a reload.
 
 import { type Authorize, createAuthorize } from '../agent/access/auth.js';
 import { namesInHosts, type OwnNames } from '../agent/access/own-names.js';
 import type { RunningServer } from '../agent/server.js';
+import { PERMISSIONS } from '../permissions.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
 import { isLoopback } from '../settings/resolve.js';
 import type { ServeSettings } from '../settings/settings.js';
-import { presentToken } from '../state/agent-token.js';
+import { holdToken } from '../state/agent-token.js';
+import { PREFIX } from '../wire/file-urls.js';
 import { type Credentials, compareCredentials, fingerprintOf, type Reloaded, readCredentials } from './credentials.js';
 
 export class CredentialsInUse {
@@ -24,9 +27,9 @@ export class CredentialsInUse {
     this.#authorize = authorizeBy(settings, this.#credentials);
   }
 
-  /** Where the token is that was made for this agent. */
-  get made(): string | undefined {
-    return this.#credentials.made;
+  /** The file of the token that was made for this agent. */
+  get ownTokenFile(): string | undefined {
+    return this.#credentials.ownTokenFile;
   }
 
   get tls(): Credentials['tls'] {
@@ -39,7 +42,7 @@ export class CredentialsInUse {
 
   readonly authorize: Authorize = (request) => this.#authorize(request);
 
-  /** Until `hideToken`, other commands of this host find the token that was made. */
+  /** Lets other commands of this host find the token that was made, until `hideToken`. */
   presentToken(): void {
     this.#hideToken = present(this.#credentials);
   }
@@ -48,7 +51,7 @@ export class CredentialsInUse {
     this.#hideToken?.();
   }
 
-  /** Reads all of them again, or throws and has changed nothing. `server` gets a certificate that is new. */
+  /** Reads all of them again; when it throws, nothing has changed. Gives a new certificate to `server`. */
   reload(server: RunningServer): Reloaded[] {
     const fresh = readCredentials(this.#settings, this.#directory);
     const reloaded = compareCredentials(this.#credentials, fresh);
@@ -62,23 +65,36 @@ export class CredentialsInUse {
   }
 }
 
-const authorizeBy = (settings: ServeSettings, { token }: Credentials): Authorize =>
-  createAuthorize({
-    token,
+function authorizeBy(settings: ServeSettings, { token, tokensFor }: Credentials): Authorize {
+  const tokens = [...(token === undefined ? [] : [{ token, permissions: PERMISSIONS }]), ...tokensFor];
+  const clients = [
+    ...settings.clientNames.map((name) => ({ name, permissions: PERMISSIONS })),
+    ...settings.clientsFor.map(({ permissions, of: name }) => ({ permissions, name })),
+  ];
+  return createAuthorize({
+    tokens: tokens.length > 0 ? tokens : undefined,
     names: ownNames(settings),
-    clientNames: settings.clientNames.length > 0 ? settings.clientNames : undefined,
+    clients: clients.length > 0 ? clients : undefined,
+    ...(settings.serves === 'destination' && { misdirectedStatus }),
   });
+}
 
-const present = ({ made, token }: Credentials): (() => void) | undefined =>
-  made === undefined ? undefined : presentToken(made, token!);
+/** The Sidecar's guarded routes answer 500 for a host that is not its own, the others 421. An agent of a source always answers 421. */
+const misdirectedStatus = (target: string): number => (target.startsWith(`${PREFIX}/`) ? 500 : 421);
 
-/** Undefined where it does not matter: beyond loopback, what is asked for by a name of the client's own still takes a token or a certificate. */
-function ownNames({ listen, hostName, tokenFile, clientCa }: ServeSettings): OwnNames | undefined {
+const present = ({ ownTokenFile, token }: Credentials): (() => void) | undefined =>
+  ownTokenFile === undefined ? undefined : holdToken(ownTokenFile, token!);
+
+/** The names a request may be for; undefined where any will do, since a client beyond loopback has to show a token or a certificate. */
+function ownNames({ listen, hostName, otherHosts: others, serves, ...settings }: ServeSettings): OwnNames | undefined {
   const stated = [listen.host, ...(hostName === undefined ? [] : [hostName])];
-  if (isLoopback(listen.host)) return { stated, more: () => [] };
-  if (tokenFile !== undefined || clientCa !== undefined) return undefined;
+  if (isLoopback(listen.host)) return { stated, others, more: () => [] };
+  const { tokenFile, tokensFor, clientCa } = settings;
+  const isAsked = tokenFile !== undefined || tokensFor.length > 0 || clientCa !== undefined;
+  if (serves === 'source' && isAsked) return undefined;
   return {
     stated,
+    others,
     more: () => {
       const names = namesOfThisHost();
       return [...names, ...namesInHosts(names)];

@@ -1,42 +1,51 @@
-// What an agent proves itself with, and what its clients have to show: read from their files at the start, and again by the same rules
-// whenever it is told to. What cannot be used leaves what was in use.
+// Reads an agent's credentials: its certificate and key, and the token or client authorities that its clients are checked by. The same
+// rules hold at the start and on a reload.
 
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext, type TlsOptions } from 'node:tls';
-import { tlsOptions } from '../agent/access/auth.js';
+import { type TokenGrant, tlsOptions } from '../agent/access/auth.js';
 import { selfSigned } from '../agent/access/self-signed.js';
 import { LmError, printable } from '../errors.js';
 import { namesOfThisHost } from '../settings/migration-map.js';
 import type { ServeSettings } from '../settings/settings.js';
 import { readAuthorities, readCertificates, readSecret, readToken } from '../settings/values/secret.js';
-import { keptTokenFile } from '../state/agent-token.js';
-import { createFileAtomically, readFileIfAny } from '../state/atomic-file.js';
+import { ensureTokenFile } from '../state/agent-token.js';
+import { createFileAtomically, readFileIfThere } from '../state/atomic-file.js';
 
 export interface Credentials {
   token: string | undefined;
-  /** Where the token is that was made for this agent. */
-  made: string | undefined;
+  /** Those that allow less. */
+  tokensFor: TokenGrant[];
+  /** The file of the token that was made for this agent; undefined where the operator gave one, or none is needed. */
+  ownTokenFile: string | undefined;
   /** Undefined for plain HTTP. */
   tls: TlsOptions | undefined;
 }
 
-/** A part of what an agent goes by, after it was read again. */
+/** One of an agent's credentials, or its access log, after it was read again. */
 export interface Reloaded {
   part: string;
   isNew: boolean;
-  /** Of a certificate, its SHA-256. */
+  /** SHA-256 of a certificate. */
   fingerprint?: string | undefined;
 }
 
-/** `directory` makes the agent's records: not before the files that the settings name have been read. Throws `usage` and `local`. */
+/** `directory` creates the agent's record directory; it is called after the files that the settings name have been read. Throws `usage` and `local`. */
 export function readCredentials(settings: ServeSettings, directory: () => string): Credentials {
   const { tokenFile, tlsAuto, clientCa, insecure } = settings;
+  const tokensFor = settings.tokensFor.map(({ permissions, of }) => ({ permissions, token: readToken(of) }));
+  const isAsked = tokensFor.length > 0 || clientCa !== undefined || insecure;
   const given = tokenFile === undefined ? undefined : readToken(tokenFile);
   const stated = tlsAuto ? undefined : statedTls(settings);
   const dir = directory();
-  const made = given === undefined && clientCa === undefined && !insecure ? keptTokenFile(dir) : undefined;
-  return { token: given ?? (made && readToken(made)), made, tls: tlsAuto ? ownTls(dir, settings) : stated };
+  const ownTokenFile = given === undefined && !isAsked ? ensureTokenFile(dir) : undefined;
+  return {
+    token: given ?? (ownTokenFile && readToken(ownTokenFile)),
+    tokensFor,
+    ownTokenFile,
+    tls: tlsAuto ? ownTls(dir, settings) : stated,
+  };
 }
 
 function statedTls({ tlsCert, tlsKey, clientCa }: ServeSettings): TlsOptions | undefined {
@@ -48,11 +57,15 @@ function statedTls({ tlsCert, tlsKey, clientCa }: ServeSettings): TlsOptions | u
   });
 }
 
-/** Made on first use and kept, so that a client that knows its fingerprint goes on when the agent has been started again. */
+/** Undefined where there are none. */
+const tokensIn = ({ tokensFor }: Credentials): string | undefined =>
+  tokensFor.length === 0 ? undefined : tokensFor.map(({ token }) => token).join(' ');
+
+/** The certificate is made on first use and kept, so that its fingerprint stays the same when the agent is started again. */
 function ownTls(dir: string, { clientCa, hostName }: ServeSettings): TlsOptions {
   const path = join(dir, 'tls.pem');
   const names = ['localhost', '127.0.0.1', '::1', ...namesOfThisHost(), ...(hostName === undefined ? [] : [hostName])];
-  if (readFileIfAny(path) === undefined) createFileAtomically(path, selfSigned(names, Date.now()));
+  if (readFileIfThere(path) === undefined) createFileAtomically(path, selfSigned(names, Date.now()));
   const pem = readSecret(path);
   try {
     createSecureContext({ cert: pem, key: pem });
@@ -65,14 +78,15 @@ function ownTls(dir: string, { clientCa, hostName }: ServeSettings): TlsOptions 
   return tlsOptions({ cert: pem, key: pem, clientCa: clientCa && readAuthorities(clientCa) });
 }
 
-/** The SHA-256 of the agent's certificate. */
+/** The SHA-256 of the agent's certificate; undefined without TLS. */
 export const fingerprintOf = ({ tls }: Credentials): string | undefined =>
   tls && new X509Certificate(tls.cert as string).fingerprint256;
 
-/** Each part that is in use, and whether it is another one now. */
+/** Each credential that was in use `before`, and whether it has changed. */
 export function compareCredentials(before: Credentials, after: Credentials): Reloaded[] {
   const parts = [
     { part: 'token', was: before.token, is: after.token },
+    { part: 'further tokens', was: tokensIn(before), is: tokensIn(after) },
     { part: 'certificate', was: before.tls?.cert, is: after.tls?.cert, fingerprint: fingerprintOf(after) },
     { part: 'key', was: before.tls?.key, is: after.tls?.key },
     { part: 'client authorities', was: before.tls?.ca, is: after.tls?.ca },

@@ -1,46 +1,52 @@
-// An agent, from its roots to its last request, until it is stopped or nobody asks it any more. Reads secrets; serves nothing itself.
+// Runs an agent from opening its roots to its last request: until it is stopped, or no client has asked for anything for long enough.
 
 import { type AccessLog, openAccessLog } from '../agent/access-log.js';
 import { idleWatch } from '../agent/idle-watch.js';
 import { createAtRestCheck } from '../agent/replies/at-rest-check.js';
-import { type Agent, createAgent } from '../agent/replies/replies.js';
-import type { Completion } from '../agent/replies/status-reply.js';
+import { type Agent, createAgent } from '../agent/replies/router.js';
 import { watchRoots } from '../agent/root-watch.js';
 import { type RunningServer, type ServedRequest, startServer } from '../agent/server.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
+import { type LocalPace, startLocalPace } from '../pace/local-pace.js';
+import { noPressureText } from '../pace/no-pressure.js';
+import { createPacer } from '../pace/rate.js';
 import type { Renderer } from '../render/renderer.js';
 import { servicePorts } from '../settings/cassandra/service-ports.js';
-import { servedInClear } from '../settings/in-clear.js';
+import { plaintextServeWarnings } from '../settings/plaintext.js';
 import { toRememberAtSource } from '../settings/remembered.js';
 import type { ServeSettings } from '../settings/settings.js';
-import { completionWatcher, markComplete, readCompletion } from '../state/completion.js';
+import { readCompletion } from '../state/completion.js';
 import { agentId, machineId } from '../state/identity/host.js';
 import { openInstance } from '../state/instance.js';
 import { announceAgent } from '../state/lock/presence.js';
 import { readRemembered, remember } from '../state/remembered.js';
-import { readReopening, reopen } from '../state/reopening.js';
 import { forgetReset } from '../state/reset-note.js';
-import { refuseAmongRoots } from '../trust/output-file.js';
-import { createPacer } from '../wire/rate.js';
-import { type AgentNews, agentNews } from './agent-news.js';
+import type { TaskContext } from '../tasks/run-task.js';
+import type { TaskManager } from '../tasks/task-manager.js';
+import { refuseInsideRoots } from '../trust/output-file.js';
+import { type AgentMessages, createAgentMessages } from './agent-messages.js';
+import { completionIn } from './completion.js';
 import type { Reloaded } from './credentials.js';
 import { CredentialsInUse } from './credentials-in-use.js';
-import { halfANode, openRoot, refuseOutsideFiles, refuseOverlaps } from './served-roots.js';
+import { openDestinationRoots, presentRoots, refuseSecondAgent } from './destination.js';
+import { incompleteNodeWarnings, openRoot, refuseOutsideFiles, refuseOverlaps } from './served-roots.js';
 
-/** Clients that `lm status` on this host is told of. */
-const MOST_TOLD = 100;
+/** Clients that `lm status` on this host can show. */
+const MAX_REPORTED = 100;
 
 /** How long running requests may go on after the signal. */
 const GRACE_MS = 30_000;
 
-export interface ServeListener extends Pick<Renderer, 'emit' | 'say'> {
-  /** What the operator's own command is run in. */
+interface ServeListener extends Pick<Renderer, 'emit' | 'print'> {
+  /** The environment of the operator's own command. */
   env: Readonly<Record<string, string | undefined>>;
+  /** What the tasks of a destination run with. */
+  tasks: TaskContext;
   /** Ends the agent. */
   signal: AbortSignal;
-  /** Once it can be asked. */
+  /** Called once the agent takes requests. */
   listening(agent: ListeningAgent): void;
 }
 
@@ -49,49 +55,59 @@ type Warn = (text: string) => void;
 export interface ListeningAgent {
   url: URL;
   roots: Roots;
-  /** Where the token is that was made for this agent. */
-  made: string | undefined;
-  /** Of its certificate, when it speaks TLS. */
+  /** The file of the token that was made for this agent; undefined where the operator gave one, or none is needed. */
+  ownTokenFile: string | undefined;
+  /** SHA-256 of its certificate; undefined without TLS. */
   fingerprint: string | undefined;
-  /** What it can be told to read again. */
+  /** What the agent reads again on SIGHUP. */
   reload: readonly ReloadStep[];
 }
 
-/** Reads what its name says, or throws and has changed nothing. */
+/** Reads again what `name` says; when it throws, nothing has changed. */
 export type ReloadStep = readonly [name: string, read: () => Reloaded[]];
 
-/** Resolves when its last request is over; requests that had to be cut off are told of. */
+/** Resolves when the last request is over; warns of requests that had to be cut off. */
 export async function runServe(settings: ServeSettings, listener: ServeListener): Promise<void> {
   const { emit, signal } = listener;
   const warn: Warn = (text) => emit({ type: 'warning', text });
-  const roots = await openRoots(settings, warn);
+  const { serves: role } = settings;
+  const isSource = role === 'source';
+  const roots = isSource ? await openRoots(settings, warn) : await openDestinationRoots(settings, listener.tasks);
   const directory = (): string =>
-    openInstance({ stateDir: settings.stateDir, role: 'source', name: settings.instance, roots }).dir;
+    openInstance({ stateDir: settings.stateDir, role, name: settings.instance, roots }).dir;
   const credentials = new CredentialsInUse(settings, directory);
   const dir = directory();
-  refuseIfServed(dir);
-  beginRecords(dir, settings);
-  const news = agentNews(listener, settings.quiet);
-  const agent = agentOf(roots, dir, { settings, listener, news, warn });
+  if (isSource) {
+    refuseIfComplete(dir);
+    beginRecords(dir, settings);
+  } else await refuseSecondAgent(dir);
+  const taskManager = isSource ? undefined : await taskManagerIn(dir, listener.tasks, warn);
+  const messages = createAgentMessages(listener, settings.quiet);
+  const pace = startPace(settings, warn);
+  const agent = agentOf(roots, dir, { settings, listener, messages, warn, taskManager, pace });
   const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
   let server: RunningServer | undefined;
   let presence: Awaited<ReturnType<typeof announceAgent>> | undefined;
   try {
     credentials.presentToken();
     const idle = idleWatch(settings.expireAfterMs);
-    server = await serve(agent, { settings, credentials, news, log, served: idle.served, warn });
+    server = await serve(agent, { settings, credentials, messages, log, served: idle.served, warn, pace });
     const { origin: url } = server.url;
-    presence = await announceAgent(dir, () => ({ url, clients: news.clients.list().slice(0, MOST_TOLD) }));
+    presence = await announceAgent(dir, () => ({ url, clients: messages.clients.list().slice(0, MAX_REPORTED) }));
     listener.listening(listeningAgent(server, roots, credentials, log));
-    for (const text of servedInClear(settings)) warn(text); // after the first line, which says that it listens
-    await firstOf(signal, idle.expired(server));
-    const cut = await server.drain(GRACE_MS);
-    if (cut > 0) warn(`${formatCount(cut, 'request was', 'requests were')} cut off after ${GRACE_MS / 1000} seconds`);
+    for (const text of plaintextServeWarnings(settings)) warn(text); // after the first line, by which programs know that the agent listens
+    const { active } = server;
+    await firstOf(signal, idle.expired({ active: () => active() + (taskManager?.isBusy() ? 1 : 0) }));
+    const [cutOff] = await Promise.all([server.drain(GRACE_MS), taskManager?.close()]);
+    if (cutOff > 0)
+      warn(`${formatCount(cutOff, 'request was', 'requests were')} cut off after ${GRACE_MS / 1000} seconds`);
   } finally {
+    await taskManager?.close();
     await presence?.end();
-    news.close();
+    messages.close();
+    pace.close();
     await agent.close();
-    await server?.ended(); // the log gets a line of what was cut off as well
+    await server?.ended(); // requests that were cut off get their line in the log
     log?.close();
     credentials.hideToken();
   }
@@ -99,19 +115,19 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
 
 /** Throws `usage` and `refused` for roots that cannot be served, and warns of those that are missing. */
 async function openRoots(
-  { roots: stated, whence, cassandra, stateDir, without, accessLog }: ServeSettings,
+  { roots: stated, rootOrigins, cassandra, stateDir, without, accessLog }: ServeSettings,
   warn: Warn,
 ) {
-  const roots = stated.map((root, i) => openRoot(root, whence[i]!, cassandra?.file));
+  const roots = stated.map((root, i) => openRoot(root, rootOrigins[i]!, cassandra?.file));
   refuseOverlaps(roots, stateDir);
-  if (accessLog !== undefined) refuseAmongRoots('--access-log', accessLog, roots);
+  if (accessLog !== undefined) refuseInsideRoots('--access-log', accessLog, roots);
   await refuseOutsideFiles(roots, cassandra?.file);
-  for (const text of halfANode(roots, without)) warn(text);
+  for (const text of incompleteNodeWarnings(roots, without)) warn(text);
   return roots;
 }
 
-/** What is complete has nothing to serve until somebody resets it; whoever asks would be refused, request by request. Throws `refused`. */
-function refuseIfServed(dir: string): void {
+/** A completed source refuses every request for data until `lm reset`. Throws `refused`. */
+function refuseIfComplete(dir: string): void {
   const { state, endTime } = readCompletion(dir);
   if (state !== 'COMPLETED') return;
   throw new LmError(
@@ -123,21 +139,41 @@ function refuseIfServed(dir: string): void {
   );
 }
 
-/** What says that the last migration was reset is out of date; what lm complete here is to go by is up to date from now on. */
+/** Removes the note that the last migration was reset, and remembers the settings that `lm complete` on this host needs. */
 function beginRecords(dir: string, settings: ServeSettings): void {
   forgetReset(dir);
   const words = toRememberAtSource(settings);
   if (Object.keys(words).length > 0 || readRemembered(dir)) remember(dir, words);
 }
 
-interface AgentParts {
-  settings: ServeSettings;
-  listener: ServeListener;
-  news: AgentNews;
-  warn: Warn;
+/** Loaded by destinations alone: an agent of a source would start with all of copy and verify, 4 MB, for nothing. */
+async function taskManagerIn(dir: string, tasks: TaskContext, warn: Warn): Promise<TaskManager> {
+  const { createTaskManager } = await import('../tasks/task-manager.js');
+  return createTaskManager({ ...tasks, dir, warn });
 }
 
-function agentOf(roots: Roots, dir: string, { settings, listener, news, warn }: AgentParts): Agent {
+/** One limit for all that the agent does with its disks, whether it sends what it reads or only hashes it. */
+function startPace({ limitRate, yieldToIo, yieldFloor }: ServeSettings, warn: Warn): LocalPace {
+  const pace = startLocalPace({ limitRate, yieldFloor: yieldToIo ? yieldFloor : undefined });
+  const state = pace.yielding?.state();
+  if (state && 'why' in state) warn(noPressureText('--yield-to-io has no effect here', state.why, limitRate));
+  return pace;
+}
+
+interface AgentOptions {
+  settings: ServeSettings;
+  listener: ServeListener;
+  messages: AgentMessages;
+  warn: Warn;
+  taskManager: TaskManager | undefined;
+  pace: LocalPace;
+}
+
+function agentOf(
+  roots: Roots,
+  dir: string,
+  { settings, listener, messages, warn, taskManager, pace }: AgentOptions,
+): Agent {
   const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
   const given = settings.roots.map(({ path }) => path);
   const env = { ...listener.env, LM_ROOTS: roots.map(({ path }) => path).join(':') };
@@ -146,34 +182,43 @@ function agentOf(roots: Roots, dir: string, { settings, listener, news, warn }: 
     exclusions,
     maxConcurrentFileRequests,
     warn,
-    notice: news.notice,
-    identity: { agentId: agentId(dir), machine: machineId(dir) },
-    listRoots: news.onLostRoot(watchRoots(roots, given)),
+    notice: messages.notice,
+    pace,
+    role: settings.serves,
+    taskManager,
+    identity: taskManager ? NO_SOURCE : { agentId: agentId(dir), machine: machineId(dir) },
+    listRoots: taskManager ? () => presentRoots(roots) : messages.reportLostRoots(watchRoots(roots, given)),
     spoolDir: dir,
-    completion: completionIn(dir),
+    completion: completionIn(dir, settings),
     isMapped: settings.role !== undefined,
     ports: servicePorts(settings),
     atRestCheck: atRestCheck === undefined ? undefined : createAtRestCheck(atRestCheck, env),
   });
 }
 
-interface ServerParts extends Omit<AgentParts, 'listener'> {
+/** A destination has no identity of a source: no copy reads from it. */
+const NO_SOURCE = { agentId: '', machine: '' };
+
+interface ServerOptions extends Omit<AgentOptions, 'listener' | 'taskManager'> {
   credentials: CredentialsInUse;
   log: AccessLog | undefined;
-  /** Hears of each request that is over. */
+  /** Called after each request. */
   served(request: ServedRequest): void;
 }
 
-/** Listens, and answers from then on. */
-function serve(agent: Agent, { settings, credentials, news, log, served, warn }: ServerParts): Promise<RunningServer> {
+/** Starts the server that answers with the agent. */
+function serve(
+  agent: Agent,
+  { settings, credentials, messages, log, served, warn, pace }: ServerOptions,
+): Promise<RunningServer> {
   return startServer({
     listen: settings.listen,
     tls: credentials.tls,
-    pacer: createPacer(settings.limitRate),
-    authorize: news.onRefusal(credentials.authorize),
-    begun: ({ remote }) => news.clients.begin(remote),
-    sent: news.clients.sent,
-    unencrypted: news.unencrypted,
+    pacer: createPacer(pace.paces),
+    authorize: messages.reportRefusals(credentials.authorize),
+    begun: ({ remote }) => messages.clients.begin(remote),
+    sent: messages.clients.sent,
+    tlsFailed: messages.reportTlsFailure,
     answer: (request) => agent.answer(request),
     served(request) {
       served(request);
@@ -189,21 +234,12 @@ function listeningAgent(
   credentials: CredentialsInUse,
   log: AccessLog | undefined,
 ): ListeningAgent {
-  const { made, fingerprint } = credentials;
+  const { ownTokenFile, fingerprint } = credentials;
   const reload: ReloadStep[] = [
     ['credentials', () => credentials.reload(server)],
     ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
   ];
-  return { url: server.url, roots, made, fingerprint, reload };
-}
-
-function completionIn(dir: string): Completion {
-  return {
-    read: completionWatcher(dir),
-    mark: () => markComplete(dir),
-    reopen: (by) => reopen(dir, by),
-    reopened: () => readReopening(dir),
-  };
+  return { url: server.url, roots, ownTokenFile, fingerprint, reload };
 }
 
 /** Resolves at the signal, or when `expired` does. */

@@ -1,23 +1,24 @@
-// The roots of an agent: directories that are there, apart from one another, and all that the service behind them uses.
+// Opens and checks the roots of an agent: each is an existing directory, none lies in another, and together they are all that the service
+// uses.
 
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LmError, printable } from '../errors.js';
-import { type Root, type Roots, yamlLine } from '../files/roots.js';
+import { isInside, type Root, type Roots, yamlLine } from '../files/roots.js';
 import { outsideError } from '../guards/guard-outside.js';
 import { findOpenFiles } from '../linux/open-files.js';
 import { findOutsideFiles } from '../linux/outside-files.js';
 import type { StatedRoot } from '../settings/roots.js';
-import { lackingForANode, type SidesOptions } from '../sides/guard-sides.js';
+import { missingForNode, type SidesOptions } from '../sides/guard-sides.js';
 
-/** A source root exists already: one that does not is a mistake or a disk that is not mounted. */
-export function openRoot({ type, index, path }: StatedRoot, whence: string, yaml: string | undefined): Root {
+/** A root of the source must exist: a missing one is a mistake, or a disk that is not mounted. `origin` says where its path comes from. */
+export function openRoot({ type, index, path }: StatedRoot, origin: string, yaml: string | undefined): Root {
   const key = `${type}/${index}`;
   try {
     const real = realpathSync.native(path);
     if (statSync(real).isDirectory()) return { key, type, index, path: real };
   } catch (cause) {
-    const named = yaml === undefined ? key : `${key} (${printable(whence)})`;
+    const named = yaml === undefined ? key : `${key} (${printable(origin)})`;
     throw new LmError('usage', `root ${named}: cannot open ${printable(path)}: ${errnoOf(cause)}`, {
       cause,
       hint:
@@ -29,7 +30,7 @@ export function openRoot({ type, index, path }: StatedRoot, whence: string, yaml
   throw new LmError('usage', `root ${key}: ${printable(path)} is not a directory`);
 }
 
-/** What lies in two roots would be listed twice, and the agent's own records would be listed as data. */
+/** An entry in two roots would be listed twice, and the agent's own records would be listed as data. Throws `usage`. */
 export function refuseOverlaps(roots: Roots, stateDir: string): void {
   for (const root of roots) {
     const outer = roots.find((other) => other !== root && isInside(root.path, other.path));
@@ -41,30 +42,28 @@ export function refuseOverlaps(roots: Roots, stateDir: string): void {
   }
 }
 
-const isInside = (path: string, dir: string): boolean => path === dir || path.startsWith(dir === '/' ? '/' : `${dir}/`);
-
 function realIfThere(path: string): string {
   try {
     return realpathSync.native(path);
   } catch {
-    return path; // made later, where it says
+    return path; // it does not exist yet
   }
 }
 
-/** A service that runs shows where it keeps its files; `yaml` may have been changed since it was started. Throws `usage`. */
+/** A running service shows by its open files where it keeps them; `yaml` may have changed since it was started. Throws `usage`. */
 export async function refuseOutsideFiles(roots: Roots, yaml: string | undefined): Promise<void> {
   const { holders } = await findOpenFiles(roots.map(({ path }) => path));
   const error = outsideError(await findOutsideFiles(holders, roots), { roots, yaml });
   if (error) throw error;
 }
 
-/** A warning where a copy is going to refuse: it may be told --without, and a Sidecar that copies from here asks nobody. */
-export function halfANode(roots: Roots, without: SidesOptions['without']): string[] {
+/** Warnings where a copy by lm would refuse: that copy may have --without, and a Sidecar that copies from here does not check. */
+export function incompleteNodeWarnings(roots: Roots, without: SidesOptions['without']): string[] {
   const node = roots
     .filter(({ type }) => type === 'data' || type === 'local_system_data')
     .map(({ path }) => join(path, 'system'))
     .find((system) => namesIn(system).some((name) => name.startsWith('local-')));
-  const lacking = node === undefined ? [] : lackingForANode({ roots, without });
+  const lacking = node === undefined ? [] : missingForNode({ roots, without });
   if (node === undefined || lacking.length === 0) return [];
   const flags = lacking.map((type) => `--root ${type}=DIR`).join(' ');
   const waivers = lacking.map((type) => `--without ${type}`).join(' ');
@@ -77,6 +76,6 @@ function namesIn(path: string): string[] {
   try {
     return readdirSync(path);
   } catch {
-    return []; // not there, or for the walk to say
+    return []; // missing, or the walk will report it
   }
 }

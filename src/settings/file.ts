@@ -1,4 +1,4 @@
-// lm.yaml → a layer and the migration map. Checks shapes and keys; what a word means is for its kind to say.
+// Reads lm.yaml into a layer and the migration map. Checks its keys and shape; the type of each option reads the value.
 
 import { dirname } from 'node:path';
 import * as z from 'zod';
@@ -11,7 +11,7 @@ import { readYaml, type YamlFile } from './values/yaml.js';
 
 export interface SettingsFile {
   layer: Layer;
-  /** As it stands, with its place; undefined when absent or empty, which is no map for the Sidecar either. */
+  /** As written, with its location; undefined when absent or empty, which the Sidecar takes for no map too. */
   migrationMap: { entries: Record<string, string>; where: string } | undefined;
 }
 
@@ -24,7 +24,7 @@ const keysIn = (block: string | undefined): OptionName[] =>
 const shapeOf = (block: string | undefined): Record<string, typeof words> =>
   Object.fromEntries(keysIn(block).map((name) => [name.replaceAll('-', '_'), words]));
 
-/** An absent value (`key:` with nothing behind it) counts as an absent key: commented-out lines leave such keys. */
+/** A key without a value (`key:`) counts as absent: commented-out lines leave such keys. */
 const Shape = z
   .strictObject(
     {
@@ -52,7 +52,7 @@ const Shape = z
 
 type Words = z.infer<typeof words>;
 
-/** Undefined when there is no such file. Throws `usage` naming key and line. */
+/** Undefined when there is no such file. Throws `usage`, naming key and line. */
 export function readSettingsFile(path: string): SettingsFile | undefined {
   const file = readYaml(path);
   if (!file) return undefined;
@@ -65,12 +65,12 @@ export function readSettingsFile(path: string): SettingsFile | undefined {
     const holder = (keys.length > 1 ? block : top) as Record<string, Words> | null | undefined;
     const stated = name === 'root' ? rootWords(roots ?? {}) : textOf(holder?.[keys.at(-1) ?? '']);
     if (stated === undefined) continue;
-    layer.set(name, read(name, stated, { source: 'file', where: file.placeOf(keys) }, dirname(path)));
+    layer.set(name, read(name, stated, { source: 'file', where: file.locationOf(keys) }, dirname(path)));
   }
   return { layer, migrationMap: mapIn(block?.migration_map ?? {}, file) };
 }
 
-/** `data: [/a, /b]` as the words `--root` would have: `data=/a`, `data=/b`. */
+/** `data: [/a, /b]` as values of `--root`: `data=/a`, `data=/b`. */
 function rootWords(roots: Record<string, Words>): string[] | undefined {
   const stated = Object.entries(roots).flatMap(([type, dirs]) =>
     [textOf(dirs) ?? []].flat().map((dir) => `${type}=${dir}`),
@@ -83,7 +83,7 @@ const textOf = (stated: Words): string | string[] | undefined =>
 
 function mapIn(entries: Record<string, string>, file: YamlFile): SettingsFile['migrationMap'] {
   if (Object.keys(entries).length === 0) return undefined;
-  return { entries, where: file.placeOf(['live_migration', 'migration_map']) };
+  return { entries, where: file.locationOf(['live_migration', 'migration_map']) };
 }
 
 function refuse(issue: z.core.$ZodIssue, file: YamlFile): LmError {
@@ -91,7 +91,7 @@ function refuse(issue: z.core.$ZodIssue, file: YamlFile): LmError {
     issue.code === 'unrecognized_keys' ? issue.keys[0] : issue.code === 'invalid_key' ? issue.path.at(-1) : undefined;
   if (unknown === undefined) {
     const key = issue.path.join('.');
-    const where = printable(file.placeOf(issue.path));
+    const where = printable(file.locationOf(issue.path));
     const got = describe(
       issue.path.reduce<unknown>((value, step) => (value as Record<PropertyKey, unknown>)?.[step], file.value),
     );
@@ -100,7 +100,7 @@ function refuse(issue: z.core.$ZodIssue, file: YamlFile): LmError {
   const above = issue.code === 'invalid_key' ? issue.path.slice(0, -1) : issue.path;
   const path = [...above, unknown];
   const guess = guessKey(above.join('.'), String(unknown));
-  return new LmError('usage', `${printable(path.join('.'))} (${printable(file.placeOf(path))}): unknown key`, {
+  return new LmError('usage', `${printable(path.join('.'))} (${printable(file.locationOf(path))}): unknown key`, {
     hint: guess === undefined ? 'keys are flag names with _ for -, roots and live_migration' : `did you mean ${guess}?`,
   });
 }

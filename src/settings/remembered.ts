@@ -1,19 +1,19 @@
-// What a first copy hands to the commands after it, in the words an operator would have typed: its guards too, or the bare
-// copy after it would go without. Never a consent, never a secret: of those only paths.
+// The settings that the first copy remembers for later commands, as text that an operator could have typed. Guards are among them, or a
+// later `lm copy` without flags would run without them; consents (--adopt) are not, and of secrets only the paths are.
 
 import { ownerRuleText } from '../owners/owner-rules.js';
-import { guardPort, waitingTime } from './kinds.js';
 import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
 import type { CopySettings, ServeSettings } from './settings.js';
+import { guardPort, waitingTime } from './types.js';
 
-/** By option name. Text, so that what is read back passes the same door as a flag. */
+/** By option name. Values are text, so that they are parsed like a flag when they are read back. */
 export type Remembered = Record<string, unknown>;
 
-/** Only options marked as remembered, each with paths made absolute. */
+/** Only options that are marked as remembered, with paths made absolute. */
 export function toRemember(settings: CopySettings): Remembered {
   const { url, roots, without, cassandra, exclusions, tokenFile, tls } = settings;
-  const { concurrency, retryForMs, preCheck, guardPorts, jmxPort } = settings;
+  const { concurrency, retryForMs, preCheck, postCheck, guardPorts, jmxPort } = settings;
   const owners = settings.ownerRules.map(ownerRuleText);
   const words = {
     url: url.origin,
@@ -23,6 +23,7 @@ export function toRemember(settings: CopySettings): Remembered {
     concurrency: String(concurrency),
     'retry-for': retryForMs === undefined ? undefined : waitingTime.show!(retryForMs),
     'pre-check': preCheck,
+    'post-check': postCheck,
     ...portWords({ guardPorts, jmxPort }),
     owner: owners.length > 0 ? owners : undefined,
     'token-file': tokenFile,
@@ -37,7 +38,7 @@ export function toRemember(settings: CopySettings): Remembered {
   return stated(words);
 }
 
-/** What lm serve hands to lm complete on its host: what would say there that the service has not stopped. `{}` when it was told nothing. */
+/** What lm serve remembers for lm complete on its host: settings by which lm complete finds out whether the service has stopped. */
 export function toRememberAtSource(settings: ServeSettings): Remembered {
   const { roots, without, cassandra, guardPorts, jmxPort, atRestCheck } = settings;
   return stated({
@@ -67,7 +68,7 @@ const portWords = ({
   'jmx-port': jmxPort === undefined ? undefined : guardPort.show!(jmxPort),
 });
 
-/** Names that are not remembered options are passed over: a later release may have kept more. */
+/** Names that are not remembered options are ignored: a later release may have remembered more. */
 export function rememberedLayer(remembered: Remembered): Layer {
   const layer = new Map<OptionName, Found>();
   for (const name of OPTION_NAMES) {

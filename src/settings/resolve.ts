@@ -1,27 +1,37 @@
-// Layers → the settings of one command. The place where options are judged together; no file but cassandra.yaml is opened.
+// Turns layers into the settings of one command, and checks options that depend on each other. Opens no file but cassandra.yaml.
 
 import { LmError, printable } from '../errors.js';
-import type { Exclusions } from '../files/entry.js';
-import { clashIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
+import type { Exclusions } from '../files/listing.js';
+import { conflictIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
 import { checkPatterns } from '../patterns/filter.js';
+import { needTogether, refuseBoth } from './checks/together.js';
+import { howToVerify } from './checks/verification.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
-import { checkRole } from './migration-map.js';
+import { checkRole, servedRole } from './migration-map.js';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
 import { type Remembered, rememberedLayer } from './remembered.js';
 import { statedRoots } from './roots.js';
-import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf } from './settings.js';
+import type {
+  CommonSettings,
+  FromSource,
+  OnRoots,
+  ReachingSource,
+  ServeSettings,
+  SettingsOf,
+  StatedSetting,
+} from './settings.js';
 import type { Stated } from './stated.js';
 
 /**
- * Throws `usage` when something is missing or does not go together, `refused` when the migration map gives this host
- * another role than `command` has. `remembered` is what `toRemember` made of the first copy.
+ * Throws `usage` when an option is missing or two conflict, `refused` when the migration map gives this host another role than `command`
+ * needs. `remembered` is what `toRemember` made of the settings of the first copy.
  */
 export function resolve<C extends CommandName>(command: C, stated: Stated, remembered: Remembered = {}): SettingsOf[C] {
   checkRole(command, stated.migration);
-  return BUILD[command]({ ...stated, layers: withMemory(stated.layers, remembered) });
+  return BUILD[command]({ ...stated, layers: withRemembered(stated.layers, remembered) });
 }
 
-/** Where the records are and how to speak, known before memory is: memory is kept there. */
+/** Where the records are and how to print. These are known before the remembered settings, which are among the records. */
 export function commonSettings({ command, layers, migration, file }: Stated): CommonSettings {
   refuseBoth(layers, 'quiet', 'verbose');
   const own = OPTION_NAMES.filter((name) => optionOf(name).commands.includes(command));
@@ -37,11 +47,18 @@ export function commonSettings({ command, layers, migration, file }: Stated): Co
     role: migration?.role,
     pair: migration?.pair,
     origins: Object.fromEntries(found) as Partial<Record<OptionName, Origin>>,
+    stated: own.flatMap((name) => statedIn(layers, name)),
     notes: [],
   };
 }
 
-export function withMemory(layers: Layers, remembered: Remembered): Layers {
+function statedIn(layers: Layers, name: OptionName): StatedSetting[] {
+  const found = find(layers, name);
+  if (!found || found.origin.source === 'default' || found.text.length === 0) return [];
+  return [{ name, value: found.text, ...found.origin }];
+}
+
+export function withRemembered(layers: Layers, remembered: Remembered): Layers {
   const [flags, environment, file, , derived] = layers;
   return [flags, environment, file, rememberedLayer(remembered), derived];
 }
@@ -54,18 +71,24 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   serve: (stated) => {
     const { layers } = stated;
     checkServe(layers);
+    const serves = servedRole(pick(layers, 'role'), stated.migration);
     return {
+      serves,
       ...needRoots(onRoots(stated), 'lm serve /srv/data'),
       hostName: pick(layers, 'host'),
+      otherHosts: stated.migration?.others ?? [],
       listen: pick(layers, 'listen'),
       maxConcurrentFileRequests: pick(layers, 'max-concurrent-file-requests'),
       limitRate: pick(layers, 'limit-rate'),
+      ...yieldIn(layers),
       tokenFile: pick(layers, 'token-file'),
       tlsAuto: pick(layers, 'tls-auto'),
       tlsCert: pick(layers, 'tls-cert'),
       tlsKey: pick(layers, 'tls-key'),
       clientCa: pick(layers, 'client-ca'),
       clientNames: pick(layers, 'client-name'),
+      tokensFor: pick(layers, 'token-for'),
+      clientsFor: pick(layers, 'client-for'),
       insecure: pick(layers, 'insecure'),
       expireAfterMs: pick(layers, 'expire-after'),
       accessLog: pick(layers, 'access-log'),
@@ -82,12 +105,14 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       maxIterations: pick(layers, 'max-iterations'),
       dryRun: pick(layers, 'dry-run'),
       diff: pick(layers, 'diff'),
+      delta: pick(layers, 'delta'),
       maxDelete: pick(layers, 'max-delete'),
       usualMaxDelete: pick(withoutFlags(layers), 'max-delete'),
       backupDir: pick(layers, 'backup-dir'),
       only: pick(layers, 'only'),
       limitRate: pick(layers, 'limit-rate'),
       preCheck: pick(layers, 'pre-check'),
+      postCheck: pick(layers, 'post-check'),
       guardPorts: pick(layers, 'guard-port'),
       jmxPort: pick(layers, 'jmx-port'),
       adopt: pick(layers, 'adopt'),
@@ -96,13 +121,23 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       allowLiveSource: pick(layers, 'allow-live-source'),
       waitForWriterMs: pick(layers, 'wait-for-writer'),
       allowTxnLogs: pick(layers, 'allow-txn-logs'),
+      sstables: pick(layers, 'sstables'),
+      allowDamagedAtSource: pick(layers, 'allow-damaged-at-source'),
       keepSetuid: pick(layers, 'keep-setuid'),
       ownerRules: ownerRulesIn(layers),
     };
   },
   verify: (stated) => ({
     ...fromSource(stated),
-    algo: pick(stated.layers, 'algo'),
+    ...howToVerify(stated.layers),
+    limitRate: pick(stated.layers, 'limit-rate'),
+    ...yieldIn(stated.layers),
+    sstables: pick(stated.layers, 'sstables'),
+    preCheck: pick(stated.layers, 'pre-check'),
+    guardPorts: pick(stated.layers, 'guard-port'),
+    jmxPort: pick(stated.layers, 'jmx-port'),
+    allowRunning: pick(stated.layers, 'allow-running'),
+    postCheck: pick(stated.layers, 'post-check'),
     report: pick(stated.layers, 'report'),
     keepSetuid: pick(stated.layers, 'keep-setuid'),
     ownerRules: ownerRulesIn(stated.layers),
@@ -115,22 +150,28 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     jmxPort: pick(stated.layers, 'jmx-port'),
     allowRunning: pick(stated.layers, 'allow-running'),
     unverified: pick(stated.layers, 'unverified'),
+    allowDamagedAtSource: pick(stated.layers, 'allow-damaged-at-source'),
     keepSetuid: pick(stated.layers, 'keep-setuid'),
     ownerRules: ownerRulesIn(stated.layers),
   }),
   reset: (stated) => onRoots(stated),
   status: (stated) => reachingSource(stated),
   instances: (stated) => ({ ...commonSettings(stated), forget: pick(stated.layers, 'forget') }),
+  report: (stated) => ({
+    ...commonSettings(stated),
+    html: pick(stated.layers, 'html'),
+    manifest: pick(stated.layers, 'manifest'),
+  }),
   'config show': commonSettings,
   demo: commonSettings,
 };
 
 function onRoots(stated: Stated): OnRoots {
-  const { roots, whence, cassandra, without } = statedRoots(stated.layers);
-  return { ...commonSettings(stated), roots, whence, cassandra, without, exclusions: exclusionsIn(stated.layers) };
+  const { roots, rootOrigins, cassandra, without } = statedRoots(stated.layers);
+  return { ...commonSettings(stated), roots, rootOrigins, cassandra, without, exclusions: exclusionsIn(stated.layers) };
 }
 
-/** Patterns are tried here, while it is known where they stand; a walk would find out too late. */
+/** Checks the patterns here, where their location is known; a walk would find a bad one too late. */
 function exclusionsIn(layers: Layers): Exclusions {
   const exclude = pick(layers, 'exclude');
   const exclusions = {
@@ -155,9 +196,16 @@ function exclusionsIn(layers: Layers): Exclusions {
   return exclusions;
 }
 
+function yieldIn(layers: Layers): Pick<ServeSettings, 'yieldToIo' | 'yieldFloor'> {
+  const [yieldToIo, floor] = [pick(layers, 'yield-to-io'), find(layers, 'yield-floor')!];
+  if (!yieldToIo && floor.origin.source !== 'default')
+    throw new LmError('usage', `${label('yield-floor', floor.origin)}: needs --yield-to-io beside it`);
+  return { yieldToIo, yieldFloor: pick(layers, 'yield-floor') };
+}
+
 function ownerRulesIn(layers: Layers): OwnerRule[] {
   const rules = pick(layers, 'owner');
-  const [one, other] = clashIn(rules) ?? [];
+  const [one, other] = conflictIn(rules) ?? [];
   if (!one || !other) return rules;
   const [first, second] = [one, other].map((rule) => printable(ownerRuleText(rule)));
   throw new LmError(
@@ -172,7 +220,7 @@ function fromSource(stated: Stated): FromSource {
   const example = `lm ${command} http://SOURCE:9043 /srv/data`;
   if (!url)
     throw new LmError('usage', 'no source URL is given', {
-      hint: `${example}; what the first copy is told is remembered`,
+      hint: `${example}; the first copy remembers both`,
     });
   const settings = needRoots(onRoots(stated), example);
   return {
@@ -213,14 +261,14 @@ function clientTls(layers: Layers): FromSource['tls'] {
   };
 }
 
-/** Whoever names certificates believes the line to be encrypted. */
+/** Who gives certificates expects the connection to be encrypted. */
 function unusedTls(url: URL, layers: Layers): string[] {
   const found = find(layers, 'ca-cert') ?? find(layers, 'client-cert');
   if (url.protocol === 'https:' || !found) return [];
-  return [`${url.origin} is not encrypted, so the certificates go unused; say https:// if the source speaks TLS`];
+  return [`${url.origin} is not encrypted, so the certificates go unused; use https:// if the source speaks TLS`];
 }
 
-/** A pin says who the source is, which nobody can tell of a line that is not encrypted. */
+/** A pin identifies the source by its certificate, which a connection without TLS does not have. */
 function refuseUnusedPin(layers: Layers): void {
   const [pin, url] = [find(layers, 'pin'), pick(layers, 'url')];
   if (!pin || url?.protocol !== 'http:') return;
@@ -229,16 +277,17 @@ function refuseUnusedPin(layers: Layers): void {
   });
 }
 
-/** Nobody offers a node's data to a network by accident: beyond loopback takes a token, client certificates or a word. */
+/** A node's data must not be open to a network by accident: beyond loopback, a token, client certificates or --insecure is needed. */
 function checkServe(layers: Layers): void {
   needTogether(layers, 'tls-cert', 'tls-key');
   needTogether(layers, 'tls-key', 'tls-cert');
   const [auto, cert] = [pick(layers, 'tls-auto'), find(layers, 'tls-cert')];
   if (auto && cert) throw new LmError('usage', `--tls-auto and ${label('tls-cert', cert.origin)} exclude each other`);
   if (!auto) needTogether(layers, 'client-ca', 'tls-cert');
-  if (pick(layers, 'client-name').length > 0) needTogether(layers, 'client-name', 'client-ca');
+  for (const name of ['client-name', 'client-for'] as const)
+    if (pick(layers, name).length > 0) needTogether(layers, name, 'client-ca');
   const { host } = pick(layers, 'listen');
-  const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca');
+  const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca') ?? pick(layers, 'token-for')[0];
   if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;
   const { text, origin } = find(layers, 'listen')!;
   throw new LmError(
@@ -250,17 +299,6 @@ function checkServe(layers: Layers): void {
   );
 }
 
-/** Whether only this host itself can reach what listens there. */
+/** Whether only this host can reach what listens there. */
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-
-function needTogether(layers: Layers, given: OptionName, needed: OptionName): void {
-  const found = find(layers, given);
-  if (found && !find(layers, needed))
-    throw new LmError('usage', `${label(given, found.origin)}: needs --${needed} beside it`);
-}
-
-function refuseBoth(layers: Layers, one: OptionName, other: OptionName): void {
-  if (pick(layers, one) && pick(layers, other))
-    throw new LmError('usage', `--${one} and --${other} exclude each other`);
-}

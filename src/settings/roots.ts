@@ -1,4 +1,4 @@
-// Which directories take part, whoever names them: DIR, --root, roots: or cassandra.yaml. Numbers them; opens none.
+// Finds the directories that take part, from DIR, --root, roots: or cassandra.yaml, and numbers them. Opens none of them.
 
 import { join } from 'node:path';
 import { LmError, printable } from '../errors.js';
@@ -7,10 +7,10 @@ import { yamlLine } from '../files/roots.js';
 import { type CassandraYaml, readCassandraYaml } from './cassandra/cassandra-yaml.js';
 import { andText, type Host, keysText, storageDir } from './cassandra/storage-dir.js';
 import { thisHost } from './cassandra/this-host.js';
-import type { TypedDir } from './kinds.js';
 import { type Found, find, type Layers, label, type Origin } from './layers.js';
+import type { TypedDir } from './types.js';
 
-/** A root as stated: `path` is absolute but otherwise as given, so it may not exist, and may be a link. */
+/** A root as stated: `path` is made absolute but not resolved, so it may not exist or may be a link. */
 export interface StatedRoot {
   type: DirType;
   /** 0, but for `data`, which is numbered in the order stated. */
@@ -18,25 +18,25 @@ export interface StatedRoot {
   path: string;
 }
 
-export interface StatedRoots {
+interface StatedRoots {
   roots: StatedRoot[];
-  /** Of each of `roots`, what says so: `--root`, `/etc/cassandra/cassandra.yaml:12`, `default of the package, …`. */
-  whence: string[];
-  /** Who named them; undefined when nobody did. */
+  /** The origin of each of `roots`: `--root`, `/etc/cassandra/cassandra.yaml:12`, `default of the package, …`. */
+  rootOrigins: string[];
+  /** The origin of the whole list; undefined when no layer names a root. */
   origin: Origin | undefined;
   cassandra: CassandraYaml | undefined;
   /** Left out by --without. */
   without: DirType[];
 }
 
-/** From the strongest layer that names any; directories of two layers are never mixed. Empty when none does. */
+/** The roots of the strongest layer that names any; those of two layers are never mixed. Empty when no layer does. */
 export function statedRoots(layers: Layers, host = thisHost): StatedRoots {
   const { unknown, ...stated } = knownRoots(layers, host);
-  if (unknown.length > 0) throw nothingTells(stated.cassandra!.file, unknown);
+  if (unknown.length > 0) throw directoriesUnknown(stated.cassandra!.file, unknown);
   return stated;
 }
 
-/** As `statedRoots`; `unknown` are the types whose directory nothing tells, though this Cassandra has one. */
+/** As `statedRoots`; `unknown` are the types whose directory cannot be found out, though this Cassandra has one. */
 export function knownRoots(layers: Layers, host = thisHost): StatedRoots & { unknown: DirType[] } {
   const without = find(layers, 'without')!;
   for (const layer of layers) {
@@ -45,11 +45,11 @@ export function knownRoots(layers: Layers, host = thisHost): StatedRoots & { unk
     if (dirs) return { ...fromWords(dirs, yaml, without), unknown: [] };
     if (yaml) return fromCassandraYaml(yaml, without.value as DirType[], host);
   }
-  const none = { roots: [], whence: [], origin: undefined, cassandra: undefined };
+  const none = { roots: [], rootOrigins: [], origin: undefined, cassandra: undefined };
   return { ...none, without: without.value as DirType[], unknown: [] };
 }
 
-/** A copy keeps the directories it took from cassandra.yaml, and that file for its port; nobody else may state both. */
+/** A copy remembers both the directories that it took from cassandra.yaml and that file, for its ports; no other layer may state both. */
 function fromWords({ value, origin }: Found, yaml: Found | undefined, without: Found): StatedRoots {
   const where = label('root', origin);
   if (yaml && origin.source !== 'remembered') {
@@ -67,10 +67,10 @@ function fromWords({ value, origin }: Found, yaml: Found | undefined, without: F
     });
   return {
     roots: numbered(dirs, where),
-    whence: dirs.map(() => origin.where),
+    rootOrigins: dirs.map(() => origin.where),
     origin,
     cassandra: yaml && readCassandraYaml(yaml.value as string).cassandra,
-    without: leftOut.filter((type) => !isNamed(type)), // a stronger word than the one that left it out
+    without: leftOut.filter((type) => !isNamed(type)), // a stronger layer names it than the one that leaves it out
   };
 }
 
@@ -87,7 +87,7 @@ function fromCassandraYaml({ value, origin }: Found, without: DirType[], host: H
   ].sort((a, b) => DIR_TYPES.indexOf(a.type) - DIR_TYPES.indexOf(b.type));
   return {
     roots: numbered(named, label('cassandra-yaml', origin)),
-    whence: named.map(({ where }) => where),
+    rootOrigins: named.map(({ where }) => where),
     origin,
     cassandra,
     without,
@@ -95,11 +95,11 @@ function fromCassandraYaml({ value, origin }: Found, without: DirType[], host: H
   };
 }
 
-function nothingTells(file: string, types: readonly DirType[]): LmError {
+function directoriesUnknown(file: string, types: readonly DirType[]): LmError {
   const lines = andText(types.map((type) => `\`${yamlLine(type, 'DIR')}\``));
   return new LmError(
     'usage',
-    `${printable(file)} has no ${keysText(types)}, and nothing tells the default: no process runs with this file, which lies neither in /etc/cassandra nor in CASSANDRA_HOME/conf`,
+    `${printable(file)} has no ${keysText(types)}, and its default cannot be found out: no process runs with this file, which lies neither in /etc/cassandra nor in CASSANDRA_HOME/conf`,
     {
       hint: `add ${lines} to ${printable(file)}, the DIR that this Cassandra uses (by default ${types[0]} below its -Dcassandra.storagedir); or give every --root TYPE=DIR instead of the file`,
     },

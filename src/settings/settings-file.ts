@@ -1,9 +1,9 @@
-// Says which settings file a command goes by: a run always, whoever only looks when asked to be verbose.
+// Reports which settings file a command uses. Runs always report it, other commands with --verbose.
 
 import { printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { CommonSettings } from './settings.js';
 
-export function tellSettingsFile({ file }: Pick<CommonSettings, 'file'>, emit: Emit): void {
+export function reportSettingsFile({ file }: Pick<CommonSettings, 'file'>, emit: Emit): void {
   if (file !== undefined) emit({ type: 'settings', text: `settings from ${printable(file)}` });
 }

@@ -1,13 +1,18 @@
-// The settings of each command, as commands see them: domain values, each with its origin. Shapes only; how they come about
-// is told in settings/.
+// The types of the settings of each command. resolve.ts makes them from layers.
 
-import type { DirType, EntryKey, Exclusions } from '../files/entry.js';
+import type { DirType, EntryKey } from '../files/entry.js';
+import type { Exclusions } from '../files/listing.js';
 import type { OwnerRule } from '../owners/owner-rules.js';
 import type { CassandraYaml } from './cassandra/cassandra-yaml.js';
 import type { Origin } from './layers.js';
 import type { Migration } from './migration-map.js';
 import type { OptionName, ValueOf } from './options.js';
 import type { StatedRoot } from './roots.js';
+
+export interface StatedSetting extends Origin {
+  name: OptionName;
+  value: string | readonly string[];
+}
 
 /** What every command has. */
 export interface CommonSettings {
@@ -20,30 +25,32 @@ export interface CommonSettings {
   color: 'auto' | 'always' | 'never';
   /** The settings file that was read. */
   file: string | undefined;
-  /** From the migration map; undefined when there is none, or this host is not in it. */
+  /** From the migration map; undefined when there is no map, or this host is not in it. */
   role: Migration['role'];
   pair: Migration['pair'];
-  /** Who stated each option. */
+  /** The origin of each option. */
   origins: Partial<Record<OptionName, Origin>>;
-  /** For the operator to know, such as certificates that go unused; print once. */
+  /** The options in force whose value is no default, as stated. */
+  stated: StatedSetting[];
+  /** Warnings for the operator, such as certificates that go unused; printed once. */
   notes: string[];
 }
 
-/** Paths of PEM files for the side that connects, and the fingerprint that the source's certificate must have. */
-export interface ClientTls {
+/** For the side that connects: paths of PEM files, and the fingerprint that the source's certificate must have. */
+interface ClientTls {
   caCert: string | undefined;
   clientCert: string | undefined;
   clientKey: string | undefined;
-  /** `AB:CD:…`; instead of authorities and names. */
+  /** `AB:CD:…`; replaces the check of authorities and names. */
   pin: string | undefined;
 }
 
 export interface OnRoots extends CommonSettings {
   /** In the order stated; `data` numbered from 0. Empty only for complete, reset and status. */
   roots: StatedRoot[];
-  /** Of each of `roots`, what says so; for people. */
-  whence: string[];
-  /** Types that were left out, and said to be. */
+  /** The origin of each of `roots`, for people. */
+  rootOrigins: string[];
+  /** Types that --without leaves out. */
   without: DirType[];
   exclusions: Exclusions;
   cassandra: CassandraYaml | undefined;
@@ -54,11 +61,11 @@ export interface FromSource extends OnRoots {
   tokenFile: string | undefined;
   tls: ClientTls;
   concurrency: number;
-  /** Undefined is as long as is usual. */
+  /** Undefined: the default of each kind of failure. */
   retryForMs: number | undefined;
 }
 
-/** For commands of both hosts: at the source itself there is none to reach. */
+/** For commands that run on both hosts: on the source itself there is no URL. */
 export interface ReachingSource extends OnRoots {
   url: URL | undefined;
   tokenFile: string | undefined;
@@ -66,25 +73,36 @@ export interface ReachingSource extends OnRoots {
 }
 
 export interface ServeSettings extends OnRoots {
-  /** What this host is called beside the names it has by itself. */
+  /** What its agent is for. */
+  serves: 'source' | 'destination';
+  /** A name of this host in addition to those that the system gives it. */
   hostName: string | undefined;
+  /** The names of other hosts in the migration map: requests for them are meant for another agent. */
+  otherHosts: string[];
   listen: ValueOf<'listen'>;
   maxConcurrentFileRequests: number;
-  /** Bytes per second, of the whole agent. */
+  /** Bytes per second, for the whole agent: what it sends, and what it reads for digests. */
   limitRate: number | undefined;
+  yieldToIo: boolean;
+  /** Bytes per second. */
+  yieldFloor: number;
   tokenFile: string | undefined;
   tlsAuto: boolean;
   tlsCert: string | undefined;
   tlsKey: string | undefined;
   clientCa: string | undefined;
-  /** Of which a client's certificate must have one; all that `clientCa` signed are taken where there is none. */
+  /** A client's certificate must have one of these; when empty, every certificate that `clientCa` signed is accepted. */
   clientNames: string[];
+  /** Tokens that allow less than everything, by their files. */
+  tokensFor: ValueOf<'token-for'>;
+  /** Certificates that do, by a name that they have. */
+  clientsFor: ValueOf<'client-for'>;
   insecure: boolean;
   expireAfterMs: number | undefined;
   accessLog: string | undefined;
   guardPorts: ValueOf<'guard-port'>;
   jmxPort: ValueOf<'jmx-port'>;
-  /** Given to /bin/sh. */
+  /** Run by /bin/sh. */
   atRestCheck: string | undefined;
 }
 
@@ -93,16 +111,18 @@ export interface CopySettings extends FromSource {
   maxIterations: number;
   dryRun: boolean;
   diff: ValueOf<'diff'>;
+  delta: ValueOf<'delta'>;
   maxDelete: ValueOf<'max-delete'>;
-  /** What it is where no flag is given. */
+  /** The limit without a flag on the command line. */
   usualMaxDelete: ValueOf<'max-delete'>;
   /** Absolute. */
   backupDir: string | undefined;
   only: EntryKey | undefined;
-  /** Bytes per second, of the whole copy. */
+  /** Bytes per second, for the whole copy. */
   limitRate: number | undefined;
   preCheck: string | undefined;
-  /** Stated ports only; `servicePorts` puts those of cassandra.yaml beside them. */
+  postCheck: string | undefined;
+  /** Stated ports only; `servicePorts` adds those of cassandra.yaml. */
   guardPorts: ValueOf<'guard-port'>;
   jmxPort: ValueOf<'jmx-port'>;
   adopt: boolean;
@@ -111,12 +131,31 @@ export interface CopySettings extends FromSource {
   allowLiveSource: boolean;
   waitForWriterMs: number;
   allowTxnLogs: boolean;
+  /** Whether the source's SSTables are checked there before they are fetched. */
+  sstables: boolean;
+  allowDamagedAtSource: boolean;
   keepSetuid: boolean;
   ownerRules: OwnerRule[];
 }
 
-export interface VerifySettings extends FromSource {
+interface VerifySettings extends FromSource {
   algo: ValueOf<'algo'>;
+  /** Bytes per second that each end reads. */
+  limitRate: number | undefined;
+  yieldToIo: boolean;
+  yieldFloor: number;
+  /** At most one of the two. */
+  incremental: boolean;
+  offline: boolean;
+  live: boolean;
+  repair: boolean;
+  sstables: boolean;
+  /** Of --repair: as in CopySettings. */
+  preCheck: string | undefined;
+  guardPorts: ValueOf<'guard-port'>;
+  jmxPort: ValueOf<'jmx-port'>;
+  allowRunning: boolean;
+  postCheck: string | undefined;
   report: string | undefined;
   keepSetuid: boolean;
   ownerRules: OwnerRule[];
@@ -129,17 +168,24 @@ export interface CompleteSettings extends ReachingSource {
   jmxPort: ValueOf<'jmx-port'>;
   allowRunning: boolean;
   unverified: boolean;
+  allowDamagedAtSource: boolean;
   keepSetuid: boolean;
   ownerRules: OwnerRule[];
 }
 
-export type ResetSettings = OnRoots;
+type ResetSettings = OnRoots;
 
 export type StatusSettings = ReachingSource;
 
-export interface InstancesSettings extends CommonSettings {
-  /** A name. */
+interface InstancesSettings extends CommonSettings {
+  /** The name of an instance. */
   forget: string | undefined;
+}
+
+interface ReportSettings extends CommonSettings {
+  /** Absolute paths of files to write. */
+  html: string | undefined;
+  manifest: string | undefined;
 }
 
 export interface SettingsOf {
@@ -150,6 +196,7 @@ export interface SettingsOf {
   reset: ResetSettings;
   status: StatusSettings;
   instances: InstancesSettings;
+  report: ReportSettings;
   'config show': CommonSettings;
   demo: CommonSettings;
 }

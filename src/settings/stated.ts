@@ -1,4 +1,4 @@
-// Command line, environment and file → layers. Knows the order in which files are looked for; judges no combination.
+// Turns command line, environment and settings file into layers, and finds that file. resolve.ts checks combinations of options.
 
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -11,23 +11,23 @@ import { defaultUrl, locate, type Migration, namesOfThisHost } from './migration
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf, variableOf } from './options.js';
 import { nearest } from './values/nearest.js';
 
-/** A command line taken apart; words are still words. */
+/** A command line taken apart; values are still text. */
 export interface Invocation {
   command: CommandName;
-  /** `true` for a switch. `url` stands among them though it is typed without a flag. */
+  /** `true` for a switch. `url` is among them though it is typed without a flag. */
   flags: Partial<Record<OptionName, string | readonly string[] | true>>;
   /** The bare DIR argument. */
   dir: string | undefined;
 }
 
-/** What a command line, the environment and the file say, before memory has its word. */
+/** What command line, environment and file state, before remembered settings are added. */
 export interface Stated {
   command: CommandName;
   layers: Layers;
   migration: Migration | undefined;
   /** The settings file that was read. */
   file: string | undefined;
-  /** For the operator to know, whatever comes of the command. */
+  /** For the operator, however the command ends. */
   warnings: string[];
 }
 
@@ -35,7 +35,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const SYSTEM_FILE = '/etc/lm/lm.yaml';
 
-/** `names` is what this host is called, unless `--host` says so. Throws `usage` for whatever cannot be read or may not be obeyed. */
+/** `names` are the names of this host, unless `--host` gives one. Throws `usage` for a file that cannot be read or is not trusted. */
 export async function readStated(
   invocation: Invocation,
   env: Environment,
@@ -48,13 +48,13 @@ export async function readStated(
   const named = flags.get('config') ?? environment.get('config');
   const { file, path, warnings } = await settingsFile(named, cwd, isRoot);
   const layer = file?.layer ?? new Map();
-  const said = [flags, environment, layer] as const;
-  const host = said.map((one) => one.get('host')?.value as string | undefined).find(Boolean);
+  const stated = [flags, environment, layer] as const;
+  const host = stated.map((one) => one.get('host')?.value as string | undefined).find(Boolean);
   const migration = file?.migrationMap && locate(file.migrationMap, host === undefined ? names() : [host]);
-  const stateDir = said.some((one) => one.has('state-dir')) ? undefined : defaultStateDir(env);
+  const stateDir = stated.some((one) => one.has('state-dir')) ? undefined : defaultStateDir(env);
   return {
     command: invocation.command,
-    layers: [...said, new Map(), derivedLayer(stateDir, migration, path)],
+    layers: [...stated, new Map(), derivedLayer(stateDir, migration, path)],
     migration,
     file: path,
     warnings,
@@ -90,17 +90,17 @@ function environmentLayer(env: Environment, cwd: string): Layer {
 const splitIfList = (name: OptionName, stated: string): string | string[] =>
   optionOf(name).list ? stated.split(',').map((word) => word.trim()) : stated;
 
-/** What a `--pre-check` command finds in its environment; it may well run `lm` itself. */
-const HANDED_TO_PRE_CHECKS = ['LM_SOURCE', 'LM_PORT', 'LM_ROOTS', 'LM_ITERATION', 'LM_THRESHOLD'];
+/** Variables that lm sets for a `--pre-check` command, which may run `lm` itself. */
+const SET_FOR_PRE_CHECKS = ['LM_SOURCE', 'LM_PORT', 'LM_ROOTS', 'LM_ITERATION', 'LM_THRESHOLD'];
 
 /**
- * Refuses a variable that looks like a slip in one of ours, because a threshold or limit that is silently not in force
- * costs data or hours. Others that begin with LM_ belong to other programs (FlexLM reads LM_LICENSE_FILE) and are let be.
+ * Refuses a variable that looks like a misspelt one of lm's, because a threshold or limit that is silently not in force costs data or
+ * hours. Others that begin with LM_ belong to other programs (FlexLM reads LM_LICENSE_FILE) and are ignored.
  */
 function checkVariables(env: Environment): void {
   const own = OPTION_NAMES.map(variableOf).filter((name) => name !== undefined);
   for (const name of Object.keys(env)) {
-    if (!name.startsWith('LM_') || own.includes(name) || HANDED_TO_PRE_CHECKS.includes(name)) continue;
+    if (!name.startsWith('LM_') || own.includes(name) || SET_FOR_PRE_CHECKS.includes(name)) continue;
     const guess = nearest(
       name.slice(3),
       own.map((one) => one.slice(3)),
@@ -117,8 +117,8 @@ interface FoundFile {
 }
 
 /**
- * One that was named must be there. Root, who changes into directories of others, goes by no file it happens to find there: what may be
- * obeyed is in /etc, or is named.
+ * A file that was named must exist. Root works in directories of other users, so it does not read ./lm.yaml by itself: only the file in
+ * /etc, or one that is named.
  */
 async function settingsFile(stated: Found | undefined, cwd: string, isRoot: boolean): Promise<FoundFile> {
   const { readSettingsFile } = await import('./file.js');
@@ -129,15 +129,15 @@ async function settingsFile(stated: Found | undefined, cwd: string, isRoot: bool
     return { file, path, warnings: [] };
   }
   const here = join(cwd, 'lm.yaml');
-  const passed = isRoot && here !== SYSTEM_FILE && isThere(here);
+  const isSkipped = isRoot && here !== SYSTEM_FILE && isThere(here);
   for (const path of isRoot ? [SYSTEM_FILE] : [here, SYSTEM_FILE]) {
     const file = path === here ? readHere(here, readSettingsFile) : readSettingsFile(path);
-    if (file) return { file, path, warnings: passed ? [notAsRoot(here)] : [] };
+    if (file) return { file, path, warnings: isSkipped ? [notAsRoot(here)] : [] };
   }
-  return { file: undefined, path: undefined, warnings: passed ? [notAsRoot(here)] : [] };
+  return { file: undefined, path: undefined, warnings: isSkipped ? [notAsRoot(here)] : [] };
 }
 
-/** As with `sudo -u` in a home directory that is closed to others: there may be a file there, and it may be the one that is meant. */
+/** Fails when the directory is inaccessible, as with `sudo -u` in somebody's home: a file there may be the one that is meant. */
 function readHere(path: string, read: typeof readSettingsFile): SettingsFile | undefined {
   try {
     return read(path);
@@ -155,11 +155,11 @@ function isThere(path: string): boolean {
   try {
     return lstatIfThere(path) !== undefined;
   } catch {
-    return false; // whatever it is, it is not read
+    return false; // it would not be read in any case
   }
 }
 
-/** Paths that are not absolute are passed over, as the XDG base directory specification has it. Throws `usage` where there is no home. */
+/** Ignores paths that are not absolute, as the XDG base directory specification requires. Throws `usage` where there is no home. */
 function defaultStateDir({ XDG_STATE_HOME: xdg, HOME: home }: Environment): Found {
   if (xdg?.startsWith('/')) return readStateDir(`${xdg}/lm`, 'XDG_STATE_HOME');
   return readStateDir(`${home?.startsWith('/') ? home : homeOfAccount()}/.local/state/lm`, 'default');
@@ -173,7 +173,7 @@ function homeOfAccount(): string {
   } catch (cause) {
     throw new LmError('usage', 'no home directory: HOME is no absolute path, and this user has no account', {
       cause,
-      hint: 'say with --state-dir or LM_STATE_DIR where records are kept',
+      hint: 'give a directory for the records with --state-dir or LM_STATE_DIR',
     });
   }
 }

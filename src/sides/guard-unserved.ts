@@ -1,33 +1,35 @@
-// Files that a source lists and cannot be asked for by their names, as a Sidecar. Found while the listing passes; reads no file.
+// Finds files that a source lists and cannot serve under their names, as a Sidecar with some names, and refuses a copy with such files.
 
 import { LmError, printable } from '../errors.js';
-import { type Block, type EntryKey, joinKey, type ListedBlock, type Listing } from '../files/entry.js';
-import type { Named } from '../report.js';
+import { type EntryKey, joinKey } from '../files/entry.js';
+import type { Block, ListedBlock, Listing } from '../files/listing.js';
+import type { Named } from '../report/parts.js';
 
-/** The blocks as they are; `unserved` hears of each file in them that has bytes and no way to come here. */
+/** The same blocks; calls `onUnserved` with each file that has bytes and that the source cannot serve. */
 export async function* watchForUnserved(
   blocks: AsyncIterable<ListedBlock>,
   serves: Listing['serves'],
-  unserved: (key: EntryKey) => void,
+  onUnserved: (key: EntryKey) => void,
 ): AsyncGenerator<ListedBlock> {
   if (serves === undefined) return yield* blocks;
-  const look = ({ dir, entries }: Block): void => {
+  const check = ({ dir, entries }: Block): void => {
     for (const { name, kind, size } of entries) {
       const key = joinKey(dir, name);
-      if (kind === 'file' && size !== '0' && !serves(key)) unserved(key);
+      if (kind === 'file' && size !== '0' && !serves(key)) onUnserved(key);
     }
   };
   for await (const listed of blocks)
     yield {
+      line: listed.line,
       block() {
         const block = listed.block();
-        if (block) look(block);
+        if (block) check(block);
         return block;
       },
     };
 }
 
-/** Before the first byte: a copy without them could never be complete. Throws `refused`. */
+/** Throws `refused`, before the first byte is copied: a copy without these files could never be complete. */
 export function refuseUnserved({ entries, first }: Named): void {
   if (entries === 0) return;
   const what = entries === 1 ? 'a file whose name needs' : `${entries} files whose names need`;

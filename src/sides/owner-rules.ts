@@ -1,4 +1,4 @@
-// The operator's rules about owners with the numbers of those whom they name here. Knows nothing of the source.
+// Resolves the rules of `--owner` to the numbers of the accounts that they name on this host.
 
 import { LmError, printable } from '../errors.js';
 import type { AccountNames } from '../owners/account-names.js';
@@ -6,15 +6,15 @@ import { type AccountKind, type NameRule, ownerRuleText } from '../owners/owner-
 
 export interface ResolvedRule {
   rule: NameRule;
-  /** Undefined where it is not about users, or there is none of this name here. */
+  /** Undefined where the rule is not for users, or this host has no user of this name. */
   user: number | undefined;
   group: number | undefined;
 }
 
-/** Throws `usage` for a name that nobody has here. */
+/** Throws `usage` for a name that no account of this host has. */
 export async function resolveRules(rules: readonly NameRule[], accounts: AccountNames): Promise<ResolvedRule[]> {
   const names = rules.flatMap(({ to }) => (typeof to === 'string' ? to : []));
-  const [{ ids: users, trouble }, { ids: groups, trouble: also }] = await Promise.all([
+  const [{ ids: users, problem }, { ids: groups, problem: also }] = await Promise.all([
     accounts.idsOf('passwd', names),
     accounts.idsOf('group', names),
   ]);
@@ -26,7 +26,7 @@ export async function resolveRules(rules: readonly NameRule[], accounts: Account
     const [user, group] = [idOf(rule, 'user'), idOf(rule, 'group')];
     if (user === undefined && group === undefined)
       throw new LmError('usage', `--owner ${printable(ownerRuleText(rule))}: ${nobody(rule)}`, {
-        ...((trouble ?? also) !== undefined && { hint: `not all names could be looked up: ${trouble ?? also}` }),
+        ...((problem ?? also) !== undefined && { hint: `not all names could be looked up: ${problem ?? also}` }),
       });
     return { rule, user, group };
   });

@@ -1,34 +1,28 @@
-// Takes set-user-id and set-group-id of programs out of the source's entries, so that a plan and a comparison alike go without them.
+// Clears set-user-id and set-group-id of programs in the source's entries, for plans and comparisons alike.
 
-import {
-  type Block,
-  type Entry,
-  type EntryKey,
-  isSetuid,
-  joinKey,
-  type ListedBlock,
-  SETUID_BITS,
-} from '../files/entry.js';
+import { type Entry, type EntryKey, isSetuid, joinKey, SETUID_BITS } from '../files/entry.js';
+import type { Block, ListedBlock } from '../files/listing.js';
 
-/** The blocks without those bits; `found` hears of each file that has one. What is the same as a walk of this side has none. */
+/** The blocks without those bits; calls `onSetuid` with each file that has one. */
 export async function* withoutSetuid(
   blocks: AsyncIterable<ListedBlock>,
-  found: (key: EntryKey) => void,
+  onSetuid: (key: EntryKey) => void,
 ): AsyncGenerator<ListedBlock> {
   for await (const listed of blocks)
     yield {
-      block: () => rest(listed.block(), found),
+      line: listed.line,
+      block: () => cleared(listed.block(), onSetuid),
       takeIfSame: (walked, owners) => !walked.sum.hasSetuid && listed.takeIfSame?.(walked, owners) === true,
     };
 }
 
-function rest(block: Block | undefined, found: (key: EntryKey) => void): Block | undefined {
+function cleared(block: Block | undefined, onSetuid: (key: EntryKey) => void): Block | undefined {
   if (!block?.entries.some(isSetuid)) return block;
   const { dir, entries } = block;
-  return { ...block, entries: entries.map((entry) => (isSetuid(entry) ? without(entry, dir, found) : entry)) };
+  return { ...block, entries: entries.map((entry) => (isSetuid(entry) ? withoutBits(entry, dir, onSetuid) : entry)) };
 }
 
-function without(entry: Entry, dir: EntryKey, found: (key: EntryKey) => void): Entry {
-  found(joinKey(dir, entry.name));
+function withoutBits(entry: Entry, dir: EntryKey, onSetuid: (key: EntryKey) => void): Entry {
+  onSetuid(joinKey(dir, entry.name));
   return { ...entry, mode: entry.mode & ~SETUID_BITS };
 }

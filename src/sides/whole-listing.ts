@@ -1,4 +1,5 @@
-// What is made of a source's listing, begun again when the listing breaks off. What goes wrong before its first byte has tries of its own.
+// Reads a source's listing to its end, and begins again when it breaks off. A request that fails before the first byte is retried by the
+// source itself.
 
 import { LmError } from '../errors.js';
 import type { EntryKey } from '../files/entry.js';
@@ -6,17 +7,17 @@ import type { Feature } from '../listing/listing-lines.js';
 import { failureOfError } from '../source/failure.js';
 import { createRetrier } from '../source/retry.js';
 import type { Source } from '../source/source.js';
-import type { ListSource } from './both-sides.js';
+import type { ListSource } from './listings.js';
 
-export interface ListingUse<T> {
+interface ListingUse<T> {
   source: Pick<Source, 'url' | 'list' | 'retrying'>;
   only?: EntryKey | undefined;
   features?: readonly Feature[];
   signal: AbortSignal;
-  /** Reads the listing that `list` gives to its end. Called again when that one broke off, and leaves nothing behind then. */
+  /** Reads the listing that `list` requests to its end. Called again after a listing that broke off. */
   use(list: ListSource): Promise<T>;
-  /** Whether `use` did leave something behind: then the first break is the end of it. */
-  isSpent?(): boolean;
+  /** Whether `use` has done what it cannot do twice: then a listing that breaks off is not read again. */
+  cannotRepeat?(): boolean;
 }
 
 export async function fromWholeListing<T>({
@@ -25,7 +26,7 @@ export async function fromWholeListing<T>({
   features = [],
   signal,
   use,
-  isSpent,
+  cannotRepeat,
 }: ListingUse<T>): Promise<T> {
   const retrier = createRetrier(source.retrying('the listing', signal));
   for (;;) {
@@ -38,7 +39,7 @@ export async function fromWholeListing<T>({
     try {
       return await use(list);
     } catch (error) {
-      if (!begun || !(error instanceof LmError) || error.code !== 'source' || isSpent?.()) throw error;
+      if (!begun || !(error instanceof LmError) || error.code !== 'source' || cannotRepeat?.()) throw error;
       await retrier.failed(failureOfError(error, source.url));
     }
   }

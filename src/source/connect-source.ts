@@ -1,27 +1,38 @@
-// Asks who is at the other end, and returns the source it turns out to be. Asks once; what it is asked afterwards is the source's.
+// Requests the status of the other end, and returns the source that it shows itself to be: an lm agent or a Sidecar.
 
 import { excerpt, LmError } from '../errors.js';
-import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../wire/routes.js';
+import {
+  AGENT_HEADER,
+  AGENT_PROTOCOL,
+  MAX_REQUESTS_HEADER,
+  PACED_DIGESTS_HEADER,
+  PAGES_HEADER,
+  REOPENED_HEADER,
+} from '../wire/routes.js';
 import { Contact } from './contact.js';
 import { isAboutToken } from './failure.js';
 import { type Answer, createHttpClient } from './http-client.js';
 import { lmSource } from './lm-source.js';
 import { sidecarSource } from './sidecar/sidecar-source.js';
-import { askStatus, type Source, type SourceOptions } from './source.js';
+import { requestStatus, type Source, type SourceOptions } from './source.js';
 
-/** Asks for the status, by which an agent makes itself known. A source that is COMPLETED is connected all the same. */
+/** An agent is known by a header of its status. A source that is COMPLETED is connected too. */
 export async function connectSource(options: SourceOptions): Promise<Source> {
   const { emit } = options;
-  const say = (what: string, forMs: number, alive: boolean): void => emit({ type: 'stalled', what, forMs, alive });
-  const client = await createHttpClient({ ...options, say });
+  const reportWait = (what: string, forMs: number, alive: boolean): void =>
+    emit({ type: 'stalled', what, forMs, alive });
+  const client = await createHttpClient({ ...options, reportWait });
   const contact = new Contact(emit);
   try {
-    const { answer, status: firstStatus } = await askStatus({ ...options, client, contact }, options.signal);
+    const { answer, status: firstStatus } = await requestStatus({ ...options, client, contact }, options.signal);
     const cap = Number(answer.header(MAX_REQUESTS_HEADER));
     const maxConcurrentFileRequests = Number.isInteger(cap) && cap > 0 ? cap : undefined;
     const reopened = answer.header(REOPENED_HEADER)?.slice(0, 100);
-    const parts = { ...options, client, contact, firstStatus, reopened, maxConcurrentFileRequests };
-    return isAgent(answer, client.origin) ? lmSource(parts) : sidecarSource(parts);
+    const keepsPace = answer.header(PACED_DIGESTS_HEADER) !== undefined;
+    const sendsPages = answer.header(PAGES_HEADER) !== undefined;
+    const abilities = { maxConcurrentFileRequests, keepsPace, sendsPages };
+    const setup = { ...options, client, contact, firstStatus, reopened, ...abilities };
+    return isAgent(answer, client.origin) ? lmSource(setup) : sidecarSource(setup);
   } catch (error) {
     await client.close();
     throw await withTokenHint(error, options.tokenHint);

@@ -1,67 +1,67 @@
-// One keep-alive connection of a lane: a request out, a response in through one reused buffer. Knows no files.
+// One keep-alive connection of a transfer worker: sends a request and reads the response through one reused buffer.
 
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Pacer } from '../wire/rate.js';
+import type { Pacer } from '../pace/rate.js';
 import { createResponseReader, type ResponseSink } from '../wire/response.js';
 import type { Method } from '../wire/routes.js';
 import { TLS_CLIENT } from '../wire/tls.js';
 import { PATIENCE, type Patience, STALLED, stalledText, Watch } from './patience.js';
 import { PINNED, pinFault } from './pin.js';
 
-/** Where the bytes come from. Plain data: it crosses threads. */
-export interface Origin {
+/** Where and how to connect to the source. Plain data: it crosses threads. */
+export interface Endpoint {
   host: string;
   port: number;
-  /** PEM texts, and what `pin.ts` goes by; absent for plain HTTP. */
+  /** PEM texts, and the pinned fingerprint (`pin.ts`); absent for plain HTTP. */
   tls?: Partial<Record<'ca' | 'cert' | 'key' | 'pin', string | undefined>>;
   /** Sent as a bearer token. */
   token?: string;
 }
 
-export interface Request {
+export interface HttpRequest {
   method: Method;
-  /** Sent as it stands: a Sidecar's paths are not percent-encoded. */
+  /** Sent unchanged: a Sidecar's paths are not percent-encoded. */
   target: string;
   headers?: Record<string, string> | undefined;
   body?: Uint8Array;
 }
 
-/** The most a TLS record holds (RFC 8446, 5.1). */
+/** The maximum of a TLS record (RFC 8446, 5.1). */
 const RECORD_BYTES = 16 * 1024;
 
 export class Connection {
-  readonly #origin: Origin;
+  readonly #endpoint: Endpoint;
   readonly #buffer: Uint8Array;
   readonly #pacer: Pacer;
-  readonly #patience: Pick<Patience, 'silenceMs' | 'secondMs' | 'sayMs'>;
+  readonly #patience: Pick<Patience, 'silenceMs' | 'secondMs' | 'reportMs'>;
   #watch: Watch | undefined;
   #reader = createResponseReader();
   #socket: Socket | undefined;
-  #settle: { resolve(): void; reject(error: unknown): void } | undefined;
+  #pending: { resolve(): void; reject(error: unknown): void } | undefined;
   #closes = false;
-  /** What was read and not pushed yet: from here to there in the buffer. The socket reads on behind it. */
+  /** Range of the buffer that was read and not pushed yet. The socket reads on behind it. */
   #from = 0;
   #to = 0;
   #flush: NodeJS.Immediate | undefined;
 
-  /** `buffer` is what the socket reads into; over TLS it holds several records, which are at most 16 KiB. */
-  constructor(origin: Origin, buffer: Uint8Array, pacer: Pacer, patience = PATIENCE) {
-    this.#origin = origin;
+  /** The socket reads into `buffer`; over TLS it holds several records, which are at most 16 KiB. */
+  constructor(origin: Endpoint, buffer: Uint8Array, pacer: Pacer, patience = PATIENCE) {
+    this.#endpoint = origin;
     this.#buffer = buffer;
     this.#pacer = pacer;
     this.#patience = patience;
   }
 
-  /** Whether the next request would go over a connection that has served one before, and so may have died since. */
-  get reused(): boolean {
+  /** Whether the next request would use a connection that has served one before, and so may have been closed since. */
+  get isReused(): boolean {
     return this.#socket !== undefined;
   }
 
-  /** Resolves when the response has been read to its end. Rejects with what the network, the reader or the sink threw. */
-  request(request: Request, sink: ResponseSink): Promise<void> {
+  /** Resolves when the response has been read to its end. Rejects with the error of the network, the reader or the sink. */
+  request(request: HttpRequest, sink: ResponseSink): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#pending = { resolve, reject };
       this.#reader.expect({
         head: (head) => {
           this.#closes = head.closes;
@@ -76,8 +76,8 @@ export class Connection {
           sink.end();
           this.#unwatch();
           if (this.#closes) this.#drop();
-          this.#settle?.resolve();
-          this.#settle = undefined;
+          this.#pending?.resolve();
+          this.#pending = undefined;
         },
       });
       this.#socket ??= this.#open();
@@ -86,7 +86,7 @@ export class Connection {
     });
   }
 
-  /** What was under way is rejected. */
+  /** Rejects the request under way. */
   close(): void {
     this.#end(fault('ECONNRESET', 'the connection was closed'));
   }
@@ -99,11 +99,11 @@ export class Connection {
     this.#socket = undefined;
     this.#from = 0;
     this.#to = 0;
-    this.#reader = createResponseReader(); // what was under way will not be finished
+    this.#reader = createResponseReader(); // the old one may be in the middle of a response
   }
 
-  #headOf({ method, target, headers = {}, body }: Request): string {
-    const { host, port, token } = this.#origin;
+  #headOf({ method, target, headers = {}, body }: HttpRequest): string {
+    const { host, port, token } = this.#endpoint;
     const fields: Record<string, string> = {
       Host: `${host.includes(':') ? `[${host}]` : host}:${port}`,
       'User-Agent': 'lm',
@@ -116,7 +116,7 @@ export class Connection {
   }
 
   #open(): Socket {
-    const { host, port, tls } = this.#origin;
+    const { host, port, tls } = this.#endpoint;
     const onread: OnReadOpts = tls
       ? { buffer: () => this.#free(), callback: (bytes) => this.#gather(bytes) }
       : { buffer: this.#buffer, callback: (bytes) => this.#push(this.#buffer.subarray(0, bytes)) };
@@ -126,7 +126,7 @@ export class Connection {
     const judged = pin === undefined ? pem : { ...pem, ...PINNED };
     const secured: ConnectionOptions & typeof plain = { ...plain, ...TLS_CLIENT, ...judged, servername };
     const socket = tls ? connectTls(secured) : connect(plain);
-    if (pin !== undefined) this.#prove(socket as TLSSocket, pin);
+    if (pin !== undefined) this.#checkPin(socket as TLSSocket, pin);
     const fail = (error: Error): void => this.#fail(socket, error);
     const { silenceMs, secondMs } = this.#patience;
     socket.setTimeout((silenceMs / 1000) * secondMs, () => fail(fault(STALLED, stalledText('files', 0, silenceMs))));
@@ -136,15 +136,15 @@ export class Connection {
     return socket;
   }
 
-  /** As Node refuses a certificate: what was written before waits for the handshake, and goes with the socket. */
-  #prove(socket: TLSSocket, pin: string): void {
+  /** Fails the connection as Node does for a bad certificate: data written before the end of the handshake is never sent. */
+  #checkPin(socket: TLSSocket, pin: string): void {
     socket.once('secureConnect', () => {
       const mismatch = pinFault(socket, pin);
       if (mismatch) this.#fail(socket, mismatch);
     });
   }
 
-  /** Where the socket reads to next. It asks right after each read, and keeps the place until then. */
+  /** The free rest of the buffer, into which the socket reads next. It calls this right after each read. */
   #free(): Uint8Array {
     if (this.#isFull()) {
       this.#from = 0;
@@ -161,7 +161,7 @@ export class Connection {
     return true;
   }
 
-  /** TLS hands over records; writing each by itself would cost a system call apiece. */
+  /** TLS hands over one record at a time; to write each to the file alone would take a system call per record. */
   #isFull(): boolean {
     return this.#to > this.#buffer.length - 2 * RECORD_BYTES;
   }
@@ -174,7 +174,7 @@ export class Connection {
     return chunk.length === 0 || this.#push(chunk);
   }
 
-  /** Returns whether the socket may go on reading at once. */
+  /** Returns whether the socket may read on at once. */
   #push(chunk: Uint8Array): boolean {
     try {
       this.#reader.push(chunk);
@@ -183,7 +183,7 @@ export class Connection {
       return true;
     }
     const socket = this.#socket;
-    if (this.#settle && socket) this.#watch ??= this.#watchOver(socket);
+    if (this.#pending && socket) this.#watch ??= this.#watchOver(socket);
     const waitMs = this.#pacer.take(chunk.length);
     if (waitMs <= 0 || !socket) return true;
     this.#watch?.rest();
@@ -195,10 +195,10 @@ export class Connection {
     return false;
   }
 
-  /** From the first bytes of an answer to the last: a drip keeps the socket's own timeout from coming. */
+  /** Watches an answer from its first bytes to the last: a slow drip keeps the socket's own timeout from firing. */
   #watchOver(socket: Socket): Watch {
     const end = ({ message }: Error): void => this.#fail(socket, fault(STALLED, message));
-    return new Watch({ asked: 'files', silenceMs: this.#patience.silenceMs, end }, this.#patience);
+    return new Watch({ what: 'files', silenceMs: this.#patience.silenceMs, end }, this.#patience);
   }
 
   #unwatch(): void {
@@ -206,17 +206,17 @@ export class Connection {
     this.#watch = undefined;
   }
 
-  /** A socket that was given up says that it is closed a little later, when another may have taken its place. */
+  /** Ignores a socket that was given up: it emits `close` later, when another may be in use. */
   #fail(socket: Socket | undefined, error: unknown): void {
     if (socket !== this.#socket) return;
-    if (this.#to > this.#from) this.#flushGathered(); // which may end the response, or fail
+    if (this.#to > this.#from) this.#flushGathered(); // this may end the response, or fail
     if (socket === this.#socket) this.#end(error);
   }
 
   #end(error: unknown): void {
     this.#drop();
-    this.#settle?.reject(error);
-    this.#settle = undefined;
+    this.#pending?.reject(error);
+    this.#pending = undefined;
   }
 }
 

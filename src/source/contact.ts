@@ -1,42 +1,44 @@
-// What all requests to one source know of it together: when it last gave anything of use, and since when it has been lost. Decides nothing.
+// Shared between all requests to one source: when the source last made progress for any of them, and since when it has been lost.
 
 import type { Emit } from '../events.js';
 
-/** What is over sooner was no loss to speak of. */
-const MIN_TOLD_MS = 1_000;
+/** A shorter loss is not reported. */
+const MIN_REPORTED_MS = 1_000;
+/** A timer of Node may fire up to this much early, as it counts in whole ms. */
+const TIMER_EARLY_MS = 1;
 
-/** All times are of one clock that only goes forward, in milliseconds. */
+/** All times are in ms of one clock that only goes forward. */
 export class Contact {
   readonly #emit: Emit;
-  #usefulMs = Number.NEGATIVE_INFINITY;
+  #progressMs = Number.NEGATIVE_INFINITY;
   #lostSinceMs: number | undefined;
-  readonly #toldUntilMs = { lost: 0, busy: 0 };
+  readonly #reportedUntilMs = { lost: 0, busy: 0 };
 
   constructor(emit: Emit) {
     this.#emit = emit;
   }
 
-  /** Something that was asked for has come, whichever request it was that asked. */
-  useful(nowMs: number): void {
-    this.#usefulMs = nowMs;
+  /** Some request has received data that it needs. */
+  progressed(nowMs: number): void {
+    this.#progressMs = nowMs;
     const lostMs = nowMs - (this.#lostSinceMs ?? nowMs);
     this.#lostSinceMs = undefined;
-    if (lostMs >= MIN_TOLD_MS) this.#emit({ type: 'recovered', forMs: lostMs });
+    if (lostMs >= MIN_REPORTED_MS) this.#emit({ type: 'recovered', forMs: lostMs });
   }
 
-  /** Whether anything of use has come since then. */
-  wasUsefulAfter(ms: number): boolean {
-    return this.#usefulMs > ms;
+  /** Whether any request has made progress since then. */
+  hasProgressedSince(ms: number): boolean {
+    return this.#progressMs > ms;
   }
 
   /**
-   * A request waits for a source that is lost, or busy. Whether that is worth a word: the others wait for the same source, and one wait at
-   * a time is told.
+   * A request is about to wait for a source that is lost or busy. True when this wait is to be reported: the other requests wait for the same
+   * source, and one wait is reported at a time.
    */
-  waits(kind: 'lost' | 'busy', nowMs: number, waitMs: number): boolean {
+  shouldReportWait(kind: 'lost' | 'busy', nowMs: number, waitMs: number): boolean {
     if (kind === 'lost') this.#lostSinceMs ??= nowMs;
-    if (nowMs < this.#toldUntilMs[kind]) return false;
-    this.#toldUntilMs[kind] = nowMs + waitMs;
+    if (nowMs < this.#reportedUntilMs[kind] - TIMER_EARLY_MS) return false;
+    this.#reportedUntilMs[kind] = nowMs + waitMs;
     return true;
   }
 }

@@ -1,17 +1,19 @@
-// Requests to one origin over undici, with its token and TLS. Follows no redirect, uses no proxy, and knows no route.
+// Sends requests to one origin over undici, with its token and TLS. It follows no redirect and uses no proxy.
 
 import { setMaxListeners } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import type { buildConnector, Dispatcher } from 'undici';
+import { RUN_AGAIN } from '../error-codes.js';
 import { excerpt, LmError } from '../errors.js';
+import { MAX_HEAD_BYTES, NO_PROXY } from '../wire/response.js';
 import type { Method } from '../wire/routes.js';
 import { TLS_CLIENT } from '../wire/tls.js';
-import { atFirstContact, type Failure, failureOfError, failureOfStatus, NO_PROXY } from './failure.js';
-import { PATIENCE, type Patience, Watch } from './patience.js';
+import { atFirstContact, type Failure, failureOfError, failureOfStatus } from './failure.js';
+import { PATIENCE, type Patience, type Waiting, Watch } from './patience.js';
 import { PINNED, pinFault } from './pin.js';
 import type { Attempt } from './retry.js';
 
-/** How to reach the source. Certificates and keys are PEM text. */
+/** How to reach the source. Certificates and keys are PEM texts. */
 export interface SourceAddress {
   /** `http://host:port` or `https://host:port`, without a path. */
   url: string;
@@ -19,68 +21,71 @@ export interface SourceAddress {
   caCert?: string | undefined;
   clientCert?: string | undefined;
   clientKey?: string | undefined;
-  /** The SHA-256 of the source's certificate, as `AB:CD:…`: then no authority and no name counts. */
+  /** SHA-256 of the source's certificate, as `AB:CD:…`; with it no authority and no name is checked. */
   pin?: string | undefined;
-  /** Asked when the source refuses the token, or wants one: what to do about it, if that is known. */
+  /** Called when the source refuses the token, or requires one: resolves with a hint, if there is one. */
   tokenHint?: () => Promise<string | undefined>;
 }
 
-export interface Ask {
-  /** The request as people know it: `the listing`. */
-  asked: string;
+export interface SourceRequest {
+  /** What the request is for, in words for people: `the listing`. */
+  what: string;
   method?: Method;
-  /** Sent as it is: never encoded, decoded or normalised. */
+  /** Sent unchanged: never encoded, decoded or normalised. */
   target: string;
   headers?: Record<string, string>;
   body?: Uint8Array;
   /** How long the source may be silent, before its answer and within it. */
   silenceMs: number;
-  /** How long it may give nothing but signs of life. */
+  /** How long the answer may bring nothing but signs of life. */
   aliveMs?: number;
   signal: AbortSignal;
 }
 
-/** A 200. A body that is not read holds its connection until the client is closed. */
+/** An answer with status 200. A body that is not read keeps its connection until the client is closed. */
 export interface Answer {
   header(name: string): string | undefined;
-  /** Ends with a `source` error when it falls silent. */
+  /** Throws a `source` error when it falls silent. */
   body: AsyncIterable<Uint8Array>;
-  /** To be called for all that was of use in the body: what is waited for in between is told after a minute. */
+  /** The reader calls this for each useful piece of the body: a wait of a minute in between is reported. */
   progressed(): void;
 }
 
-export interface ClientOptions extends SourceAddress {
+interface ClientOptions extends SourceAddress {
   patience?: Patience;
-  /** Hears of an answer that keeps its client waiting: see `Waiting`. */
-  say?(asked: string, forMs: number, alive: boolean): void;
+  /** Reports an answer that keeps its client waiting: see `Waiting.report`. */
+  reportWait?(what: string, forMs: number, alive: boolean): void;
 }
 
 export interface HttpClient {
   readonly origin: string;
   /** Any status but 200 is a failure. Throws nothing. */
-  ask(ask: Ask): Promise<Attempt<Answer>>;
+  request(request: SourceRequest): Promise<Attempt<Answer>>;
   close(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** undici is loaded here, some 50 ms in which the threads of listings and digests can start. Throws `usage` for what is no origin. */
+/** Loads undici, which takes some 50 ms, in which the threads of listings and digests can start. Throws `usage` for what is no origin. */
 export async function createHttpClient(options: ClientOptions): Promise<HttpClient> {
   const origin = originOf(options.url);
   const { Pool, buildConnector } = (await import('undici')).default;
   const { caCert: ca, clientCert: cert, clientKey: key, pin, token } = options;
-  const { patience = PATIENCE, say } = options;
+  const { patience = PATIENCE, reportWait } = options;
   const plain = { ...TLS_CLIENT, cert, key, timeout: CONNECT_TIMEOUT_MS };
-  const connect =
-    pin === undefined ? { ...plain, ca } : pinned(buildConnector({ ...plain, ...PINNED, maxCachedSessions: 0 }), pin);
-  const pool = new Pool(origin, { allowH2: false, connect });
+  const connect = endedByErrors(
+    pin === undefined
+      ? buildConnector({ ...plain, ca })
+      : pinned(buildConnector({ ...plain, ...PINNED, maxCachedSessions: 0 }), pin),
+  );
+  const pool = new Pool(origin, { allowH2: false, connect, maxHeaderSize: MAX_HEAD_BYTES });
   const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let answered = false;
   return {
     origin,
-    async ask(ask) {
-      const { asked, method = 'GET', target, headers, body = null } = ask;
-      const { watch, signal, over } = watchOver(ask, patience, say);
+    async request(sourceRequest) {
+      const { what, method = 'GET', target, headers, body = null } = sourceRequest;
+      const { watch, signal, over } = watchOver(sourceRequest, patience, reportWait);
       const request = { method, path: target, headers: { ...always, ...headers }, body, signal };
       try {
         const response = await pool.request({ ...request, headersTimeout: 0, bodyTimeout: 0, onInfo: refuseInterim });
@@ -91,10 +96,10 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
         const refusal = {
           status: response.statusCode,
           retryAfter: answer.header('retry-after'),
-          message: messageIn(await textOf(answer.body, 16_384)),
+          message: messageIn(await textOf(answer.body, MAX_ERROR_BYTES)),
           withToken: token !== undefined,
         };
-        return { failure: failureOfStatus(refusal, asked, origin, Date.now()) };
+        return { failure: failureOfStatus(refusal, what, origin, Date.now()) };
       } catch (error) {
         over();
         const failure = unanswered(failureOfError(error, origin, answered));
@@ -105,24 +110,24 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
   };
 }
 
-/** Silence before the head of an answer is a source that is lost, not one that has answered with too little. */
+/** Silence before the head of an answer means a lost source, not one that has answered. */
 const unanswered = (failure: Failure): Failure =>
   failure.kind === 'transient' ? { ...failure, answered: false } : failure;
 
-/** The signal ends the request: that of its run, or a silence that has lasted too long. undici's own timeouts take a drip for an answer. */
-function watchOver({ signal, ...ask }: Ask, patience: Patience, say: ClientOptions['say']) {
-  const { asked, silenceMs, aliveMs = patience.aliveMs } = ask;
+/** Watches a request. The returned signal aborts it: when the run's own signal does, or after too long a silence. undici's timeouts would take a slow drip for an answer. */
+function watchOver({ signal, ...request }: SourceRequest, patience: Patience, reportWait: ClientOptions['reportWait']) {
+  const { what, silenceMs, aliveMs = patience.aliveMs } = request;
   const stop = new AbortController();
   const leave = (): void => stop.abort(signal.reason);
-  setMaxListeners(0, signal); // every request under way listens to its run's one signal; the queue bounds their number
+  setMaxListeners(0, signal); // every request listens to the one signal of its run; the queue limits their number
   signal.addEventListener('abort', leave);
   if (signal.aborted) leave();
   const end = (error: LmError): void => stop.abort(error);
-  const waiting = {
-    asked,
+  const waiting: Waiting = {
+    what,
     silenceMs,
     aliveMs,
-    say: (forMs: number, alive: boolean) => say?.(asked, forMs, alive),
+    report: (forMs: number, alive: boolean) => reportWait?.(what, forMs, alive),
     end,
   };
   const watch = new Watch(waiting, patience);
@@ -142,7 +147,7 @@ function answerOf({ headers, body }: Dispatcher.ResponseData, watch: Watch): Ans
   };
 }
 
-/** Only the time in which the client waits for the next piece is the source's. */
+/** Counts only the time in which the client waits for the next chunk as the source's silence. */
 async function* watched(body: AsyncIterable<Uint8Array>, watch: Watch): AsyncGenerator<Uint8Array> {
   watch.wait();
   for await (const chunk of body) {
@@ -153,14 +158,14 @@ async function* watched(body: AsyncIterable<Uint8Array>, watch: Watch): AsyncGen
   }
 }
 
-/** A lane takes none either. An agent sends none, and each would start the time for the head anew. */
+/** Refuses 1xx answers, as transfer workers do. An agent sends none, and each would restart the timeout of the head. */
 function refuseInterim({ statusCode }: { statusCode: number }): never {
   throw new LmError('protocol', `the source answered with HTTP ${statusCode}, which only announces an answer`, {
     hint: NO_PROXY,
   });
 }
 
-/** No request is written before the connector has handed over the socket. */
+/** undici writes no request before this connector hands over the socket. */
 function pinned(connect: buildConnector.connector, pin: string): buildConnector.connector {
   return (options, done) =>
     connect(options, (error, socket) => {
@@ -171,6 +176,18 @@ function pinned(connect: buildConnector.connector, pin: string): buildConnector.
     });
 }
 
+/**
+ * Destroys a socket with its first error. A TLS alert that comes after the handshake, as in TLS 1.3 for want of a client certificate, is an
+ * error that leaves a socket open until the server hangs up, and undici then tells that alone.
+ */
+const endedByErrors =
+  (connect: buildConnector.connector): buildConnector.connector =>
+  (options, done) =>
+    connect(options, (error, socket) => {
+      socket?.once('error', (fault) => socket.destroy(fault));
+      return error ? done(error, null) : done(null, socket!);
+    });
+
 function originOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const { protocol, origin, pathname, search, hash, username } = url ?? {};
@@ -178,19 +195,25 @@ function originOf(text: string): string {
   throw new LmError('usage', `not the URL of a source: ${text}`, { hint: 'write it as http://host:9043' });
 }
 
-/** The beginning of a body, as text; the rest is not read. */
+/** Limit of an answer that is one small JSON document. */
+export const MAX_DOCUMENT_BYTES = 64 << 10;
+
+/** Limit of what is read of an error's body. */
+const MAX_ERROR_BYTES = 16 << 10;
+
+/** The beginning of a body as text; the rest is not read. */
 export async function textOf(body: Answer['body'], limit: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes >= limit) break; // which destroys the body
+    if (bytes >= limit) break; // `break` destroys the body
   }
   return Buffer.concat(chunks).toString('utf8', 0, limit);
 }
 
-/** A Sidecar's errors carry a `message`; its guards send a `status` alone, which says no more than the code. */
+/** A Sidecar's errors have a `message`; its guards send a `status` alone, which says no more than the code. */
 function messageIn(text: string): string | undefined {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
@@ -200,35 +223,34 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-/** For an answer of the wrong type: something else listens there. */
-export function notOurs(answer: Answer, asked: string, origin: string): LmError {
+/** The error for an answer of the wrong type: some other server listens there. */
+export function unexpectedAnswer(answer: Answer, what: string, origin: string): LmError {
   const type = answer.header('content-type') ?? 'no content type';
   const server = answer.header('server');
   const who = server === undefined ? '' : ` by ${excerpt(server)}`;
   return new LmError(
     'protocol',
-    `${origin} is neither an lm agent nor a Sidecar: ${asked} was answered${who} with ${excerpt(type)}`,
+    `${origin} is neither an lm agent nor a Sidecar: ${what} was answered${who} with ${excerpt(type)}`,
     {
       hint: 'check the host and the port in the URL',
     },
   );
 }
 
-/** Whether the answer is of this media type, its parameters aside. */
+/** Whether the answer has this media type, whatever its parameters. */
 export const isOfType = (answer: Answer, type: string): boolean =>
   (answer.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase() === type;
 
-/** The body, its faults turned into a `source` error that names what broke off: what has begun well was not to end so. */
-export async function* bodyOf(answer: Answer, ask: Ask, origin: string): AsyncGenerator<Uint8Array> {
+/** The body; an error of the network becomes a `source` error that names what broke off. */
+export async function* bodyOf(answer: Answer, request: SourceRequest, origin: string): AsyncGenerator<Uint8Array> {
   try {
     yield* answer.body;
   } catch (error) {
-    ask.signal.throwIfAborted();
+    request.signal.throwIfAborted();
     if (error instanceof LmError) throw error;
     const failure = failureOfError(error, origin);
     if (failure.kind === 'fatal' && !(failure.error instanceof LmError)) throw error;
     const reason = failure.kind === 'fatal' ? failure.error.message : failure.reason;
-    const hint = 'run the same command again; what was copied is kept';
-    throw new LmError('source', `${ask.asked} broke off: ${reason}`, { cause: error, hint });
+    throw new LmError('source', `${request.what} broke off: ${reason}`, { cause: error, hint: RUN_AGAIN });
   }
 }

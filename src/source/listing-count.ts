@@ -1,36 +1,37 @@
-// How many entries two listings have come to, said while they are read: of millions, nothing else would be heard for minutes.
+// Counts the entries of two listings while they are read, and emits the counts each second: a listing of millions takes minutes.
 
 import type { Emit } from '../events.js';
-import type { ListedBlock, WalkedBlock } from '../files/entry.js';
+import type { ListedBlock, WalkedBlock } from '../files/listing.js';
 
 const EVERY_MS = 1_000;
 
-export interface ListingCount {
+interface ListingCount {
   source(blocks: AsyncIterable<ListedBlock>): AsyncGenerator<ListedBlock>;
   local(blocks: AsyncIterable<WalkedBlock>): AsyncGenerator<WalkedBlock>;
 }
 
 type Add = (side: 'source' | 'destination', entries: number) => void;
 
-/** `now` is any clock in ms that only goes forward. */
+/** `now` is a clock in ms that only goes forward. */
 export function entryCounter(emit: Emit, now: () => number = () => performance.now()): Add {
   const found = { source: 0, destination: 0 };
-  let saidMs = now();
+  let emittedMs = now();
   return (side, entries) => {
     found[side] += entries;
-    if (now() - saidMs < EVERY_MS) return;
-    saidMs = now();
+    if (now() - emittedMs < EVERY_MS) return;
+    emittedMs = now();
     emit({ type: 'listing', ...found });
   };
 }
 
-/** Of listings that are read together. */
+/** Counts two listings that are read together. */
 export function countListing(emit: Emit, now?: () => number): ListingCount {
   const add = entryCounter(emit, now);
   return {
     async *source(blocks) {
       for await (const listed of blocks)
         yield {
+          line: listed.line,
           block() {
             const block = listed.block();
             add('source', block?.entries.length ?? 0);

@@ -1,130 +1,138 @@
-// An lm agent as a source, by its native routes. Moves no file bytes: the lanes do that.
+// An lm agent as a source, through its native routes. Transfer workers fetch the bytes of files.
 
-import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../digest/digest.js';
-import type { ListedFile } from '../digest/digest-files.js';
+import { randomUUID } from 'node:crypto';
+import { batchesOf } from '../batches.js';
+import { DIGEST_ALGORITHMS } from '../digest/digest.js';
+import type { ListedFile } from '../digest/listed-file.js';
 import { LmError, printable } from '../errors.js';
 import { type EntryKey, parentOf, rootOf } from '../files/entry.js';
 import { readListing } from '../listing/listing.js';
-import { provedLines, SEALED_TYPE } from '../wire/line-seals.js';
+import { type Follower, followSource, paceInHead } from '../wire/digest-progress.js';
+import {
+  FILE_REQUEST_TYPE,
+  MAX_REQUEST_BYTES,
+  MAX_REQUESTED_FILES,
+  type RequestedDirectory,
+  writeFileRequest,
+} from '../wire/file-requests.js';
+import { SEALED_TYPE, verifiedLines } from '../wire/line-seals.js';
 import { textOf } from '../wire/lines.js';
-import { type FileDigest, OpenFilesReport, parseAs, readDigestLine } from '../wire/messages.js';
-import { MAX_PARTS, MAX_REQUEST_BYTES, PARTS_CONTENT_TYPE, type PartsOfDir, writeParts } from '../wire/parts.js';
+import { type DigestProgress, type FileDigest, OpenFilesReport, parseAs, readDigestLines } from '../wire/messages.js';
 import { CHECK_HEADER, FEATURES_HEADER, HOT_HEADER, listTarget, ROUTES, requestFor } from '../wire/routes.js';
+import { blocksAt } from './block-hashes.js';
 import { failureOfError } from './failure.js';
-import { type Answer, type Ask, bodyOf, isOfType, notOurs } from './http-client.js';
+import { type Answer, bodyOf, isOfType, type SourceRequest, unexpectedAnswer } from './http-client.js';
 import { PATIENCE } from './patience.js';
 import { createRetrier, withRetry } from './retry.js';
-import { askStatus, findsEmpty, retrying, type Source, type SourceDigest, type SourceParts } from './source.js';
+import { findsEmpty, requestStatus, retrying, type Source, type SourceDigest, type SourceSetup } from './source.js';
 import { transportTo } from './transport.js';
 
-/** Enough that the cost of a request does not count, little enough that no connection waits long for the last one. */
-const DIGEST_BATCH = { files: 256, bytes: 64 << 20 };
+/** Large enough that the cost of a request does not matter, small enough that no connection waits long for the last one. */
+const DIGEST_BATCH = { files: 1024, bytes: 64 << 20 };
 
-export function lmSource(parts: SourceParts): Source {
-  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests } = parts;
-  const { silenceMs } = parts.patience ?? PATIENCE;
+export function lmSource(setup: SourceSetup): Source {
+  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests, keepsPace, sendsPages } = setup;
+  const paceHead = paceInHead(randomUUID(), setup.pace);
+  const { silenceMs } = setup.patience ?? PATIENCE;
   return {
     url: client.origin,
     kind: 'lm',
-    tells: { timeUnit: 'us', mounts: true, owners: true },
+    capabilities: { timeUnit: 'us', mounts: true, owners: true },
     digestBatch: DIGEST_BATCH,
-    transport: transportTo(parts, { by: 'units', servesEmpty: true }),
+    transport: transportTo(setup, { by: 'units', servesEmpty: true, sendsPages }),
     contact,
-    retrying: (what, signal) => retrying(parts, what, signal),
+    retrying: (what, signal) => retrying(setup, what, signal),
     algorithms: DIGEST_ALGORITHMS,
+    checksSSTables: true,
+    keepsPace,
     firstStatus,
     reopened,
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
-    status: async (signal) => (await askStatus(parts, signal)).status,
-    findsEmpty: (key, signal) => findsEmpty(parts, key, signal),
+    status: async (signal) => (await requestStatus(setup, signal)).status,
+    findsEmpty: (key, signal) => findsEmpty(setup, key, signal),
     async list({ only, features = [], owners }, signal) {
-      const asked = ['exclude', ...features, ...(owners ? ['names'] : [])];
+      const wanted = ['exclude', ...features, ...(owners ? ['names'] : [])];
       const headers = {
         accept: SEALED_TYPE,
-        [FEATURES_HEADER]: asked.join(','),
+        [FEATURES_HEADER]: wanted.join(','),
       };
-      const ask: Ask = { ...requestFor('list', listTarget(only)), headers, silenceMs, signal };
-      const answer = await withRetry(() => client.ask(ask), retrying(parts, ask.asked, signal)).catch((error) => {
-        throw only === undefined ? error : ifUnknownThere(error, only);
-      });
-      const lines = bytesOf(answer, ask, client.origin);
+      const request: SourceRequest = { ...requestFor('list', listTarget(only)), headers, silenceMs, signal };
+      const answer = await withRetry(() => client.request(request), retrying(setup, request.what, signal)).catch(
+        (error) => {
+          throw only === undefined ? error : ifUnknownThere(error, only);
+        },
+      );
+      const lines = bytesOf(answer, request, client.origin);
       const listing = await readListing(lines, () => answer.progressed(), undefined, owners);
-      if (listing.header.only !== only) throw notAsked(only, listing.header.only);
+      if (listing.header.only !== only) throw otherKeyListed(only, listing.header.only);
       return listing;
     },
-    async *digests(algorithm, files, signal) {
-      for (const slice of slicesOf(files)) yield* digestsOf(parts, algorithm, files, slice, signal);
+    async *digests(digestAlgorithm, files, signal, { sstables = false, progress } = {}) {
+      const head = { digestAlgorithm, young: true, rows: true, ...(sstables && { sstables }), ...paceHead };
+      const follower = followSource(
+        files.reduce((sum, { size }) => sum + Number(size), 0),
+        progress,
+      );
+      for (const indexes of batchesOf(files.keys(), REQUEST_LIMITS, (index) => maxRequestBytes(files[index]!)))
+        yield* digestsOf(setup, head, files, indexes, { follower, signal });
     },
     async openFiles(signal, { check = false, hot = false } = {}) {
-      const headers: Ask['headers'] = { ...(check && { [CHECK_HEADER]: 'run' }), ...(hot && { [HOT_HEADER]: 'name' }) };
-      const ask: Ask = { ...requestFor('open-files'), headers, silenceMs, signal };
+      const headers: SourceRequest['headers'] = {
+        ...(check && { [CHECK_HEADER]: 'run' }),
+        ...(hot && { [HOT_HEADER]: 'name' }),
+      };
+      const request: SourceRequest = { ...requestFor('open-files'), headers, silenceMs, signal };
       return withRetry(
         async () => {
-          const reply = await client.ask(ask);
+          const reply = await client.request(request);
           if ('failure' in reply) return reply;
-          for await (const lines of provedLines(bytesOf(reply.value, ask, client.origin), ask.asked)) {
+          for await (const lines of verifiedLines(bytesOf(reply.value, request, client.origin), request.what)) {
             const report = lines.map(textOf).find((text) => !text.startsWith(PROGRESS));
-            if (report !== undefined) return { value: parseAs(OpenFilesReport, report, ask.asked) };
+            if (report !== undefined) return { value: parseAs(OpenFilesReport, report, request.what) };
           }
-          throw stopped(ask.asked);
+          throw cutShort(request.what);
         },
-        retrying(parts, ask.asked, signal),
+        retrying(setup, request.what, signal),
       );
     },
+    blocks: (file, range, signal) => blocksAt(setup, file, range, signal),
     close: () => client.close(),
   };
 }
 
-/** A line that only says that the answer is being worked on. */
+/** A line that says only that the agent is still working on the answer. */
 const PROGRESS = '{"type":"progress"';
 
-/** Of a disk that is busy elsewhere. */
+/** The speed of a disk that is busy with other work. */
 const SLOW_BYTES_PER_MS = 1024;
 
-/** What one of them may take at the other end, where no other answer need come in the meantime. */
+/** How long the largest of these files may take at the source, while no other answer comes. */
 const slowestMs = (files: readonly ListedFile[]): number =>
-  files.reduce((most, { size }) => Math.max(most, Number(size)), 0) / SLOW_BYTES_PER_MS;
+  files.reduce((max, { size }) => Math.max(max, Number(size)), 0) / SLOW_BYTES_PER_MS;
 
-/** Longest escaped name, three numbers and punctuation: what one file can add to a request. */
-const longestPart = (file: ListedFile): number => 6 * file.key.length + 80;
+/** The most that one file can add to a request: its escaped name, three numbers and punctuation. */
+const maxRequestBytes = (file: ListedFile): number => 6 * file.key.length + 80;
 
-/** Indexes of the files, cut where a request would grow beyond what an agent takes. */
-function* slicesOf(files: readonly ListedFile[]): Generator<number[]> {
-  let slice: number[] = [];
-  let bytes = 0;
-  for (const [index, file] of files.entries()) {
-    const more = longestPart(file);
-    if (slice.length === MAX_PARTS || bytes + more > MAX_REQUEST_BYTES) {
-      yield slice;
-      slice = [];
-      bytes = 0;
-    }
-    slice.push(index);
-    bytes += more;
-  }
-  if (slice.length > 0) yield slice;
-}
+/** What an agent takes in one request. */
+const REQUEST_LIMITS = { items: MAX_REQUESTED_FILES, bytes: MAX_REQUEST_BYTES };
 
-/** Asks again for what is still missing when an answer breaks off. */
+/** Requests the missing digests again when an answer breaks off. */
 async function* digestsOf(
-  parts: SourceParts,
-  algorithm: DigestAlgorithm,
+  setup: SourceSetup,
+  head: object,
   files: readonly ListedFile[],
-  asked: number[],
-  signal: AbortSignal,
-): AsyncGenerator<SourceDigest> {
-  const { client, patience = PATIENCE } = parts;
-  const retrier = createRetrier(retrying(parts, ROUTES.digests.asked, signal));
-  const missing = new Set(asked);
+  slice: number[],
+  { follower, signal }: { follower: Follower; signal: AbortSignal },
+): AsyncGenerator<SourceDigest[]> {
+  const { client, patience = PATIENCE } = setup;
+  const retrier = createRetrier(retrying(setup, ROUTES.digests.what, signal));
+  const missing = new Set(slice);
   while (missing.size > 0) {
     signal.throwIfAborted();
     const indexes = [...missing];
-    const body = writeParts(
-      { digestAlgorithm: algorithm, young: true },
-      partsOf(indexes.map((index) => files[index]!)),
-    );
-    const headers = { 'content-type': PARTS_CONTENT_TYPE };
-    const ask: Ask = {
+    const body = writeFileRequest(head, byDirectory(indexes.map((index) => files[index]!)));
+    const headers = { 'content-type': FILE_REQUEST_TYPE };
+    const request: SourceRequest = {
       ...requestFor('digests'),
       headers,
       body,
@@ -132,18 +140,30 @@ async function* digestsOf(
       aliveMs: patience.aliveMs + slowestMs(indexes.map((index) => files[index]!)),
       signal,
     };
-    const reply = await client.ask(ask);
+    const reply = await client.request(request);
     if ('failure' in reply) {
       await retrier.failed(reply.failure);
       continue;
     }
+    const { progressed } = reply.value;
+    follower.begin();
+    const said = (progress: DigestProgress): void => {
+      if (follower.said(progress)) progressed();
+    };
     try {
-      for await (const answer of answersIn(bytesOf(reply.value, ask, client.origin), indexes.length)) {
-        const index = indexes[answer.index];
-        if (index === undefined || !missing.delete(index)) throw senseless(`file ${answer.index} twice or unasked`);
+      for await (const answers of answersIn(bytesOf(reply.value, request, client.origin), indexes.length, said)) {
+        let bytes = 0;
+        for (const answer of answers) {
+          const index = indexes[answer.index];
+          if (index === undefined || !missing.delete(index))
+            throw wrongDigests(`file ${answer.index} twice or unasked`);
+          answer.index = index;
+          bytes += Number(files[index]!.size);
+        }
         retrier.progressed();
-        reply.value.progressed();
-        yield answer.digest === null ? { index, result: answer.result, message: answer.message } : { ...answer, index };
+        progressed();
+        follower.answered(bytes);
+        yield answers.map((answer) => (answer.digest === null ? failureIn(answer) : answer));
       }
     } catch (error) {
       await retrier.failed(failureOfError(error, client.origin));
@@ -151,52 +171,65 @@ async function* digestsOf(
   }
 }
 
-/** Throws `protocol` for an answer that says it is whole and is not, `source` for one that is cut or was damaged on the way. */
-async function* answersIn(body: AsyncIterable<Uint8Array>, asked: number): AsyncGenerator<FileDigest> {
+/** Throws `protocol` for an answer that ends without all digests, `source` for one that is cut short or was damaged on the way. */
+async function* answersIn(
+  body: AsyncIterable<Uint8Array>,
+  requested: number,
+  said: (progress: DigestProgress) => void,
+): AsyncGenerator<FileDigest[]> {
   let answers = 0;
-  for await (const lines of provedLines(body, 'digests'))
-    for (const text of lines.map(textOf)) {
-      const line = readDigestLine(text);
-      if (!('type' in line)) {
-        answers++;
-        yield line;
-      } else if (line.type === 'end') {
-        if (line.files !== asked || answers !== asked) throw senseless(`${answers} of ${asked} files`);
-        return;
-      }
+  for await (const lines of verifiedLines(body, 'digests')) {
+    const found: FileDigest[] = [];
+    let end: number | undefined;
+    for (const line of lines.flatMap((bytes) => readDigestLines(textOf(bytes)))) {
+      if (!('type' in line)) found.push(line);
+      else if (line.type === 'progress') said(line);
+      else end = line.files;
     }
-  throw stopped('digests');
+    answers += found.length;
+    if (found.length > 0) yield found;
+    if (end === undefined) continue;
+    if (end !== requested || answers !== requested) throw wrongDigests(`${answers} of ${requested} files`);
+    return;
+  }
+  throw cutShort('digests');
 }
 
-/** What an agent says in lines. Throws `protocol` for an answer of another type. */
-function bytesOf(answer: Answer, ask: Ask, origin: string): AsyncIterable<Uint8Array> {
-  if (!isOfType(answer, SEALED_TYPE)) throw notOurs(answer, ask.asked, origin);
-  return bodyOf(answer, ask, origin);
+const failureIn = ({ index, result, message }: FileDigest & { digest: null }): SourceDigest => ({
+  index,
+  result,
+  message,
+});
+
+/** The body of an answer in lines. Throws `protocol` for an answer of another type. */
+function bytesOf(answer: Answer, request: SourceRequest, origin: string): AsyncIterable<Uint8Array> {
+  if (!isOfType(answer, SEALED_TYPE)) throw unexpectedAnswer(answer, request.what, origin);
+  return bodyOf(answer, request, origin);
 }
 
-const stopped = (what: string): LmError =>
+const cutShort = (what: string): LmError =>
   new LmError('source', `${what} stopped before their end`, { hint: 'run the same command again' });
 
-/** An agent refuses a key of a root it does not have before there is a listing, whose header would say so. */
+/** An agent refuses a key of a root that it does not have, before there is a listing whose header would show it. */
 function ifUnknownThere(error: unknown, only: EntryKey): unknown {
   if (!(error instanceof LmError) || !error.message.includes('no root is configured for')) return error;
   return new LmError('usage', `--only: the source does not serve ${rootOf(only)}`, { cause: error });
 }
 
-/** A request has no checksum: what was heard of it, the header says. */
-const notAsked = (asked: EntryKey | undefined, listed: EntryKey | undefined): LmError =>
+/** A request has no checksum: the header of the listing says what the agent received. */
+const otherKeyListed = (requested: EntryKey | undefined, listed: EntryKey | undefined): LmError =>
   new LmError(
     'source',
-    `the source lists ${printable(listed ?? 'everything')} where ${printable(asked ?? 'everything')} was asked for`,
+    `the source lists ${printable(listed ?? 'everything')} where ${printable(requested ?? 'everything')} was asked for`,
     { hint: 'run the same command again' },
   );
 
-const senseless = (what: string): LmError =>
+const wrongDigests = (what: string): LmError =>
   new LmError('protocol', `the source answered for ${what} when asked for digests`);
 
-/** Files of one directory that follow one another share a line; the order, and so the index, stays. */
-function partsOf(files: ListedFile[]): PartsOfDir[] {
-  const dirs: PartsOfDir[] = [];
+/** Consecutive files of one directory share a line; their order, and so their index, stays. */
+function byDirectory(files: ListedFile[]): RequestedDirectory[] {
+  const dirs: RequestedDirectory[] = [];
   for (const { key, size, mtimeNs, ino } of files) {
     const dir = parentOf(key);
     if (dirs.at(-1)?.[0] !== dir) dirs.push([dir, []]);

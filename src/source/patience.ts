@@ -1,18 +1,18 @@
-// How long an answer may keep this client waiting: what counts as silence, and when it is said that nothing of use has come. Reads no
-// byte of it.
+// Watches how long an answer keeps this client waiting: what counts as silence, when a wait is reported, and when the request is ended.
 
+import { RUN_AGAIN } from '../error-codes.js';
 import { LmError } from '../errors.js';
 
 export interface Patience {
-  /** How long a second takes: tests have less time. */
+  /** The length of a second: tests use a shorter one. */
   secondMs: number;
-  /** Silence for so long ends an answer of an agent, which says something every 5 s. */
+  /** Silence for so long ends an answer of an agent, which sends a line every 5 s. */
   silenceMs: number;
-  /** The same for a Sidecar, which answers when the whole file is hashed, or the whole tree walked; its own timeout is 5 min. */
+  /** The same for a Sidecar, which answers once the whole file is hashed or the whole tree walked; its own timeout is 5 min. */
   sidecarSilenceMs: number;
-  /** Without anything of use for so long it is said, and again each time that has doubled. */
-  sayMs: number;
-  /** So long may there be signs of life alone: a walk, a command of the operator's there. Digests have the time of a slow disk on top. */
+  /** A wait without useful data is reported after so long, and each time it has doubled. */
+  reportMs: number;
+  /** An answer may consist of signs of life alone for so long: during a walk, or the operator's command. Digests get the time of a slow disk on top. */
   aliveMs: number;
 }
 
@@ -20,49 +20,49 @@ export const PATIENCE: Patience = {
   secondMs: 1_000,
   silenceMs: 30_000,
   sidecarSilenceMs: 300_000,
-  sayMs: 60_000,
+  reportMs: 60_000,
   aliveMs: 3_600_000,
 };
 
-/** What drips in below that is silence too. The signs of life of an agent, some 60 bytes every 5 s, are well above. */
+/** A slower drip counts as silence. The signs of life of an agent, some 60 bytes every 5 s, are well above. */
 const MIN_BYTES_PER_SECOND = 2;
 
 export interface Waiting {
-  /** What was asked for, as people know it: `the listing`. */
-  asked: string;
+  /** What the request is for, in words for people: `the listing`. */
+  what: string;
   silenceMs: number;
-  /** Without end, if nobody knows what is of use. */
+  /** Undefined is no limit, where the reader does not report progress. */
   aliveMs?: number;
-  /** Hears how long nothing of use has come, and whether there were signs of life. */
-  say?(forMs: number, alive: boolean): void;
-  /** Ends an answer that has kept this client waiting for too long, with a `source` error. */
+  /** Called with the time without useful data, and whether there were signs of life. */
+  report?(forMs: number, alive: boolean): void;
+  /** Ends an answer that has taken too long, with a `source` error. */
   end(error: LmError): void;
 }
 
 /**
- * Of one answer. It counts the seconds in which it is waited for, one by one: what this host does in between, or a process that was
- * stopped, is not the source's silence.
+ * Watches one answer. It counts the seconds in which this client waits for it, one by one: time that this host spends otherwise, or in which
+ * the process was stopped, is not the source's silence.
  */
 export class Watch {
   readonly #for: Waiting;
-  readonly #sayMs: number;
+  readonly #reportMs: number;
   readonly #timer: NodeJS.Timeout;
   #isWaiting = true;
   #silentMs = 0;
-  /** Since the silence began. */
+  /** Bytes since the silence began. */
   #bytes = 0;
   #uselessMs = 0;
-  #sayAtMs: number;
+  #reportAtMs: number;
   #alive = false;
 
-  constructor(waiting: Waiting, { secondMs, sayMs }: Pick<Patience, 'secondMs' | 'sayMs'>) {
+  constructor(waiting: Waiting, { secondMs, reportMs }: Pick<Patience, 'secondMs' | 'reportMs'>) {
     this.#for = waiting;
-    this.#sayMs = sayMs;
-    this.#sayAtMs = sayMs;
+    this.#reportMs = reportMs;
+    this.#reportAtMs = reportMs;
     this.#timer = setInterval(() => this.#tick(), secondMs).unref();
   }
 
-  /** Nothing is waited for, until `wait`. */
+  /** Stops counting until `wait`. */
   rest(): void {
     this.#isWaiting = false;
   }
@@ -79,12 +79,12 @@ export class Watch {
     this.#silentMs = 0;
   }
 
-  /** Something has come that was asked for. */
+  /** Useful data has come. */
   progressed(): void {
     this.#bytes = 0;
     this.#silentMs = 0;
     this.#uselessMs = 0;
-    this.#sayAtMs = this.#sayMs;
+    this.#reportAtMs = this.#reportMs;
     this.#alive = false;
   }
 
@@ -96,28 +96,28 @@ export class Watch {
     if (!this.#isWaiting) return;
     this.#silentMs += 1_000;
     this.#uselessMs += 1_000;
-    const { asked, silenceMs, aliveMs = Number.POSITIVE_INFINITY, say } = this.#for;
-    if (this.#uselessMs >= this.#sayAtMs) {
-      say?.(this.#uselessMs, this.#alive);
-      this.#sayAtMs *= 2;
+    const { what, silenceMs, aliveMs = Number.POSITIVE_INFINITY, report } = this.#for;
+    if (this.#uselessMs >= this.#reportAtMs) {
+      report?.(this.#uselessMs, this.#alive);
+      this.#reportAtMs *= 2;
     }
-    if (this.#silentMs >= silenceMs) this.#giveUp(stalledText(asked, this.#bytes, silenceMs));
+    if (this.#silentMs >= silenceMs) this.#giveUp(stalledText(what, this.#bytes, silenceMs));
     else if (this.#uselessMs >= aliveMs)
-      this.#giveUp(`${asked} stalled: nothing but signs of life came for ${spanText(aliveMs)}`);
+      this.#giveUp(`${what} stalled: nothing but signs of life came for ${spanText(aliveMs)}`);
   }
 
   #giveUp(message: string): void {
-    this.#for.end(new LmError('source', message, { hint: 'run the same command again; what was copied is kept' }));
+    this.#for.end(new LmError('source', message, { hint: RUN_AGAIN }));
   }
 }
 
-/** The code of a fault of a lane: see `stalledText`. */
+/** The error code of a stalled answer in a transfer worker: see `stalledText`. */
 export const STALLED = 'STALLED';
 
-/** Of an answer of which only so many bytes have come in that time. */
-export function stalledText(asked: string, bytes: number, ms: number): string {
+/** The message for an answer of which only so many bytes have come in that time. */
+export function stalledText(what: string, bytes: number, ms: number): string {
   const came = bytes === 0 ? 'nothing' : `less than ${MIN_BYTES_PER_SECOND} bytes a second`;
-  return `${asked} stalled: ${came} came for ${spanText(ms)}`;
+  return `${what} stalled: ${came} came for ${spanText(ms)}`;
 }
 
 const spanText = (ms: number): string => (ms < 120_000 ? `${ms / 1000} s` : `${Math.round(ms / 60_000)} minutes`);

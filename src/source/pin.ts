@@ -1,11 +1,11 @@
-// Whether the source's certificate is the very one that was pinned. Asks no authority, compares no name, and looks at no date.
+// Compares the source's certificate with the pinned fingerprint, in place of any check of authority, name and date.
 
 import type { TLSSocket } from 'node:tls';
 
-/** The options of a connection that `pinFault` judges as soon as its handshake has ended. */
+/** The options of a connection that `pinFault` checks right after its handshake. */
 export const PINNED = { ca: undefined, rejectUnauthorized: false } as const;
 
-/** What to fail a connection with whose handshake has ended; undefined for the certificate that `pin` is the SHA-256 of. */
+/** The error to fail a connection with after its handshake; undefined when `pin` is the SHA-256 of its certificate. */
 export function pinFault(socket: TLSSocket, pin: string): Error | undefined {
   const seen: string | undefined = socket.getPeerCertificate().fingerprint256;
   if (seen === pin) return undefined;

@@ -1,28 +1,29 @@
-// Which failures deserve another try, when, and for how long. Knows no sockets and no files; the clock is handed in.
+// Decides which failures are retried, when, and for how long, and waits. The clock is a parameter.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatSpan } from '../amounts.js';
+import { RUN_AGAIN } from '../error-codes.js';
 import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { Contact } from './contact.js';
 import { type Failure, failureOfError } from './failure.js';
 
 export interface RetryPolicy {
-  /** Of one request that is answered each time, and fails: the first included. Its waits, added up, are within `lostMs` too. */
+  /** Tries of a request that is answered with a failure each time, including the first. The sum of its waits is limited by `lostMs` too. */
   tries: number;
   firstWaitMs: number;
-  /** Waits double up to this one. */
+  /** Waits double up to this limit. */
   maxWaitMs: number;
-  /** How long a lost source is waited for: from the first failure since it gave anything of use. No try begins later. */
+  /** How long to wait for a lost source, from the first failure since its last progress. No try begins later. */
   lostMs: number;
-  /** The same of one that answers nothing but 503 and 429. */
+  /** The same for a source that answers only 503 and 429. */
   busyMs: number;
-  /** Idle connections found closed cost nothing, but no more of them than a pool can hold. */
+  /** Idle connections that turn out to be closed are retried without a wait, up to as many as a pool can hold. */
   freeTries: number;
-  busyWaitMs: { least: number; usual: number };
+  busyWaitMs: { min: number; default: number };
 }
 
-/** What a copy is told by `--retry-for` is told once, in the help of that option: 30 s, and 5 minutes for a busy source. */
+/** The help of `--retry-for` states the defaults too: 30 s, and 5 minutes for a busy source. */
 export const RETRY_POLICY: RetryPolicy = {
   tries: 5,
   firstWaitMs: 500,
@@ -30,18 +31,18 @@ export const RETRY_POLICY: RetryPolicy = {
   lostMs: 30_000,
   busyMs: 300_000,
   freeTries: 20,
-  busyWaitMs: { least: 100, usual: 1_000 },
+  busyWaitMs: { min: 100, default: 1_000 },
 };
 
-/** `retryForMs` as it was stated; 0 waits for nothing. */
+/** `retryForMs` is the value of `--retry-for`; 0 never waits. */
 export const retryPolicy = (retryForMs: number | undefined): RetryPolicy =>
   retryForMs === undefined ? RETRY_POLICY : { ...RETRY_POLICY, lostMs: retryForMs, busyMs: retryForMs };
 
-/** What one request has met so far. Begin with NO_FAILURES, and again after anything useful has arrived. */
+/** The failures of one request so far. It is NO_FAILURES at the start, and after each progress. */
 export interface RetryState {
-  /** Failures but for the free ones. */
+  /** Failures without the free ones. */
   readonly failures: number;
-  /** Of those, answers; and the waits after them, added up. */
+  /** Those of them that were answers, and the sum of the waits after these. */
   readonly answers: number;
   readonly answersMs: number;
   readonly free: number;
@@ -51,12 +52,12 @@ export interface RetryState {
 
 export const NO_FAILURES: RetryState = { failures: 0, answers: 0, answersMs: 0, free: 0 };
 
-/** `leftMs`: how long there will still be tries, if nothing changes; undefined where it is their number that ends them. */
-export type Decision = { waitMs: number; leftMs?: number; state: RetryState } | { error: Error };
+/** `leftMs`: how long there will be further tries if nothing changes; undefined where their number is the limit. */
+type Decision = { waitMs: number; leftMs?: number; state: RetryState } | { error: Error };
 
 /**
- * Pure. `nowMs` is any clock that only goes forward. A busy answer takes no tries and forgives earlier faults, since the
- * network evidently works; the time spent busy is added up until something useful arrives.
+ * Pure. `nowMs` is of a clock that only goes forward. A busy answer is not counted as a try and resets earlier failures, since the network
+ * works; the busy time adds up until there is progress.
  */
 export function nextDelay(failure: Failure, state: RetryState, nowMs: number, policy = RETRY_POLICY): Decision {
   switch (failure.kind) {
@@ -80,7 +81,7 @@ function afterBusy(failure: Busy, state: RetryState, nowMs: number, { busyMs, bu
   const busySinceMs = state.busySinceMs ?? nowMs;
   const leftMs = busySinceMs + busyMs - nowMs;
   if (leftMs <= 0 || (retryAfterMs ?? 0) > leftMs) return { error: tooBusy(failure, nowMs - busySinceMs, busyMs) };
-  const waitMs = Math.min(leftMs, Math.max(busyWaitMs.least, retryAfterMs ?? busyWaitMs.usual));
+  const waitMs = Math.min(leftMs, Math.max(busyWaitMs.min, retryAfterMs ?? busyWaitMs.default));
   return { waitMs, leftMs, state: { ...NO_FAILURES, free: state.free, busySinceMs } };
 }
 
@@ -93,7 +94,7 @@ function afterLoss(fault: Fault, state: RetryState, nowMs: number, policy: Retry
   return { waitMs, leftMs, state: { ...state, failures, lostSinceMs } };
 }
 
-/** The source is there: more tries of what it cannot do, or of what a line damages each time, are no waiting for it. */
+/** The source has answered: it fails at the request, or the network damages the answer each time, and no wait will help for long. */
 function afterAnswer(fault: Fault, state: RetryState, policy: RetryPolicy): Decision {
   const failures = state.failures + 1;
   const answers = state.answers + 1;
@@ -107,20 +108,20 @@ function afterAnswer(fault: Fault, state: RetryState, policy: RetryPolicy): Deci
 const backOff = ({ failures }: RetryState, { firstWaitMs, maxWaitMs }: RetryPolicy): number =>
   Math.min(maxWaitMs, firstWaitMs * 2 ** failures);
 
-const LONGER = 'run the same command again; what was copied is kept; --retry-for waits longer';
+const LONGER = `${RUN_AGAIN}; --retry-for waits longer`;
 
 function tooBusy({ reason, retryAfterMs }: Busy, forMs: number, busyMs: number): LmError {
-  const told = retryAfterMs === undefined ? '' : `, and asks to come back in ${formatSpan(retryAfterMs)}`;
-  const message = `the source is too busy: ${reason}${told} (waited for ${formatSpan(forMs)} of ${formatSpan(busyMs)})`;
+  const asks = retryAfterMs === undefined ? '' : `, and asks to come back in ${formatSpan(retryAfterMs)}`;
+  const message = `the source is too busy: ${reason}${asks} (waited for ${formatSpan(forMs)} of ${formatSpan(busyMs)})`;
   return new LmError('source', message, { hint: `${LONGER}, a lower --concurrency asks for less` });
 }
 
-/** `forMs` is what was waited for the source since it was lost. */
+/** `forMs` is how long the request has waited since the source was lost. */
 function givenUp(fault: Fault, failures: number, forMs: number): LmError {
   const tried = failures === 1 ? '(after 1 try)' : `(after ${failures} tries, waited for ${formatSpan(forMs)})`;
-  if (fault.kind === 'transient' && fault.atLast) {
-    if (failures === 1) return fault.atLast;
-    const { code, message, hint, details, cause } = fault.atLast;
+  if (fault.kind === 'transient' && fault.finalError) {
+    if (failures === 1) return fault.finalError;
+    const { code, message, hint, details, cause } = fault.finalError;
     return new LmError(code, `${message} ${tried}`, { ...(hint !== undefined && { hint }), details, cause });
   }
   const answered = fault.kind === 'transient' && fault.status !== undefined;
@@ -132,25 +133,25 @@ function givenUp(fault: Fault, failures: number, forMs: number): LmError {
 }
 
 export interface RetryOptions {
-  /** The request as people know it, for the `retried` event: `the listing`. */
+  /** What the request is for, in words for people and the `retried` event: `the listing`. */
   what: string;
-  /** The source's origin, for messages about errors that were thrown. */
+  /** The source's origin, for messages about thrown errors. */
   where: string;
   signal: AbortSignal;
   emit: Emit;
   policy?: RetryPolicy;
-  /** Of the source; one of its own, where requests are not to know of each other. */
+  /** The contact that requests to this source share; a new one by default. */
   contact?: Contact;
-  /** For tests: how to wait, and what time it is. */
+  /** For tests: how to wait, and the time. */
   sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
   now?: () => number;
 }
 
-/** The failures of one request that may be answered piece by piece. */
+/** Retries one request, whose answer may come piece by piece. */
 export interface Retrier {
-  /** Waits until another try is due. Throws the signal's reason, or the LmError that says why there will be none. */
+  /** Waits until the next try is due. Throws the signal's reason, or the LmError that says why there is no further try. */
   failed(failure: Failure): Promise<void>;
-  /** Something useful has arrived: what went wrong before it is forgotten. */
+  /** Useful data has arrived: earlier failures no longer count. */
   progressed(): void;
 }
 
@@ -168,14 +169,14 @@ export function createRetrier(options: RetryOptions): Retrier {
   let attempt = 0;
   return {
     async failed(failure) {
-      signal.throwIfAborted(); // an aborted request fails in many ways; the reason is the signal's
+      signal.throwIfAborted(); // an aborted request fails with some error; the signal has the reason
       const nowMs = now();
-      const decision = nextDelay(failure, afresh(state, contact), nowMs, policy);
+      const decision = nextDelay(failure, restartClocks(state, contact), nowMs, policy);
       if ('error' in decision) throw decision.error;
       const { waitMs, leftMs } = decision;
       ({ state } = decision);
       attempt++;
-      if ((failure.kind === 'busy' || failure.kind === 'transient') && isTold(failure, contact, nowMs, waitMs))
+      if ((failure.kind === 'busy' || failure.kind === 'transient') && shouldReport(failure, contact, nowMs, waitMs))
         emit({
           type: 'retried',
           what,
@@ -189,23 +190,23 @@ export function createRetrier(options: RetryOptions): Retrier {
     progressed() {
       state = NO_FAILURES;
       attempt = 0;
-      contact.useful(now());
+      contact.progressed(now());
     },
   };
 }
 
-/** What another request has got meanwhile starts the clocks anew: the source is neither lost nor too busy. */
-function afresh(state: RetryState, contact: Contact): RetryState {
-  const stillSince = (ms: number | undefined) => (ms === undefined || contact.wasUsefulAfter(ms) ? undefined : ms);
+/** Restarts the clocks when another request has made progress meanwhile: the source is neither lost nor too busy. */
+function restartClocks(state: RetryState, contact: Contact): RetryState {
+  const stillSince = (ms: number | undefined) => (ms === undefined || contact.hasProgressedSince(ms) ? undefined : ms);
   return { ...state, lostSinceMs: stillSince(state.lostSinceMs), busySinceMs: stillSince(state.busySinceMs) };
 }
 
-function isTold(failure: Failure, contact: Contact, nowMs: number, waitMs: number): boolean {
+function shouldReport(failure: Failure, contact: Contact, nowMs: number, waitMs: number): boolean {
   const isAnswer = failure.kind === 'transient' && failure.answered;
-  return isAnswer || contact.waits(failure.kind === 'busy' ? 'busy' : 'lost', nowMs, waitMs);
+  return isAnswer || contact.shouldReportWait(failure.kind === 'busy' ? 'busy' : 'lost', nowMs, waitMs);
 }
 
-/** A request that was answered, or what stood in its way. */
+/** The result of one try of a request. */
 export type Attempt<T> = { value: T } | { failure: Failure };
 
 /** Tries until there is a value. Throws what `Retrier.failed` throws. */
@@ -213,7 +214,7 @@ export async function withRetry<T>(attempt: () => Promise<Attempt<T>>, options: 
   const retrier = createRetrier(options);
   for (;;) {
     options.signal.throwIfAborted();
-    const outcome = await settled(attempt, options.where);
+    const outcome = await outcomeOf(attempt, options.where);
     if ('value' in outcome) {
       retrier.progressed();
       return outcome.value;
@@ -222,7 +223,7 @@ export async function withRetry<T>(attempt: () => Promise<Attempt<T>>, options: 
   }
 }
 
-async function settled<T>(attempt: () => Promise<Attempt<T>>, where: string): Promise<Attempt<T>> {
+async function outcomeOf<T>(attempt: () => Promise<Attempt<T>>, where: string): Promise<Attempt<T>> {
   try {
     return await attempt();
   } catch (error) {

@@ -1,141 +1,180 @@
-// The other side as seen from here: an lm agent or a Sidecar, one shape. Judges nothing it is told and writes no data.
+// The interface of a source, which an lm agent and a Sidecar share, and the requests that both kinds answer alike.
 
-import type { DigestAlgorithm } from '../digest/digest.js';
-import type { FileTrouble, ListedFile } from '../digest/digest-files.js';
+import type { DigestAlgorithm, FileAlgorithm } from '../digest/digest.js';
+import type { Digested } from '../digest/digest-files.js';
+import type { FileFailure, ListedFile } from '../digest/listed-file.js';
 import type { Emit } from '../events.js';
-import type { EntryKey, Listing } from '../files/entry.js';
+import type { EntryKey } from '../files/entry.js';
+import type { Listing } from '../files/listing.js';
 import type { Roots } from '../files/roots.js';
 import type { Feature } from '../listing/listing-lines.js';
 import type { OwnerMapping } from '../owners/owner-names.js';
+import type { PaceWishes } from '../pace/local-pace.js';
+import type { SourceProgress } from '../wire/digest-progress.js';
 import { fileTarget } from '../wire/file-urls.js';
 import { LiveMigrationStatus, type OpenFilesReport, parseAs } from '../wire/messages.js';
 import { requestFor } from '../wire/routes.js';
 import type { Contact } from './contact.js';
-import { type Answer, type HttpClient, notOurs, type SourceAddress, textOf } from './http-client.js';
+import {
+  type Answer,
+  type HttpClient,
+  MAX_DOCUMENT_BYTES,
+  type SourceAddress,
+  textOf,
+  unexpectedAnswer,
+} from './http-client.js';
 import { PATIENCE, type Patience } from './patience.js';
 import { type Attempt, type RetryOptions, type RetryPolicy, withRetry } from './retry.js';
 import { unlessTls } from './tls-probe.js';
 import type { Transport } from './transport.js';
 
 export interface SourceOptions extends SourceAddress {
-  /** The destination's: a Sidecar does not tell its own. */
+  /** The roots of the destination: a Sidecar does not list its own. */
   roots: Roots;
-  /** A directory for temporary files, which is there; nothing is left in it. */
+  /** An existing directory for temporary files; none stays in it. */
   spool: string;
   emit: Emit;
   signal: AbortSignal;
   policy?: RetryPolicy;
   patience?: Patience;
+  /** How gently the source shall read for digests, if it can. */
+  pace?: PaceWishes | undefined;
 }
 
-/** What a listing of this source says beside names and sizes. */
-export interface Tells {
-  /** Of a file's mtime; what is finer is no difference. */
+/** What a listing of this source has beside names and sizes. */
+interface ListingCapabilities {
+  /** The unit of a file's mtime; a finer difference does not count. */
   timeUnit: 'us' | 'ms';
-  /** Which of its directories are mount points, by their device numbers, and so a disk that is gone. */
+  /** Whether it marks mount points by device numbers, which show a disk that is gone. */
   mounts: boolean;
-  /** Whose its entries are, and their modes. */
+  /** Whether it has owners and modes of entries. */
   owners: boolean;
 }
 
-export interface ListOptions {
+interface ListOptions {
   only?: EntryKey | undefined;
   features?: readonly Feature[];
   owners?: OwnerMapping | undefined;
 }
 
 export interface Source {
-  /** Its origin: `http://host:9043`. */
+  /** The source's origin: `http://host:9043`. */
   readonly url: string;
-  /** What it is, for people and reports. What follows says what it can do: nothing is decided by this. */
+  /** For people and reports. No decision depends on it: the members below say what this source can do. */
   readonly kind: 'lm' | 'sidecar';
-  readonly tells: Tells;
-  /** What one request for digests may be about. */
+  readonly capabilities: ListingCapabilities;
+  /** Limits of one request for digests. */
   readonly digestBatch: { files: number; bytes: number };
   readonly transport: Transport;
   readonly contact: Contact;
-  /** How many file requests it answers at once, if it says so. */
+  /** How many file requests the source answers at once, if it states a limit. */
   readonly maxConcurrentFileRequests?: number;
   readonly algorithms: readonly DigestAlgorithm[];
-  /** What it said of itself when it was connected; `status` asks again. */
+  /** Whether it can check SSTables against their own components; an older agent answers digests without. */
+  readonly checksSSTables: boolean;
+  /** Whether it keeps to `SourceOptions.pace`; an older agent reads at its own speed. */
+  readonly keepsPace: boolean;
+  /** The status when it was connected; `status` requests it again. */
   readonly firstStatus: LiveMigrationStatus;
-  /** When, and from where, somebody took its completion back over HTTP, if it says so. */
+  /** When, and from which address, its completion was taken back over HTTP, if the source reports that. */
   readonly reopened?: string | undefined;
-  /** How a request is tried again that is made of several of these, or in a lane; `what` is the request as people know it. */
+  /** Retry options for work that takes several requests, or runs in a transfer worker; `what` names it for people. */
   retrying(what: string, signal: AbortSignal): RetryOptions;
   status(signal: AbortSignal): Promise<LiveMigrationStatus>;
-  /** Whether it has an empty file with this key, which it need not list. */
+  /** Whether the source has an empty file with this key, even one that it does not list. */
   findsEmpty(key: EntryKey, signal: AbortSignal): Promise<boolean>;
   /**
-   * With `only`, a key prefix: nothing beside it and the way to it. Of `features`, its header has those that it holds. With `owners`, what
-   * it lists has this host's owners by that mapping.
+   * With `only`, a key prefix, the listing has nothing beside it and the path to it. The header names those of `features` that the listing
+   * has. With `owners`, the entries have this host's owners by that mapping.
    */
   list(options: ListOptions, signal: AbortSignal): Promise<Listing>;
-  /** One answer a file, in any order; files as the source's own listing has them, in its order. */
-  digests(algorithm: DigestAlgorithm, files: readonly ListedFile[], signal: AbortSignal): AsyncIterable<SourceDigest>;
-  /** Who writes to its files. With `check`, the operator's own command there is run as well. Absent where it cannot tell. */
+  /**
+   * Yields one answer for each file, in any order, as many at once as have come. `files` are as the source's own listing has them, in its order. With `sstables`, a source
+   * that can do so checks each `*-Data.db` against its SSTable's own components. BLOCK_DIGEST is for sources whose listing has `blocks`.
+   */
+  digests(
+    algorithm: FileAlgorithm,
+    files: readonly ListedFile[],
+    signal: AbortSignal,
+    options?: DigestOptions,
+  ): AsyncIterable<readonly SourceDigest[]>;
+  /** The hashes of a file's blocks in a range; see `blocksAt`. Absent where the source has none. */
+  blocks?(
+    file: ListedFile,
+    range: { offset: number; length: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined>;
+  /** Which processes write to its files. With `check`, the operator's own command there is run as well. Absent where the source cannot report it. */
   openFiles?(signal: AbortSignal, options?: { check?: boolean; hot?: boolean }): Promise<OpenFilesReport>;
   close(): Promise<void>;
 }
 
-/** `index` counts the files asked for. `young`: see `DigestAnswer`; undefined where the source does not tell. */
-export type SourceDigest =
-  | { index: number; digest: string; young?: boolean }
-  | { index: number; result: FileTrouble; message: string };
+export interface DigestOptions {
+  sstables?: boolean;
+  /** Called now and then while the source reads. */
+  progress?(far: SourceProgress): void;
+}
 
-/** What both kinds are made of. */
-export interface SourceParts extends SourceOptions {
+/** `index` counts the requested files. The optional members are undefined where the source does not report them. */
+export type SourceDigest =
+  | ({ index: number } & Pick<Digested, 'digest' | 'young' | 'sstable' | 'ctimeNs'>)
+  | { index: number; result: FileFailure; message: string };
+
+/** What a source of either kind is made from. */
+export interface SourceSetup extends SourceOptions {
   client: HttpClient;
   contact: Contact;
   firstStatus: LiveMigrationStatus;
   reopened: string | undefined;
   maxConcurrentFileRequests: number | undefined;
+  keepsPace: boolean;
+  sendsPages: boolean;
 }
 
-/** How the requests of one source are tried again; `what` is the request as people know it. */
+/** Retry options of the requests to one source; `what` names the request for people. */
 export const retrying = (
-  { client, contact, emit, policy }: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy'>,
+  { client, contact, emit, policy }: Pick<SourceSetup, 'client' | 'contact' | 'emit' | 'policy'>,
   what: string,
   signal: AbortSignal,
 ): RetryOptions => ({ what, where: client.origin, signal, emit, contact, ...(policy && { policy }) });
 
-/** An empty file is 416 at either kind of source; who has none, or cannot look, gives any other answer. */
+/** Either kind of source answers 416 for an empty file, and something else when there is none or it cannot be read. */
 export function findsEmpty(
-  parts: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
+  setup: Pick<SourceSetup, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
   key: EntryKey,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { client, patience = PATIENCE } = parts;
-  const ask = { ...requestFor('file', fileTarget(key)), silenceMs: patience.silenceMs, signal };
+  const { client, patience = PATIENCE } = setup;
+  const request = { ...requestFor('file', fileTarget(key)), silenceMs: patience.silenceMs, signal };
   return withRetry(
     async () => {
-      const reply = await client.ask(ask);
+      const reply = await client.request(request);
       if ('value' in reply) return { value: (await textOf(reply.value.body, 1)) === '' };
       const { failure } = reply;
       const isAnswer = (failure.kind === 'fatal' || failure.kind === 'transient') && failure.status !== undefined;
       return isAnswer ? { value: failure.status === 416 } : reply;
     },
-    retrying(parts, ask.asked, signal),
+    retrying(setup, request.what, signal),
   );
 }
 
-/** Not every status comes with a content type to go by: the document itself must be one. */
-export async function askStatus(
-  parts: Pick<SourceParts, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
+/** A status may come without a usable content type, so the body itself has to be a status document. */
+export async function requestStatus(
+  setup: Pick<SourceSetup, 'client' | 'contact' | 'emit' | 'policy' | 'patience'>,
   signal: AbortSignal,
 ): Promise<{ answer: Answer; status: LiveMigrationStatus }> {
-  const { client, patience = PATIENCE } = parts;
+  const { client, patience = PATIENCE } = setup;
   const { silenceMs } = patience;
   const request = requestFor('status');
-  const { asked } = request;
+  const { what } = request;
   return withRetry(
     async (): Promise<Attempt<{ answer: Answer; status: LiveMigrationStatus }>> => {
-      const reply = await client.ask({ ...request, silenceMs, signal });
+      const reply = await client.request({ ...request, silenceMs, signal });
       if ('failure' in reply) return { failure: await unlessTls(reply.failure, client.origin) };
-      const text = await textOf(reply.value.body, 65_536);
-      if (!text.trimStart().startsWith('{')) throw notOurs(reply.value, asked, client.origin);
-      return { value: { answer: reply.value, status: parseAs(LiveMigrationStatus, text, asked) } };
+      const text = await textOf(reply.value.body, MAX_DOCUMENT_BYTES);
+      if (!text.trimStart().startsWith('{')) throw unexpectedAnswer(reply.value, what, client.origin);
+      return { value: { answer: reply.value, status: parseAs(LiveMigrationStatus, text, what) } };
     },
-    retrying(parts, asked, signal),
+    retrying(setup, what, signal),
   );
 }

@@ -1,4 +1,4 @@
-// Whether a server that hangs up on plain HTTP speaks TLS: one handshake, and no request. Believes no certificate and keeps none.
+// Tries by one TLS handshake, without a request, whether a server that hangs up on plain HTTP speaks TLS. It verifies no certificate.
 
 import { connect } from 'node:tls';
 import { LmError } from '../errors.js';
@@ -6,7 +6,7 @@ import type { Failure } from './failure.js';
 
 const PROBE_MS = 3_000;
 
-/** A failure that stays as it is, unless it `mayBeTls` and TLS is spoken at `origin`: then no other try can help. */
+/** The same failure, unless it `mayBeTls` and the server speaks TLS: then it is fatal, since no other try can help. */
 export async function unlessTls(failure: Failure, origin: string): Promise<Failure> {
   if (failure.kind !== 'transient' || !failure.mayBeTls || !(await speaksTls(new URL(origin)))) return failure;
   const { host } = new URL(origin);

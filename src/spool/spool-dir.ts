@@ -1,4 +1,4 @@
-// The directory of a run's temporary files: there before the first of them, gone with all of them. Writes none itself.
+// Makes and removes the directory of a run's temporary files. Other files write them.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,12 +6,12 @@ import { localError } from '../errors.js';
 import { removeTree } from '../files/if-there.js';
 import { makeTemporaryDir } from '../files/temporary-dir.js';
 
-export interface SpoolDir {
+interface SpoolDir {
   readonly path: string;
   remove(): void;
 }
 
-/** Made in `dir`, readable by its owner alone, without what another run has left there. Throws `local` when the disk refuses. */
+/** Makes it in `dir`, readable by its owner alone, and removes what an earlier run left there. Throws `local` when a system call fails. */
 export function openSpoolDir(dir: string): SpoolDir {
   const path = join(dir, 'spool');
   try {
@@ -23,8 +23,8 @@ export function openSpoolDir(dir: string): SpoolDir {
   return { path, remove: () => removeTree(path) };
 }
 
-/** Where records are not written to, and nobody else can lay a link in its way. Throws `local`. */
-export function openPassingSpoolDir(): SpoolDir {
+/** For a run that must not write to the state directory. The name is random, so nobody else can put a link there first. Throws `local`. */
+export function openTemporarySpoolDir(): SpoolDir {
   const path = makeTemporaryDir('lm-spool-');
   return { path, remove: () => removeTree(path) };
 }

@@ -1,37 +1,40 @@
-// Entries in any order → blocks in listing order, through sorted runs in nameless files. Holds one run in memory; checks no parents.
+// Sorts entries that come in any order into blocks in listing order: an external merge sort with one run in memory, the others in files
+// without names. It does not check that parents are listed.
 
 import { randomUUID } from 'node:crypto';
-import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { LmError, localError, printable } from '../errors.js';
-import { type Block, compareKeys, type Entry, type EntryKey, joinKey } from '../files/entry.js';
-import { fromRow, type Row, toRow } from '../files/row.js';
+import { localError, printable } from '../errors.js';
+import { compareKeys, type Entry, type EntryKey, joinKey } from '../files/entry.js';
+import { type Block, invalidListing } from '../files/listing.js';
+import { writeAll } from '../files/write-all.js';
 import { ENTRIES_PER_BLOCK } from '../listing/listing-lines.js';
 import { linesOf } from '../wire/lines.js';
-import { SpoolRoom } from './spool-room.js';
+import { fromRow, type Row, toRow } from './row.js';
+import { SpaceWatch } from './space-watch.js';
 
-/** About 30 MB of entries, but for names of a kilobyte. */
+/** About 30 MB of entries, unless names are a kilobyte long. */
 const ENTRIES_PER_RUN = 100_000;
 const CHARACTERS_PER_RUN = 16 << 20;
 
-/** As many blocks are held as there are runs. */
+/** Limits memory while runs are merged, when one block of each is in memory. */
 const CHARACTERS_PER_BLOCK = 64 << 10;
 
 export interface SpoolSort {
   add(dir: EntryKey, entry: Entry): void;
-  /** Once, after the last `add`; directories that hold nothing have no block. Throws `protocol` for an entry added twice. */
+  /** To be called once, after the last `add`. Empty directories have no block. Throws `protocol` for an entry that was added twice. */
   blocks(): AsyncGenerator<Block>;
-  /** Needed only when the blocks are not read to their end. */
+  /** To be called when the blocks are not read to their end. */
   close(): void;
 }
 
-/** `spool` is a directory that is there; its files lose their names as soon as they are open, so that nothing can be left behind. */
+/** `spool` is an existing directory. Its files are unlinked as soon as they are open, so that none can be left behind. */
 export function createSpoolSort(
   spool: string,
   entriesPerRun = ENTRIES_PER_RUN,
   charactersPerRun = CHARACTERS_PER_RUN,
 ): SpoolSort {
-  const room = new SpoolRoom(spool);
+  const space = new SpaceWatch(spool);
   let run: Unsorted = new Map();
   let entries = 0;
   let characters = 0;
@@ -46,7 +49,7 @@ export function createSpoolSort(
       else run.set(dir, [entry]);
       characters += dir.length + entry.name.length;
       if (++entries < entriesPerRun && characters < charactersPerRun) return;
-      files.push(writeRun(spool, run, room));
+      files.push(writeRun(spool, run, space));
       run = new Map();
       entries = 0;
       characters = 0;
@@ -80,7 +83,7 @@ function* sorted(run: Unsorted): Generator<Block> {
   }
 }
 
-function writeRun(spool: string, run: Unsorted, room: SpoolRoom): number {
+function writeRun(spool: string, run: Unsorted, space: SpaceWatch): number {
   const path = join(spool, `listing-${randomUUID()}`);
   let fd: number | undefined;
   try {
@@ -89,7 +92,7 @@ function writeRun(spool: string, run: Unsorted, room: SpoolRoom): number {
     for (const block of sorted(run)) {
       const line = Buffer.from(`${JSON.stringify([block.dir, block.entries.map(toRow)])}\n`);
       writeAll(fd, line);
-      room.took(line.length);
+      space.wrote(line.length);
     }
     return fd;
   } catch (error) {
@@ -98,19 +101,15 @@ function writeRun(spool: string, run: Unsorted, room: SpoolRoom): number {
   }
 }
 
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-}
-
 async function* readRun(fd: number): AsyncGenerator<Block> {
   const bytes = createReadStream('', { fd, start: 0, autoClose: false, highWaterMark: 1 << 18 });
   for await (const line of linesOf(bytes)) {
-    const [dir, rows] = JSON.parse(line) as [EntryKey, Row[]]; // our own writing: a reader's checks would find nothing
+    const [dir, rows] = JSON.parse(line) as [EntryKey, Row[]]; // written by this process, so it is not checked
     yield { dir, entries: rows.map(fromRow) };
   }
 }
 
-/** Where a run has been read to. */
+/** A position in a run. */
 interface Cursor {
   run: Iterator<Block> | AsyncIterator<Block>;
   block: Block;
@@ -126,20 +125,21 @@ async function* merge(runs: (Iterator<Block> | AsyncIterator<Block>)[]): AsyncGe
   let merged: Block = { dir: '', entries: [] };
   let lastName: string | undefined;
   while (cursors.length > 0) {
-    const least = cursors.reduce((best, cursor) => (before(cursor, best) ? cursor : best));
-    const { dir } = least.block;
-    const entry = least.block.entries[least.at]!;
-    if (merged.dir === dir && lastName === entry.name) throw twice(joinKey(dir, lastName));
+    const smallest = cursors.reduce((best, cursor) => (before(cursor, best) ? cursor : best));
+    const { dir } = smallest.block;
+    const entry = smallest.block.entries[smallest.at]!;
+    if (merged.dir === dir && lastName === entry.name)
+      throw invalidListing(`it has ${printable(joinKey(dir, lastName))} twice`);
     if (merged.dir !== dir || merged.entries.length === ENTRIES_PER_BLOCK) {
       if (merged.entries.length > 0) yield merged;
       merged = { dir, entries: [] };
     }
     merged.entries.push(entry);
     lastName = entry.name;
-    if (++least.at < least.block.entries.length) continue;
-    const next = await least.run.next();
-    if (next.done) cursors.splice(cursors.indexOf(least), 1);
-    else Object.assign(least, { block: next.value, at: 0 });
+    if (++smallest.at < smallest.block.entries.length) continue;
+    const next = await smallest.run.next();
+    if (next.done) cursors.splice(cursors.indexOf(smallest), 1);
+    else Object.assign(smallest, { block: next.value, at: 0 });
   }
   if (merged.entries.length > 0) yield merged;
 }
@@ -149,6 +149,3 @@ function before(a: Cursor, b: Cursor): boolean {
     compareKeys(a.block.dir, b.block.dir) || compareKeys(a.block.entries[a.at]!.name, b.block.entries[b.at]!.name);
   return order < 0;
 }
-
-const twice = (key: EntryKey): LmError =>
-  new LmError('protocol', `the source sent a listing that cannot be right: it has ${printable(key)} twice`);

@@ -1,13 +1,14 @@
-// Entries set aside on disk in the order they were given, and read back a slice at a time: a plan of millions of files
-// must not live in memory. Lines of JSON, `["data/0/ks",[row,…]]`; no fsync, for a lost spool costs one more listing.
+// Writes entries to a file in the order given and reads them back by slice: a plan of millions of files does not fit in memory. A spool has
+// lines of JSON, `["data/0/ks",[row,…]]`. It is not fsynced, because a lost spool only costs one more listing.
 
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { localError } from '../errors.js';
 import type { Entry, EntryKey } from '../files/entry.js';
-import { fromRow, type Row, toRow } from '../files/row.js';
-import { SpoolRoom } from './spool-room.js';
+import { writeAll } from '../files/write-all.js';
+import { fromRow, type Row, toRow } from './row.js';
+import { SpaceWatch } from './space-watch.js';
 
-/** A run of lines of one spool file; what a work unit is made of. */
+/** Consecutive lines of one spool file; a unit of work is made from it. */
 export interface Slice {
   offset: number;
   length: number;
@@ -19,7 +20,7 @@ export interface Slice {
 export interface SliceLimits {
   entries: number;
   bytes: number;
-  /** Of the keys of directories, as JSON, each as often as files of another one come between. */
+  /** Limit for the keys of directories, as JSON. A key counts again after entries of another directory. */
   keyBytes?: number;
 }
 
@@ -29,7 +30,7 @@ export class Spool {
   readonly path: string;
   readonly slices: Slice[] = [];
   readonly #limits: SliceLimits;
-  readonly #room: SpoolRoom;
+  readonly #space: SpaceWatch;
   #fd: number | undefined;
   #dir: EntryKey = '';
   #rows: Row[] = [];
@@ -37,11 +38,11 @@ export class Spool {
   #text = '';
   #keyBytes = 0;
 
-  /** Starts an empty file at `path`. Every method throws `local` when the disk refuses. */
-  constructor(path: string, limits: SliceLimits, room = new SpoolRoom(path)) {
+  /** Creates an empty file at `path`. Every method throws `local` when a system call fails. */
+  constructor(path: string, limits: SliceLimits, space = new SpaceWatch(path)) {
     this.path = path;
     this.#limits = limits;
-    this.#room = room;
+    this.#space = space;
     try {
       this.#fd = openSync(path, 'w', 0o600);
     } catch (error) {
@@ -51,10 +52,10 @@ export class Spool {
 
   add(dir: EntryKey, entry: Entry): void {
     const bytes = Number(entry.size);
-    const { entries, bytes: held } = this.#slice;
-    const { entries: mostEntries, bytes: mostBytes, keyBytes: mostKeyBytes = Number.POSITIVE_INFINITY } = this.#limits;
+    const { entries, bytes: sliceBytes } = this.#slice;
+    const { entries: maxEntries, bytes: maxBytes, keyBytes: maxKeyBytes = Number.POSITIVE_INFINITY } = this.#limits;
     const more = dir === this.#dir ? 0 : Buffer.byteLength(JSON.stringify(dir));
-    if (entries > 0 && (entries >= mostEntries || held + bytes > mostBytes || this.#keyBytes + more > mostKeyBytes))
+    if (entries > 0 && (entries >= maxEntries || sliceBytes + bytes > maxBytes || this.#keyBytes + more > maxKeyBytes))
       this.#cut();
     if (dir !== this.#dir) {
       this.#endLine();
@@ -66,7 +67,7 @@ export class Spool {
     this.#slice.bytes += bytes;
   }
 
-  /** Writes what is left and closes the file; `slices` is complete from here on. */
+  /** Writes what is buffered and closes the file; from here on `slices` has all of them. */
   finish(): this {
     this.#cut();
     this.#flush();
@@ -74,7 +75,7 @@ export class Spool {
     return this;
   }
 
-  /** What was not written yet is lost. */
+  /** Closes the file; what is buffered is lost. */
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
@@ -101,15 +102,15 @@ export class Spool {
     const bytes = Buffer.from(this.#text);
     this.#text = '';
     try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd!, bytes, done);
+      writeAll(this.#fd!, bytes);
     } catch (error) {
       throw localError('write', this.path, error);
     }
-    this.#room.took(bytes.length);
+    this.#space.wrote(bytes.length);
   }
 }
 
-/** A line, read. */
+/** A parsed line. */
 export type SpooledLine = [dir: EntryKey, rows: Row[]];
 
 export type EntriesOfDir = [dir: EntryKey, entries: Entry[]];

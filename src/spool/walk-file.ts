@@ -1,13 +1,14 @@
-// The lines of a walk of this host, set aside as they come: what the next run compares its own walk with. Looks into none of them.
+// Writes the lines of this host's walk to a file as they come. The next run compares its own walk with them.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf } from '../digest/digest.js';
 import { createXxh64 } from '../digest/kernels/xxh64.js';
 import { localError } from '../errors.js';
 import { removeIfThere } from '../files/if-there.js';
+import { writeAll } from '../files/write-all.js';
 
-/** `sum` is the XXH64 of the `bytes` bytes of `path`, in hex. */
+/** A finished file. `sum` is the XXH64 of its `bytes` bytes, in hex. */
 export interface WalkLines {
   path: string;
   bytes: number;
@@ -20,7 +21,7 @@ export class WalkFile {
   #fd: number | undefined;
   #bytes = 0;
 
-  /** Nothing is made before there is a line. Every method throws `local`. */
+  /** The file is created with the first line. Every method throws `local`. */
   constructor(dir: string, name = 'walk.lines') {
     this.path = join(dir, name);
   }
@@ -28,26 +29,23 @@ export class WalkFile {
   add(lines: Uint8Array): void {
     this.#hash.update(lines);
     this.#bytes += lines.length;
-    this.#do(() => {
-      const fd = this.#open();
-      for (let done = 0; done < lines.length; ) done += writeSync(fd, lines, done);
-    });
+    this.#attempt(() => writeAll(this.#open(), lines));
   }
 
   finish(): WalkLines {
-    this.#do(() => this.#open());
+    this.#attempt(() => this.#open());
     this.close();
     return { path: this.path, bytes: this.#bytes, sum: hexOf(this.#hash.digest()) };
   }
 
-  /** Also of a walk that was broken off. */
+  /** To be called after a walk that was cut short, too. */
   close(): void {
     const fd = this.#fd;
     this.#fd = undefined;
-    if (fd !== undefined) this.#do(() => closeSync(fd));
+    if (fd !== undefined) this.#attempt(() => closeSync(fd));
   }
 
-  /** A new file: what an earlier walk left under its name may be kept under another. */
+  /** Creates a new file, because the one that an earlier walk left may have a second name by which it is still needed. */
   #open(): number {
     if (this.#fd !== undefined) return this.#fd;
     removeIfThere(this.path);
@@ -55,9 +53,9 @@ export class WalkFile {
     return this.#fd;
   }
 
-  #do(act: () => unknown): void {
+  #attempt(operation: () => unknown): void {
     try {
-      act();
+      operation();
     } catch (error) {
       throw localError('write', this.path, error);
     }

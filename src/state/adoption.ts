@@ -1,5 +1,5 @@
-// That a destination was given to lm: because it was empty at the first copy, or because the operator said so. Recorded before
-// the first write, ended by `lm reset`. Never grants itself: the guards decide when to record.
+// Records that a destination was given to lm: because it was empty at the first copy, or with --adopt. The guards decide when; `lm reset`
+// removes the record.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -48,6 +48,6 @@ export const readAdoption = (dir: string): Adoption | undefined =>
 export const recordAdoption = (dir: string, adoption: Adoption): void =>
   writeFileAtomically(pathIn(dir), recordText(adoption));
 
-/** The roots that are not covered: another directory in the same place was never given to lm. */
+/** The roots that the adoption does not cover. Another directory at the same path was never given to lm. */
 export const notAdopted = (adoption: Adoption | undefined, roots: readonly DestinationRoot[]): DestinationRoot[] =>
   roots.filter((root) => !adoption?.roots.some((given) => given.key === root.key && isSameDirectory(given, root)));

@@ -1,5 +1,5 @@
-// The token an agent makes for itself where it was given none, and how others find it: the kernel says which process listens at an
-// address, and which files it has open. Sends nothing, and believes no record that could be stale or somebody else's.
+// Makes a token for an agent that was given none, and finds the token of a running agent: the kernel reports which process listens at an
+// address and which files it has open. No record is used for that, because it could be stale or somebody else's.
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -7,27 +7,27 @@ import { join } from 'node:path';
 import { geteuid } from 'node:process';
 import { localError } from '../errors.js';
 import { O_PATH } from '../files/dirfd.js';
-import { processesAt } from '../linux/listeners.js';
+import { processesListeningAt } from '../linux/listeners.js';
 import { isOpenForReading } from '../linux/open-files.js';
 import { usersOf } from '../trust/process-users.js';
 import { openRegular } from '../trust/regular-file.js';
-import { createFileAtomically, readFileIfAny, writeFileAtomically } from './atomic-file.js';
+import { createFileAtomically, readFileIfThere, writeFileAtomically } from './atomic-file.js';
 
 const NAME = 'token';
 const TOKEN_BYTES = 32;
 
-/** Where the token of this agent is: made on first use and kept, so that a client goes on when the agent has been started again. */
-export function keptTokenFile(dir: string): string {
+/** The path of this agent's token: made at first use and kept, so that clients go on when the agent is started again. */
+export function ensureTokenFile(dir: string): string {
   const path = join(dir, NAME);
-  if (readFileIfAny(path) === undefined) createFileAtomically(path, `${randomBytes(TOKEN_BYTES).toString('hex')}\n`);
+  if (readFileIfThere(path) === undefined) createFileAtomically(path, `${randomBytes(TOKEN_BYTES).toString('hex')}\n`);
   return path;
 }
 
 /**
- * Keeps the file open while the agent runs, which is what `findAgentToken` goes by, and writes the header that `curl -H @FILE` takes
- * beside it. Returns how to close it.
+ * Keeps the file open while the agent runs, so that `findAgentToken` finds it, and writes beside it the header that `curl -H @FILE` takes.
+ * Returns a function that closes the file.
  */
-export function presentToken(path: string, token: string): () => void {
+export function holdToken(path: string, token: string): () => void {
   writeFileAtomically(`${path}.header`, `Authorization: Bearer ${token}\n`);
   try {
     const fd = openRegular(path);
@@ -39,17 +39,17 @@ export function presentToken(path: string, token: string): () => void {
 
 export interface FoundToken {
   token: string;
-  /** As the agent calls it. */
+  /** The path by which the agent opened it. */
   path: string;
 }
 
 /**
- * The token of the agent that listens at exactly this address, if this user may look into its process: it is his own, or he is root.
- * The file must belong to whom the process belongs, and be open for reading: nobody gets a token he could not have read himself, nor by
- * way of a program of root's that he has started and that has his descriptors.
+ * The token of the agent that listens at exactly this address, if this user may look into its process: it is the user's own, or the user is
+ * root. The file must belong to the owner of the process and be open for reading. So nobody gets a token that they could not have read
+ * themselves, not even from a program of root that they have started with their own descriptors.
  */
 export async function findAgentToken(address: string, port: number): Promise<FoundToken | undefined> {
-  for (const pid of await processesAt(address, port).catch(() => []))
+  for (const pid of await processesListeningAt(address, port).catch(() => []))
     try {
       const [uid, ...others] = new Set(usersOf(pid));
       const isOfOne = uid !== undefined && others.length === 0;
@@ -60,16 +60,16 @@ export async function findAgentToken(address: string, port: number): Promise<Fou
         const token = path.endsWith(`/${NAME}`) ? readTokenOf(uid, at) : undefined;
         if (token !== undefined) return { token, path };
       }
-    } catch {} // closed, gone, or not to be looked into: whoever asks has to say where the token is
+    } catch {} // closed, gone or inaccessible: the caller has to be told where the token is
   return undefined;
 }
 
-/** What a process holds may be a device: it is looked at before it is opened. */
+/** Examines the file before opening it: what a process has open may be a device. */
 function readTokenOf(uid: number, at: string): string | undefined {
   const pin = openSync(at, O_PATH);
   try {
     const stat = fstatSync(pin);
-    if (!stat.isFile() || stat.uid !== uid || (stat.mode & 0o077) !== 0 || stat.size > MOST_BYTES) return undefined;
+    if (!stat.isFile() || stat.uid !== uid || (stat.mode & 0o077) !== 0 || stat.size > MAX_BYTES) return undefined;
     const fd = openSync(`/proc/self/fd/${pin}`, constants.O_RDONLY);
     try {
       const text = readFileSync(fd, 'utf8').trim();
@@ -82,4 +82,4 @@ function readTokenOf(uid: number, at: string): string | undefined {
   }
 }
 
-const MOST_BYTES = 4096;
+const MAX_BYTES = 4096;

@@ -1,5 +1,5 @@
-// Whether this host's part of the migration is complete, in the Sidecar's format and file name. Complete is one-way: only
-// `lm reset` clears it. A record that cannot be read is never taken for "not complete".
+// Reads and writes whether the migration is complete on this host, in the Sidecar's format and file name. Only `lm reset` clears that. A
+// record that cannot be read is never taken for "not complete".
 
 import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const pathIn = (dir: string): string => join(dir, COMPLETION_FILE);
 export const readCompletion = (dir: string): Completion =>
   readRecord(pathIn(dir), CompletionRecord, HINT) ?? NOT_COMPLETED;
 
-/** Throws `refused` when it is complete already. Of two at once, one wins. */
+/** Throws `refused` when it is complete already. Of two callers at once, one succeeds. */
 export function markComplete(dir: string, nowMs = Date.now()): Completion {
   const completion: Completion = { state: 'COMPLETED', endTime: nowMs };
   if (createFileAtomically(pathIn(dir), recordText(completion))) return completion;
@@ -34,7 +34,7 @@ export function markComplete(dir: string, nowMs = Date.now()): Completion {
   throw new LmError('local', `${pathIn(dir)} says NOT_COMPLETED, which lm never writes`, { hint: HINT });
 }
 
-/** What a copy, a verification or a second completion is told. */
+/** The refusal of a copy, a verification or a second completion. */
 const alreadyComplete = (endTime: number): LmError =>
   new LmError('refused', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
     hint: "'lm reset' forgets this migration, if you mean to copy again: that copy is a first one, with URL, directories and --adopt",
@@ -50,8 +50,8 @@ export function refuseIfComplete(dir: string): void {
 export const clearCompletion = (dir: string): boolean => removeFile(pathIn(dir));
 
 /**
- * A reader for one who asks before every request: a single stat while nothing changes, so that `lm complete`, run by
- * somebody else, needs no message to take effect. Throws `local` as readCompletion does.
+ * A reader for an agent, which calls it before every request: it makes a single stat while nothing changes. So `lm complete`, run by
+ * another process, takes effect without a message. Throws `local` as readCompletion does.
  */
 export function completionWatcher(dir: string): () => Completion {
   const path = pathIn(dir);
@@ -72,7 +72,7 @@ export function completionWatcher(dir: string): () => Completion {
 const versionOf = (stat: { mtimeNs: bigint; ino: bigint; size: bigint }): string =>
   `${stat.mtimeNs} ${stat.ino} ${stat.size}`;
 
-/** The version is that of the very file read, should it be replaced between the two calls. */
+/** The version is taken from the open file, which may be replaced between two calls by path. */
 function readVersion(path: string): [version: string, Completion] {
   let version = '';
   const record = readRecord(path, CompletionRecord, HINT, (_, fd) => {

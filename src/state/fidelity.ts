@@ -1,4 +1,4 @@
-// What the destination cannot keep, for the commands after a copy. Learns nothing itself.
+// Records what the destination cannot keep, for the commands after a copy.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -25,11 +25,11 @@ const Shape = z.object({
 
 const pathIn = (dir: string): string => join(dir, 'fidelity.json');
 
-/** Undefined when no copy has found anything that is not kept. Throws `local` when the file is damaged. */
+/** Undefined when every copy found that all is kept. Throws `local` when the file is damaged. */
 export const readFidelity = (dir: string): FidelityRecord | undefined =>
   readRecord(pathIn(dir), Shape, 'remove that file: the next copy finds out again');
 
-/** As the last copy found it; undefined when it found nothing that is not kept. */
+/** The same as a `Fidelity`. */
 export function knownFidelity(dir: string): Fidelity | undefined {
   const record = readFidelity(dir);
   return record && new Fidelity(record);

@@ -1,5 +1,5 @@
-// Which migration of this host is meant: one directory each, below the state directory. Knows nothing of what is kept in it
-// beyond the record that says which role and roots it is for.
+// Opens, finds, lists and removes the instances of this host: one directory each, below the state directory, with a record of the role and
+// the roots that it is for.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
@@ -10,29 +10,32 @@ import type { RootKey } from '../files/entry.js';
 import { inDirectory, lstatIfThere, removeTree, statIfThere } from '../files/if-there.js';
 import { makeTemporaryDir } from '../files/temporary-dir.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
-import { refuseStrangers, strangerIn, strangerText } from './identity/strangers.js';
+import { EVIDENCE_FILE } from './evidence/names.js';
+import { faultInRecords, faultText, refuseUntrustedRecords } from './identity/trusted-records.js';
 import { LOCK_FILE } from './lock/lock.js';
 
 export type Role = 'source' | 'destination';
 
-/** What an instance needs to know of a root; `path` is absolute and real, as in `files/roots.ts`. */
+/** A root as an instance records it; `path` is absolute and real, as in `files/roots.ts`. */
 export interface RootPath {
   key: RootKey;
   path: string;
 }
 
-/** One migration this host takes part in, and where its state is kept. */
+/** One migration of this host, and where its records are kept. */
 export interface Instance {
   name: string;
   role: Role;
   /** `<state-dir>/<name>`. */
   dir: string;
   roots: RootPath[];
-  /** Why none of it may be obeyed: somebody else has written it, or could have. Absent when nobody could. */
-  stranger?: string;
+  /** Why its records are not obeyed: another user has written them, or could have. Absent when nobody could. */
+  untrusted?: string;
 }
 
 const RECORD = 'instance.json';
+/** What a refused run leaves, beside an empty journal. */
+const UNUSED: ReadonlySet<string> = new Set([RECORD, LOCK_FILE, EVIDENCE_FILE, 'machine-id']);
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
 const InstanceRecord = z.object({
   role: z.enum(['source', 'destination']),
@@ -40,8 +43,8 @@ const InstanceRecord = z.object({
 });
 
 /**
- * The instance for these roots, made when it is new. Throws `usage` when `name` is taken by another role or other roots, or when somebody
- * else has a hand in what is there.
+ * The instance for these roots, made when it is new. Throws `usage` when `name` is taken by another role or other roots, or when another
+ * user could have written the records.
  */
 export function openInstance(options: {
   stateDir: string;
@@ -51,28 +54,28 @@ export function openInstance(options: {
 }): Instance {
   const { stateDir, role } = options;
   const name = checkedName(options.name) ?? instanceName(role, options.roots);
-  const roots = inOrder(options.roots);
+  const roots = sortedByKey(options.roots);
   const dir = join(stateDir, name);
-  refuseStrangers(dir);
+  refuseUntrustedRecords(dir);
   makeDirectory(dir);
-  refuseStrangers(dir); // who else might have made it meanwhile
+  refuseUntrustedRecords(dir); // again: another user may have made it meanwhile
   const known = readInstance(stateDir, name);
   if (known) checkSame(known, role, roots);
-  // An agent keeps no promise about its roots, so they may change; a destination's journal and adoption are about them.
+  // The roots of a source may change, because no record depends on them; a destination's journal and adoption do.
   if (!known || !sameRoots(known.roots, roots)) writeFileAtomically(join(dir, RECORD), recordText({ role, roots }));
   return { name, role, dir, roots };
 }
 
-/** One that is not known: its records lie in a temporary directory, which is the caller's to remove. */
-export function openPassingInstance(options: Parameters<typeof openInstance>[0]): Instance {
+/** An instance whose records lie in a temporary directory, which the caller removes. */
+export function openTemporaryInstance(options: Parameters<typeof openInstance>[0]): Instance {
   const { role } = options;
   const name = checkedName(options.name) ?? instanceName(role, options.roots);
-  return { name, role, dir: makeTemporaryDir('lm-dry-run-'), roots: inOrder(options.roots) };
+  return { name, role, dir: makeTemporaryDir('lm-dry-run-'), roots: sortedByKey(options.roots) };
 }
 
 /**
- * The instance an operator means: by name, else by roots, else the only one there is, those of refused runs aside. Undefined when
- * there is none. Throws `usage`, listing them, when several would do.
+ * The instance an operator means: by name, else by roots, else the only one, apart from those of refused runs. Undefined when there is
+ * none. Throws `usage`, listing them, when there are several.
  */
 export function findInstance(options: {
   stateDir: string;
@@ -90,9 +93,12 @@ export function findInstance(options: {
   return meant[0];
 }
 
-/** Whether anything has come of it: a run that was refused, as for a slip in its directory, leaves its record and an empty journal. */
+/**
+ * False when it holds only what a refused run leaves, as after a typing error in a directory: its record, its evidence and an empty
+ * journal.
+ */
 export function isUsed({ dir }: Instance): boolean {
-  const others = readdirSync(dir).filter((name) => name !== RECORD && name !== LOCK_FILE);
+  const others = readdirSync(dir).filter((name) => !UNUSED.has(name));
   return others.some((name) => (statIfThere(join(dir, name))?.size ?? 0n) > 0n);
 }
 
@@ -103,16 +109,16 @@ export function listInstances(stateDir: string, role?: Role): Instance[] {
 }
 
 /**
- * Forgets all that is kept of it; returns the names of what was removed. A crash leaves it whole or gone; but of a stranger's, who may put
- * another directory in its place meanwhile, what is in the directory that was looked at goes name by name, the record last.
+ * Removes all its records; returns their names. A crash leaves all of them or none. But if another user could put another directory in its
+ * place meanwhile, what is in the opened directory is removed name by name, the record last.
  */
-export function removeInstance({ dir, stranger }: Instance): string[] {
-  if (stranger !== undefined) return emptyInstance(dir);
-  const doomed = join(dirname(dir), `.removed-${randomUUID()}`);
+export function removeInstance({ dir, untrusted }: Instance): string[] {
+  if (untrusted !== undefined) return emptyInstance(dir);
+  const removed = join(dirname(dir), `.removed-${randomUUID()}`);
   try {
     const names = readdirSync(dir).sort();
-    renameSync(dir, doomed);
-    removeTree(doomed);
+    renameSync(dir, removed);
+    removeTree(removed);
     return names;
   } catch (error) {
     throw localError('remove', dir, error);
@@ -135,7 +141,7 @@ function emptyInstance(dir: string): string[] {
 
 /** `destination-1f2e3d4c`: role and the roots' keys and paths, in whatever order they were given. */
 export function instanceName(role: Role, roots: readonly RootPath[]): string {
-  const lines = inOrder(roots).map((root) => `${root.key}=${root.path}\n`);
+  const lines = sortedByKey(roots).map((root) => `${root.key}=${root.path}\n`);
   return `${role}-${createHash('sha256').update(lines.join('')).digest('hex').slice(0, 8)}`;
 }
 
@@ -144,12 +150,12 @@ function readInstance(stateDir: string, name: string): Instance | undefined {
   const hint = `it says which directories ${dir} is about; remove that directory only if no migration of them is under way`;
   const path = join(dir, RECORD);
   if (!isThere(path)) return undefined;
-  const fault = strangerIn(dir);
+  const fault = faultInRecords(dir);
   try {
     const record = readRecord(path, InstanceRecord, hint);
-    return record && { name, dir, ...record, ...(fault && { stranger: strangerText(fault) }) };
+    return record && { name, dir, ...record, ...(fault && { untrusted: faultText(fault) }) };
   } catch (error) {
-    if (fault) refuseStrangers(dir, fault); // the better answer
+    if (fault) refuseUntrustedRecords(dir, fault); // the more helpful error
     throw error;
   }
 }
@@ -164,12 +170,12 @@ function isThere(path: string): boolean {
 
 /** Whether these are its directories, in whatever order. */
 export const isFor = (instance: Instance, roots: readonly RootPath[]): boolean =>
-  sameRoots(instance.roots, inOrder(roots));
+  sameRoots(instance.roots, sortedByKey(roots));
 
 const sameRoots = (a: readonly RootPath[], b: readonly RootPath[]): boolean =>
   a.length === b.length && a.every((root, i) => root.key === b[i]!.key && root.path === b[i]!.path);
 
-const inOrder = (roots: readonly RootPath[]): RootPath[] =>
+const sortedByKey = (roots: readonly RootPath[]): RootPath[] =>
   roots.map(({ key, path }) => ({ key, path })).sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 
 function checkedName(name: string | undefined): string | undefined {
@@ -204,7 +210,7 @@ const ambiguous = (instances: readonly Instance[]): LmError =>
 export const rootsText = (roots: readonly RootPath[]): string =>
   roots.map((root) => `${root.key}=${printable(root.path)}`).join(', ');
 
-/** With all that is missing above it; one by one, because Node's `recursive` takes a read-only file system for a missing directory. */
+/** Makes missing parents too; one by one, because Node's `recursive` reports a read-only file system as a missing directory. */
 function makeDirectory(path: string, isLast = false): void {
   try {
     mkdirSync(path, { mode: 0o700 });

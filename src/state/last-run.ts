@@ -1,11 +1,12 @@
-// What the last copy and the last verification came to, whole, for `lm status`. For people: nothing is decided by it.
+// Records the whole result of the last copy and of the last verification, for `lm status`. No decision depends on it.
 
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { CopyReport, VerifyReport } from '../report.js';
+import type { CopyReport } from '../report/copy-report.js';
+import type { VerifyReport } from '../report/verify-report.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
-/** `message` and `exitCode` as the run ended with; `endedMs` in epoch milliseconds. */
+/** `endedMs` is in epoch milliseconds. */
 export interface LastRun<Report> {
   endedMs: number;
   exitCode: number;
@@ -13,7 +14,7 @@ export interface LastRun<Report> {
   report: Report;
 }
 
-/** Only what a reader of another version could trip over is looked at. */
+/** Checks only the members that `lm status` needs: another version may have written the report. */
 const ended = { endedMs: z.int(), exitCode: z.int(), message: z.string() };
 const LastCopy = z.object({
   ...ended,

@@ -1,4 +1,4 @@
-// Whom the source's owners were taken for by the last copy, so that the next one can say what it takes otherwise. Decides nothing.
+// Records to which accounts the last copy mapped the source's owners, so that the next one can report what has changed.
 
 import { join } from 'node:path';
 import * as z from 'zod';

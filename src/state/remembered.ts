@@ -1,12 +1,11 @@
-// The settings the first copy was given, for the commands after it. Stores what it is handed: which settings are worth
-// remembering is not decided here.
+// Records the settings of the first copy, for the commands after it. settings/remembered.ts decides which settings those are.
 
 import { join } from 'node:path';
 import * as z from 'zod';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 
-/** By option name, in the words an operator would have typed; `settings/remembered.ts` makes and reads it. */
-export type Remembered = Record<string, unknown>;
+/** Values by option name, as an operator would have typed them. */
+type Remembered = Record<string, unknown>;
 
 const pathIn = (dir: string): string => join(dir, 'remembered.json');
 

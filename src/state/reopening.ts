@@ -1,4 +1,4 @@
-// Who has taken the completion of a source back over HTTP, and when: beside the Sidecar's record, which has no room for it.
+// Records who has taken back the completion of a source over HTTP, and when. The Sidecar's record of completion has no room for it.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -20,7 +20,7 @@ const pathIn = (dir: string): string => join(dir, REOPENING_FILE);
 /** The last one since this source was reset by its own `lm reset`. Throws `local` when the record is unreadable or damaged. */
 export const readReopening = (dir: string): Reopening | undefined => readRecord(pathIn(dir), ReopeningRecord, HINT);
 
-/** It is recorded first: nothing is reopened unsaid. Throws `local`. */
+/** Records it first, so that nothing is reopened without a record. Throws `local`. */
 export function reopen(dir: string, by: string): void {
   writeFileAtomically(pathIn(dir), recordText({ by, atMs: Date.now() } satisfies Reopening));
   clearCompletion(dir);

@@ -1,4 +1,4 @@
-// That a source was reset, and when: a reset that is typed twice is no mistake. Forgotten when an agent serves it again.
+// Records that a source was reset, and when, so that a second `lm reset` is no error. An agent that serves the source removes the record.
 
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -11,7 +11,7 @@ const Note = z.object({ atMs: z.int().nonnegative() });
 const pathIn = (dir: string): string => join(dir, RESET_FILE);
 
 /** Throws `local`. */
-export const noteReset = (dir: string): void => writeFileAtomically(pathIn(dir), recordText({ atMs: Date.now() }));
+export const recordReset = (dir: string): void => writeFileAtomically(pathIn(dir), recordText({ atMs: Date.now() }));
 
 /** When it was reset; undefined when it was not, or has served since. */
 export const readReset = (dir: string): number | undefined =>

@@ -1,6 +1,6 @@
-// A count of bytes that several threads add to. Wraps at 2^63.
+// Counts bytes in memory that several threads share. The count wraps at 2^63.
 
-/** Shared memory, so that it goes to a thread with its job. */
+/** A counter goes to a thread with its job. */
 export type ByteCounter = SharedArrayBuffer;
 
 export const byteCounter = (): ByteCounter => new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT);

@@ -1,18 +1,18 @@
-// Long work on the event loop, a few milliseconds at a time, so that others get their turns.
+// Runs long work on the event loop a few milliseconds at a time, so that other work gets its turns.
 
 import { setImmediate as afterIo } from 'node:timers/promises';
 
 /** How long one stretch of synchronous calls may keep the event loop. */
 export const SLICE_MS = 5;
 
-/** For many who ask for the same: one run at a time. Whoever asks during one shares the next, which begins after he asked. */
+/** Makes one run at a time serve many callers: a call during a run shares the next one, which begins after that call. */
 export function oneAtATime<Result>(run: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   let next: Promise<Result> | undefined;
   const begin = (): Promise<Result> => {
     next = undefined;
     const running = run();
-    last = running.catch(() => {}); // thrown to those who asked
+    last = running.catch(() => {}); // the callers get the error
     return running;
   };
   return () => {
@@ -21,7 +21,7 @@ export function oneAtATime<Result>(run: () => Promise<Result>): () => Promise<Re
   };
 }
 
-/** Goes through the steps, none of them long, and returns what they come to. */
+/** Runs the steps, each of which must be short, and returns their result. */
 export async function inTurns<Result>(steps: Iterator<unknown, Result>): Promise<Result> {
   let sliceEnds = performance.now() + SLICE_MS;
   for (let step = steps.next(); ; step = steps.next()) {

@@ -1,9 +1,9 @@
-// A bit that threads share: whether nobody waits for their work any more. Can be looked at in the middle of it, when no message is heard.
+// A bit in shared memory that tells a thread to stop. The thread can read it in the middle of a job, when it receives no message.
 
-/** Goes to another thread with its job. */
+/** A flag goes to another thread with its job. */
 export type StopFlag = SharedArrayBuffer;
 
-/** Is raised when the signal aborts. */
+/** The flag is raised when the signal aborts. */
 export function stopFlagOf(signal: AbortSignal): StopFlag {
   const flag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const raise = (): void => void Atomics.store(new Int32Array(flag), 0, 1);
@@ -15,5 +15,5 @@ export function stopFlagOf(signal: AbortSignal): StopFlag {
 export const isRaised = (flag: StopFlag | undefined): boolean =>
   flag !== undefined && Atomics.load(new Int32Array(flag), 0) !== 0;
 
-/** What ends work that nobody waits for. */
+/** The error that ends work whose result nobody waits for. */
 export const givenUp = (): Error => new Error('nobody waits for it any more');

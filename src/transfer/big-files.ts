@@ -1,154 +1,157 @@
-// Files too big for a bundle, unit by unit: compared where bytes of them are here, fetched where they are not, retried, and written down
-// as they are proved. Moves no bytes itself.
+// Transfers files that are too big for a bundle, unit by unit: has what may be here compared and patched, fetches the rest, retries, and
+// records what is proved. Workers move the bytes.
 
 import { BLOCK_BYTES } from '../digest/digest.js';
 import type { Entry, EntryKey } from '../files/entry.js';
 import { joinKey } from '../files/entry.js';
-import type { Iteration } from '../report.js';
+import type { Proof } from '../files/proof.js';
 import { failureOfFault } from '../source/failure.js';
 import { createRetrier, type Retrier } from '../source/retry.js';
-import type { FileProblem, Wanted } from './lane-jobs.js';
-import {
-  type BigFile,
-  beginBigFile,
-  cutUnit,
-  endBigFile,
-  isOtherState,
-  isOver,
-  type Left,
-  RANGE_BYTES,
-  type Range,
-  without,
-} from './parts.js';
+import { createDelta, reportDelta } from './delta.js';
+import type { Range } from './part-journal.js';
+import { createBlocksHere } from './parts/blocks-here.js';
+import type { RemainingRange } from './parts/remaining.js';
+import { type BigFile, beginBigFile, cutUnit, endBigFile, isOver, RANGE_BYTES, spanOf } from './parts.js';
 import { createRangeRecords } from './range-records.js';
-import { report, type TransferContext } from './transfer-context.js';
+import { reportProblem, type TransferContext, type TransferCounts } from './transfer-context.js';
 import { createUnitSize, type UnitSize } from './unit-size.js';
+import type { FileProblem, WantedFile } from './worker-jobs.js';
 
-/** A file of which a unit is to be moved, and in which of the lanes. */
+/** A file of which a unit is to be moved, and the worker that does it. */
 export interface FileTurn {
   file: BigFile;
-  lane: number;
+  worker: number;
 }
 
 export interface BigFiles {
-  /** How long units are at the moment. */
-  readonly size: UnitSize;
+  /** The present length of units. */
+  readonly unitSize: UnitSize;
   begin(file: Pick<BigFile, 'dir' | 'entry'>, unitBytes: number): BigFile;
-  /** One unit, as long as the line allows now. Nothing, where nothing is left to be begun. */
+  /** Moves one unit, as long as the line allows now; does nothing when all units have begun. */
   moveNext(turn: FileTurn): Promise<void>;
-  /** One unit after another, in any lane. */
-  moveWhole(file: Wanted): Promise<void>;
-  /** When nothing is under way. */
+  /** Moves one unit after another, in any worker. Returns the problem of a file that is not published. */
+  moveWhole(file: WantedFile): Promise<FileProblem | undefined>;
+  /** To be called when nothing is under way. */
   close(): void;
 }
 
-export function createBigFiles(iteration: Iteration, context: TransferContext): BigFiles {
-  const { lanes, disk, journal, young, source } = context;
-  const size = createUnitSize();
+export function createBigFiles(pass: TransferCounts, context: TransferContext): BigFiles {
+  const { workers, disk, journal, source } = context;
+  const unitSize = createUnitSize();
+  const delta = createDelta(context.delta, unitSize.bytesPerMs);
+  const takesTorn = !context.keepsParts && delta.policy !== 'never';
+  const keepsPart = context.keepsParts ? 'always' : delta.policy === 'never' ? 'never' : 'changed';
   const records = createRangeRecords(context);
+  const here = createBlocksHere(pass, context, { delta, takesTorn });
 
   function begin({ dir, entry }: Pick<BigFile, 'dir' | 'entry'>, unitBytes: number): BigFile {
-    const file = beginBigFile(disk, journal, { dir, entry }, unitBytes);
-    iteration.bytesReused += file.bytesReused;
+    const file = beginBigFile(disk, journal, { dir, entry }, unitBytes, delta.policy);
+    delta.counts.cloned += file.bytesCloned;
+    pass.bytesReused += file.bytesReused;
     if (isOver(file)) end(file);
     return file;
   }
 
-  async function moveNext(file: BigFile, lane?: number): Promise<void> {
-    const range = cutUnit(file, size.bytes());
+  async function moveNext(file: BigFile, worker?: number): Promise<void> {
+    const range = cutUnit(file, unitSize.bytes());
     if (!range) return;
-    const problem = file.problem ?? (await moveRange(file, range, lane));
-    file.problem ??= problem; // another range may have met one meanwhile, and one voids the file
-    if (file.problem) file.left = [];
+    const problem = file.problem ?? (await moveRange(file, range, worker));
+    file.problem ??= problem; // another range may have had a problem meanwhile, and one problem ends the file
+    if (file.problem) file.remaining = [];
     file.pending--;
-    if (isOver(file)) end(file);
+    if (!isOver(file)) return;
+    if (file.problem || file.torn || !proveAgain(file)) return end(file);
+    while (file.remaining.length > 0) await moveNext(file, worker);
   }
 
-  /** Returns what voids the file. */
-  async function moveRange(file: BigFile, range: Left, lane?: number): Promise<FileProblem | undefined> {
+  /**
+   * A file whose ctime has changed while it was fetched may be a mix of two states although size and time are equal: what was read before is
+   * compared once more. One whose ctime changes then too is not published. Returns whether there is something to compare.
+   */
+  function proveAgain(file: BigFile): boolean {
+    const ranges = file.blocks?.ofEarlierStates() ?? [];
+    if (ranges.length === 0) return false;
+    if (file.isProvedAgain) {
+      file.torn = true;
+      return false;
+    }
+    file.isProvedAgain = true;
+    file.remaining = ranges.map((range) => ({ ...range, here: true }));
+    return true;
+  }
+
+  /** Returns a problem that ends the file, if there is one. */
+  async function moveRange(file: BigFile, range: RemainingRange, worker?: number): Promise<FileProblem | undefined> {
     const retrier = createRetrier(source.retrying(`${keyOf(file)} at ${range.offset}`, context.signal));
-    const missing = range.here ? await compare(file, range, retrier, lane) : [range];
+    const isWhole = !range.here || (range.published && !delta.compares());
+    if (isWhole && range.published) delta.counts.whole += range.length;
+    const missing = isWhole ? [range] : await here.mend(file, range, retrier, worker);
     if (!Array.isArray(missing)) return missing;
     for (const each of missing) {
-      const problem = await fetch(file, each, retrier, lane);
+      const problem = await fetch(file, each, retrier, worker);
       if (problem) return problem;
     }
     return undefined;
   }
 
-  /** Which bytes are not here as the source has them; or what voids the file. */
-  async function compare(
-    file: BigFile,
-    { offset, length }: Range,
-    retrier: Retrier,
-    lane?: number,
-  ): Promise<Range[] | FileProblem> {
-    const { dir, entry, partId } = file;
-    for (;;) {
-      const job = { kind: 'compare', dir, entry, partId, offset, length } as const;
-      const { equal = [], problems, fault } = await lanes.run(job, lane);
-      if (problems[0]) return problems[0];
-      if (fault) {
-        await retrier.failed(failureOfFault(fault, source.url));
-        continue;
-      }
-      retrier.progressed();
-      const isOther = equal.filter((range) => isOtherState(file, range)).length > 0;
-      if (isOther || equal.some((range) => range.young)) young.add([{ dir, entry }]);
-      for (const { ctimeNs, young, ...range } of equal) {
-        journal.rangeDone(joinKey(dir, entry.name), range, { ctimeNs, young });
-        iteration.bytesReused += range.length;
-      }
-      return without(
-        [{ offset, length }],
-        equal.map((range) => [range.offset, range.length]),
-      );
-    }
-  }
-
   /**
-   * A range, tried again from where it is proved for as long as the retry policy agrees. An agent that seals no blocks has proved none of
-   * the bytes of a range that is cut, so each cut makes its next request shorter: a line that never lasts for 64 MiB still gets there.
+   * Fetches a range; retries from the last proved byte while the retry policy allows. An agent that seals no blocks proves nothing of a range
+   * that is cut, so each cut makes the next request shorter: a line that always breaks before 64 MiB can still transfer the file.
    */
-  async function fetch(file: BigFile, range: Range, retrier: Retrier, lane?: number): Promise<FileProblem | undefined> {
+  async function fetch(
+    file: BigFile,
+    range: Range,
+    retrier: Retrier,
+    worker?: number,
+  ): Promise<FileProblem | undefined> {
     const { dir, entry, partId } = file;
     const end = range.offset + range.length;
-    let most = range.length;
+    let maxBytes = range.length;
     for (let offset = range.offset; offset < end; ) {
-      const length = Math.min(most, size.bytes(), end - offset);
+      const length = Math.min(spanOf(entry, Math.min(maxBytes, unitSize.bytes())), end - offset);
       const beganMs = performance.now();
-      const { settled, received, problems, fault } = await records.during(file, { offset, length }, (proved) =>
-        lanes.run({ kind: 'range', dir, entry, partId, offset, length, proved }, lane),
+      const { finished, received, torn, problems, fault } = await records.during(file, { offset, length }, (proved) =>
+        workers.run({ kind: 'range', dir, entry, partId, offset, length, torn: takesTorn, proved }, worker),
       );
-      size.note(received, performance.now() - beganMs);
-      if (problems[0]) return problems[0]; // one changed range voids the file
-      offset += settled;
-      if (settled > 0) retrier.progressed();
+      unitSize.note(received, performance.now() - beganMs);
+      file.bytesHere += received;
+      if (problems[0]) return problems[0]; // one range that is refused ends the file
+      if (torn !== undefined) file.torn = true;
+      const brought = torn ?? finished;
+      offset += brought;
+      if (brought > 0) retrier.progressed();
       if (!fault) continue;
-      if (settled === 0 && fault.kind !== 'status')
-        most = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
+      if (finished === 0 && fault.kind !== 'status')
+        maxBytes = Math.max(BLOCK_BYTES, Math.floor(length / 4 / BLOCK_BYTES) * BLOCK_BYTES);
       await retrier.failed(failureOfFault(fault, source.url));
     }
     return undefined;
   }
 
   function end(file: BigFile): void {
-    const problem = endBigFile(disk, journal, file);
-    if (problem) return report(problem, iteration, context);
-    iteration.filesDownloaded++;
-    iteration.bytesDownloaded += Number(file.entry.size);
-    lanes.countFile();
+    const proved = (proof: Proof): void => context.received.file(file.dir, file.entry.name, proof);
+    const { problem, bytesBasis = 0 } = endBigFile(disk, journal, file, proved, keepsPart);
+    if (bytesBasis > 0) pass.bytesBasis = (pass.bytesBasis ?? 0) + bytesBasis;
+    file.problem = problem;
+    if (problem) return reportProblem(problem, pass, context);
+    pass.filesDownloaded++;
+    pass.bytesDownloaded += Number(file.entry.size);
+    workers.countFile();
   }
 
   return {
-    size,
+    unitSize,
     begin,
-    moveNext: ({ file, lane }) => moveNext(file, lane),
+    moveNext: ({ file, worker }) => moveNext(file, worker),
     async moveWhole({ dir, entry }) {
       const file = begin({ dir, entry }, RANGE_BYTES);
-      while (file.left.length > 0) await moveNext(file);
+      while (file.remaining.length > 0) await moveNext(file);
+      return file.problem;
     },
-    close: records.close,
+    close() {
+      records.close();
+      reportDelta(delta, pass, context.emit);
+    },
   };
 }
 

@@ -1,70 +1,33 @@
-// Files too big for a bundle, on their way: made, sized, resumed, published or given up by the main thread alone. Moves no bytes.
+// Begins, resumes, divides and ends files that are too big for a bundle, in the main thread. Workers move the bytes.
 
 import { lstatSync } from 'node:fs';
 import { BLOCK_BYTES } from '../digest/digest.js';
-import { type Disk, partNameOf } from '../disk/disk.js';
-import { isOccupied, type Obstacle } from '../disk/places.js';
+import { type Conflict, isOccupied } from '../disk/directories.js';
+import { type Disk, type OpenPart, partNameOf } from '../disk/disk.js';
 import { errnoOf, localError } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
-import { type Entry, type EntryKey, joinKey, NO_INODE, parentOf } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, NO_CTIME, parentOf } from '../files/entry.js';
+import { type Proof, type Validators, validatorsOf } from '../files/proof.js';
 import { pathOf, type Roots } from '../files/roots.js';
-import type { FileProblem } from './lane-jobs.js';
+import { MAX_SPARSE_BYTES } from '../wire/frames.js';
+import type { DeltaPolicy } from './delta.js';
+import type { KnownPart, PartJournal, Range, SourceState } from './part-journal.js';
+import { adoptBasis, cloned, isOfState, isOfUse, isWorthAsking, rangesOfBasis, withPublished } from './parts/basis.js';
+import { FileBlocks } from './parts/file-blocks.js';
+import { type RemainingRange, without } from './parts/remaining.js';
+import type { FileProblem } from './worker-jobs.js';
 
-/** The most one unit asks for of a big file. */
+/** The longest range of a big file that one unit requests. */
 export const RANGE_BYTES = 64 * BLOCK_BYTES;
 
-/** Shorter units would cost a distant source more in round trips than they gain. */
-const LEAST_RANGE_BYTES = 8 * BLOCK_BYTES;
+/** Shorter units would cost more in round trips to a distant source than they gain. */
+const MIN_RANGE_BYTES = 8 * BLOCK_BYTES;
 
-/** The length of units of which every connection gets equally many, with so many bytes still to come: none idles at the end. */
+/** The length of units with which every connection gets the same number of them, so that none is idle at the end. */
 export function rangeBytesFor(bytesLeft: number, connections: number): number {
   const rounds = Math.ceil(bytesLeft / (connections * RANGE_BYTES));
   const blocks = Math.ceil(bytesLeft / (rounds * connections * BLOCK_BYTES));
-  return Math.max(LEAST_RANGE_BYTES, blocks * BLOCK_BYTES);
-}
-
-export interface Range {
-  offset: number;
-  length: number;
-}
-
-/** A range that is still to be dealt with. `here`: bytes of it may be there, of which only the source's hashes can tell. */
-export interface Left extends Range {
-  here?: true;
-}
-
-/** What an earlier run has left of a file; a hint that is believed only when source and part are still the same. */
-export interface KnownPart {
-  size: string;
-  mtimeNs: string;
-  /** The source's inode. */
-  ino: string;
-  /** See `Disk.partIdOf`. */
-  partId: string;
-  /** Proved ranges that are surely there, by the source's ctime when they were read; undefined where it did not tell. */
-  done: readonly (readonly [offset: number, length: number, ctimeNs?: string])[];
-  /** Ranges of which something may be there: they were begun, or read while the file was young. */
-  begun: readonly (readonly [offset: number, length: number])[];
-}
-
-/** What an agent that seals blocks says of them. */
-export interface RangeTold {
-  ctimeNs: string;
-  young: boolean;
-}
-
-/** The journal, as far as parts go. Each call is on disk before it returns, or throws `local`. */
-export interface PartJournal {
-  known(key: EntryKey): KnownPart | undefined;
-  /** Of which files an earlier run has left one that this run has neither taken up nor ended. */
-  left(): EntryKey[];
-  started(key: EntryKey, entry: Entry, partId: string): void;
-  /** A range is about to be fetched: if nothing is heard of it any more, bytes of it may be there all the same. */
-  rangeBegun(key: EntryKey, range: Range): void;
-  /** The bytes are with the kernel, and proved. */
-  rangeDone(key: EntryKey, range: Range, told?: RangeTold): void;
-  /** Published, or given up: nothing of it will be resumed. */
-  ended(key: EntryKey): void;
+  return Math.max(MIN_RANGE_BYTES, blocks * BLOCK_BYTES);
 }
 
 export interface BigFile {
@@ -72,93 +35,130 @@ export interface BigFile {
   entry: Entry;
   /** See `Disk.partIdOf`. */
   partId?: string;
-  /** Not handed out yet. */
-  left: Left[];
-  /** The most that one unit fetches of it. */
+  /** Ranges that are not in a unit yet. */
+  remaining: RemainingRange[];
+  /** The longest unit of it. */
   unitBytes: number;
   bytesReused: number;
-  /** The source's, under which the first of its bytes were read; undefined where it tells none. */
-  ctimeNs?: string | undefined;
-  /** Units handed out and not dealt with. */
+  /** Bytes that may be here, of this file or an earlier state of it; what came twice counts twice. */
+  bytesHere: number;
+  /** Those of the version that is published here, as a reflink. */
+  bytesCloned: number;
+  /** It has changed since it was listed, so that it will not be published; what there is of it is brought all the same. */
+  torn?: true;
+  /** The hashes of what is here. */
+  blocks?: FileBlocks;
+  /** What was read before its ctime changed has been compared once more. */
+  isProvedAgain?: true;
+  /** Units under way. */
   pending: number;
   problem?: FileProblem | undefined;
+  /** Most blocks that were here differ from the source's: the others are not compared before they are patched. */
+  mostDiffer?: boolean;
 }
 
-/** Makes the part, or takes up the one that is there; what is missing of it is fetched in units of `unitBytes` at the most. */
+/** Makes a part, resumes the existing one, or takes it as a basis. What is missing is fetched in units of at most `unitBytes`. */
 export function beginBigFile(
   disk: Disk,
   journal: PartJournal,
   { dir, entry }: Pick<BigFile, 'dir' | 'entry'>,
   unitBytes: number,
+  delta: DeltaPolicy,
 ): BigFile {
-  const { name, size } = entry;
-  const bytes = Number(size);
-  const known = resumable(journal.known(joinKey(dir, name)), entry);
-  const kept = known && disk.reopenPart(dir, name, bytes, known.partId);
-  if (kept === undefined && journal.known(joinKey(dir, name))) journal.ended(joinKey(dir, name)); // before another may get its number
-  const part = kept ?? disk.createPart(dir, name, bytes);
-  if (typeof part === 'string') return givenUp(dir, entry, part);
+  const key = joinKey(dir, entry.name);
+  const bytes = Number(entry.size);
+  const left = journal.known(key);
+  const here = left && isOfUse(left, entry, delta) ? reopen(disk, journal, { dir, entry }, left) : undefined;
+  if (!here && left) journal.ended(key); // before another part can get its inode number
+  const part = here?.part ?? disk.createPart(dir, entry.name, bytes);
+  if (typeof part === 'string') return failedFile(dir, entry, part);
   const partId = disk.partIdOf(part.fd);
-  if (kept === undefined) journal.started(joinKey(dir, name), entry, partId);
-  disk.close(part.fd, joinKey(dir, name));
-  const { left, bytesReused } = leftOf(bytes, kept && known, entry.ctimeNs);
-  return { dir, entry, partId, left, unitBytes, bytesReused, ctimeNs: entry.ctimeNs, pending: 0 };
+  if (!here) journal.started(key, entry, partId);
+  const version = delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name) : undefined;
+  const clone = !here && version ? cloned(disk, journal, { dir, entry }, part, version) : undefined;
+  disk.close(part.fd, key);
+  const { remaining: missing, bytesReused } = remainingOf(bytes, clone ?? here?.known, entry.ctimeNs);
+  const remaining = version && !clone ? withPublished(missing, version, bytes) : missing;
+  const blocks = new FileBlocks(bytes);
+  for (const some of here?.known.blocks ?? []) if (some.ctimeNs === entry.ctimeNs) blocks.add(some);
+  const bytesHere = remaining.reduce((sum, { here, length }) => sum + (here ? length : 0), bytesReused);
+  const bytesCloned = clone?.begun.reduce((sum, [, length]) => sum + length, 0) ?? 0;
+  return { dir, entry, partId, remaining, unitBytes, bytesReused, bytesHere, bytesCloned, blocks, pending: 0 };
+}
+
+/** A part of this state of the file as it is, else what is there as a basis; with what is known of its bytes. */
+function reopen(
+  disk: Disk,
+  journal: PartJournal,
+  { dir, entry }: Pick<BigFile, 'dir' | 'entry'>,
+  known: KnownPart,
+): { part: OpenPart; known: Pick<KnownPart, 'done' | 'begun' | 'blocks'> } | undefined {
+  const bytes = Number(entry.size);
+  const resumed = isOfState(known, entry) ? disk.reopenPart(dir, entry.name, bytes, known.partId) : undefined;
+  if (resumed) return { part: resumed, known };
+  const basis = adoptBasis(disk, journal, { dir, entry }, known);
+  if (!basis) return undefined;
+  const begun = rangesOfBasis(known, bytes).map(({ offset, length }) => [offset, length] as const);
+  return { part: basis, known: { done: [], begun } };
 }
 
 /**
- * What is still to be fetched or compared of a file. Proved ranges count while the source's ctime is the one they were read under; another
- * one may come of a new name or mode as well as of a write, so then its hashes decide, and of what was begun and never heard of again
- * too. `ctimeNs` is undefined where the source tells none: then size, time and inode have to do, and what was begun is fetched again.
+ * What is still to be fetched or compared of a file. Proved ranges count while the source's ctime is the one with which they were read. Another
+ * ctime may come from a rename or chmod as well as from a write, so then the hashes decide, as for ranges that were begun and never
+ * recorded as done, and where the ctime is NO_CTIME. `ctimeNs` is undefined where the source sends none, and no hashes: then size, time and
+ * inode decide for what came without a ctime, and all else is fetched again, as it may have been patched since.
  */
-export function leftOf(
+export function remainingOf(
   bytes: number,
   known: Pick<KnownPart, 'done' | 'begun'> = { done: [], begun: [] },
   ctimeNs?: string,
-): { left: Left[]; bytesReused: number } {
-  const counts = ([, , then = ctimeNs]: KnownPart['done'][number]): boolean =>
-    ctimeNs === undefined || then === ctimeNs;
+): { remaining: RemainingRange[]; bytesReused: number } {
+  const counts = ([, , then = ctimeNs]: KnownPart['done'][number]): boolean => then === ctimeNs && ctimeNs !== NO_CTIME;
   const whole: Range[] = [{ offset: 0, length: bytes }];
   const missing = without(whole, known.done.filter(counts));
-  const fetched = without(missing, [...known.done, ...(ctimeNs === undefined ? [] : known.begun)]);
+  const fetched = ctimeNs === undefined ? missing : without(missing, [...known.done, ...known.begun]);
   const compared = without(
     missing,
     fetched.map(({ offset, length }) => [offset, length]),
   );
-  const left = [...compared.map((range) => ({ ...range, here: true as const })), ...fetched];
-  return { left, bytesReused: bytes - missing.reduce((sum, { length }) => sum + length, 0) };
+  const remaining = [...compared.map((range) => ({ ...range, here: true as const })), ...fetched];
+  return { remaining, bytesReused: bytes - missing.reduce((sum, { length }) => sum + length, 0) };
 }
 
-/** The next unit of a file, `bytes` long at the most; a comparison moves no bytes, and so is as long as a request may be. */
-export function cutUnit(file: Pick<BigFile, 'left' | 'unitBytes' | 'pending'>, bytes: number): Left | undefined {
-  const next = file.left.shift();
+/**
+ * How much of a file holds about so many bytes of data: of a file with holes a unit is longer, so that it is as much work as of any other. A
+ * multiple of 1 MiB if `bytes` is.
+ */
+export function spanOf({ size, allocated }: Pick<Entry, 'size' | 'allocated'>, bytes: number): number {
+  if (allocated === undefined) return bytes;
+  const blocks = Math.floor((bytes * (Number(size) / Math.max(allocated, 1))) / BLOCK_BYTES);
+  return Math.max(bytes, Math.min(MAX_SPARSE_BYTES, blocks * BLOCK_BYTES));
+}
+
+/** Takes the next unit of a file. One that is to be fetched has at most about `bytes` of data; a comparison moves none. */
+export function cutUnit(
+  file: Pick<BigFile, 'entry' | 'remaining' | 'unitBytes' | 'pending'>,
+  bytes: number,
+): RemainingRange | undefined {
+  const next = file.remaining.shift();
   if (!next) return undefined;
-  const length = Math.min(next.length, next.here ? RANGE_BYTES : Math.min(bytes, file.unitBytes));
-  if (length < next.length) file.left.unshift({ ...next, offset: next.offset + length, length: next.length - length });
+  const longest = next.here ? file.unitBytes : spanOf(file.entry, Math.min(bytes, file.unitBytes));
+  const length = Math.min(next.length, longest);
+  if (length < next.length)
+    file.remaining.unshift({ ...next, offset: next.offset + length, length: next.length - length });
   file.pending++;
   return { ...next, length };
 }
 
-/**
- * Whether what is told now was read under another ctime than what was told before: a mix of two states of the file, for all its size and
- * time say, and only a digest can tell.
- */
-export function isOtherState(file: Pick<BigFile, 'ctimeNs'>, { ctimeNs }: Pick<RangeTold, 'ctimeNs'>): boolean {
-  const before = file.ctimeNs ?? ctimeNs;
-  file.ctimeNs = ctimeNs;
-  return before !== ctimeNs;
+/** Adds the hashes of a range that is here. */
+export function noteBlocks({ blocks: known }: BigFile, offset: number, { ctimeNs, young, blocks }: SourceState): void {
+  known?.add({ offset, blocks, ctimeNs }, young);
 }
 
-/** Whether all that was handed out has been dealt with, and nothing is left to be handed out. */
-export const isOver = ({ left, pending }: BigFile): boolean => pending === 0 && left.length === 0;
+/** Whether no unit is under way and no range remains. */
+export const isOver = ({ remaining, pending }: BigFile): boolean => pending === 0 && remaining.length === 0;
 
-export function resumable(
-  known: KnownPart | undefined,
-  { size, mtimeNs, ino = NO_INODE }: Entry,
-): KnownPart | undefined {
-  return known && known.size === size && known.mtimeNs === mtimeNs && known.ino === ino ? known : undefined;
-}
-
-/** What a part takes up on disk, which is less than its size while it has holes; undefined when there is none. Throws `local`. */
+/** The disk space of a part, less than its size while it has holes; undefined when there is none. Throws `local`. */
 export function bytesOfPart(dirs: DirCache, roots: Roots, key: EntryKey): number | undefined {
   try {
     const name = partNameOf(key.slice(key.lastIndexOf('/') + 1));
@@ -169,46 +169,72 @@ export function bytesOfPart(dirs: DirCache, roots: Roots, key: EntryKey): number
   }
 }
 
-const givenUp = (dir: EntryKey, entry: Entry, message: Obstacle): BigFile => ({
+const failedFile = (dir: EntryKey, entry: Entry, message: Conflict): BigFile => ({
   dir,
   entry,
-  left: [],
+  remaining: [],
   unitBytes: 0,
   bytesReused: 0,
+  bytesHere: 0,
+  bytesCloned: 0,
   pending: 0,
   problem: { key: joinKey(dir, entry.name), result: 'failed', message },
 });
 
-/** What is left of ascending ranges without some others, in any order. */
-export function without(
-  ranges: readonly Range[],
-  others: Iterable<readonly [offset: number, length: number, ...unknown[]]>,
-): Range[] {
-  const taken = [...others].sort(([a], [b]) => a - b);
-  return ranges.flatMap(({ offset, length }) => {
-    const left: Range[] = [];
-    const end = offset + length;
-    let at = offset;
-    for (const [from, bytes] of taken) {
-      if (at < from && at < end) left.push({ offset: at, length: Math.min(from, end) - at });
-      at = Math.max(at, from + bytes);
-    }
-    if (at < end) left.push({ offset: at, length: end - at });
-    return left;
-  });
+interface Ended {
+  problem?: FileProblem;
+  /** How much of the file is kept as the basis of its next state, at most. */
+  bytesBasis?: number;
 }
 
-/** Once it is over: the final name, or nothing left of it. */
-export function endBigFile(disk: Disk, journal: PartJournal, file: BigFile): FileProblem | undefined {
+/**
+ * Publishes the file if it is complete, else keeps its part or removes it. With `always` the part of a file with a problem stays, whatever it is, and
+ * so does that of one whose blocks were not all read from one state. `proved`: called with what proves it.
+ */
+export function endBigFile(
+  disk: Disk,
+  journal: PartJournal,
+  file: BigFile,
+  proved: (proof: Proof) => void,
+  keepsPart: 'always' | 'changed' | 'never',
+): Ended {
   const { dir, entry } = file;
   const { name, size } = entry;
   const key = joinKey(dir, name);
-  const part = file.problem ? undefined : disk.reopenPart(dir, name, Number(size), file.partId);
+  const isMixed = file.torn || (keepsPart === 'always' && file.blocks?.isSpoiled);
+  const problem = file.problem ?? (isMixed ? severalStates(key) : undefined);
+  if (problem && (keepsPart === 'always' || (keepsPart === 'changed' && isBasis(file, problem)))) {
+    journal.kept(key);
+    return { problem, bytesBasis: Math.min(file.bytesHere, Number(size)) };
+  }
+  const part = problem ? undefined : disk.reopenPart(dir, name, Number(size), file.partId);
   if (part === undefined) disk.discardPart(dir, name);
-  const obstacle = part === undefined ? undefined : disk.publish(part, dir, entry);
+  const published = (local: Validators): void => {
+    const proof = proofOf(file, local);
+    if (proof) proved(proof);
+  };
+  const conflict = part === undefined ? undefined : disk.publish(part, dir, entry, published);
   journal.ended(key);
-  if (obstacle !== undefined) return { key, result: 'failed', message: obstacle };
-  return (
-    file.problem ?? (part === undefined ? { key, result: 'failed', message: 'its unfinished part is gone' } : undefined)
-  );
+  if (conflict !== undefined) return { problem: { key, result: 'failed', message: conflict } };
+  if (problem) return { problem };
+  return part === undefined ? { problem: { key, result: 'failed', message: 'its unfinished part is gone' } } : {};
+}
+
+const severalStates = (key: EntryKey): FileProblem => ({
+  key,
+  result: 'changed',
+  message: 'it was written to at the source while it was read, or just before',
+  side: 'source',
+});
+
+/** A source without ctimes has no hashes either, by which the next state of the file could be compared with what is here. */
+const isBasis = ({ partId, entry, bytesHere }: BigFile, { result }: FileProblem): boolean =>
+  result === 'changed' && partId !== undefined && entry.ctimeNs !== undefined && bytesHere > 0;
+
+/** Undefined where nothing proves the file: a Sidecar or an older agent sends no hashes, or it was young or changed while it was read. */
+function proofOf({ entry, blocks }: BigFile, local: Validators): Proof | undefined {
+  const [whole, source] = [blocks?.whole(), validatorsOf(entry)];
+  if (!whole || !source) return undefined;
+  const { ctimeNs } = whole;
+  return { blocks: whole.blocks, source: { ...source, ctimeNs }, local, proved: 'received', atMs: Date.now() };
 }

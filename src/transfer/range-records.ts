@@ -1,20 +1,27 @@
-// Writes down what is proved of ranges while they are under way, now and then, and when a range ends, however it ends.
+// Records in the journal what is proved of ranges: every few seconds while they are under way, and when they end.
 
+import { BLOCK_DIGEST_BYTES } from '../digest/digest.js';
 import { joinKey } from '../files/entry.js';
-import { createProved, readProved } from './lane/proved-range.js';
-import type { LaneResult } from './lane-jobs.js';
-import { type BigFile, isOtherState, type Range } from './parts.js';
+import { blocksOf } from '../wire/frames.js';
+import type { Range } from './part-journal.js';
+import { type BigFile, noteBlocks } from './parts.js';
 import type { TransferContext } from './transfer-context.js';
+import { createProved, readProved } from './worker/proved-range.js';
+import type { WorkerResult } from './worker-jobs.js';
 
-export interface RangeRecords {
-  /** Does the work with memory in which the lane notes what is proved. Throws `local` when that cannot be written down. */
-  during(file: BigFile, range: Range, work: (proved: SharedArrayBuffer) => Promise<LaneResult>): Promise<LaneResult>;
+interface RangeRecords {
+  /** Runs `work` with shared memory in which the worker notes what is proved. Throws `local` when the journal cannot be written. */
+  during(
+    file: BigFile,
+    range: Range,
+    work: (proved: SharedArrayBuffer) => Promise<WorkerResult>,
+  ): Promise<WorkerResult>;
   close(): void;
 }
 
 /**
- * What a killed process had no time to write down the kernel has all the same, and it is compared by hash. Every second would make a
- * journal of 200 MB a day with ten connections; a request is for about as long as this.
+ * Bytes that a killed process did not record are written all the same; the next run compares them by hash. Recording every second would make
+ * a journal of 200 MB a day with ten connections. A request takes about this long.
  */
 const RECORD_MS = 5_000;
 
@@ -35,12 +42,18 @@ export function createRangeRecords({
   function record(range: UnderWay): void {
     const proved = readProved(range.proved);
     if (!proved || proved.bytes === range.recordedBytes) return;
-    const { bytes, ...told } = proved;
-    const { dir, entry } = range.file;
-    const more = { offset: range.offset + range.recordedBytes, length: bytes - range.recordedBytes };
-    const isOther = isOtherState(range.file, told);
-    if (told.young || isOther) young.add([{ dir, entry }]); // first, so that no later run takes its times for a proof
-    journal.rangeDone(joinKey(dir, entry.name), more, told);
+    const { bytes, ctimeNs } = proved;
+    const { file, recordedBytes } = range;
+    const { dir, entry } = file;
+    const more = { offset: range.offset + recordedBytes, length: bytes - recordedBytes };
+    const state = {
+      ctimeNs,
+      young: proved.young,
+      blocks: proved.blocks.subarray(blocksOf(recordedBytes) * BLOCK_DIGEST_BYTES),
+    };
+    if (state.young) young.add([{ dir, entry }]); // first, so that no later run relies on its times
+    journal.rangeDone(joinKey(dir, entry.name), more, state);
+    noteBlocks(file, more.offset, state);
     range.recordedBytes = bytes;
   }
 
@@ -56,13 +69,16 @@ export function createRangeRecords({
     async during(file, { offset, length }, work) {
       const { dir, entry } = file;
       const key = joinKey(dir, entry.name);
-      const range: UnderWay = { file, offset, proved: createProved(), recordedBytes: 0 };
+      const range: UnderWay = { file, offset, proved: createProved(length), recordedBytes: 0 };
       journal.rangeBegun(key, { offset, length });
       underWay.add(range);
       try {
         const result = await work(range.proved);
         if (result.young.length > 0) young.add(result.young);
-        if (result.settled > 0 && !readProved(range.proved)) journal.rangeDone(key, { offset, length: result.settled }); // an agent that seals no blocks
+        if (result.finished > 0 && !readProved(range.proved)) {
+          file.blocks?.unsealed();
+          journal.rangeDone(key, { offset, length: result.finished });
+        }
         return result;
       } finally {
         underWay.delete(range);

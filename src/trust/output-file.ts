@@ -1,22 +1,22 @@
-// Where lm may write a file that the operator names: not among the files that it serves, copies or compares. Opens nothing.
+// Refuses an output file of lm that the operator names inside a root: it would be among the files that lm serves, copies or compares.
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { LmError, printable } from '../errors.js';
-import { isWithin } from '../files/entry.js';
+import { isInside } from '../files/roots.js';
 
-/** `option`: what names it. Throws `usage` for a path that lies in one of the roots, through links as well. */
-export function refuseAmongRoots(option: string, path: string, roots: readonly { key: string; path: string }[]): void {
-  const place = join(real(dirname(path)), basename(path));
-  const root = roots.find((each) => isWithin(place, real(each.path)));
+/** `option` is the option that names the file. Throws `usage` for a path inside one of the roots, also by way of links. */
+export function refuseInsideRoots(option: string, path: string, roots: readonly { key: string; path: string }[]): void {
+  const real = join(realPath(dirname(path)), basename(path));
+  const root = roots.find((each) => isInside(real, realPath(each.path)));
   if (!root) return;
   throw new LmError('usage', `${option}: ${printable(path)} lies in ${root.key} (${printable(root.path)})`, {
     hint: 'name a file outside of all roots: it would be among the data, or take the place of some of it',
   });
 }
 
-/** What is not there is no way into a root either. */
-function real(path: string): string {
+/** A path that does not exist leads into no root, and is returned as it is. */
+function realPath(path: string): string {
   try {
     return realpathSync.native(path);
   } catch {

@@ -1,8 +1,8 @@
-// As which users a process runs. A set-user-id program runs as several, and its descriptors may be those of whoever has started it.
+// Reads the users that a process runs as. A set-user-id program has several, and may hold descriptors of the user who started it.
 
 import { readFileSync } from 'node:fs';
 
-/** Real, effective, saved, and of the file system; empty when the process is gone. */
+/** The real, effective, saved and file system user ids; empty when the process is gone. */
 export function usersOf(pid: number): number[] {
   try {
     const [, uids] = /^Uid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))!;

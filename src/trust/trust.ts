@@ -1,5 +1,5 @@
-// Whether a stranger could have put a file where it stands, or could change it: only what root or the caller alone can write is obeyed.
-// Looks at owners and modes of the whole way, as sshd does for its keys; reads no content.
+// Decides whether a file is trusted: no user but root and the caller may be able to write it, or to replace it at its path. Checks owners
+// and modes of all directories on the path, as sshd does for its keys.
 
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,43 +8,43 @@ import { printable } from '../errors.js';
 import { isReadOnly, readMounts } from '../linux/mounts.js';
 import { groupText, isPrivateGroup, readAccounts, userText } from '../owners/accounts.js';
 
-/** Why something is not obeyed. `path` is where it was found, without links. */
+/** Why something is not trusted. `path` is what is at fault, with links resolved. */
 export interface Fault {
   path: string;
-  /** Follows the path: `belongs to uid 1000 (alice)`. */
+  /** Follows the path in a message: `belongs to uid 1000 (alice)`. */
   why: string;
-  /** What mends it, for a shell. */
+  /** The shell command that fixes it. */
   command: string;
 }
 
 export interface TrustOptions {
-  /** An owner that is as good as root and the caller. */
+  /** An owner that is trusted like root and the caller. */
   owner?: number | undefined;
   /**
-   * The end, or the directory that holds it, may be written by all: nobody can put anything there that belongs to root or the caller,
-   * though one such thing can be given the name of another.
+   * The end of the path, or the directory that holds it, may be writable by all users. They cannot put a file of root's or the caller's
+   * there, but they can give one such file the name of another.
    */
   shared?: 'end' | 'parent';
-  /** Only whose links are followed counts: what is written there may be changed by others, but is where its path says. */
+  /** Only the owners of links are checked: others may change what is written there, but they cannot redirect the path. */
   linksOnly?: boolean;
 }
 
-/** What stands at the end of a path: a real path, with what lstat says of it. */
-export interface End {
+/** The end of a path: its real path, and the lstat of that. */
+export interface Resolved {
   path: string;
   stat: Stats;
 }
 
 export const callerIsRoot = (): boolean => geteuid!() === 0;
 
-const MOST_LINKS = 40; // the kernel's limit
+const MAX_LINKS = 40; // the kernel's limit
 
 /**
- * Follows a path from `/`, links included, as far as a stranger had no hand in it: each directory, link and the end belong to root or the
- * caller, and others can write none of them. A sticky directory, as /tmp, may be written by all, because nobody but its owner can replace
- * what lies there. While this holds, no name on the way can be made to mean something else. Throws the system's error.
+ * Follows a path from `/`, links included, as long as each directory, each link and the end belong to root or the caller and no other user
+ * can write them; else returns the fault. A sticky directory such as /tmp may be writable by all, because only the owner of a file can
+ * replace it there. Other users can then not redirect any name on the path. Throws the system's error.
  */
-export function follow(path: string, options: TrustOptions = {}): End | Fault {
+export function follow(path: string, options: TrustOptions = {}): Resolved | Fault {
   const names = path.split('/').reverse();
   let links = 0;
   let at = '/';
@@ -60,7 +60,7 @@ export function follow(path: string, options: TrustOptions = {}): End | Fault {
       fault = isShared ? faultOfShared(next, stat, options) : faultOf(next, stat, options);
     if (!stat.isSymbolicLink()) at = next;
     else if (!fault) {
-      if (++links > MOST_LINKS) throw errno('ELOOP', path);
+      if (++links > MAX_LINKS) throw errno('ELOOP', path);
       const target = readlinkSync(next);
       names.push(...target.split('/').reverse());
       if (target.startsWith('/')) at = '/';
@@ -70,8 +70,8 @@ export function follow(path: string, options: TrustOptions = {}): End | Fault {
   return fault ?? { path: at, stat };
 }
 
-/** As `follow`, of a directory that may not be there yet: what there is of the way to it. */
-export function faultOnWay(path: string, options: TrustOptions = {}): Fault | undefined {
+/** As `follow`, for a directory that may not exist yet: checks the part of its path that exists. */
+export function faultOnPath(path: string, options: TrustOptions = {}): Fault | undefined {
   try {
     const end = follow(path, options);
     return 'why' in end ? end : undefined;
@@ -83,7 +83,7 @@ export function faultOnWay(path: string, options: TrustOptions = {}): Fault | un
 
 const errno = (code: string, path: string): Error => Object.assign(new Error(`${code}: ${path}`), { code });
 
-/** Of one inode. The mode of a link means nothing, and what is no file is refused for that. */
+/** The fault of one inode. The mode of a link means nothing; what is not a regular file is refused elsewhere. */
 export function faultOf(path: string, stat: Stats, options: TrustOptions = {}): Fault | undefined {
   const fault = faultOfShared(path, stat, options);
   if (fault) return fault;
@@ -93,7 +93,7 @@ export function faultOf(path: string, stat: Stats, options: TrustOptions = {}): 
   return { path, why: `can be written by ${writers} (mode ${mode})`, command: `chmod go-w ${quoted(path)}` };
 }
 
-/** Of one inode that anybody may write: only its owner counts. */
+/** The fault of one inode that all users may write: only its owner is checked. */
 function faultOfShared(path: string, stat: Stats, { owner }: TrustOptions): Fault | undefined {
   const trusted = [0, geteuid!(), ...(owner === undefined ? [] : [owner])];
   if (!trusted.includes(stat.uid) && !(stat.isDirectory() && isUnmapped(stat.uid)))
@@ -113,18 +113,18 @@ function writersOf(stat: Stats, owners: readonly number[]): string | undefined {
   return isPrivateGroup(accounts, stat.gid, owners) ? undefined : groupText(accounts, stat.gid);
 }
 
-/** Written there by nobody, whatever the mode says; as a ConfigMap, or a file that a container was given with `:ro`. */
+/** Nobody can write there, whatever the mode says: a ConfigMap, or a file that is mounted into a container with `:ro`. */
 function isOnReadOnlyMount(path: string): boolean {
   try {
     return isReadOnly(readMounts('self'), path);
   } catch {
-    return false; // no mount table: as it looks
+    return false; // without a mount table, the mode decides
   }
 }
 
 /**
- * In a user namespace what belongs to others outside, as `/` to the host's root, shows as one owner, who is nobody inside. Of directories
- * that none inside can write, that is no fault.
+ * In a user namespace, files of users outside it, such as `/` of the host's root, show the overflow uid as their owner, which is no user
+ * inside. For directories that nobody inside can write, that is no fault.
  */
 function isUnmapped(uid: number): boolean {
   try {

@@ -1,66 +1,75 @@
-// One verification, from its lock to its last record, of a migration that is given as plain data. Knows no argument, stream or process:
-// a command, a task of an agent and a test call it alike.
+// Runs one verification, from its lock to its last record. The migration is given as plain data, without arguments, streams or the process:
+// a command, a task of an agent and a test call it in the same way.
 
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
-import { ClosedDirectories } from '../disk/closed-directories.js';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { exitCodeOf } from '../exit-codes.js';
-import { presences, type Unrest } from '../guards/at-rest.js';
-import { createWalker } from '../listing/walk-lines.js';
-import { addressOf } from '../migration/address.js';
-import { concurrencyAt } from '../migration/concurrency.js';
-import type { Destination } from '../migration/destination.js';
-import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
 import type { Listener } from '../migration/listener.js';
-import { type Owners, openOwners } from '../migration/owners.js';
-import { isRoot, type User } from '../migration/user.js';
-import type { VerifyReport } from '../report.js';
-import { askedInClear } from '../settings/in-clear.js';
-import { tellSettingsFile } from '../settings/settings-file.js';
-import { exclusionsSum } from '../sides/exclude.js';
-import { connectSource } from '../source/connect-source.js';
-import type { Source } from '../source/source.js';
-import { openSpoolDir } from '../spool/spool-dir.js';
+import { runPostCheck } from '../migration/post-check.js';
+import type { VerifyReport } from '../report/verify-report.js';
+import { plaintextSourceWarnings } from '../settings/plaintext.js';
 import { refuseIfComplete } from '../state/completion.js';
-import { knownFidelity } from '../state/fidelity.js';
+import { openEvidence } from '../state/evidence/recorder.js';
 import { bootId } from '../state/identity/host.js';
 import { removeInstance } from '../state/instance.js';
-import { endedInFinalPass, leftOutTheSame } from '../state/journal/history.js';
-import { appendLast, openJournal, readJournal } from '../state/journal/journal.js';
+import { endedInFinalPass, hasSameExclusions } from '../state/journal/history.js';
+import { appendLast, type Journal, openJournal, readJournal } from '../state/journal/journal.js';
 import { recordLastVerify } from '../state/last-run.js';
 import { acquireLock } from '../state/lock/lock.js';
-import { refuseAmongRoots } from '../trust/output-file.js';
+import { refuseInsideRoots } from '../trust/output-file.js';
 import { createReportFile } from './report-file.js';
-import { EXIT_OF, type VerifyEnd, verdict } from './verdict.js';
-import { type Verified, verify } from './verify.js';
+import { type Running, refuseWithoutLedger, type VerifyMigration, verifyHere } from './run-offline.js';
+import { algorithmOf, verifyFrom } from './run-with-source.js';
+import { atSourceIn, EXIT_OF, type VerifyEnd, verdict } from './verdict.js';
+import type { Verified } from './verify.js';
 
-export type VerifyMigration = Destination<'verify'> & { user: User };
-
-export interface VerifyOutcome {
+interface VerifyOutcome {
   report: VerifyReport;
   end: VerifyEnd;
   /** For people: how it ended, in a sentence. */
   message: string;
 }
 
-export async function runVerify(migration: VerifyMigration, listener: Listener): Promise<VerifyOutcome> {
+export interface RunningVerify {
+  /** The report as it is now, the caller's own; undefined before anything is compared. */
+  report(): VerifyReport | undefined;
+  /** Rejects with what stopped it, as soon as nothing of it is left running. */
+  done: Promise<VerifyOutcome>;
+}
+
+export const runVerify = (migration: VerifyMigration, listener: Listener): Promise<VerifyOutcome> =>
+  startVerify(migration, listener).done;
+
+export function startVerify(migration: VerifyMigration, listener: Listener): RunningVerify {
+  let report: VerifyReport | undefined;
+  const began = (begun: VerifyReport): void => {
+    report = begun;
+  };
+  const done = verifyLocked(migration, { ...listener, began });
+  return { report: () => structuredClone(report), done };
+}
+
+type Started = Listener & Omit<Running, 'journal'>;
+
+async function verifyLocked(migration: VerifyMigration, listener: Started): Promise<VerifyOutcome> {
   const { settings, roots, instance } = migration;
-  for (const text of [...settings.notes, ...(await askedInClear(settings))]) listener.emit({ type: 'warning', text });
+  const ofSource = settings.offline ? [] : await plaintextSourceWarnings(settings);
+  for (const text of [...settings.notes, ...ofSource]) listener.emit({ type: 'warning', text });
   refuseIfComplete(instance.dir);
   refuseAbsent(migration);
-  if (settings.report !== undefined) refuseAmongRoots('--report', settings.report, roots);
-  const { says } = listener;
-  const lock = await acquireLock(roots, { dir: instance.dir, command: 'lm verify', ...(says && { says }) });
+  if (settings.report !== undefined) refuseInsideRoots('--report', settings.report, roots);
+  const { status, command = 'lm verify' } = listener;
+  const lock = await acquireLock(roots, { dir: instance.dir, command, ...(status && { status }) });
   try {
-    return await verifyRecorded(migration, listener);
+    const ledgerFault = settings.offline ? await refuseWithoutLedger(instance) : undefined;
+    return await verifyRecorded(migration, { ...listener, ledgerFault });
   } finally {
     await lock.release();
   }
 }
 
-/** Records that began with this command would be a migration to choose from: they go again. */
+/** Throws `refused` for a missing root. Removes records that began with this command, because they would be listed as a migration. */
 function refuseAbsent({ absent, instance, isNew }: VerifyMigration): void {
   const [missing] = absent;
   if (!missing) return;
@@ -70,39 +79,52 @@ function refuseAbsent({ absent, instance, isNew }: VerifyMigration): void {
   });
 }
 
-/** A run that is written down from its first line to its last, however it ends. */
-async function verifyRecorded(migration: VerifyMigration, { emit: tell, signal }: Listener): Promise<VerifyOutcome> {
+/** Writes the records of a run, however it ends. */
+async function verifyRecorded(
+  migration: VerifyMigration,
+  { emit: emitToListener, signal, began, ledgerFault }: Started,
+): Promise<VerifyOutcome> {
   const { settings, instance } = migration;
   const run = randomUUID();
   const journal = openJournal(instance.dir);
-  const { algo: digestAlgorithm, url } = settings;
+  let isRecorded = false;
+  const { url } = settings;
+  const digestAlgorithm = algorithmOf(settings);
   const head = { run, source: url.origin, digestAlgorithm, at: new Date().toISOString() };
   const file = settings.report === undefined ? undefined : createReportFile(settings.report, head);
+  const about = { run, command: 'verify', settings: settings.stated, warn: emitToListener } as const;
+  const evidence = openEvidence(instance, about);
   const emit: Emit = (event) => {
     file?.emit(event);
-    tell(event);
+    evidence.listen(event);
+    emitToListener(event);
   };
   try {
     journal.append({ type: 'run-started', run, command: 'verify', boot: bootId(), source: url.origin });
-    const verified = await verifyFrom(migration, run, { emit, signal });
+    const begin: typeof verifyFrom = settings.offline ? verifyHere : verifyFrom;
+    const verified = await begin(migration, run, { emit, signal, journal, began, ledgerFault });
     const { report } = verified;
+    evidence.manifest = verified.manifest;
     const history = readJournal(instance.dir);
     if (!endedInFinalPass(history)) report.beforeFinalPass = true;
-    else if (!leftOutTheSame(history, verified.exclusions)) report.otherExclusions = true;
+    else if (!settings.offline && !hasSameExclusions(history, verified.exclusions)) report.otherExclusions = true;
     if (report.otherExclusions) emit({ type: 'warning', text: OTHER_EXCLUSIONS });
+    recordEnd(verified, journal);
+    isRecorded = true;
+    await checkAfterwards(migration, verified, { journal, emit, signal });
     const { end, message } = verdict(verified);
     const exitCode = EXIT_OF[end];
     const ended = { type: 'verify-ended', report, exitCode, message } as const;
     file?.emit(ended);
-    const { live, otherExclusions } = report;
-    const limits = { ...(live && { live }), ...(otherExclusions && { otherExclusions }) };
-    journal.append({ type: 'verify-ended', run, state: report.state, exitCode, ...limits });
     recordLastVerify(instance.dir, { endedMs: Date.now(), exitCode, message, report });
-    tell(ended); // a pass is claimed once it is on record: without that, complete would refuse
+    evidence.listen(ended);
+    const downtime = report.live || report.beforeFinalPass ? undefined : evidence.downtime();
+    emitToListener({ ...ended, ...(downtime && { downtime }) }); // only once it is recorded: without the record, complete would refuse
     return { report, end, message };
   } catch (error) {
     const state = signal.aborted ? 'CANCELLED' : 'FAILED';
-    appendLast(journal, { type: 'verify-ended', run, state, exitCode: exitCodeOf(error) });
+    evidence.fail(signal.aborted ? signal.reason : error);
+    if (!isRecorded) appendLast(journal, { type: 'verify-ended', run, state, exitCode: exitCodeOf(error) });
     throw error;
   } finally {
     file?.close();
@@ -110,72 +132,38 @@ async function verifyRecorded(migration: VerifyMigration, { emit: tell, signal }
   }
 }
 
-const OTHER_EXCLUSIONS =
-  'lm complete will not take this verification: the exclusions, here or at the source, are not those of the last copy';
-
-/** `exclusions`: as `exclusionsSum` has them. */
-async function verifyFrom(
-  migration: VerifyMigration,
-  run: string,
-  { emit, signal }: Listener,
-): Promise<Verified & { exclusions: string | undefined }> {
-  const { settings, roots, instance, user } = migration;
-  emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
-  tellSettingsFile(settings, emit);
-  const spoolDir = openSpoolDir(instance.dir);
-  const { path: spool } = spoolDir;
-  const closed = isRoot(user) ? undefined : new ClosedDirectories(roots);
-  const walker = createWalker();
-  let source: Source | undefined;
-  let owners: Owners | undefined;
-  try {
-    owners = await openOwners({ rules: settings.ownerRules, spool, emit });
-    source = await connectSource({ ...(await addressOf(settings)), roots, spool, emit, signal });
-    const { url } = source;
-    refuseIfSourceComplete(source, 'it serves nothing any more; there, lm reset clears the record');
-    const concurrency = concurrencyAt(source, settings.concurrency, emit);
-    const before = await atWork(source, signal);
-    let exclusions: string | undefined;
-    const verified = await verify({
-      run,
-      source,
-      roots,
-      exclusions: settings.exclusions,
-      without: settings.without,
-      keepSetuid: settings.keepSetuid,
-      yaml: settings.cassandra?.file,
-      algorithm: settings.algo,
-      concurrency,
-      threads: Math.min(concurrency, Math.max(2, availableParallelism())),
-      owners,
-      fidelity: knownFidelity(instance.dir),
-      closed,
-      spool,
-      walker,
-      emit,
-      signal,
-      admit(header, mounts) {
-        refuseOtherSides(migration, url, header, mounts);
-        exclusions = exclusionsSum(settings.exclusions, header);
-      },
-    });
-    const [who] = before.length > 0 ? before : await atWork(source, signal);
-    if (who) {
-      verified.report.live = true;
-      emit({ type: 'warning', text: `lm complete will not take this verification, of a live source: ${who.text}` });
-    }
-    return { ...verified, exclusions };
-  } finally {
-    closed?.closeAgain(emit);
-    owners?.close();
-    spoolDir.remove();
-    await source?.close();
-    await walker.close();
+function recordEnd(verified: Verified, journal: Journal): void {
+  const { report } = verified;
+  const { run, state, sstables, live, otherExclusions, notYetCopied, by, proofs } = report;
+  const incremental = by === 'incremental';
+  const oldestMs = proofs?.oldestMs;
+  const limits = {
+    ...(live && { live }),
+    ...(otherExclusions && { otherExclusions }),
+    ...(by === 'offline' && { offline: true }),
+    ...(notYetCopied && notYetCopied.entries > 0 && { notYetCopied: true }),
+  };
+  if (sstables) {
+    const all = state === 'COMPLETED' && !live && !otherExclusions;
+    journal.append({ type: 'sstables', damagedAtSource: atSourceIn(sstables), all });
   }
+  const how = { ...(incremental && { incremental }), ...(oldestMs !== undefined && { oldestMs }) };
+  journal.append({ type: 'verify-ended', run, state, exitCode: EXIT_OF[verdict(verified).end], ...how, ...limits });
 }
 
-/** A Sidecar does not say. */
-const atWork = async (source: Source, signal: AbortSignal): Promise<Unrest[]> => {
-  const report = await source.openFiles?.(signal);
-  return report ? presences(report) : [];
-};
+/** Runs the post-check once both sides were found equal, so that it checks what the source has: not with --live or --offline. */
+async function checkAfterwards(
+  migration: VerifyMigration,
+  verified: Verified,
+  here: { journal: Journal; emit: Emit; signal: AbortSignal },
+): Promise<void> {
+  const { settings } = migration;
+  const { postCheck } = settings;
+  const { report } = verified;
+  if (postCheck === undefined || settings.live || settings.offline || verdict(verified).end !== 'same') return;
+  const about = { run: report.run, what: 'the verification', iteration: 0, threshold: 1 };
+  report.postCheck = await runPostCheck({ ...migration, ...about, ...here, settings: { ...settings, postCheck } });
+}
+
+const OTHER_EXCLUSIONS =
+  'lm complete will not take this verification: the exclusions, here or at the source, are not those of the last copy';

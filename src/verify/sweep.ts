@@ -1,98 +1,100 @@
-// Both listings in one sweep → every counter that needs no digest, and the files that need one, set aside. Reads no file.
+// Compares both listings in one sweep: fills the counters that need no digest, and sets aside the files that need one.
 
 import { join } from 'node:path';
-import type { ClosedDirectories } from '../disk/closed-directories.js';
+import type { InaccessibleDirectories } from '../disk/inaccessible-directories.js';
 import type { Emit } from '../events.js';
-import {
-  type DirType,
-  type Entry,
-  type EntryKey,
-  type Exclusions,
-  isWithin,
-  joinKey,
-  type ListingEnd,
-  type ListingHeader,
-} from '../files/entry.js';
+import { type DirType, type Entry, type EntryKey, isWithin, joinKey } from '../files/entry.js';
+import type { BlockSum, Exclusions, ListedBlock, ListingHeader, ListingTotals, WalkedBlock } from '../files/listing.js';
 import type { Roots } from '../files/roots.js';
 import type { Fidelity } from '../linux/fidelity.js';
 import type { Walker } from '../listing/walk-lines.js';
 import { type Owners, refusedOwners } from '../migration/owners.js';
-import type { PairOfFiles } from '../plan/digest-both.js';
-import { name, nobody, notKeptIn } from '../plan/left-out.js';
-import { type Merged, mergeBlocks, type Pair } from '../plan/merge.js';
-import type { DifferenceReason, VerifyReport } from '../report.js';
-import { type BothSides, type ListSource, type LocalMounts, listBothSides } from '../sides/both-sides.js';
+import { addNamed, noneNamed, notKeptIn } from '../plan/left-out.js';
+import { type Merged, mergeUnlike, type Pair } from '../plan/merge.js';
+import type { VerifyReport } from '../report/verify-report.js';
+import { type Listings, type ListSource, type LocalMounts, listSides } from '../sides/listings.js';
 import { fromWholeListing } from '../sides/whole-listing.js';
 import type { Source } from '../source/source.js';
-import { readSlice, Spool } from '../spool/spool.js';
 import { type ComparePolicy, compareEntries, type Finding } from './compare.js';
+import { SetAside } from './files/set-aside.js';
+import type { Proofs } from './proofs.js';
+import { createTally, type Tally } from './tally.js';
 
 export interface SweepOptions {
   source: Source;
   roots: Roots;
-  /** This side's. */
+  /** The exclusions of this side. */
   exclusions: Exclusions;
-  /** Whether owners are compared, and whom the source's are taken for. */
+  /** Whether owners are compared, and to which accounts the source's are mapped. */
   owners: Owners;
-  /** What the destination is known not to keep: no difference, whatever it is. */
+  /** What the destination is known not to keep, which is counted as no difference. */
   fidelity: Fidelity | undefined;
   /** As in `BothSidesOptions`. */
   keepSetuid: boolean;
   without: readonly DirType[];
+  /** Whether what differs in metadata counts as not yet copied. */
+  live?: boolean;
+  /** What earlier reads have proved; undefined where nothing of it is kept. */
+  proofs?: Proofs | undefined;
   yaml: string | undefined;
-  /** Hears of directories that had to be opened; undefined where none has to be. */
-  closed: ClosedDirectories | undefined;
-  /** A directory for temporary files, which is there. */
+  /** Directories that were opened for this run; undefined for root, who opens none. */
+  inaccessible: InaccessibleDirectories | undefined;
+  /** An existing directory for temporary files. */
   spool: string;
   walker: Walker;
   emit: Emit;
   signal: AbortSignal;
-  /** Looks at who the source says it is, and what is mounted here, before anything is compared. May throw `refused`. */
+  /** Called with each entry that only the source has. */
+  missing?: ((dir: EntryKey, source: Entry) => void) | undefined;
+  /** Called before anything is compared, with the identity of the source and the mounts here. May throw `refused`. */
   admit(header: ListingHeader, mounts: LocalMounts): void;
 }
 
 export interface Sweep {
-  /** Files of equal size on both sides, two entries each: the source's, then the local one. */
-  toDigest: Spool;
-  files: number;
-  bytes: number;
-  /** What the source's listing came to; entries it could not read are among its errors. */
-  proof: ListingEnd;
+  /** Files of equal size on both sides; to be closed. */
+  toDigest: SetAside;
+  /** The totals of the source's listing; entries it could not read are among its errors. */
+  totals: ListingTotals;
+  /** As in `Listings`. */
+  isExcluded(key: EntryKey): boolean;
+  /** How two entries differ, but for what the destination cannot keep. Counts nothing. */
+  findings(key: EntryKey, source: Entry, local: Entry): Finding[];
+  /** Whether the source tells the hashes of blocks. */
+  hasBlocks: boolean;
 }
 
-type SetAside = Omit<Sweep, 'proof'>;
-
-/** Two entries a file. */
-const SLICE = { entries: 2000, bytes: Number.POSITIVE_INFINITY };
-
 /**
- * One sweep over both listings: the counters that need no digest, and what is left for the digests. A listing that breaks off is begun
- * again, unless a difference was told of it already: that cannot be taken back.
+ * Fills `report` but for the digests. A listing that breaks off is begun again, unless a difference was emitted already, which cannot be
+ * taken back.
  */
 export function compareListings(options: SweepOptions, report: VerifyReport): Promise<Sweep> {
   const { source, signal } = options;
-  const untouched = { ...report };
-  let told = 0;
+  const before = { ...report };
+  let emitted = 0;
   const emit: Emit = (event) => {
-    if (event.type === 'difference') told++;
+    if (event.type === 'difference') emitted++;
     options.emit(event);
   };
   return fromWholeListing({
     ...{ source, signal },
-    use: (list) => compareOnce(list, { ...options, emit }, Object.assign(report, untouched)),
-    isSpent: () => told > 0,
+    features: options.proofs ? ['ctimes', 'links', 'blocks', 'allocated'] : ['allocated'],
+    use: (list) => compareOnce(list, { ...options, emit }, Object.assign(report, before)),
+    cannotRepeat: () => emitted > 0,
   });
 }
 
 async function compareOnce(list: ListSource, options: SweepOptions, report: VerifyReport): Promise<Sweep> {
-  const { source, admit } = options;
+  const { source, admit, proofs } = options;
   const { begin, areSet } = options.owners;
-  const sides = await listBothSides(list, { ...options, owners: begin, absent: [], only: undefined });
+  const ctimes = proofs !== undefined;
+  const sides = await listSides(list, { ...options, owners: begin, absent: [], only: undefined, ctimes });
   admit(sides.header, sides.mounts);
-  const policy: ComparePolicy = { unit: source.tells.timeUnit, owners: areSet, named: sides.owners?.named };
-  const toDigest = new Spool(join(options.spool, 'verify.jsonl'), SLICE);
+  await proofs?.begin(sides.header);
+  if (proofs?.incremental) report.proofs = proofs.counted;
+  const policy: ComparePolicy = { unit: source.capabilities.timeUnit, owners: areSet, named: sides.owners?.named };
+  const toDigest = new SetAside(join(options.spool, 'verify.jsonl'));
   try {
-    return await sweepOver(sides, { toDigest, files: 0, bytes: 0 }, policy, report, options);
+    return await sweepOver(sides, toDigest, policy, report, options);
   } catch (error) {
     toDigest.close();
     throw error;
@@ -100,151 +102,156 @@ async function compareOnce(list: ListSource, options: SweepOptions, report: Veri
 }
 
 async function sweepOver(
-  sides: BothSides,
-  sweep: SetAside,
+  sides: Listings,
+  toDigest: SetAside,
   policy: ComparePolicy,
   report: VerifyReport,
-  { source, emit, fidelity, owners }: Pick<SweepOptions, 'source' | 'emit' | 'fidelity' | 'owners'>,
+  options: SweepOptions,
 ): Promise<Sweep> {
-  const [special, shielded] = [nobody(), nobody()];
-  const unkept = { times: nobody(), modes: nobody(), owners: nobody() };
-  /** Without what the destination cannot keep, which is counted apart. */
-  const excused = (findings: Finding[], key: EntryKey, source: Entry, local: Entry): Finding[] =>
-    findings.filter(({ reason }) => {
-      const kind = fidelity?.excuses(reason, key, source, local);
-      if (kind) name(unkept[kind], key);
+  const { source, emit, fidelity, owners, proofs, live = false, missing } = options;
+  const [special, shielded] = [noneNamed(), noneNamed()];
+  const unkept = { times: noneNamed(), modes: noneNamed(), owners: noneNamed() };
+  const tally = createTally(report, emit, live);
+  /** What differs, without what the destination cannot keep, which is counted apart. */
+  const compare = (key: EntryKey, there: Entry, here: Entry): Finding[] =>
+    compareEntries(there, here, policy).filter(({ reason }) => {
+      const kind = fidelity?.excuses(reason, key, there, here);
+      if (kind) addNamed(unkept[kind], key);
       return kind === undefined;
     });
-  const strays = createStrays(
-    (key) => {
-      report.filesNotFoundAtSource++;
-      emit({ type: 'difference', difference: { key, reason: 'not-found-at-source' } });
-    },
-    (key) => name(shielded, key),
-  );
-  for await (const merged of mergeBlocks(sides.source, sides.local)) {
-    strays.see(merged);
-    for (const pair of merged.pairs) {
-      if (isSpecial(pair.source)) name(special, joinKey(merged.dir, pair.source!.name));
-      judge(
-        merged.dir,
-        pair,
-        (key, a, b) => excused(compareEntries(a, b, policy), key, a, b),
-        strays,
-        sweep,
-        report,
-        emit,
-      );
+  const extraneous = createExtraneous(tally.onlyHere, (key) => addNamed(shielded, key));
+  /** The block that was accepted last, if its files are still to be read. */
+  let unread: BlockSum | undefined;
+  const needsEntries = missing !== undefined; // to write a file again takes all that is listed of it
+  const takes = (there: ListedBlock, here: WalkedBlock): boolean => {
+    if (!proofs) return false;
+    if (proofs.takes(there, here, owners.areSet)) return true;
+    if (proofs.incremental || needsEntries || !there.line || !there.takeIfSame?.(here, owners.areSet)) return false;
+    unread = here.sum;
+    toDigest.addBlock(there.line, here.line, here.sum);
+    return true;
+  };
+  for await (const merged of mergeUnlike(sides.source, sides.local, takes)) {
+    if (!('pairs' in merged)) {
+      extraneous.see({ ...merged, pairs: [], excluded: merged.excluded !== undefined });
+      report.metadataMatched += merged.entries;
+      report.filesMatched += merged.entries - merged.directories.length - (merged === unread ? merged.files : 0);
+      continue;
     }
+    extraneous.see(merged);
+    let alike = true;
+    for (const pair of merged.pairs) {
+      if (isSpecial(pair.source)) addNamed(special, joinKey(merged.dir, pair.source!.name));
+      alike = judge(merged.dir, pair, compare, { extraneous, tally, toDigest, report, proofs, missing }) && alike;
+    }
+    if (alike) proofs?.claim(merged.dir, merged.pairs);
   }
-  strays.end();
+  extraneous.end();
   for (const [key, { source: there, local: here }] of sides.rootPairs) {
-    const findings = excused(compareEntries(there, here, policy), key, there, here);
-    if (findings.length > 0) report.metadataMismatches++;
-    for (const finding of findings) emit({ type: 'difference', difference: { key, ...finding } });
+    const findings = compare(key, there, here);
+    if (findings.length > 0) tally.differs(key, there, findings);
   }
-  sweep.toDigest.finish();
   const notKept = notKeptIn(unkept, fidelity);
   if (notKept) report.notKept = notKept;
-  const proof = sides.prove();
+  const totals = sides.finish();
   const refused = refusedOwners(sides.owners);
   if (refused) throw refused;
-  owners.tell(sides.owners, source, proof.errors === 0);
-  const told = owners.report(sides.owners, source);
-  if (told) report.owners = told;
-  report.leftOut = { ...sides.leftOut(), special, shielded, stale: nobody() };
-  for (const { key, message } of proof.firstErrors)
+  owners.emitReport(sides.owners, source, totals.errors === 0);
+  const ownersReport = owners.report(sides.owners, source);
+  if (ownersReport) report.owners = ownersReport;
+  report.leftOut = { ...sides.leftOut(), special, shielded, stale: noneNamed() };
+  for (const { key, message } of totals.firstErrors)
     emit({ type: 'difference', difference: { key, reason: 'unreadable-at-source', source: message } });
-  return { ...sweep, proof };
+  const findings: Sweep['findings'] = (key, there, here) =>
+    compareEntries(there, here, policy).filter(({ reason }) => !fidelity?.excuses(reason, key, there, here));
+  const hasBlocks = sides.header.features.includes('blocks');
+  return { toDigest, totals, isExcluded: sides.isExcluded, findings, hasBlocks };
 }
 
 const isSpecial = (entry: Entry | undefined): boolean => entry !== undefined && entry.kind === 'other';
 
-/** Sockets, pipes and devices of the source take no part, nor what stands for one here; others here are like any file. */
-function taking(pair: Pair): Pair {
+/** Sockets, pipes and devices of the source are not compared, nor special files of the same name here; other special files here are. */
+function participating(pair: Pair): Pair {
   if (!isSpecial(pair.source)) return pair;
   return pair.local && !isSpecial(pair.local) ? { local: pair.local } : {};
 }
 
+interface Judging {
+  extraneous: Extraneous;
+  tally: Tally;
+  toDigest: SetAside;
+  report: VerifyReport;
+  proofs: Proofs | undefined;
+  missing: SweepOptions['missing'];
+}
+
+/** Returns whether both sides list the entry, with the same attributes. */
 function judge(
   dir: EntryKey,
   pair: Pair,
   compare: (key: EntryKey, source: Entry, local: Entry) => Finding[],
-  strays: Strays,
-  sweep: SetAside,
-  report: VerifyReport,
-  emit: Emit,
-): void {
-  const { source, local } = taking(pair);
-  const tell = (finding: Finding): void =>
-    emit({ type: 'difference', difference: { key: joinKey(dir, (source ?? local)!.name), ...finding } });
+  judging: Judging,
+): boolean {
+  const { extraneous, tally, report } = judging;
+  const { source, local } = participating(pair);
   if (source && local) {
-    const findings = compare(joinKey(dir, source.name), source, local);
+    const key = joinKey(dir, source.name);
+    const findings = compare(key, source, local);
+    const decided = findings.length > 0 && tally.differs(key, source, findings);
     if (findings.length === 0) report.metadataMatched++;
-    else report.metadataMismatches++;
-    findings.forEach(tell);
-    if (findings.every(({ reason }) => !SAYS_ENOUGH.has(reason))) leaveToDigests(dir, source, local, sweep, report);
-  } else if (source) {
-    report.filesNotFoundAtDestination++;
-    tell({ reason: 'not-found-at-destination' });
-  } else if (local) strays.add(joinKey(dir, local.name), local.kind === 'directory');
+    if (!decided) setAside(dir, source, local, judging);
+    return findings.length === 0;
+  }
+  if (source) {
+    tally.onlyThere(joinKey(dir, source.name), source);
+    judging.missing?.(dir, source);
+  }
+  if (!source && local) extraneous.add(joinKey(dir, local.name), local.kind === 'directory');
+  return false;
 }
 
-/** What only this side has. A directory a copy leaves where it is, because something excluded lies in it, is no difference. */
-interface Strays {
-  /** Before the pairs of `merged` are looked at. */
+/** Entries that only this side has. A directory that a copy leaves here, because something excluded lies in it, is no difference. */
+interface Extraneous {
+  /** Called before the pairs of `merged` are compared. */
   see(merged: Merged): void;
   add(key: EntryKey, isDirectory: boolean): void;
   end(): void;
 }
 
-function createStrays(tell: (key: EntryKey) => void, stays: (key: EntryKey) => void): Strays {
+function createExtraneous(emitOne: (key: EntryKey) => void, keepOne: (key: EntryKey) => void): Extraneous {
   const announced = new Map<EntryKey, { key: EntryKey; stays: boolean }>();
-  /** Those the sweep is in, from the root down. */
+  /** The extraneous directories in which the sweep is, from the root down. */
   const path: { key: EntryKey; stays: boolean }[] = [];
   const leaveUnless = (around: (key: EntryKey) => boolean): void => {
     for (let last = path.at(-1); last && !around(last.key); last = path.at(-1)) {
       path.pop();
-      if (last.stays) stays(last.key);
-      else tell(last.key);
+      if (last.stays) keepOne(last.key);
+      else emitOne(last.key);
     }
   };
   return {
     see({ dir, excluded }) {
       leaveUnless((key) => isWithin(dir, key));
-      const stray = announced.get(dir);
-      if (stray && path.at(-1) !== stray) path.push(stray);
+      const found = announced.get(dir);
+      if (found && path.at(-1) !== found) path.push(found);
       announced.delete(dir);
       if (excluded) for (const each of path) each.stays = true;
     },
     add(key, isDirectory) {
       if (isDirectory) announced.set(key, { key, stays: false });
-      else tell(key);
+      else emitOne(key);
     },
     end: () => leaveUnless(() => false),
   };
 }
 
-/** Contents that differ for sure: no digest could say otherwise. */
-const SAYS_ENOUGH: ReadonlySet<DifferenceReason> = new Set(['type', 'size', 'link-target']);
-
-/** A link's target has been compared already. An empty file is asked for like any other: only reading it tells whether it is one. */
-function leaveToDigests(dir: EntryKey, source: Entry, local: Entry, sweep: SetAside, report: VerifyReport): void {
+/** The target of a link has been compared already. An empty file needs a digest too: only reading shows that it is empty. */
+function setAside(dir: EntryKey, source: Entry, local: Entry, { toDigest, report, proofs }: Judging): void {
   const { kind } = source;
   if (kind === 'directory') return;
-  if (kind === 'link') {
+  if (kind === 'link' || proofs?.isProved(dir, source, local)) {
     report.filesMatched++;
     return;
   }
-  sweep.toDigest.add(dir, source);
-  sweep.toDigest.add(dir, local);
-  sweep.files++;
-  sweep.bytes += Number(source.size);
-}
-
-/** The files set aside, in the order of the listings. */
-export function* filesIn({ toDigest }: Sweep): Generator<PairOfFiles> {
-  for (const slice of toDigest.slices)
-    for (const [dir, entries] of readSlice(toDigest.path, slice))
-      for (let i = 0; i < entries.length; i += 2) yield { dir, source: entries[i]!, local: entries[i + 1]! };
+  toDigest.add(dir, source, local);
 }

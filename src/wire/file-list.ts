@@ -1,8 +1,9 @@
-// A Sidecar's listing document, read as it arrives: its files one by one, never the whole text. Proves that it is complete;
-// knows nothing of order, roots or duplicates.
+// Reads a Sidecar's listing document as it arrives, file by file, and checks that it is complete. It checks neither order nor roots nor
+// duplicates.
 
 import { excerpt, type LmError, printable } from '../errors.js';
-import { brokenListing as broken, isSpace, OPEN_BRACKET, ValueCutter } from './json-cut.js';
+import { invalidListing } from '../files/listing.js';
+import { isSpace, OPEN_BRACKET, ValueScanner } from './json-scanner.js';
 import { InstanceFileInfo, parseAs } from './messages.js';
 
 /**
@@ -18,12 +19,12 @@ export async function* readFileList(chunks: AsyncIterable<Uint8Array>): AsyncGen
   reader.finish();
 }
 
-/** A Sidecar sends two. */
-const MOST_MEMBERS = 100;
+/** Limit of the document's members; a Sidecar sends two. */
+const MAX_MEMBERS = 100;
 
-const MOST_BLANKS = 1 << 20;
+const MAX_BLANKS = 1 << 20;
 
-/** What may come next. A value is cut out by its brackets and quotes alone; JSON.parse then judges what was cut out. */
+/** What may come next. `ValueScanner` finds the end of a value; JSON.parse then parses it. */
 type Expected =
   | 'document'
   | 'first-name'
@@ -42,17 +43,17 @@ class FileListReader {
   readonly #members = new Set<string>();
   #sum = 0;
   #total: number | undefined;
-  /** White space since the last thing that was none. */
+  /** White space since the last other byte. */
   #blanks = 0;
   #files: InstanceFileInfo[] = [];
-  /** The value being cut out: what earlier chunks had of it, and how deep in it we are. */
-  #value: ValueCutter | undefined;
+  /** The value being scanned. */
+  #value: ValueScanner | undefined;
 
-  /** The files that end in this chunk. */
+  /** Returns the files that end in this chunk. */
   read(chunk: Uint8Array): InstanceFileInfo[] {
     for (let at = 0; at < chunk.length; ) {
       if (this.#value) {
-        const end = this.#value.cut(chunk, at);
+        const end = this.#value.scan(chunk, at);
         if (end === undefined) break;
         at = end;
         this.#take(this.#value.text());
@@ -67,20 +68,20 @@ class FileListReader {
   }
 
   finish(): void {
-    if (this.#expected !== 'nothing' || this.#value) throw broken('it stops before its end');
-    if (!this.#members.has('files')) throw broken('it has no files');
-    if (this.#total !== this.#sum) throw this.#otherSum();
+    if (this.#expected !== 'nothing' || this.#value) throw invalidListing('it stops before its end');
+    if (!this.#members.has('files')) throw invalidListing('it has no files');
+    if (this.#total !== this.#sum) throw this.#wrongTotal();
   }
 
-  #otherSum(): LmError {
-    return broken(`its totalSize is ${this.#total}, its files sum up to ${this.#sum}`);
+  #wrongTotal(): LmError {
+    return invalidListing(`its totalSize is ${this.#total}, its files sum up to ${this.#sum}`);
   }
 
-  /** One byte between values; returns where to go on. */
+  /** Reads one byte between values; returns where to go on. */
   #punctuation(chunk: Uint8Array, at: number): number {
     const byte = chunk[at]!;
     if (isSpace(byte)) {
-      if (++this.#blanks > MOST_BLANKS) throw broken('more than a MiB of white space');
+      if (++this.#blanks > MAX_BLANKS) throw invalidListing('more than a MiB of white space');
       return at + 1;
     }
     this.#blanks = 0;
@@ -90,8 +91,8 @@ class FileListReader {
       return at + 1;
     }
     if (!BEGINS_VALUE.has(this.#expected))
-      throw broken(`an unexpected ${printable(JSON.stringify(String.fromCharCode(byte)))}`);
-    this.#value = new ValueCutter();
+      throw invalidListing(`an unexpected ${printable(JSON.stringify(String.fromCharCode(byte)))}`);
+    this.#value = new ValueScanner();
     return at;
   }
 
@@ -108,7 +109,7 @@ class FileListReader {
         this.#expected = 'file-comma';
         break;
       default: {
-        if (this.#member === 'files') throw broken('its files are no array');
+        if (this.#member === 'files') throw invalidListing('its files are no array');
         const value = parse(text);
         if (this.#member === 'totalSize') this.#total = wholeNumber(value);
         this.#expected = 'comma';
@@ -118,9 +119,9 @@ class FileListReader {
 
   #name(text: string): void {
     const name = parse(text);
-    if (typeof name !== 'string') throw broken('a member without a name');
-    if (this.#members.has(name)) throw broken(`it has ${excerpt(name)} twice`);
-    if (this.#members.size === MOST_MEMBERS) throw broken(`it has more than ${MOST_MEMBERS} members`);
+    if (typeof name !== 'string') throw invalidListing('a member without a name');
+    if (this.#members.has(name)) throw invalidListing(`it has ${excerpt(name)} twice`);
+    if (this.#members.size === MAX_MEMBERS) throw invalidListing(`it has more than ${MAX_MEMBERS} members`);
     this.#members.add(name);
     this.#member = name;
   }
@@ -128,9 +129,9 @@ class FileListReader {
   #file(text: string): void {
     const file = parseAs(InstanceFileInfo, text, 'a file of the listing');
     if (file.fileType === 'FILE') {
-      if (file.size < 0) throw broken(`${excerpt(file.fileUrl)} has no size`);
+      if (file.size < 0) throw invalidListing(`${excerpt(file.fileUrl)} has no size`);
       this.#sum += file.size;
-      if (this.#total !== undefined && this.#sum > this.#total) throw this.#otherSum();
+      if (this.#total !== undefined && this.#sum > this.#total) throw this.#wrongTotal();
     }
     this.#files.push(file);
   }
@@ -152,7 +153,7 @@ const PUNCTUATION: Record<Expected, Record<string, Expected | undefined>> = {
 const BEGINS_VALUE = new Set<Expected>(['first-name', 'name', 'value', 'first-file', 'file']);
 
 function wholeNumber(value: unknown): number {
-  if (!Number.isSafeInteger(value)) throw broken('its totalSize is no whole number');
+  if (!Number.isSafeInteger(value)) throw invalidListing('its totalSize is no whole number');
   return value as number;
 }
 
@@ -160,6 +161,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw broken(`not JSON: ${excerpt(text, 60)}`);
+    throw invalidListing(`not JSON: ${excerpt(text, 60)}`);
   }
 }

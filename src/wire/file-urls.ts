@@ -1,31 +1,31 @@
-// A file's key as the path of a URL, and back: raw wherever the Sidecar needs it raw, so that a target names one file.
+// Turns a file's key into the path of a URL, and back. The path is raw wherever a Sidecar needs it raw, and each target names one file.
 
 import type { EntryKey } from '../files/entry.js';
 
 export const PREFIX = '/api/v1/live-migration';
 export const FILES = `${PREFIX}/files`;
 
-/** The components below a root, none of them empty, `.` or `..`; or why there are none. */
+/** The components below a root, none of them empty, `.` or `..`; or why the path has none. */
 export type FilePath = { names: string[] } | { problem: 'malformed' | 'relative' };
 
-/** The Sidecar's name of a file: not percent-encoded, whatever the key holds. */
+/** The URL of a file in a Sidecar's listing: never percent-encoded, whatever the key has. */
 export const fileUrl = (key: EntryKey): string => `${FILES}/${key}`;
 
-/** The inverse of `fileUrl`; undefined for a URL of another place. */
+/** The inverse of `fileUrl`; undefined for any other URL. */
 export const keyOfFileUrl = (url: string): EntryKey | undefined =>
   url.startsWith(`${FILES}/`) ? url.slice(FILES.length + 1) : undefined;
 
-/** Whether every character of this key is one that a URI path may hold as it is. */
+/** Whether a URI path may hold every character of this key unescaped. */
 export const isRawKey = (key: EntryKey): boolean => RAW_KEY.test(key);
 
 /**
- * Whether a Sidecar serves a key under its URL as it lists it. It decodes the escapes of unreserved characters and takes every other one
- * for a part of the name (`%2B`); what is no URI path, or leads upwards once all of it is decoded, it refuses.
+ * Whether a Sidecar serves a key under the URL of its listing. It decodes the escapes of unreserved characters and keeps every other one as
+ * characters of the name (`%2B`). It refuses what is no URI path, or leads upwards once all escapes are decoded.
  */
 export const isServedRaw = (key: EntryKey): boolean =>
   isRawKey(key) || (URI_PATH.test(key) && decodeUnreserved(key) === key && !UPWARDS.test(key.replace(/%2F/gi, '/')));
 
-/** Whether this end finds a key under its URL as listed: it decodes more escapes than a Sidecar. */
+/** Whether an lm agent finds a key under the URL of its listing: it decodes more escapes than a Sidecar. */
 export function isFoundRaw(key: EntryKey): boolean {
   if (isRawKey(key)) return true;
   const sent = fileUrl(key);
@@ -34,7 +34,7 @@ export function isFoundRaw(key: EntryKey): boolean {
   return 'names' in path && path.names.join('/') === key;
 }
 
-/** What to ask an `lm` agent for: raw wherever a Sidecar needs it raw, percent-encoded elsewhere. */
+/** The target of a request to an `lm` agent: raw wherever a Sidecar needs it raw, percent-encoded elsewhere. */
 export const fileTarget = (key: EntryKey): string =>
   isRawKey(key) ? fileUrl(key) : `${FILES}/${key.split('/').map(encodeName).join('/')}`;
 
@@ -44,11 +44,11 @@ const URI_PATH = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
 
 const UPWARDS = /(?:^|\/)\.\.(?:\/|$)/;
 
-/** Percent-encodes exactly what may not stand raw, so that a file has one target. */
+/** Percent-encodes exactly the characters that may not be raw, so that a file has one target. */
 const encodeName = (name: string): string =>
   name.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@]+/gu, (run) => encodeURIComponent(run));
 
-/** What Vert.x does before it routes: `%41` becomes `A`, every other escape stays. */
+/** As Vert.x does before it routes: `%41` becomes `A`, every other escape stays. */
 export const decodeUnreserved = (path: string): string =>
   path.replace(/%([0-9A-Fa-f]{2})/g, (sent, hex: string) => {
     const c = String.fromCharCode(Number.parseInt(hex, 16));
@@ -67,9 +67,9 @@ export function normalise(path: string): string {
 }
 
 /**
- * `sent` is the path as it came, `unreserved` what `decodeUnreserved` made of it, and `rest` the part of that below the root. Escapes of
- * characters that may stand raw stay as they are, as in the Sidecar: `%2B` never finds a `+`. The others are names no Sidecar could
- * serve; they are decoded. So a target names one file.
+ * `sent` is the path of the request, `unreserved` the result of `decodeUnreserved`, and `rest` the end of that below the root. Escapes of
+ * characters that may be raw stay as they are, as in the Sidecar: `%2B` never finds a `+`. Other escapes are decoded: no Sidecar could
+ * serve such names. So each target names one file.
  */
 export function toFilePath(sent: string, unreserved: string, rest: string): FilePath {
   if (!URI_PATH.test(sent)) return { problem: 'malformed' };

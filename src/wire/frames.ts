@@ -1,82 +1,105 @@
-// A work unit and the frames that answer it, written and read. Knows no files, no sockets and no HTTP.
+// The format of a /fetch request and of the frames in its answer: writes and reads both.
 
 import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../digest/digest.js';
-import type { FileTrouble } from '../digest/digest-files.js';
 import type { Xxh64 } from '../digest/kernels/xxh64.js';
+import type { FileFailure } from '../digest/listed-file.js';
 import { LmError, printable } from '../errors.js';
-import { malformed, type Part, type PartsOfDir, readParts, writeParts } from './parts.js';
+import {
+  malformedRequest,
+  type RequestedDirectory,
+  type RequestedFile,
+  readFileRequest,
+  writeFileRequest,
+} from './file-requests.js';
 
 export const FRAMES_CONTENT_TYPE = 'application/x-lm-frames';
 
 export const MAX_BUNDLE_BYTES = 16 << 20;
 export const MAX_RANGE_BYTES = 64 << 20;
 
-/** With every answer of an agent that tells young files apart when it is asked to. */
+/** The longest sparse range. At most MAX_RANGE_BYTES of it are read and sent; the rest is holes. */
+export const MAX_SPARSE_BYTES = 2 ** 31;
+
+/** A header of every answer from an agent that can report young files. */
 export const YOUNG_HEADER = 'lm-tells-young';
 
-const SEALS_ASKED = ['behind-blocks', 'alone'] as const;
-type SealsAsked = (typeof SEALS_ASKED)[number];
+const SEAL_MODES = ['behind-blocks', 'alone', 'sparse'] as const;
+type SealMode = (typeof SEAL_MODES)[number];
 
-interface Asked {
-  /** Whether a part that was young when it was read may end so: a client that does not ask would take that for damage. */
+interface FetchOptions {
+  /** Set by a client that knows the status `young`: any other would take it for damage. */
   young?: true;
 }
 
-/** Small files, whole. */
-export interface BundleRequest extends Asked {
+/** A request for small files, whole. */
+export interface BundleRequest extends FetchOptions {
   kind: 'bundle';
-  dirs: PartsOfDir[];
+  dirs: RequestedDirectory[];
 }
 
-/** A slice of one file. `offset` is a multiple of 1 MiB, and `offset + length` lies within the listed size. */
-export interface RangeRequest extends Asked {
+/** A request for a slice of one file. `offset` is a multiple of 1 MiB, and `offset + length` lies within the listed size. */
+export interface RangeRequest extends FetchOptions {
   kind: 'range';
   offset: number;
   length: number;
-  /** A seal behind each block instead of a trailer (wire/range-seals.ts), or the seals without the bytes. An older agent sends a trailer. */
-  seals?: SealsAsked;
-  dirs: [[dir: string, parts: [Part]]];
+  /**
+   * A seal behind each block in place of a trailer (wire/range-seals.ts), or the seals without the bytes, or seals and no bytes of holes. An
+   * older agent sends a trailer; `sparse` is only for agents that list `allocated`.
+   */
+  seals?: SealMode;
+  /**
+   * Set by a client that takes what it gets as a basis: a file that has changed since it was listed, or changes meanwhile, is sent all the same if it
+   * is the same inode and long enough. Its seals say `changed`. An older agent refuses it.
+   */
+  torn?: true;
+  dirs: [[dir: string, files: [RequestedFile]]];
 }
 
 export type FetchRequest = BundleRequest | RangeRequest;
 
 export function writeFetchRequest(request: FetchRequest): Uint8Array {
   const { dirs, ...head } = request;
-  return writeParts(head, dirs);
+  return writeFileRequest(head, dirs);
 }
 
-/** Throws `protocol` naming what is wrong; every limit above holds for what is returned. */
+/** Throws `protocol`, naming what is wrong. The returned request keeps every limit above. */
 export function readFetchRequest(body: Uint8Array): FetchRequest {
-  const { head, dirs } = readParts(body);
-  const asked: Asked = head['young'] === true ? { young: true } : {};
-  const seals = SEALS_ASKED.find((known) => known === head['seals']);
+  const { head, dirs } = readFileRequest(body);
+  const options: FetchOptions = head['young'] === true ? { young: true } : {};
+  const seals = SEAL_MODES.find((known) => known === head['seals']);
   if (head['kind'] === 'bundle') {
-    const bytes = dirs.flatMap(([, parts]) => parts).reduce((sum, [, size]) => sum + Number(size), 0);
+    const bytes = dirs.flatMap(([, files]) => files).reduce((sum, [, size]) => sum + Number(size), 0);
     if (bytes > MAX_BUNDLE_BYTES)
-      throw malformed(`a bundle of ${bytes} bytes, at most ${MAX_BUNDLE_BYTES} are allowed`);
-    return { kind: 'bundle', ...asked, dirs };
+      throw malformedRequest(`a bundle of ${bytes} bytes, at most ${MAX_BUNDLE_BYTES} are allowed`);
+    return { kind: 'bundle', ...options, dirs };
   }
-  if (head['kind'] !== 'range') throw malformed('its kind is neither bundle nor range');
-  if (dirs.length !== 1 || dirs[0]![1].length !== 1) throw malformed('a range has exactly one file');
+  if (head['kind'] !== 'range') throw malformedRequest('its kind is neither bundle nor range');
+  if (dirs.length !== 1 || dirs[0]![1].length !== 1) throw malformedRequest('a range has exactly one file');
   const { offset, length } = head as { offset: number; length: number };
   const size = Number(dirs[0]![1][0]![1]);
   if (!Number.isSafeInteger(offset) || offset < 0 || offset % BLOCK_BYTES !== 0)
-    throw malformed(`the offset of a range is a multiple of ${BLOCK_BYTES}`);
-  if (!Number.isSafeInteger(length) || length < 1 || length > MAX_RANGE_BYTES || offset + length > size)
-    throw malformed(`the length of a range is 1 to ${MAX_RANGE_BYTES} and ends within the file`);
-  return { kind: 'range', ...asked, offset, length, ...(seals && { seals }), dirs: dirs as RangeRequest['dirs'] };
+    throw malformedRequest(`the offset of a range is a multiple of ${BLOCK_BYTES}`);
+  const maxBytes = seals === 'sparse' ? MAX_SPARSE_BYTES : MAX_RANGE_BYTES;
+  if (!Number.isSafeInteger(length) || length < 1 || length > maxBytes || offset + length > size)
+    throw malformedRequest(`the length of a range is 1 to ${maxBytes} and ends within the file`);
+  return {
+    ...{ kind: 'range', ...options, offset, length },
+    ...(seals && { seals }),
+    ...(seals && head['torn'] === true && { torn: true }),
+    dirs: dirs as RangeRequest['dirs'],
+  };
 }
 
 /**
- * What a frame begins with: a byte for its kind and four for a length, little-endian. Of kind 0 so many bytes of the file follow,
- * and a trailer; of any other so many bytes of UTF-8 that say why there are none. Five bytes, because a line of JSON for each of
- * many small files took either end as long as the file itself.
+ * The head of a frame: a byte for its kind and four for a length, little-endian. After kind 0 come so many bytes of the file, and a trailer;
+ * after any other kind so many bytes of UTF-8 that say why there are no bytes. The head is binary because a line of JSON for each of many
+ * small files took either end as long as the file itself.
  */
-export type FrameHead = { length: number } | { result: FileTrouble; message: string };
+export type FrameHead = { length: number } | { result: FileFailure; message: string };
 
 export const FRAME_HEAD_BYTES = 5;
 export const BYTES_FOLLOW = 0;
-const REFUSALS: readonly (FileTrouble | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
+const REFUSALS: readonly (FileFailure | undefined)[] = [undefined, 'changed', 'vanished', 'failed'];
 export const MAX_MESSAGE_BYTES = 1024;
 
 /** Writes a head into `buffer` and returns where it ends. */
@@ -92,8 +115,8 @@ export function putFrameHead(buffer: Buffer, at: number, head: FrameHead): numbe
   return end;
 }
 
-/** The first five bytes of a frame, read: how many bytes of the file follow, or of the message that says why there are none. */
-export function readFrameHead(piece: Buffer): { length: number } | { result: FileTrouble; messageBytes: number } {
+/** Reads the first five bytes of a frame: how many bytes of the file follow, or of the message that says why there are none. */
+export function readFrameHead(piece: Buffer): { length: number } | { result: FileFailure; messageBytes: number } {
   const [kind, length] = [piece[0]!, piece.readUInt32LE(1)];
   if (kind === BYTES_FOLLOW) return { length };
   const result = REFUSALS[kind];
@@ -108,8 +131,8 @@ export function writeFrameHead(head: FrameHead): Uint8Array {
 }
 
 /**
- * The first byte of a trailer. After anything but `asPromised` and `young` the bytes are worthless. Any two differ in four bits: no
- * hash covers this byte, and one flipped bit must not make a torn part whole, or a young one old.
+ * The first byte of a trailer. The bytes are worthless with any status but `asPromised` and `young`. Any two differ in four bits: no hash
+ * covers this byte, and one flipped bit must not make a torn file whole, or a young one old.
  */
 export const TRAILER_STATUS = { asPromised: 0x0f, changed: 0x33, failed: 0x55, young: 0x69 } as const;
 export type TrailerStatus = (typeof TRAILER_STATUS)[keyof typeof TRAILER_STATUS];
@@ -120,39 +143,40 @@ export const blocksOf = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES
 export const trailerBytes = (length: number): number => 1 + blocksOf(length) * BLOCK_DIGEST_BYTES;
 
 /**
- * How one part ended, as the receiver sees it. `young`: as promised, but the file was written to so shortly before it was read that
- * the next write may not show. `damaged`: the bytes that arrived are not those that were hashed.
+ * How the frame of one file ended, for the receiver. `young`: as promised, but the file was written to so shortly before it was read that
+ * the next write may not change its times. `damaged`: the bytes that arrived are not those that were hashed.
  */
 export type FrameEnd = 'as-promised' | 'young' | 'changed' | 'failed' | 'damaged';
 
-/** What a reader tells, part by part, in the order of the request. */
+/** Receives what a reader reads, file by file, in the order of the request. */
 export interface FrameSink {
-  /** A part that has no bytes; neither `bytes` nor `end` follows. */
-  refused(index: number, result: FileTrouble, message: string): void;
-  /** The next bytes of a part; `position` counts from the start of the part. `chunk` is valid during the call only. */
+  /** A file that has no bytes in the answer; neither `bytes` nor `end` follows. */
+  refused(index: number, result: FileFailure, message: string): void;
+  /** The next bytes of a file or range; `position` counts from its start. `chunk` is valid during the call only. */
   bytes(index: number, chunk: Uint8Array, position: number): void;
-  end(index: number, end: FrameEnd): void;
+  /** `blocks`: the XXH64 of each block that arrived, valid during the call only. */
+  end(index: number, end: FrameEnd, blocks: Uint8Array): void;
 }
 
 export interface FrameReader {
-  /** Throws `protocol` when the stream is no frames; what the sink throws passes through. */
+  /** Throws `protocol` for what is not frames, and what the sink throws. */
   push(chunk: Uint8Array): void;
   /** Whether every frame has been read to its end. */
   done(): boolean;
 }
 
 /**
- * Reads the frames of the parts whose promised lengths are given, from chunks cut anywhere, without copying file bytes.
- * It hashes what arrives and compares with the trailers itself.
+ * Reads the frames of files with these promised lengths, from chunks cut anywhere, without copying file bytes. It hashes the bytes that
+ * arrive, and compares the hashes with the trailers.
  */
 export function createFrameReader(lengths: readonly number[], sink: FrameSink, hash: Xxh64): FrameReader {
   let index = 0;
   let state: 'head' | 'message' | 'bytes' | 'trailer' = 'head';
   let position = 0;
-  let refusal: FileTrouble | undefined;
-  const longest = trailerBytes(lengths.reduce((most, length) => Math.max(most, length), 0));
+  let refusal: FileFailure | undefined;
+  const longest = trailerBytes(lengths.reduce((max, length) => Math.max(max, length), 0));
   const hashes = new Uint8Array(longest - 1);
-  /** A head, a message or a trailer, of which `due` bytes make a whole one. */
+  /** The head, message or trailer being read, which has `due` bytes. */
   const piece = Buffer.allocUnsafe(Math.max(longest, MAX_MESSAGE_BYTES));
   let collected = 0;
   let due = FRAME_HEAD_BYTES;
@@ -175,7 +199,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
     else endMessage(piece.toString('utf8', 0, due));
   }
 
-  /** A piece of no bytes is over before it has begun. */
+  /** A piece of no bytes ends at once. */
   function expect(next: typeof state, bytes = 0): void {
     state = next;
     collected = 0;
@@ -188,7 +212,7 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
       refusal = head.result;
       return expect('message', head.messageBytes);
     }
-    if (head.length !== lengths[index]) throw otherLength(head.length, lengths[index]!);
+    if (head.length !== lengths[index]) throw unexpectedLength(head.length, lengths[index]!);
     position = 0;
     return head.length === 0 ? expect('trailer', trailerBytes(0)) : expect('bytes');
   }
@@ -215,16 +239,17 @@ export function createFrameReader(lengths: readonly number[], sink: FrameSink, h
   }
 
   function endTrailer(end: FrameEnd): void {
+    const blocks = hashes.subarray(0, due - 1);
     let equal = true;
     for (let at = 1; at < due; at++) if (piece[at] !== hashes[at - 1]) equal = false;
     expect('head', FRAME_HEAD_BYTES);
-    sink.end(index++, (end === 'as-promised' || end === 'young') && !equal ? 'damaged' : end);
+    sink.end(index++, (end === 'as-promised' || end === 'young') && !equal ? 'damaged' : end, blocks);
   }
 
   return { push, done: () => index === lengths.length };
 }
 
-/** What the first byte of a trailer or a seal says. */
+/** The meaning of the first byte of a trailer or a seal. */
 export const END_OF = new Map<number, FrameEnd>([
   [TRAILER_STATUS.asPromised, 'as-promised'],
   [TRAILER_STATUS.changed, 'changed'],
@@ -232,7 +257,7 @@ export const END_OF = new Map<number, FrameEnd>([
   [TRAILER_STATUS.young, 'young'],
 ]);
 
-export const otherLength = (length: number, promised: number): LmError =>
+export const unexpectedLength = (length: number, promised: number): LmError =>
   badFrames(`${length} bytes where ${promised} were promised`);
 
 export const badFrames = (what: string): LmError =>

@@ -1,5 +1,5 @@
-// Lines that prove themselves: after each stretch of them comes a seal, the XXH64 of all that was sent since the one before. A reader
-// hands out no line that is not as it was sent. What the lines say is for others to judge.
+// Puts checksums into a stream of lines and verifies them: behind each stretch of lines comes a seal, the XXH64 of all bytes since the seal
+// before. The reader yields no line before its seal was verified.
 
 import { hexOf } from '../digest/digest.js';
 import { createXxh64, type Xxh64 } from '../digest/kernels/xxh64.js';
@@ -8,25 +8,27 @@ import { byteLinesOf } from './lines.js';
 
 export const SEALED_TYPE = 'application/x-ndjson';
 
-/** Each chunk, which ends with a line, and its seal. */
+/** Yields each chunk, which must end with a whole line, and its seal. */
 export async function* sealed(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const seal = createSealer();
   for await (const chunk of chunks) {
-    const line = seal([chunk]); // first: a chunk that has been yielded may be gone
+    const line = seal([chunk]); // before the yield: afterwards the chunk's buffer may hold other bytes
     yield chunk;
     yield line;
   }
 }
 
-/** Far more than an agent's chunk: 256 KiB, and a line of 16 MiB at the most. A line counts with what its object takes. */
-const MOST_BYTES = 32 << 20;
+/** Limit of a stretch: far more than an agent's chunk of 256 KiB, or its longest line of 16 MiB. */
+const MAX_UNSEALED_BYTES = 32 << 20;
+/** What the object of a line takes beside its bytes. */
 const LINE_BYTES = 256;
 
 /**
- * Stretches as they were sent, without their seals. What comes after the last seal is not yielded. Throws `source` for what was
- * changed on the way, which another try may mend, and `protocol` for what is no text or never ends. `what` is sent: `the listing`.
+ * Yields the lines of each stretch as they were sent, without the seal. Lines after the last seal are not yielded. Throws `source` for bytes
+ * that were changed on the way, where another try may succeed, and `protocol` for what is no text or never ends. `what` names the stream
+ * in errors: `the listing`.
  */
-export async function* provedLines(chunks: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array[]> {
+export async function* verifiedLines(chunks: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array[]> {
   const seal = createSealer();
   let stretch: Uint8Array[] = [];
   let bytes = 0;
@@ -40,7 +42,8 @@ export async function* provedLines(chunks: AsyncIterable<Uint8Array>, what: stri
     }
     stretch.push(line);
     bytes += line.length + LINE_BYTES;
-    if (bytes > MOST_BYTES) throw new LmError('protocol', `the source sent 32 MiB of ${what} and no checksum`);
+    if (bytes > MAX_UNSEALED_BYTES)
+      throw new LmError('protocol', `the source sent ${MAX_UNSEALED_BYTES >> 20} MiB of ${what} and no checksum`);
   }
 }
 
@@ -48,7 +51,7 @@ const BEGIN = Buffer.from('{"type":"seal","xxh64":"');
 const END = '"}\n';
 const SEAL_BYTES = BEGIN.length + 16 + END.length;
 
-/** Makes the seal of each stretch in turn. A seal is part of the next message, so that no stretch can go missing with its own. */
+/** Makes the seal of each stretch in turn. A seal covers the seal before it too, so that a stretch cannot go missing together with its seal. */
 export function createSealer(): (stretch: Iterable<Uint8Array>) => Buffer {
   let last = Buffer.alloc(0);
   return (stretch) => {
@@ -60,7 +63,7 @@ export function createSealer(): (stretch: Iterable<Uint8Array>) => Buffer {
   };
 }
 
-/** One for all streams, since a message is hashed in one go: it takes a millisecond to make. */
+/** One hasher for all streams, since each stretch is hashed in one go: to create one takes a millisecond. */
 let hash: Xxh64 | undefined;
 
 const damaged = (what: string): LmError =>

@@ -1,22 +1,22 @@
-// Bytes into lines of UTF-8 text. Knows nothing of what the lines say.
+// Splits a stream of bytes into lines of UTF-8 text.
 
 import { isUtf8 } from 'node:buffer';
 import { LmError } from '../errors.js';
-import { Gathered } from './gathered.js';
+import { ByteBuffer } from './byte-buffer.js';
 
 const NEWLINE = 10;
 
-/** A listing block of 1,000 names of 255 bytes, each byte escaped, stays below this. */
-const LONGEST_LINE = 16 * 1024 * 1024;
+/** A block of a listing with 1,000 names of 255 bytes, each byte escaped, stays below this. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-/** The lines as text; an unfinished last line is not yielded. Throws `protocol` for what is no text. */
+/** The lines as text; an unfinished last line is not yielded. Throws `protocol` for what is not UTF-8. */
 export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   for await (const line of byteLinesOf(chunks)) yield textOf(line);
 }
 
-/** The same as bytes, each with its newline: of a chunk where a line lies in one, else their own. */
+/** The lines as bytes, each with its newline: a view of the chunk where the line lies in one chunk, else a copy. */
 export async function* byteLinesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const rest = new Gathered();
+  const rest = new ByteBuffer();
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
@@ -27,7 +27,8 @@ export async function* byteLinesOf(chunks: AsyncIterable<Uint8Array>): AsyncGene
     }
     if (start === chunk.length) continue;
     rest.add(chunk.subarray(start));
-    if (rest.length > LONGEST_LINE) throw new LmError('protocol', 'the source sent a line longer than 16 MiB');
+    if (rest.length > MAX_LINE_BYTES)
+      throw new LmError('protocol', `the source sent a line longer than ${MAX_LINE_BYTES >> 20} MiB`);
   }
 }
 

@@ -1,8 +1,9 @@
-// A range whose blocks are proved one by one: what stands behind each of them, written and read. Knows no files and no sockets.
+// The format of a sealed range, which has a checksum behind each block: writes the seals, and reads and verifies the range.
 
+import { zeroBlockHash } from '../digest/block-hashes.js';
 import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../digest/digest.js';
-import type { FileTrouble } from '../digest/digest-files.js';
 import type { Xxh64 } from '../digest/kernels/xxh64.js';
+import type { FileFailure } from '../digest/listed-file.js';
 import { printable } from '../errors.js';
 import {
   badFrames,
@@ -12,23 +13,36 @@ import {
   type FrameEnd,
   type FrameReader,
   MAX_MESSAGE_BYTES,
-  otherLength,
   readFrameHead,
   type TrailerStatus,
+  unexpectedLength,
 } from './frames.js';
 
 /**
- * With the answer to a range of which seals were asked for; an agent that knows none answers with a trailer. Its value is the file's ctime
- * as it was opened, in nanoseconds since the epoch.
+ * A header of the answer to a range with `seals`; without it an older agent has sent a trailer. Its value is the file's ctime when it was
+ * opened, in nanoseconds since the epoch.
  */
 export const SEALS_HEADER = 'lm-seals';
 
 /**
- * Behind each MiB of a range, counted from its beginning, and behind the shorter rest: a status as in a trailer, of the file just after
- * the block was read, and the block's XXH64. The last seal's status is the range's, and once it is neither `asPromised` nor `young` it
- * stays: what comes from there on may be zeros.
+ * A header of every answer to a range: where the range begins that the agent was asked for. The request has no checksum, and another range
+ * would match its seals. An older agent sends none.
+ */
+export const OFFSET_HEADER = 'lm-offset';
+
+/**
+ * A seal comes behind each MiB of a range, counted from its beginning, and behind the shorter rest: a status as in a trailer, of the file
+ * just after the block was read, and the block's XXH64. The status of the last seal is that of the range. Once a status is neither
+ * `asPromised` nor `young` it stays: the bytes from there on may be zeros.
  */
 export const SEAL_BYTES = 1 + BLOCK_DIGEST_BYTES;
+
+/**
+ * In a sparse range a kind comes before each block: after `hole` no bytes follow, only the seal, which is that of as many zeros. The frame's
+ * head states how long the range is: at most as long as requested, and whole blocks if it is shorter. No hash covers a kind, but the seal
+ * is no longer where it was, or not that of the bytes, when one becomes the other.
+ */
+export const BLOCK_KIND = { bytes: 0x0f, hole: 0x33 } as const;
 
 export const sealsBytes = (length: number): number => blocksOf(length) * SEAL_BYTES;
 
@@ -39,24 +53,45 @@ export function writeSeal(status: TrailerStatus, digest: Uint8Array): Uint8Array
   return seal;
 }
 
-/** What a reader tells of a range. Positions are bytes from its beginning. */
+/** The seals of a hole from `start` to `end`, one behind the other; before each comes its kind in a sparse range. */
+export function sealsOfHole(start: number, end: number, status: TrailerStatus, kind?: 'with-kinds'): Uint8Array {
+  const seals: Uint8Array[] = [];
+  for (let at = start; at < end; at += BLOCK_BYTES) {
+    if (kind) seals.push(Uint8Array.of(BLOCK_KIND.hole));
+    seals.push(writeSeal(status, zeroBlockHash(Math.min(BLOCK_BYTES, end - at))));
+  }
+  return Buffer.concat(seals);
+}
+
+/** Receives what a reader reads of a range. Positions are bytes from its beginning. */
 export interface SealedSink {
-  /** There are no bytes; nothing follows. */
-  refused(result: FileTrouble, message: string): void;
+  /** The answer has no bytes; no other call follows. */
+  refused(result: FileFailure, message: string): void;
   /** `chunk` is valid during the call only. */
   bytes(chunk: Uint8Array, position: number): void;
-  /** All up to `position` is the source's. `young`: the file was, when the last block of it was read. */
-  proved(position: number, young: boolean): void;
-  /** `damaged` as soon as a block does not fit its seal: nothing may be pushed after it. */
+  /** So many zeros, of a sparse range. */
+  hole(bytes: number, position: number): void;
+  /**
+   * All bytes up to `position` are the source's. `young`: the file was young when the last of these blocks was read. `digest`: that block's
+   * XXH64, valid during the call only.
+   */
+  verified(position: number, young: boolean, digest: Uint8Array): void;
+  /** `damaged` as soon as a block does not match its seal: nothing may be pushed after that. */
   end(end: FrameEnd): void;
 }
 
-/** Reads one sealed range of `length` bytes, from chunks cut anywhere, without copying file bytes, and hashes what arrives. */
-export function createSealedReader(length: number, sink: SealedSink, hash: Xxh64): FrameReader {
-  let state: 'head' | 'message' | 'bytes' | 'seal' | 'over' = 'head';
+/**
+ * Reads one sealed range of `requested` bytes, from chunks cut anywhere, without copying file bytes, and hashes what arrives. With
+ * `sparse` it was requested so.
+ */
+export function createSealedReader(requested: number, sink: SealedSink, hash: Xxh64, sparse = false): FrameReader {
+  let length = requested;
+  let state: 'head' | 'message' | 'kind' | 'bytes' | 'seal' | 'over' = 'head';
+  /** Of the block being read, if it is a hole. */
+  let hole = 0;
   let position = 0;
-  let refusal: FileTrouble | undefined;
-  let trouble: FrameEnd | undefined;
+  let refusal: FileFailure | undefined;
+  let failure: FrameEnd | undefined;
   let wasYoung = false;
   const piece = Buffer.allocUnsafe(MAX_MESSAGE_BYTES);
   let collected = 0;
@@ -83,7 +118,8 @@ export function createSealedReader(length: number, sink: SealedSink, hash: Xxh64
 
   function endPiece(): void {
     if (state === 'head') endHead(readFrameHead(piece));
-    else if (state === 'seal') endSeal(END_OF.get(piece[0]!), hash.digest());
+    else if (state === 'kind') endKind(piece[0]!);
+    else if (state === 'seal') endSeal(END_OF.get(piece[0]!), hole > 0 ? zeroBlockHash(hole) : hash.digest());
     else {
       const message = printable(piece.toString('utf8', 0, due));
       expect('over');
@@ -96,8 +132,28 @@ export function createSealedReader(length: number, sink: SealedSink, hash: Xxh64
       refusal = head.result;
       return expect('message', head.messageBytes);
     }
-    if (head.length !== length) throw otherLength(head.length, length);
-    expect('bytes');
+    const isCut = sparse && head.length > 0 && head.length < requested && head.length % BLOCK_BYTES === 0;
+    if (head.length !== requested && !isCut) throw unexpectedLength(head.length, requested);
+    length = head.length;
+    beginBlock();
+  }
+
+  function beginBlock(): void {
+    hole = 0;
+    if (sparse) expect('kind', 1);
+    else expect('bytes');
+  }
+
+  function endKind(kind: number): void {
+    if (kind === BLOCK_KIND.bytes) return expect('bytes');
+    if (kind !== BLOCK_KIND.hole) {
+      expect('over');
+      return sink.end('damaged');
+    }
+    hole = Math.min(BLOCK_BYTES, length - position);
+    sink.hole(hole, position);
+    position += hole;
+    expect('seal', SEAL_BYTES);
   }
 
   function readBytes(chunk: Uint8Array, from: number): number {
@@ -111,32 +167,32 @@ export function createSealedReader(length: number, sink: SealedSink, hash: Xxh64
   }
 
   function endSeal(end: FrameEnd | undefined, digest: Uint8Array): void {
-    const fits = end !== undefined && Buffer.compare(digest, piece.subarray(1, SEAL_BYTES)) === 0;
-    if (!fits && !trouble) {
+    const matches = end !== undefined && Buffer.compare(digest, piece.subarray(1, SEAL_BYTES)) === 0;
+    if (!matches && !failure) {
       expect('over');
       return sink.end('damaged');
     }
-    if (end === 'changed' || end === 'failed') trouble ??= end;
-    if (!trouble) {
+    if (end === 'changed' || end === 'failed') failure ??= end;
+    if (!failure) {
       wasYoung ||= end === 'young';
-      sink.proved(position, end === 'young');
+      sink.verified(position, end === 'young', digest);
     }
-    if (position < length) return expect('bytes');
+    if (position < length) return beginBlock();
     expect('over');
-    sink.end(trouble ?? (wasYoung ? 'young' : 'as-promised'));
+    sink.end(failure ?? (wasYoung ? 'young' : 'as-promised'));
   }
 
   return { push, done: () => state === 'over' };
 }
 
-/** A block as the source has it; `digest` is its XXH64. */
+/** The seal of one block at the source; `digest` is the block's XXH64. */
 export interface Seal {
   end: FrameEnd;
   digest: Uint8Array;
 }
 
-/** The answer to a range of which the seals alone were asked for. Throws `protocol` for anything else. */
-export function readSeals(body: Buffer, length: number): Seal[] | { result: FileTrouble; message: string } {
+/** Reads the answer to a range with `seals: 'alone'`. Throws `protocol` for anything else. */
+export function readSeals(body: Buffer, length: number): Seal[] | { result: FileFailure; message: string } {
   if (body.length < FRAME_HEAD_BYTES) throw badFrames('half a head');
   const head = readFrameHead(body);
   const rest = body.subarray(FRAME_HEAD_BYTES);
@@ -144,7 +200,7 @@ export function readSeals(body: Buffer, length: number): Seal[] | { result: File
     if (rest.length !== head.messageBytes) throw badFrames(`a message of ${rest.length} bytes`);
     return { result: head.result, message: printable(rest.toString()) };
   }
-  if (head.length !== length) throw otherLength(head.length, length);
+  if (head.length !== length) throw unexpectedLength(head.length, length);
   if (rest.length !== sealsBytes(length)) throw badFrames(`${rest.length} bytes of seals`);
   return Array.from({ length: blocksOf(length) }, (_, i) => {
     const seal = rest.subarray(i * SEAL_BYTES, (i + 1) * SEAL_BYTES);

@@ -1,5 +1,5 @@
-// A strict reader of HTTP/1.1 responses from raw socket bytes (RFC 9112, the part that a plain download needs).
-// Knows no files and no sockets. Whatever it is not sure of it refuses: a misread length would put wrong bytes on disk.
+// A strict reader of HTTP/1.1 responses from raw socket bytes: what a plain download needs of RFC 9112. It refuses every response that it
+// does not fully understand: a misread length would put wrong bytes on disk.
 
 import { excerpt, LmError } from '../errors.js';
 
@@ -7,7 +7,7 @@ export interface ResponseHead {
   status: number;
   /** Names in lower case; a repeated name keeps its first value, except Content-Length, whose repetition is refused. */
   headers: ReadonlyMap<string, string>;
-  /** From Content-Length, which must be there. */
+  /** From Content-Length, which is required. */
   length: number;
   /** The server closes the connection after this response. */
   closes: boolean;
@@ -20,16 +20,15 @@ export interface ResponseSink {
   end(): void;
 }
 
-export interface ResponseReader {
+interface ResponseReader {
   /** Throws `protocol` for anything that is not one plain response; what the sink throws passes through. */
   push(chunk: Uint8Array): void;
-  /** Readies the reader for the next response of the connection. Throws when one is under way. */
+  /** Prepares for the next response of the connection. Throws when one is under way. */
   expect(sink: ResponseSink): void;
-  /** Whether no response is under way. */
-  idle(): boolean;
 }
 
-const MAX_HEAD_BYTES = 16 * 1024;
+/** Limit of a response's head, for both HTTP clients of this program. */
+export const MAX_HEAD_BYTES = 16 * 1024;
 const CR = 13;
 const LF = 10;
 
@@ -56,7 +55,7 @@ export function createResponseReader(): ResponseReader {
 
   function readHead(chunk: Uint8Array, from: number, to: ResponseSink): number {
     for (let at = from; at < chunk.length; at++) {
-      if (headLength === MAX_HEAD_BYTES) throw refused('a head of more than 16 KiB');
+      if (headLength === MAX_HEAD_BYTES) throw refused(`a head of more than ${MAX_HEAD_BYTES / 1024} KiB`);
       headBytes[headLength++] = chunk[at]!;
       if (chunk[at] !== LF || !endsHead(headBytes, headLength)) continue;
       const head = parseHead(headBytes.toString('latin1', 0, headLength - 4));
@@ -66,7 +65,7 @@ export function createResponseReader(): ResponseReader {
       if (remaining === 0) finish(to);
       return at + 1;
     }
-    refuseOtherTongues(headBytes.toString('latin1', 0, Math.min(headLength, 40)));
+    refuseOtherProtocols(headBytes.toString('latin1', 0, Math.min(headLength, 40)));
     return chunk.length;
   }
 
@@ -83,14 +82,14 @@ export function createResponseReader(): ResponseReader {
     to.end();
   }
 
-  return { push, expect, idle: () => sink === undefined };
+  return { push, expect };
 }
 
 const endsHead = (bytes: Uint8Array, length: number): boolean =>
   length >= 4 && bytes[length - 2] === CR && bytes[length - 3] === LF && bytes[length - 4] === CR;
 
-/** Whoever speaks no HTTP/1.1 would be waited for until its head ends, which it need not ever. */
-function refuseOtherTongues(begun: string): void {
+/** Refuses at once a server that speaks another protocol: the end of its head might never come. */
+function refuseOtherProtocols(begun: string): void {
   if (!begun.startsWith(VERSION.slice(0, begun.length))) throw notAStatusLine(begun.split('\r\n')[0]!);
 }
 
@@ -124,7 +123,10 @@ function parseHead(text: string): ResponseHead {
 
 const notAStatusLine = (text: string): LmError => refused(`"${excerpt(text, 40)}" for a status line`);
 
+/** The hint for an answer that no agent and no Sidecar gives. */
+export const NO_PROXY = 'is that address an lm agent or a Sidecar, with no proxy between?';
+
 const refused = (what: string): LmError =>
   new LmError('protocol', `the source answered with ${what}`, {
-    hint: 'is that address an lm agent or a Sidecar, with no proxy between?',
+    hint: NO_PROXY,
   });

@@ -1,93 +1,128 @@
-// Every route of /api/v1/live-migration, one row each, for both ends. Knows no roots: a key from here may still be unknown.
+// The table of routes of /api/v1/live-migration, for both ends. It knows no roots: a key from a target may still be unknown.
 
 import type { EntryKey } from '../files/entry.js';
+import type { Permission } from '../permissions.js';
 import { decodeUnreserved, FILES, type FilePath, fileUrl, normalise, PREFIX, toFilePath } from './file-urls.js';
 
-/** Sent with every status: this end is `lm` and speaks this version of the native routes. */
+/** A header of every status reply of an agent: it is `lm`, and speaks this version of the native routes. */
 export const AGENT_HEADER = 'lm-agent';
 export const AGENT_PROTOCOL = 1;
-/** Sent with a request for the open files: the operator's own command there is to be run as well. Unknown to an older agent. */
+/** Sent with a request for the open files: the agent runs the operator's own command as well. An older agent ignores it. */
 export const CHECK_HEADER = 'lm-at-rest-check';
-/** Sent likewise: all files of `HOT_TYPES` that are being written to are to be named as well. */
+/** Sent with it too: the agent also names all files of `HOT_TYPES` that are being written to. */
 export const HOT_HEADER = 'lm-hot-files';
-/** Sent with the status of a source that somebody has reopened over HTTP: when, and from which address, as text. */
+/** A header of an agent's status: digests keep to what a request's head says of rate and pressure. An older agent reads at its own speed. */
+export const PACED_DIGESTS_HEADER = 'lm-paced-digests';
+/** A header of an agent's status: it compares pages of files and sends those that differ (wire/pages). An older one sends whole blocks. */
+export const PAGES_HEADER = 'lm-pages';
+/** A header of the status of a source that was reopened over HTTP: when, and from which address, as text. */
 export const REOPENED_HEADER = 'lm-reopened';
-/** Sent with a request for the listing: names of `FEATURES` that it is to hold. Unknown to an older agent. */
+/** Sent with a request for the listing: the `FEATURES` that it shall have. An older agent ignores it. */
 export const FEATURES_HEADER = 'lm-listing-features';
 export const MAX_REQUESTS_HEADER = 'lm-max-concurrent-file-requests';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-interface Row<About> {
-  /** The request as people know it. */
-  asked: string;
-  /** The first is the one `lm` asks with. */
-  methods: readonly [Method, ...Method[]];
+export type Role = 'source' | 'destination';
+
+interface Row<Params> {
+  /** What a request of this route asks for, in words for people: `the listing`. */
+  what: string;
+  /** The permission that each method takes; null where every client has it. The first method is the one `lm` asks with. */
+  methods: Partial<Record<Method, Permission | null>>;
+  /** Whose agent answers it; an agent of the other role has no such route. */
+  roles: readonly Role[];
   path: string;
-  /** What a request addresses beside the route. */
-  about(target: Target): About;
+  /** Reads the parameters that a target has beside its route. */
+  params(target: Target): Params;
 }
 
 interface Target {
   /** The path as it was sent, and with unreserved characters decoded. */
   sent: string;
   unreserved: string;
-  /** For what `:name` and `*` of the row's path stand. */
+  /** What matched `:name` and `*` of the row's path. */
   captured: string[];
   query: URLSearchParams;
 }
 
-const row = <About>(
-  asked: string,
-  methods: Row<About>['methods'],
+const row = <Params>(
+  what: string,
+  methods: Row<Params>['methods'],
   path: string,
-  about: (target: Target) => About,
-): Row<About> => ({ asked, methods, path, about });
+  params: (target: Target) => Params,
+  roles: Row<Params>['roles'] = ['source'],
+): Row<Params> => ({ what, methods, roles, path, params });
 
-const nothingElse = () => ({});
+const noParams = () => ({});
+const taskId = ({ captured }: Target) => ({ taskId: captured[0]! });
+
+const BOTH = ['source', 'destination'] as const;
+const DESTINATION = ['destination'] as const;
+
+/** To begin or end a task changes what goes on; how it stands is for every client that may look. */
+const ALL_TASKS = { GET: 'list', POST: 'manage' } as const;
+const ONE_TASK = { GET: 'list', PATCH: 'manage' } as const;
+
+const COPIES = `${PREFIX}/data-copy-tasks`;
+const VERIFICATIONS = `${PREFIX}/files-verification-tasks`;
 
 /**
- * `:name` stands for one component of a path, `*` for all that follow. A new route is a row here, an answer in the agent's table, and a
- * method of the source that asks it.
+ * `:name` stands for one component of a path, `*` for all that follow. A new route takes a row here, a handler in the agent's router, and,
+ * where `lm` itself uses it, a method of the source that sends the request.
  */
 export const ROUTES = {
-  list: row('the listing', ['GET'], FILES, ({ query }) => ({ only: query.get('only') ?? undefined })),
-  /** The first two components are as sent: the reply checks them, in the Sidecar's order. */
-  file: row('a file', ['GET'], `${FILES}/:type/:index/*`, ({ sent, unreserved, captured, query }) => {
+  list: row('the listing', { GET: 'list' }, FILES, ({ query }) => ({ only: query.get('only') ?? undefined }), BOTH),
+  /** The first two components stay as they were sent: the handler checks them, in the Sidecar's order. */
+  file: row('a file', { GET: 'copy' }, `${FILES}/:type/:index/*`, ({ sent, unreserved, captured, query }) => {
     const [type, index, rest] = captured;
     const path: FilePath = toFilePath(sent, unreserved, rest!);
     return { type: type!, index: index!, path, digestAlgorithm: query.get('digestAlgorithm') ?? undefined };
   }),
-  status: row('the status', ['GET', 'POST', 'DELETE'], `${PREFIX}/status`, nothingElse),
-  fetch: row('files', ['POST'], `${PREFIX}/fetch`, nothingElse),
-  digests: row('digests', ['POST'], `${PREFIX}/digests`, nothingElse),
-  'open-files': row('its open files', ['GET'], `${PREFIX}/open-files`, nothingElse),
+  status: row('the status', { GET: 'list', POST: 'manage', DELETE: 'manage' }, `${PREFIX}/status`, noParams, BOTH),
+  fetch: row('files', { POST: 'copy' }, `${PREFIX}/fetch`, noParams),
+  digests: row('digests', { POST: 'copy' }, `${PREFIX}/digests`, noParams),
+  'open-files': row('its open files', { GET: 'copy' }, `${PREFIX}/open-files`, noParams),
+  copies: row('its copies', ALL_TASKS, COPIES, noParams, DESTINATION),
+  copy: row('a copy', ONE_TASK, `${COPIES}/:taskId`, taskId, DESTINATION),
+  verifications: row('its verifications', ALL_TASKS, VERIFICATIONS, noParams, DESTINATION),
+  verification: row('a verification', ONE_TASK, `${VERIFICATIONS}/:taskId`, taskId, DESTINATION),
+  health: row('its health', { GET: null }, '/api/v1/__health', noParams, BOTH),
 };
 
 export type RouteName = keyof typeof ROUTES;
 
-/** A request that names a route, with what it addresses. */
+/** A route with the parameters of one request. */
 export type Route<Name extends RouteName = RouteName> = {
-  [N in Name]: { name: N } & ReturnType<(typeof ROUTES)[N]['about']>;
+  [N in Name]: { name: N } & ReturnType<(typeof ROUTES)[N]['params']>;
 }[Name];
 
-/** What a client sends for a route, and calls it. `target` stands in for the row's path. */
+/** What a client sends for a route, and its name for people. `target` takes the place of the row's path. */
 export function requestFor(
   name: RouteName,
   target = ROUTES[name].path,
-): { asked: string; method: Method; target: string } {
-  const { asked, methods } = ROUTES[name];
-  return { asked, method: methods[0], target };
+): { what: string; method: Method; target: string } {
+  const { what } = ROUTES[name];
+  return { what, method: methodsOf(name)[0]!, target };
+}
+
+export const methodsOf = (name: RouteName): Method[] => Object.keys(ROUTES[name].methods) as Method[];
+
+/** The permission that a request takes; null where every client has it, and for what is no route, which is answered as such. */
+export function permissionFor(method: string, target: string): Permission | null {
+  const route = parseTarget(target);
+  const methods: Row<unknown>['methods'] = route ? ROUTES[route.name].methods : {};
+  return methods[method as Method] ?? null;
 }
 
 export const listTarget = (only?: EntryKey): string =>
   only === undefined ? FILES : `${FILES}?only=${encodeURIComponent(only)}`;
 
-/** Of a Sidecar. */
+/** The target of a Sidecar's digest. */
 export const digestTarget = (key: EntryKey, algorithm: string): string =>
   `${fileUrl(key)}?digestAlgorithm=${algorithm}`;
 
-/** `target` is the request line's: a raw path and query. Undefined for what is no route. */
+/** `target` is that of the request line: a raw path and query. Undefined where no route matches. */
 export function parseTarget(target: string): Route | undefined {
   const [sent, query] = splitOnce(target, '?');
   const unreserved = decodeUnreserved(sent);
@@ -96,8 +131,8 @@ export function parseTarget(target: string): Route | undefined {
     const match = pattern.exec(path);
     if (!match) continue;
     const captured = match.slice(1).map((text = '') => text);
-    const about = ROUTES[name].about({ sent, unreserved, captured, query: new URLSearchParams(query ?? '') });
-    return { name, ...about } as Route;
+    const params = ROUTES[name].params({ sent, unreserved, captured, query: new URLSearchParams(query ?? '') });
+    return { name, ...params } as Route;
   }
   return undefined;
 }

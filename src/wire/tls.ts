@@ -1,7 +1,7 @@
-// The versions and cipher suites of TLS that lm speaks, on either end. They do not follow the defaults of Node, which a flag can
-// lower, and a variable can switch off.
+// The TLS versions and cipher suites of both ends. They do not follow Node's defaults, which a flag can lower and an environment variable
+// can switch off.
 
-/** The first is the one that whoever speaks TLS 1.3 speaks (RFC 8446, 9.1): with AES-256 a copy of big files takes a tenth longer. */
+/** The first is mandatory in TLS 1.3 (RFC 8446, 9.1): with AES-256 a copy of big files takes a tenth longer. */
 const SUITES = [
   ...['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256'],
   ...['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES128-GCM-SHA256'],
@@ -9,8 +9,8 @@ const SUITES = [
   ...['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-RSA-CHACHA20-POLY1305'],
 ];
 
-/** TLS 1.3, or 1.2 with keys from ECDHE, which no stolen key opens later, and authenticated encryption (RFC 9325, 4.2). */
+/** TLS 1.3, or 1.2 with forward secrecy (ECDHE) and authenticated encryption (RFC 9325, 4.2). */
 export const TLS_PROTOCOL = { minVersion: 'TLSv1.2', ciphers: SUITES.join(':') } as const;
 
-/** For whoever connects: what Node would do without it, unless NODE_TLS_REJECT_UNAUTHORIZED=0 stands in the environment. */
+/** Options of a client. Node's default too, unless the environment has NODE_TLS_REJECT_UNAUTHORIZED=0. */
 export const TLS_CLIENT = { ...TLS_PROTOCOL, rejectUnauthorized: true } as const;

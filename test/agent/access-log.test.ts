@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { openAccessLog } from '../../src/agent/access-log.js';
 import { createReportFile } from '../../src/verify/report-file.js';
-import { IS_ROOT, STRANGER } from '../support/as-user.js';
+import { IS_ROOT, OTHER_USER } from '../support/as-user.js';
 import { sandbox } from '../support/sandbox.js';
 
 const PLANTED: Record<string, [plant: (path: string) => void, message: RegExp]> = {
@@ -43,16 +43,16 @@ test.each(Object.entries(PLANTED))('%s is no access log', (_, [plant, message]) 
   mkdirSync(join(dir, 'precious'));
   for (const [name, uid] of [
     ['own', 0],
-    ['planted', STRANGER],
+    ['planted', OTHER_USER],
   ] as const) {
     symlinkSync(join(dir, 'precious'), join(dir, name));
     lchownSync(join(dir, name), uid, uid);
   }
-  const why = `lies behind the link ${join(dir, 'planted')}, which belongs to uid ${STRANGER}`;
+  const why = `lies behind the link ${join(dir, 'planted')}, which belongs to uid ${OTHER_USER}`;
   expect(() => openAccessLog(join(dir, 'planted/log'), () => {})).toThrow(why);
   expect(() => createReportFile(join(dir, 'planted/report'), {})).toThrow(why);
   expect(readdirSync(join(dir, 'precious'))).toEqual([]);
-  chownSync(dir, STRANGER, STRANGER); // where it is written, others may write
+  chownSync(dir, OTHER_USER, OTHER_USER); // where it is written, others may write
   openAccessLog(join(dir, 'own/log'), () => {}).close();
   createReportFile(join(dir, 'own/report'), {}).close();
   expect(readdirSync(join(dir, 'precious'))).toEqual(['log']);

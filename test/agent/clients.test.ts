@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { type Client, createClients } from '../../src/agent/clients.js';
 
-let said: (string | [Client, number])[];
+let reported: (string | [Client, number])[];
 
 beforeEach(() => {
-  said = [];
+  reported = [];
   jest.useFakeTimers({ now: 1_000_000 });
 });
 
@@ -14,22 +14,22 @@ afterEach(() => {
 
 const start = () =>
   createClients({
-    came: (address) => said.push(address),
-    went: (client, idleMs) => said.push([client, idleMs]),
+    arrived: (address) => reported.push(address),
+    left: (client, idleMs) => reported.push([client, idleMs]),
     goneMs: 60_000,
   });
 
-test('a client comes with its first request, and is gone a minute after its last', () => {
+test('a client arrives with its first request, and has left a minute after its last', () => {
   const clients = start();
   const end = clients.begin('10.0.0.2');
-  expect(said.splice(0)).toEqual(['10.0.0.2']);
+  expect(reported.splice(0)).toEqual(['10.0.0.2']);
   clients.sent('10.0.0.2', 1_000);
   jest.advanceTimersByTime(120_000); // under way all the time
   end();
   clients.begin('10.0.0.2')();
-  expect(said).toEqual([]);
+  expect(reported).toEqual([]);
   jest.advanceTimersByTime(70_000);
-  expect(said).toEqual([
+  expect(reported).toEqual([
     [expect.objectContaining({ address: '10.0.0.2', requests: 2, bytes: 1_000, sinceMs: 1_000_000 }), 60_000],
   ]);
   expect(clients.list()).toEqual([]);
@@ -52,9 +52,9 @@ test('the rate is that of the last ten seconds', () => {
   expect(clients.list()).toMatchObject([{ bytesPerSecond: 0 }]);
 });
 
-test('those who are still there at the end are told of as well', () => {
+test('clients that are still there at the end are reported as left', () => {
   const clients = start();
   clients.begin('a');
   clients.close();
-  expect(said).toEqual(['a', [expect.objectContaining({ address: 'a' }), 0]]);
+  expect(reported).toEqual(['a', [expect.objectContaining({ address: 'a' }), 0]]);
 });

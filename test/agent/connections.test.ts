@@ -1,11 +1,11 @@
-// Who has to go when there are more connections than places: real sockets, few places.
+// Which connection is dropped at the limit: real sockets, low limits.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Connections, createConnections, placesFor } from '../../src/agent/connections.js';
+import { type Connections, connectionLimits, createConnections } from '../../src/agent/connections.js';
 
-const PLACES = { newcomers: 4, newcomersOfOne: 3, known: 2 };
+const PLACES = { newcomers: 4, newcomersPerNetwork: 3, known: 2 };
 
 let server: Server;
 let connections: Connections;
@@ -49,13 +49,13 @@ test('the oldest newcomer makes room for the next one', async () => {
   expect(warnings).toEqual([expect.stringMatching(/^more than 4 connections .* the last came from 127\.0\.0\.6$/)]);
 });
 
-test('an address that has its share of the places takes one of its own', async () => {
+test('an address at its own limit loses its own oldest newcomer', async () => {
   const all = [await come(2), await come(3), await come(3), await come(3), await come(3)];
   await gone(all[1]!);
   expect(all.map(({ socket }) => socket.destroyed)).toEqual([false, true, false, false, false]);
 });
 
-test('a newcomer that asks for something good is one no more, and its place is free', async () => {
+test('a newcomer with an authorized request becomes known, and frees its slot', async () => {
   const first = await come(2);
   expect(connections.begin(first.socket)).toBeDefined();
   const all = [await come(2), await come(2), await come(2), await come(2)];
@@ -80,7 +80,7 @@ test('of the known clients the one that has been idle longest makes room, and no
   expect([third, fourth].map(({ socket }) => socket.destroyed)).toEqual([false, false]);
 });
 
-test('a connection that has closed has no place, and gives up the one it had', async () => {
+test('a connection that has closed gets no slot, and frees the one it had', async () => {
   const { client, socket } = await come(2);
   client.destroy();
   await once(socket, 'close');
@@ -89,7 +89,7 @@ test('a connection that has closed has no place, and gives up the one it had', a
   expect(all.map(({ socket }) => socket.destroyed)).toEqual(Array(4).fill(false));
 });
 
-test('a newcomer has so much time and no more, however it spends it', async () => {
+test('a newcomer is dropped at its deadline, whatever it sends', async () => {
   end();
   await listen(50);
   const [idle, dripping] = [await come(2), await come(2)];
@@ -99,10 +99,10 @@ test('a newcomer has so much time and no more, however it spends it', async () =
 });
 
 test.each([
-  [20, { newcomers: 8, newcomersOfOne: 4, known: 8 }],
-  [256, { newcomers: 64, newcomersOfOne: 32, known: 64 }],
-  [1024, { newcomers: 256, newcomersOfOne: 64, known: 256 }],
-  [1_048_576, { newcomers: 512, newcomersOfOne: 64, known: 256 }],
-])('of %d descriptors no more than half go to connections', (openFiles, places) => {
-  expect(placesFor(openFiles)).toEqual(places);
+  [20, { newcomers: 8, newcomersPerNetwork: 4, known: 8 }],
+  [256, { newcomers: 64, newcomersPerNetwork: 32, known: 64 }],
+  [1024, { newcomers: 256, newcomersPerNetwork: 64, known: 256 }],
+  [1_048_576, { newcomers: 512, newcomersPerNetwork: 64, known: 256 }],
+])('of %d descriptors no more than half go to connections', (openFiles, limits) => {
+  expect(connectionLimits(openFiles)).toEqual(limits);
 });

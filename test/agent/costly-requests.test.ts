@@ -1,17 +1,22 @@
-// Requests that cost the agent far more than their sender: each holds its event loop, a place, a thread or memory no longer than it says.
+// Requests that cost the agent far more than their sender: each holds its event loop, a slot, a thread or memory no longer than it says.
 
 import { closeSync, lstatSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createFetches } from '../../src/agent/files/fetch-reply.js';
-import { openRequested } from '../../src/agent/files/path-door.js';
+import { openRequested } from '../../src/agent/files/requested-file.js';
 import { writeSidecarListing } from '../../src/agent/replies/sidecar-listing.js';
 import { compileFilter } from '../../src/patterns/filter.js';
 import { stopFlagOf } from '../../src/threads/stop-flag.js';
+import {
+  MAX_REQUEST_BYTES,
+  MAX_REQUESTED_FILES,
+  type RequestedFile,
+  writeFileRequest,
+} from '../../src/wire/file-requests.js';
 import { MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
-import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
-import { MAX_PARTS, MAX_REQUEST_BYTES, type Part, writeParts } from '../../src/wire/parts.js';
+import { type DigestLine, readDigestLines } from '../../src/wire/messages.js';
 import { parseTarget } from '../../src/wire/routes.js';
 import { loopMsOf } from '../support/cpu-time.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
@@ -47,12 +52,13 @@ function holed(name: string, bytes: number): void {
   truncateSync(join(data, 'ks/t', name), bytes);
 }
 
-function partOf(name: string): Part {
+function partOf(name: string): RequestedFile {
   const { size, mtimeNs, ino } = lstatSync(join(data, 'ks/t', name), { bigint: true });
   return [name, `${size}`, `${mtimeNs}`, `${ino}`];
 }
 
-const bodyOf = (head: object, ...names: string[]): Uint8Array => writeParts(head, [['data/0/ks/t', names.map(partOf)]]);
+const bodyOf = (head: object, ...names: string[]): Uint8Array =>
+  writeFileRequest(head, [['data/0/ks/t', names.map(partOf)]]);
 
 const posted = (route: string, body: Uint8Array) => agent.ask(`${P}/${route}`, { method: 'POST', body });
 
@@ -85,7 +91,7 @@ function full(head: object, lineOf: (i: number) => unknown): Uint8Array {
 }
 
 const deep = (i: number): string => `data/0/${i}${'/a'.repeat(2000)}`;
-const tiny: Part = ['a', '1', '1', '1'];
+const tiny: RequestedFile = ['a', '1', '1', '1'];
 
 describe.each(['fetch', 'digests'])('/%s does in other threads what takes long:', (route) => {
   const head = HEADS[route]!;
@@ -96,9 +102,13 @@ describe.each(['fetch', 'digests'])('/%s does in other threads what takes long:'
     [
       'as many files as may be',
       200,
-      () => writeParts(head, [[`data/0${'/a'.repeat(200)}`, Array(MAX_PARTS).fill(tiny)]]),
+      () => writeFileRequest(head, [[`data/0${'/a'.repeat(200)}`, Array(MAX_REQUESTED_FILES).fill(tiny)]]),
     ],
-    ['more files than may be', 400, () => writeParts(head, [['data/0', Array(MAX_PARTS + 1).fill(tiny)]])],
+    [
+      'more files than may be',
+      400,
+      () => writeFileRequest(head, [['data/0', Array(MAX_REQUESTED_FILES + 1).fill(tiny)]]),
+    ],
     ['brackets', 400, () => Buffer.from(`${JSON.stringify(head)}\n${'['.repeat(4_000_000)}`)],
     ['a first line of brackets', 400, () => Buffer.from('['.repeat(4_000_000))],
     ['a range of many files', 400, () => full({ kind: 'range', offset: 0, length: 1 }, () => ['data/0', [tiny]])],
@@ -110,28 +120,28 @@ describe.each(['fetch', 'digests'])('/%s does in other threads what takes long:'
   });
 });
 
-async function digestsOf(algorithm: string, ...parts: Part[]): Promise<DigestLine[]> {
+async function digestsOf(algorithm: string, ...files: RequestedFile[]): Promise<DigestLine[]> {
   const { status, text } = await posted(
     'digests',
-    writeParts({ digestAlgorithm: algorithm }, [['data/0/ks/t', parts]]),
+    writeFileRequest({ digestAlgorithm: algorithm }, [['data/0/ks/t', files]]),
   );
   expect(status).toBe(200);
   const lines = text.trimEnd().split('\n');
-  return lines.filter((line) => !line.startsWith('{"type":"seal"')).map(readDigestLine);
+  return lines.filter((line) => !line.startsWith('{"type":"seal"')).flatMap(readDigestLines);
 }
 
-test('a file that is named again and again is read once, and answered for each place', async () => {
+test('a file that is named many times is read once, and answered for each index', async () => {
   holed('again', 64 * MIB);
-  const lines = await digestsOf('xxhash64', ...Array<Part>(MAX_PARTS).fill(partOf('again')));
-  expect(lines.at(-1)).toEqual({ type: 'end', files: MAX_PARTS });
+  const lines = await digestsOf('xxhash64', ...Array<RequestedFile>(MAX_REQUESTED_FILES).fill(partOf('again')));
+  expect(lines.at(-1)).toEqual({ type: 'end', files: MAX_REQUESTED_FILES });
   const { digest } = JSON.parse((await agent.ask(`${P}/files/data/0/ks/t/again?digestAlgorithm=xxhash64`)).text);
   const answers = lines.slice(0, -1).map((line) => ('digest' in line ? `${line.index} ${line.digest}` : line));
-  expect(answers).toEqual(Array.from({ length: MAX_PARTS }, (_, index) => `${index} ${digest}`));
+  expect(answers).toEqual(Array.from({ length: MAX_REQUESTED_FILES }, (_, index) => `${index} ${digest}`));
 });
 
 /** None of these ends by itself: a file of 1 TiB takes a thread minutes. More of them than threads. */
 test.each(['xxhash64', 'md5'])(
-  'digests by %s end with their client, and leave threads and places to others',
+  'digests by %s end with their client, and leave threads and slots to others',
   async (algorithm) => {
     const names = ['endless', 'endless2', 'endless3', 'endless4', 'endless5'];
     for (let i = 0; i < 20; i++) {
@@ -170,7 +180,7 @@ describe('bundles that nobody reads', () => {
     expect(residentBytes() - before).toBeLessThan(200 * MIB);
   });
 
-  test('are none too many when they are those of ten connections of lm copy', async () => {
+  test('are accepted when they are those of ten connections of lm copy', async () => {
     expect(statuses(await ask(10, 'eight'))).toEqual(Array(10).fill('200'));
   });
 });
@@ -222,10 +232,10 @@ describe('a file a thousand levels deep is reached in turns,', () => {
 
   test('by a request for a range', async () => {
     const { size, mtimeNs, ino } = lstatSync(join(at, 'f'), { bigint: true });
-    const dirs: [[string, [Part]]] = [[key, [['f', `${size}`, `${mtimeNs}`, `${ino}`]]]];
+    const dirs: [[string, [RequestedFile]]] = [[key, [['f', `${size}`, `${mtimeNs}`, `${ino}`]]]];
     const fetches = createFetches(roots, filters, () => {});
     const turns = await turnsOf(async () => {
-      const reply = await fetches.reply(writeFetchRequest({ kind: 'range', offset: 0, length: 6, dirs }));
+      const reply = await fetches.reply(writeFetchRequest({ kind: 'range', offset: 0, length: 6, dirs }), undefined);
       expect(reply.headers['content-length']).toBe(5 + 6 + 9);
       reply.done!();
     });

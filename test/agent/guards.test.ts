@@ -82,7 +82,7 @@ describe('a token', () => {
   });
 });
 
-test.each(['0.0.0.0:0', ':0', '[::]:0', '10.1.2.3:0'])('%s is no place for an open door', async (listen) => {
+test.each(['0.0.0.0:0', ':0', '[::]:0', '10.1.2.3:0'])('%s needs a token', async (listen) => {
   const { code, stderr } = await serveAndEnd([root, '--state-dir', state, '--listen', listen]);
   expect([code, stderr]).toEqual([2, expect.stringContaining('--insecure')]);
   expect(existsSync(state)).toBe(false);
@@ -103,7 +103,7 @@ test('a page in a browser is refused, and so are methods that make no sense', as
 describe('a name that was made to lead here', () => {
   const asked = async (agent: RunningAgent, host: string) => (await agent.ask(F, { headers: { host } })).status;
 
-  test('is refused on loopback, whoever asks, and the way out is named', async () => {
+  test('is refused on loopback with a hint', async () => {
     const agent = await start();
     const evil = await agent.ask(F, { headers: { host: 'evil.example' } });
     expect([evil.status, evil.text]).toEqual([421, expect.stringMatching(/evil\.example.*--host/)]);
@@ -112,7 +112,7 @@ describe('a name that was made to lead here', () => {
       expect([host, await asked(agent, host)]).toEqual([host, 200]);
   });
 
-  test('is refused beyond loopback where no token is asked for; this host has more names there', async () => {
+  test('is refused beyond loopback where no token is required; this host has more names there', async () => {
     const agent = await start('--listen', '0.0.0.0:0', '--host', 'Old.example');
     const names = Object.values(networkInterfaces()).flatMap((list) => list!.map(({ address }) => address));
     for (const host of [hostname(), 'old.example:9043', ...names.map((one) => hostAndPort(one, 9043))])
@@ -121,7 +121,7 @@ describe('a name that was made to lead here', () => {
   });
 });
 
-test('HEAD tells what GET would, without a body', async () => {
+test('HEAD has the status and headers of GET, without a body', async () => {
   const agent = await start();
   for (const target of [F, `${P}/files`, `${P}/status`, `${P}/files/data/0/nope`]) {
     const [get, head] = [await agent.ask(target), await agent.ask(target, { method: 'HEAD' })];
@@ -193,7 +193,7 @@ describe('TLS', () => {
     expect((await agent.ask(F, certificate)).text).toBe('hello\n');
   });
 
-  test('with --client-name, only those of them that have the name, on a connection that is gone on with too', async () => {
+  test('with --client-name, only those of them that have the name, on a resumed session too', async () => {
     certificates();
     const ca = readFileSync(at('ca.pem'));
     const named = ['other.example', 'CLIENT.example'].flatMap((name) => ['--client-name', name]);
@@ -291,7 +291,7 @@ describe("a Sidecar's listing", () => {
     return files.map(({ fileUrl, size, fileType }) => [fileUrl.replace(`${P}/files/data/0/`, ''), fileType, size]);
   }
 
-  test('reads through links within the root; leaves out what it could not serve, and says so', async () => {
+  test('reads through links within the root; leaves out what it could not serve, with a warning', async () => {
     symlinkSync('f', join(root, 'ks/to-file'));
     symlinkSync('.', join(root, 'ks/to-directory'));
     symlinkSync('nowhere', join(root, 'ks/dangling'));

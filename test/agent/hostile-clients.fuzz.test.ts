@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MAX_REQUEST_BYTES, type Part, writeParts } from '../../src/wire/parts.js';
+import { MAX_REQUEST_BYTES, type RequestedFile, writeFileRequest } from '../../src/wire/file-requests.js';
 import { cpuMsOf, loopMsOf } from '../support/cpu-time.js';
 import { cuts, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
@@ -14,7 +14,7 @@ import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 const { dir, remove } = scratch();
 const data = join(dir, 'data');
 const CANARY = 'canary-7f3a9c51';
-/** Of the agent's resident memory at its peak, whatever has been asked of it. */
+/** Limit of the agent's resident memory at its peak, whatever the requests. */
 const MOST_BYTES = 512 << 20;
 let agent: RunningAgent;
 let open: Socket[] = [];
@@ -53,7 +53,7 @@ afterAll(async () => {
 interface Talk {
   socket: Socket;
   /** All that has come so far. */
-  said(): string;
+  received(): string;
   closed: Promise<void>;
 }
 
@@ -66,22 +66,25 @@ function talk(): Talk {
   const closed = new Promise<void>((resolve) => {
     socket.once('end', resolve).once('close', resolve);
   });
-  return { socket, closed, said: () => Buffer.concat(chunks).toString('latin1') };
+  return { socket, closed, received: () => Buffer.concat(chunks).toString('latin1') };
 }
 
 /** What the agent says to these bytes until it hangs up; within two minutes, or the test fails. `only`: and nothing follows them. */
 async function answerTo(pieces: Iterable<Uint8Array | string>, only = false): Promise<string> {
-  const { socket, said, closed } = talk();
+  const { socket, received, closed } = talk();
   for (const piece of pieces) socket.write(piece);
   if (only) socket.end();
   let late: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    late = setTimeout(() => reject(new Error(`no end of the answer within 120 s: ${said().slice(0, 300)}`)), 120_000);
+    late = setTimeout(
+      () => reject(new Error(`no end of the answer within 120 s: ${received().slice(0, 300)}`)),
+      120_000,
+    );
   });
   await Promise.race([closed, tooLate]).finally(() => clearTimeout(late));
   socket.destroy();
-  expect(said()).not.toContain(CANARY);
-  return said();
+  expect(received()).not.toContain(CANARY);
+  return received();
 }
 
 const RESPONSES = /^(?:HTTP\/1\.1 \d{3} [\s\S]*)?$/;
@@ -179,7 +182,7 @@ test(
   fuzzTimeoutMs,
 );
 
-function partOf(path: string): Part {
+function partOf(path: string): RequestedFile {
   const { size, mtimeNs, ino } = lstatSync(join(dir, path), { bigint: true });
   return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
 }
@@ -206,7 +209,7 @@ test(
         'data/up',
       ],
     );
-    const place = fc.constantFrom(
+    const directory = fc.constantFrom(
       ...[
         'data/0',
         'data/0/ks/t',
@@ -229,10 +232,14 @@ test(
         'data/0/\u0000',
       ],
     );
-    const part = fc.oneof(
+    const file = fc.oneof(
       known.map(partOf),
-      fc.tuple(known.map(partOf), digits).map(([[name, , mtimeNs, ino], size]): Part => [name, size, mtimeNs, ino]),
-      fc.tuple(known.map(partOf), segment).map(([[, size, mtimeNs, ino], name]): Part => [name, size, mtimeNs, ino]),
+      fc
+        .tuple(known.map(partOf), digits)
+        .map(([[name, , mtimeNs, ino], size]): RequestedFile => [name, size, mtimeNs, ino]),
+      fc
+        .tuple(known.map(partOf), segment)
+        .map(([[, size, mtimeNs, ino], name]): RequestedFile => [name, size, mtimeNs, ino]),
     );
     const head = fc.oneof(
       fc.constantFrom({ kind: 'bundle' }, { kind: 'bundle' }, { digestAlgorithm: 'md5' }, { digestAlgorithm: 'x' }),
@@ -241,13 +248,13 @@ test(
       fc.dictionary(fc.string(), fc.jsonValue()),
     );
     const body = fc
-      .tuple(head, fc.array(fc.tuple(place, fc.array(part, { maxLength: 3 })), { maxLength: 3 }))
-      .map(([head, dirs]) => writeParts(head, dirs));
+      .tuple(head, fc.array(fc.tuple(directory, fc.array(file, { maxLength: 3 })), { maxLength: 3 }))
+      .map(([head, dirs]) => writeFileRequest(head, dirs));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom('fetch', 'digests'), body, damage, cuts, async (route, sound, harm, cut) => {
-        const said = await answerTo(cut(post(route, harm(sound))));
-        expect(said).toMatch(/^HTTP\/1\.1 (200|400|413) /);
-        if (said.includes(' 400 ')) expect(said.length).toBeLessThan(4_000);
+        const answer = await answerTo(cut(post(route, harm(sound))));
+        expect(answer).toMatch(/^HTTP\/1\.1 (200|400|413) /);
+        if (answer.includes(' 400 ')) expect(answer.length).toBeLessThan(4_000);
       }),
       fuzz(250),
     );
@@ -257,7 +264,7 @@ test(
 
 const nest = (of: string, bytes: number): Buffer => Buffer.alloc(bytes, of);
 const line = (text: string): string => `{"kind":"bundle"}\n${text}\n`;
-const tiny: Part = ['a', '1', '1', '1'];
+const tiny: RequestedFile = ['a', '1', '1', '1'];
 const HEADS = [{ kind: 'bundle' }, { digestAlgorithm: 'md5' }, { kind: 'range', offset: 0, length: 6 }];
 
 /** Of processor time on the event loop, for one request of 4 MiB: most of it goes into reading it. */
@@ -279,7 +286,10 @@ test.each<[string, Uint8Array]>([
   ['a range of many files', Buffer.from(`{"kind":"range"}\n${'["data/0",[["a","1","1","1"]]]\n'.repeat(125_000)}`)],
   ['a name as long as the request', Buffer.from(line(`["data/0",[["${'\\u0007'.repeat(600_000)}","1","1","1"]]]`))],
   ['a root as long as the request', Buffer.from(line(`["${'\\u0007'.repeat(600_000)}",[["a","1","1","1"]]]`))],
-  ['as many files as may be', writeParts({ kind: 'bundle' }, [[`data/0${'/a'.repeat(1000)}`, Array(8192).fill(tiny)]])],
+  [
+    'as many files as may be',
+    writeFileRequest({ kind: 'bundle' }, [[`data/0${'/a'.repeat(1000)}`, Array(8192).fill(tiny)]]),
+  ],
   ['more bytes than may be', Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20)],
 ])('a huge body is answered soon: %s', async (_, body) => {
   const asDigests = Buffer.from(
@@ -292,9 +302,9 @@ test.each<[string, Uint8Array]>([
   ] as const) {
     const begunMs = cpuMsOf(agent.child.pid!);
     const loopMs = loopMsOf(agent.child.pid!);
-    const said = await answerTo([post(route, bytes)]);
-    expect(said).toMatch(/^HTTP\/1\.1 (200|400|413) /);
-    if (/^HTTP\/1\.1 4/.test(said)) expect(said.length).toBeLessThan(4_000);
+    const answer = await answerTo([post(route, bytes)]);
+    expect(answer).toMatch(/^HTTP\/1\.1 (200|400|413) /);
+    if (/^HTTP\/1\.1 4/.test(answer)) expect(answer.length).toBeLessThan(4_000);
     expect(cpuMsOf(agent.child.pid!) - begunMs).toBeLessThan(5_000);
     expect(loopMsOf(agent.child.pid!) - loopMs).toBeLessThan(MOST_LOOP_MS);
   }
@@ -314,13 +324,13 @@ type Shape = typeof shape extends fc.Arbitrary<infer S> ? S : never;
 
 function bodyOf({ head, dirs, depth, top, files, size, isRepeated }: Shape): Uint8Array {
   const [, known, mtimeNs, ino] = partOf('data/ks/t/a');
-  const parts = Array.from(
+  const requested = Array.from(
     { length: files },
-    (_, i): Part => [isRepeated ? 'a' : `a${i}`, size ?? known, mtimeNs, ino],
+    (_, i): RequestedFile => [isRepeated ? 'a' : `a${i}`, size ?? known, mtimeNs, ino],
   );
   const texts = [`${JSON.stringify(head)}\n`];
   for (let i = 0, bytes = texts[0]!.length; i < dirs; i++) {
-    const line = `${JSON.stringify([`data/0/${top}${isRepeated ? '' : i}${'/d'.repeat(depth)}`, parts])}\n`;
+    const line = `${JSON.stringify([`data/0/${top}${isRepeated ? '' : i}${'/d'.repeat(depth)}`, requested])}\n`;
     bytes += line.length;
     if (bytes > MAX_REQUEST_BYTES) break;
     texts.push(line);
@@ -337,9 +347,9 @@ test(
         const body = bodyOf(shape);
         const loopMs = loopMsOf(agent.child.pid!);
         if (client === 'reads') {
-          const said = await answerTo([post(route, body)]);
-          expect(said).toMatch(/^HTTP\/1\.1 (200|400|503) /);
-          if (/^HTTP\/1\.1 4/.test(said)) expect(said.length).toBeLessThan(4_000);
+          const answer = await answerTo([post(route, body)]);
+          expect(answer).toMatch(/^HTTP\/1\.1 (200|400|503) /);
+          if (/^HTTP\/1\.1 4/.test(answer)) expect(answer.length).toBeLessThan(4_000);
         } else {
           const { socket } = talk();
           socket.write(post(route, body));
@@ -372,7 +382,7 @@ test('thirty requests at once on one connection are all answered, a thousand cos
   expect(await answers(one.repeat(1000))).toBeLessThan(100);
 });
 
-test('requests sent ahead of one another give up their places when their connection breaks', async () => {
+test('requests sent ahead of one another free their slots when their connection breaks', async () => {
   const big = join(data, 'ks/t/ahead');
   writeFileSync(big, '');
   truncateSync(big, 1 << 30);
@@ -393,7 +403,7 @@ test('clients that never read, never finish a head or a body, or hang up in the 
   writeFileSync(big, '');
   truncateSync(big, 1 << 30);
   const [name, size, mtimeNs, ino] = partOf('data/ks/t/big');
-  const body = writeParts({ kind: 'range', offset: 0, length: 64 << 20 }, [
+  const body = writeFileRequest({ kind: 'range', offset: 0, length: 64 << 20 }, [
     ['data/0/ks/t', [[name, size, mtimeNs, ino]]],
   ]);
   const slow = [

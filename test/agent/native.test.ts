@@ -4,17 +4,21 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  closeSync,
   lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -23,13 +27,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BLOCK_BYTES } from '../../src/digest/digest.js';
 import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
-import type { Block } from '../../src/files/entry.js';
+import type { Block } from '../../src/files/listing.js';
 import { readListing } from '../../src/listing/listing.js';
-import { blockLine, saysTheSame } from '../../src/listing/listing-lines.js';
+import { blockLine, isSameLine } from '../../src/listing/listing-lines.js';
+import {
+  MAX_REQUEST_BYTES,
+  type RequestedDirectory,
+  type RequestedFile,
+  writeFileRequest,
+} from '../../src/wire/file-requests.js';
 import { fileTarget } from '../../src/wire/file-urls.js';
 import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
-import { type DigestLine, readDigestLine } from '../../src/wire/messages.js';
-import { MAX_REQUEST_BYTES, type Part, type PartsOfDir, writeParts } from '../../src/wire/parts.js';
+import { type DigestLine, readDigestLines } from '../../src/wire/messages.js';
 import { createSealedReader } from '../../src/wire/range-seals.js';
 import { IS_ROOT } from '../support/as-user.js';
 import { type Answer, P, type RunningAgent, scratch, startAgent } from './running-agent.js';
@@ -53,8 +62,8 @@ afterAll(async () => {
   remove();
 });
 
-/** A file as a listing tells it. */
-function partOf(path: string): Part {
+/** A file as a listing has it. */
+function requestedFile(path: string): RequestedFile {
   const { size, mtimeNs, ino } = lstatSync(join(data, path), { bigint: true });
   return [path.slice(path.lastIndexOf('/') + 1), `${size}`, `${mtimeNs}`, `${ino}`];
 }
@@ -62,37 +71,37 @@ function partOf(path: string): Part {
 const fetched = (unit: FetchRequest): Promise<Answer> =>
   agent.ask(`${P}/fetch`, { method: 'POST', body: writeFetchRequest(unit) });
 
-/** What a fetch brought, part by part: bytes and how they ended, or why there are none. */
-async function fetchParts(unit: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
+/** What a fetch brought of each file: its bytes and how they ended, or why there are none. */
+async function fetchFiles(unit: FetchRequest): Promise<{ bytes: Buffer; end: string }[]> {
   const answer = await fetched(unit);
   expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/x-lm-frames']);
   expect(answer.headers['content-length']).toBe(`${answer.body.length}`);
   return readFrames(
     answer.body,
-    unit.kind === 'range' ? [unit.length] : unit.dirs.flatMap(([, parts]) => parts.map((p) => Number(p[1]))),
+    unit.kind === 'range' ? [unit.length] : unit.dirs.flatMap(([, files]) => files.map((p) => Number(p[1]))),
   );
 }
 
 async function readFrames(body: Buffer, lengths: number[]): Promise<{ bytes: Buffer; end: string }[]> {
-  const told = lengths.map(() => ({ bytes: Buffer.alloc(0), end: 'missing' }));
+  const received = lengths.map(() => ({ bytes: Buffer.alloc(0), end: 'missing' }));
   const reader = createFrameReader(
     lengths,
     {
       refused: (i, result) => {
-        told[i]!.end = result;
+        received[i]!.end = result;
       },
       bytes: (i, chunk) => {
-        told[i]!.bytes = Buffer.concat([told[i]!.bytes, chunk]);
+        received[i]!.bytes = Buffer.concat([received[i]!.bytes, chunk]);
       },
       end: (i, end) => {
-        told[i]!.end = end;
+        received[i]!.end = end;
       },
     },
     createXxh64(),
   );
   reader.push(body);
   expect(reader.done()).toBe(true);
-  return told;
+  return received;
 }
 
 function becomeDirectory(path: string): void {
@@ -110,7 +119,7 @@ function becomeLink(path: string): void {
   symlinkSync(`${path}2`, path);
 }
 
-const bundle = (...dirs: PartsOfDir[]): FetchRequest => ({ kind: 'bundle', dirs });
+const bundle = (...dirs: RequestedDirectory[]): FetchRequest => ({ kind: 'bundle', dirs });
 
 describe('listing', () => {
   const ndjson = { headers: { accept: 'application/x-ndjson' } };
@@ -126,10 +135,10 @@ describe('listing', () => {
     );
     const blocks: Block[] = [];
     for await (const listed of listing.blocks) blocks.push(listed.block()!);
-    return { header: listing.header, blocks, end: listing.end() };
+    return { header: listing.header, blocks, end: listing.totals() };
   }
 
-  test('tells who is listed, every entry once, and its own end', async () => {
+  test('has its header, every entry once, and an end line', async () => {
     const { header, blocks, end } = await list();
     const root = lstatSync(data, { bigint: true });
     expect(header).toMatchObject({
@@ -147,46 +156,63 @@ describe('listing', () => {
     expect(end).toMatchObject({ entries: 6, bytes: 6 + 4 * BLOCK_BYTES + 7, errors: 0, excluded: 1 });
   });
 
-  test('tells ctimes and links to those who ask, in a line that equals that of those who do not', async () => {
+  test('has ctimes and links on request, in lines that are otherwise the same', async () => {
     const stat = lstatSync(join(data, 'ks/t/a'), { bigint: true });
     const of = ({ blocks }: { blocks: Block[] }) => blocks.at(-1)!.entries[0]!;
     const plain = await list();
     expect(of(plain)).toMatchObject({ name: 'a', ctimeNs: undefined, links: undefined });
     const full = await list('', 'links, from-another-day, ctimes');
     expect(full.header.features).toEqual(['ctimes', 'links']);
+    expect((await list('', 'blocks')).header.features).toEqual(['blocks']);
     expect(of(full)).toEqual({ ...of(plain), ctimeNs: `${stat.ctimeNs}`, links: 1 });
     expect(of(await list('', 'links'))).toEqual({ ...of(plain), links: 1 });
-    expect(saysTheSame(Buffer.from(blockLine(full.blocks[2]!)), Buffer.from(blockLine(plain.blocks[2]!)), true)).toBe(
+    expect(isSameLine(Buffer.from(blockLine(full.blocks[2]!)), Buffer.from(blockLine(plain.blocks[2]!)), true)).toBe(
       true,
     );
   });
 
-  (IS_ROOT ? test : test.skip)(
-    'tells the names of owners to those who ask, before the first entry of theirs',
-    async () => {
-      const [daemon, stranger] = [1, 3_456_789];
-      lchownSync(join(data, 'ks/t/a'), daemon, stranger);
-      lchownSync(join(data, 'ks/t/big'), stranger, daemon);
-      const linesFor = async (features: string) =>
-        (await agent.ask(`${P}/files`, { headers: { ...ndjson.headers, 'lm-listing-features': features } })).body
-          .toString()
-          .split('\n')
-          .filter((line) => !line.startsWith('{"type":"seal"'));
-      const lines = await linesFor('names');
-      expect(JSON.parse(lines[0]!)).toMatchObject({ features: ['names'], names: { users: {}, groups: {} } });
-      const at = lines.findIndex((line) => line.startsWith('{"type":"names"'));
-      expect(at).toBeLessThan(lines.findIndex((line) => line.startsWith('["data/0/ks/t"')));
-      expect(JSON.parse(lines[at]!)).toEqual({
-        type: 'names',
-        users: { [daemon]: 'daemon', [stranger]: null },
-        groups: { [daemon]: 'daemon', [stranger]: null },
-      });
-      const plain = await linesFor('');
-      expect(plain.filter((line) => line.includes('names'))).toEqual([]);
-      expect(lines.filter((line) => line.startsWith('['))).toEqual(plain.filter((line) => line.startsWith('[')));
-      for (const name of ['a', 'big']) lchownSync(join(data, 'ks/t', name), 0, 0);
-    },
-  );
+  test('has the space that files with holes take up on request, and lines as before where there is none', async () => {
+    const of = ({ blocks }: { blocks: Block[] }) => blocks.at(-1)!.entries.map(({ allocated }) => allocated);
+    const before = await list('', 'ctimes');
+    const full = await list('', 'allocated, ctimes');
+    expect(full.blocks).toEqual(before.blocks);
+    expect(full.blocks.map(blockLine)).toEqual(before.blocks.map(blockLine));
+    const content = readFileSync(join(data, 'ks/t/a'));
+    truncateSync(join(data, 'ks/t/a'), 3 * BLOCK_BYTES);
+    const { blocks, end } = await list('', 'allocated');
+    expect(of({ blocks })).toEqual([4096, undefined, undefined, undefined]);
+    expect(end.holes).toBeUndefined();
+    const plain = await list();
+    expect([of(plain), plain.end.holes]).toEqual([
+      [undefined, undefined, undefined, undefined],
+      { entries: 1, bytes: 3 * BLOCK_BYTES - 4096, first: ['data/0/ks/t/a'] },
+    ]);
+    writeFileSync(join(data, 'ks/t/a'), content);
+  });
+
+  (IS_ROOT ? test : test.skip)('has the names of owners on request, before the first entry of theirs', async () => {
+    const [daemon, nameless] = [1, 3_456_789];
+    lchownSync(join(data, 'ks/t/a'), daemon, nameless);
+    lchownSync(join(data, 'ks/t/big'), nameless, daemon);
+    const linesFor = async (features: string) =>
+      (await agent.ask(`${P}/files`, { headers: { ...ndjson.headers, 'lm-listing-features': features } })).body
+        .toString()
+        .split('\n')
+        .filter((line) => !line.startsWith('{"type":"seal"'));
+    const lines = await linesFor('names');
+    expect(JSON.parse(lines[0]!)).toMatchObject({ features: ['names'], names: { users: {}, groups: {} } });
+    const at = lines.findIndex((line) => line.startsWith('{"type":"names"'));
+    expect(at).toBeLessThan(lines.findIndex((line) => line.startsWith('["data/0/ks/t"')));
+    expect(JSON.parse(lines[at]!)).toEqual({
+      type: 'names',
+      users: { [daemon]: 'daemon', [nameless]: null },
+      groups: { [daemon]: 'daemon', [nameless]: null },
+    });
+    const plain = await linesFor('');
+    expect(plain.filter((line) => line.includes('names'))).toEqual([]);
+    expect(lines.filter((line) => line.startsWith('['))).toEqual(plain.filter((line) => line.startsWith('[')));
+    for (const name of ['a', 'big']) lchownSync(join(data, 'ks/t', name), 0, 0);
+  });
 
   test('keeps the identity of the agent over a restart', async () => {
     const { header } = await list();
@@ -195,7 +221,7 @@ describe('listing', () => {
     expect((await list()).header).toEqual(header);
   });
 
-  test('of a subtree; a place that cannot be is refused', async () => {
+  test('of a subtree; a key that cannot be is refused', async () => {
     expect(await list('?only=data/0/ks/t')).toMatchObject({ header: { only: 'data/0/ks/t' }, end: { entries: 6 } });
     expect((await agent.ask(`${P}/files?only=data/0/../x`, ndjson)).status).toBe(400);
     expect((await agent.ask(`${P}/files?only=data/7`, ndjson)).status).toBe(400);
@@ -209,24 +235,25 @@ describe('listing', () => {
 });
 
 describe('fetch of a bundle', () => {
-  test('brings files of several directories whole, in the order asked', async () => {
-    const parts = ['a', 'exact', 'empty', 'big'].map((name) => partOf(`ks/t/${name}`));
+  test('brings files of several directories whole, in the order of the request', async () => {
+    const files = ['a', 'exact', 'empty', 'big'].map((name) => requestedFile(`ks/t/${name}`));
     writeFileSync(join(data, 'ks/other'), 'other');
-    const told = await fetchParts(bundle(['data/0/ks/t', parts], ['data/0/ks', [partOf('ks/other')]]));
-    expect(told.map(({ end }) => end)).toEqual(Array(5).fill('as-promised'));
+    const received = await fetchFiles(bundle(['data/0/ks/t', files], ['data/0/ks', [requestedFile('ks/other')]]));
+    expect(received.map(({ end }) => end)).toEqual(Array(5).fill('as-promised'));
     const paths = ['ks/t/a', 'ks/t/exact', 'ks/t/empty', 'ks/t/big', 'ks/other'];
-    for (const [i, path] of paths.entries()) expect(told[i]!.bytes.equals(readFileSync(join(data, path)))).toBe(true);
+    for (const [i, path] of paths.entries())
+      expect(received[i]!.bytes.equals(readFileSync(join(data, path)))).toBe(true);
   });
 
   test('one after another in the same buffers, large and small', async () => {
     for (let i = 0; i < 6; i++) {
       const name = i % 2 ? 'a' : 'big';
-      const [told] = await fetchParts(bundle(['data/0/ks/t', [partOf(`ks/t/${name}`)]]));
-      expect(told!.bytes.equals(readFileSync(join(data, 'ks/t', name)))).toBe(true);
+      const [received] = await fetchFiles(bundle(['data/0/ks/t', [requestedFile(`ks/t/${name}`)]]));
+      expect(received!.bytes.equals(readFileSync(join(data, 'ks/t', name)))).toBe(true);
     }
   });
 
-  test('nothing asked, nothing sent', async () => expect((await fetched(bundle())).body.length).toBe(0));
+  test('a request for no files gets no bytes', async () => expect((await fetched(bundle())).body.length).toBe(0));
 
   test.each<[string, string, (path: string) => void]>([
     ['changed', 'has grown', (path) => appendFileSync(path, 'x')],
@@ -240,33 +267,33 @@ describe('fetch of a bundle', () => {
   ])('%s: a file that %s', async (end, _, change) => {
     const name = `changing-${Math.random()}`;
     writeFileSync(join(data, name), 'some content.');
-    const part = partOf(name);
+    const file = requestedFile(name);
     change(join(data, name));
-    const told = await fetchParts(bundle(['data/0', [part]], ['data/0/ks/t', [partOf('ks/t/a')]]));
-    expect(told.map((t) => t.end)).toEqual([end, 'as-promised']);
+    const received = await fetchFiles(bundle(['data/0', [file]], ['data/0/ks/t', [requestedFile('ks/t/a')]]));
+    expect(received.map((t) => t.end)).toEqual([end, 'as-promised']);
   });
 
   test('changed: a file whose directory became a link', async () => {
     mkdirSync(join(data, 'real'));
     writeFileSync(join(data, 'real/f'), 'f');
-    const part = partOf('real/f');
+    const file = requestedFile('real/f');
     renameSync(join(data, 'real'), join(data, 'moved'));
     symlinkSync('moved', join(data, 'real'));
-    expect((await fetchParts(bundle(['data/0/real', [part]])))[0]!.end).toBe('changed');
+    expect((await fetchFiles(bundle(['data/0/real', [file]])))[0]!.end).toBe('changed');
   });
 
   test('vanished: what is excluded here, whoever knows its inode', async () => {
-    const told = await fetchParts(bundle(['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]));
-    expect(told).toEqual([{ bytes: Buffer.alloc(0), end: 'vanished' }]);
+    const received = await fetchFiles(bundle(['data/0/ks/t/snapshots', [requestedFile('ks/t/snapshots/s')]]));
+    expect(received).toEqual([{ bytes: Buffer.alloc(0), end: 'vanished' }]);
   });
 
-  test.each<[string, PartsOfDir]>([
+  test.each<[string, RequestedDirectory]>([
     ['an unknown root', ['data/1', [['x', '1', '1', '1']]]],
     ['a way up', ['data/0/..', [['x', '1', '1', '1']]]],
     ['an empty component', ['data/0//ks', [['x', '1', '1', '1']]]],
   ])('400: %s', async (_, dir) => {
     expect((await fetched(bundle(dir))).status).toBe(400);
-    const body = writeParts({ digestAlgorithm: 'md5' }, [dir]);
+    const body = writeFileRequest({ digestAlgorithm: 'md5' }, [dir]);
     expect((await agent.ask(`${P}/digests`, { method: 'POST', body })).status).toBe(400);
   });
 
@@ -299,7 +326,7 @@ describe('fetch of a range', () => {
     kind: 'range',
     offset,
     length,
-    dirs: [['data/0/ks/t', [partOf(`ks/t/${name}`)]]],
+    dirs: [['data/0/ks/t', [requestedFile(`ks/t/${name}`)]]],
   });
 
   test.each([
@@ -311,20 +338,20 @@ describe('fetch of a range', () => {
   ])('from %i, %i bytes', async (offset, length) => {
     const content = Buffer.alloc(3 * BLOCK_BYTES + 7, 'some text that repeats ');
     writeFileSync(join(data, 'ks/t/ranged'), content);
-    const [told] = await fetchParts(range('ranged', offset, length));
-    expect(told!.end).toBe('as-promised');
-    expect(told!.bytes.equals(content.subarray(offset, offset + length))).toBe(true);
+    const [received] = await fetchFiles(range('ranged', offset, length));
+    expect(received!.end).toBe('as-promised');
+    expect(received!.bytes.equals(content.subarray(offset, offset + length))).toBe(true);
   });
 
   test('of a file that is another one, gone or excluded has no bytes', async () => {
     writeFileSync(join(data, 'ks/t/moving'), 'one');
     const changed = range('moving', 0, 3);
     writeFileSync(join(data, 'ks/t/moving'), 'three');
-    expect(await fetchParts(changed)).toEqual([{ bytes: Buffer.alloc(0), end: 'changed' }]);
+    expect(await fetchFiles(changed)).toEqual([{ bytes: Buffer.alloc(0), end: 'changed' }]);
     rmSync(join(data, 'ks/t/moving'));
-    expect((await fetchParts(changed))[0]!.end).toBe('vanished');
-    const dirs: [[string, [Part]]] = [['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]]];
-    expect((await fetchParts({ kind: 'range', offset: 0, length: 1, dirs }))[0]!.end).toBe('vanished');
+    expect((await fetchFiles(changed))[0]!.end).toBe('vanished');
+    const dirs: [[string, [RequestedFile]]] = [['data/0/ks/t/snapshots', [requestedFile('ks/t/snapshots/s')]]];
+    expect((await fetchFiles({ kind: 'range', offset: 0, length: 1, dirs }))[0]!.end).toBe('vanished');
   });
 
   test('changed, after all its bytes: a file that is touched while it is read', async () => {
@@ -337,9 +364,9 @@ describe('fetch of a range', () => {
     const toucher = spawn(process.execPath, ['-e', script, join(data, 'touched')]);
     try {
       for (;;) {
-        const dirs: [[string, [Part]]] = [['data/0', [partOf('touched')]]];
-        const [told] = await fetchParts({ kind: 'range', offset: 0, length: MAX_BUNDLE_BYTES, dirs });
-        if (told!.end === 'changed' && told!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
+        const dirs: [[string, [RequestedFile]]] = [['data/0', [requestedFile('touched')]]];
+        const [received] = await fetchFiles({ kind: 'range', offset: 0, length: MAX_BUNDLE_BYTES, dirs });
+        if (received!.end === 'changed' && received!.bytes.length === MAX_BUNDLE_BYTES) break; // or the test times out
       }
     } finally {
       toucher.kill('SIGKILL');
@@ -365,10 +392,10 @@ describe('fetch of a range', () => {
     const whole = Buffer.concat(chunks);
     const head = whole.indexOf('\r\n\r\n');
     expect(whole.subarray(0, head).toString()).toMatch(new RegExp(`content-length: ${whole.length - head - 4}\r\n`));
-    const [told] = await readFrames(whole.subarray(head + 4), [size]);
-    expect(told!.end).toBe('changed');
-    expect(told!.bytes[30 * BLOCK_BYTES]).toBe(7);
-    expect(told!.bytes[size - 1]).toBe(0);
+    const [received] = await readFrames(whole.subarray(head + 4), [size]);
+    expect(received!.end).toBe('changed');
+    expect(received!.bytes[30 * BLOCK_BYTES]).toBe(7);
+    expect(received!.bytes[size - 1]).toBe(0);
   });
 });
 
@@ -376,32 +403,33 @@ describe('fetch of a sealed range', () => {
   const CONTENT = Buffer.alloc(3 * BLOCK_BYTES + 7, 'some text that repeats ');
   const sealed = (name: string, offset: number, length: number, seals: 'behind-blocks' | 'alone'): FetchRequest => ({
     ...{ kind: 'range', young: true, seals, offset, length },
-    dirs: [['data/0/ks/t', [partOf(`ks/t/${name}`)]]],
+    dirs: [['data/0/ks/t', [requestedFile(`ks/t/${name}`)]]],
   });
   const ripen = (path: string): Promise<unknown> => pause(Math.max(0, statSync(path).ctimeMs + 2_500 - Date.now()));
 
-  /** What a reader is told, and what it was told proved before the last byte came. */
+  /** What a reader receives, and the blocks it could verify before the last byte came. */
   function read(body: Buffer, length: number) {
-    const told = { bytes: Buffer.alloc(0), proved: [] as [number, boolean][], end: 'missing' };
+    const received = { bytes: Buffer.alloc(0), verified: [] as [number, boolean][], end: 'missing' };
     const reader = createSealedReader(
       length,
       {
         refused: (result) => {
-          told.end = result;
+          received.end = result;
         },
         bytes: (chunk) => {
-          told.bytes = Buffer.concat([told.bytes, chunk]);
+          received.bytes = Buffer.concat([received.bytes, chunk]);
         },
-        proved: (position, young) => void told.proved.push([position, young]),
+        hole() {},
+        verified: (position, young) => void received.verified.push([position, young]),
         end: (end) => {
-          told.end = end;
+          received.end = end;
         },
       },
       createXxh64(),
     );
     reader.push(body);
     expect(reader.done()).toBe(true);
-    return told;
+    return received;
   }
 
   test('has a seal behind each block, and the ctime it was opened with', async () => {
@@ -412,11 +440,12 @@ describe('fetch of a sealed range', () => {
       const length = 2 * BLOCK_BYTES + 7;
       const { body, headers } = await fetched(sealed('sealed', BLOCK_BYTES, length, 'behind-blocks'));
       expect(headers['lm-seals']).toBe(`${lstatSync(path, { bigint: true }).ctimeNs}`);
+      expect(headers['lm-offset']).toBe(`${BLOCK_BYTES}`);
       expect(headers['content-length']).toBe(`${body.length}`);
-      const { bytes, ...told } = read(body, length);
+      const { bytes, ...received } = read(body, length);
       expect(bytes.equals(CONTENT.subarray(BLOCK_BYTES))).toBe(true);
-      expect(told).toEqual({
-        proved: [BLOCK_BYTES, 2 * BLOCK_BYTES, length].map((position) => [position, young]),
+      expect(received).toEqual({
+        verified: [BLOCK_BYTES, 2 * BLOCK_BYTES, length].map((position) => [position, young]),
         end: young ? 'young' : 'as-promised',
       });
       const alone = await fetched(sealed('sealed', BLOCK_BYTES, length, 'alone'));
@@ -433,10 +462,60 @@ describe('fetch of a sealed range', () => {
     rmSync(join(data, 'ks/t/going'));
     const { body, headers } = await fetched(asked);
     expect(headers['lm-seals']).toBeUndefined();
-    expect(read(body, BLOCK_BYTES)).toMatchObject({ end: 'vanished', proved: [] });
+    expect(read(body, BLOCK_BYTES)).toMatchObject({ end: 'vanished', verified: [] });
   });
 
-  test('that shrinks on the way proves nothing from there on', async () => {
+  test('of a file that has changed comes all the same to a client that wants it torn, if it is long enough', async () => {
+    const path = join(data, 'ks/t/torn');
+    writeFileSync(path, CONTENT);
+    const length = 2 * BLOCK_BYTES + 7;
+    const asked = { ...sealed('torn', BLOCK_BYTES, length, 'behind-blocks'), torn: true } as const;
+    const { torn: _, ...whole } = asked;
+    appendFileSync(path, 'more');
+    expect(read((await fetched(whole)).body, length)).toMatchObject({ end: 'changed', bytes: Buffer.alloc(0) });
+    const { bytes, ...received } = read((await fetched(asked)).body, length);
+    expect(received).toEqual({ verified: [], end: 'changed' });
+    expect(bytes.equals(CONTENT.subarray(BLOCK_BYTES))).toBe(true);
+
+    truncateSync(path, CONTENT.length - 1);
+    const { body, headers } = await fetched(asked);
+    expect([read(body, length).bytes.length, headers['lm-seals']]).toEqual([0, undefined]);
+    writeFileSync(`${path}.new`, CONTENT);
+    renameSync(`${path}.new`, path); // another inode
+    expect(read((await fetched(asked)).body, length).bytes).toHaveLength(0);
+  });
+
+  test('of a file whose time is set back after a write is not as promised; one that gets a hard link is', async () => {
+    const path = join(data, 'ks/t/set-back');
+    const size = 64 * BLOCK_BYTES; // far more than the sockets hold
+    writeFileSync(path, Buffer.alloc(size, 7));
+    const whileRead = async (act: () => void): Promise<string> => {
+      const body = writeFetchRequest(sealed('set-back', 0, size, 'behind-blocks'));
+      const socket = connect(agent.port, '127.0.0.1');
+      socket.write(
+        `POST ${P}/fetch HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+      );
+      socket.write(body);
+      const chunks: Buffer[] = [];
+      for await (const chunk of socket) {
+        if (chunks.length === 0) act();
+        chunks.push(chunk);
+      }
+      const whole = Buffer.concat(chunks);
+      return read(whole.subarray(whole.indexOf('\r\n\r\n') + 4), size).end;
+    };
+    utimesSync(path, 1_000_000, 1_000_000);
+    const writeAndSetBack = (): void => {
+      const fd = openSync(path, 'r+');
+      writeSync(fd, 'x', 60 * BLOCK_BYTES);
+      closeSync(fd);
+      utimesSync(path, 1_000_000, 1_000_000);
+    };
+    expect(await whileRead(writeAndSetBack)).toBe('changed');
+    expect(await whileRead(() => linkSync(path, `${path}.snapshot`))).toBe('young');
+  });
+
+  test('that shrinks on the way has no verified block from there on', async () => {
     const path = join(data, 'ks/t/shrinking');
     const size = 64 * BLOCK_BYTES; // far more than the sockets hold
     writeFileSync(path, Buffer.alloc(size, 7));
@@ -452,29 +531,29 @@ describe('fetch of a sealed range', () => {
       chunks.push(chunk);
     }
     const whole = Buffer.concat(chunks);
-    const { proved, end } = read(whole.subarray(whole.indexOf('\r\n\r\n') + 4), size);
+    const { verified, end } = read(whole.subarray(whole.indexOf('\r\n\r\n') + 4), size);
     expect(end).toBe('changed');
-    expect(proved.length).toBeLessThan(40);
+    expect(verified.length).toBeLessThan(40);
   });
 });
 
 describe('digests', () => {
-  async function digests(digestAlgorithm: string, dirs: PartsOfDir[]): Promise<DigestLine[]> {
-    const body = writeParts({ digestAlgorithm }, dirs);
+  async function digests(digestAlgorithm: string, dirs: RequestedDirectory[], options = {}): Promise<DigestLine[]> {
+    const body = writeFileRequest({ digestAlgorithm, ...options }, dirs);
     const { status, text } = await agent.ask(`${P}/digests`, { method: 'POST', body });
     expect(status).toBe(200);
     const lines = text.trimEnd().split('\n');
-    return lines.filter((line) => !line.startsWith('{"type":"seal"')).map(readDigestLine);
+    return lines.filter((line) => !line.startsWith('{"type":"seal"')).flatMap(readDigestLines);
   }
 
-  test('of many files, each by its place in the request, then the end', async () => {
+  test('of many files, each by its index in the request, then the end', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `cassandra-${i}`);
     mkdirSync(join(data, 'many'));
     for (const name of names) writeFileSync(join(data, 'many', name), `${name}\n`);
-    const parts = names.map((name) => partOf(`many/${name}`));
+    const files = names.map((name) => requestedFile(`many/${name}`));
     const lines = await digests('xxhash32', [
-      ['data/0/ks/t', [partOf('ks/t/big')]],
-      ['data/0/many', parts],
+      ['data/0/ks/t', [requestedFile('ks/t/big')]],
+      ['data/0/many', files],
     ]);
     expect(lines.at(-1)).toEqual({ type: 'end', files: 201 });
     const indices = lines.slice(0, -1).map((line) => ('index' in line ? line.index : -1));
@@ -483,19 +562,51 @@ describe('digests', () => {
     expect(lines).toContainEqual({ index: 71, digest: 'e4cd5a' });
   });
 
+  test('in one line for a client that asks for it', async () => {
+    const dirs: RequestedDirectory[] = [
+      ['data/0/ks/t', [requestedFile('ks/t/a'), ['gone', '1', '1', '1'], requestedFile('ks/t/a')]],
+    ];
+    const { text } = await agent.ask(`${P}/digests`, {
+      method: 'POST',
+      body: writeFileRequest({ digestAlgorithm: 'md5', young: true, rows: true }, dirs),
+    });
+    const [line] = text.split('\n');
+    const digest = 'sZRqySSS0jR8YjW00mERhA==';
+    expect(readDigestLines(line!)).toEqual([
+      { index: 0, digest, young: expect.any(Boolean) },
+      { index: 2, digest, young: expect.any(Boolean) },
+      { index: 1, digest: null, result: 'vanished', message: 'no longer there' },
+    ]);
+  });
+
   test.each([
     ['md5', 'sZRqySSS0jR8YjW00mERhA=='],
     ['xxhash32', '946b5bf9'],
     ['xxhash64', 'e4c191d091bd8853'],
     ['crc32c', '353dd8be'],
   ])('by %s', async (algorithm, digest) => {
-    const [line] = await digests(algorithm, [['data/0/ks/t', [partOf('ks/t/a')]]]);
+    const [line] = await digests(algorithm, [['data/0/ks/t', [requestedFile('ks/t/a')]]]);
     expect(line).toEqual({ index: 0, digest });
+  });
+
+  test('of blocks have the ctime of a file that is not young, and are not for a single file', async () => {
+    const dirs: RequestedDirectory[] = [['data/0/ks/t', [requestedFile('ks/t/a')]]];
+    const blocks = { index: 0, digest: '0955dcb942ea44ad' };
+    expect(await digests('xxhash64-blocks', dirs)).toContainEqual(blocks);
+    let [line] = await digests('xxhash64-blocks', dirs, { young: true });
+    while ('young' in line! && line.young) {
+      expect(line).toEqual({ ...blocks, young: true });
+      [line] = await digests('xxhash64-blocks', dirs, { young: true });
+    }
+    const { ctimeNs } = lstatSync(join(data, 'ks/t/a'), { bigint: true });
+    expect(line).toEqual({ ...blocks, young: false, ctimeNs: `${ctimeNs}` });
+    const { status } = await agent.ask(`${P}/files/data/0/ks/t/a?digestAlgorithm=xxhash64-blocks`);
+    expect(status).toBe(400);
   });
 
   test('of files that are gone, changed or excluded say so', async () => {
     writeFileSync(join(data, 'was'), 'x');
-    const [name, size, mtimeNs, ino] = partOf('was');
+    const [name, size, mtimeNs, ino] = requestedFile('was');
     const lines = await digests('md5', [
       [
         'data/0',
@@ -505,7 +616,7 @@ describe('digests', () => {
           [name, size, mtimeNs, ino],
         ],
       ],
-      ['data/0/ks/t/snapshots', [partOf('ks/t/snapshots/s')]],
+      ['data/0/ks/t/snapshots', [requestedFile('ks/t/snapshots/s')]],
     ]);
     expect(lines).toHaveLength(5);
     for (const line of [
@@ -518,7 +629,7 @@ describe('digests', () => {
   });
 
   test('400: an unknown algorithm', async () => {
-    const body = writeParts({ digestAlgorithm: 'sha256' }, []);
+    const body = writeFileRequest({ digestAlgorithm: 'sha256' }, []);
     expect((await agent.ask(`${P}/digests`, { method: 'POST', body })).status).toBe(400);
   });
 });

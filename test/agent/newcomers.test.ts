@@ -12,7 +12,7 @@ import { P, scratch } from './running-agent.js';
 const TOKEN = 'thistokenhastwentyfourch';
 const { dir, remove } = scratch();
 const tokenFile = join(dir, 'token');
-/** A process of few files: the agent has 64 places for newcomers, 32 of them for one address. */
+/** A process of few files: the agent has 64 slots for newcomers, 32 of them for one address. */
 const FEW = { under: ['sh', '-c', 'ulimit -n 256 && exec "$0" "$@"'] };
 const PLACES = 64;
 const accessLog = join(dir, 'access.log');
@@ -49,7 +49,7 @@ afterAll(async () => {
 interface Client {
   socket: Socket;
   /** All that it has been sent. */
-  said(): string;
+  received(): string;
   /** As far as the kernel knows; or dropped since. */
   connected: Promise<void>;
   closed: Promise<void>;
@@ -64,7 +64,7 @@ function client(scheme: keyof typeof agents, ...sent: (string | Buffer)[]): Clie
   for (const piece of sent) socket.write(piece);
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const connected = Promise.race([closed, new Promise<void>((resolve) => socket.once('connect', () => resolve()))]);
-  return { socket, connected, closed, said: () => Buffer.concat(chunks).toString('latin1') };
+  return { socket, connected, closed, received: () => Buffer.concat(chunks).toString('latin1') };
 }
 
 /** The status of one request with the token on a connection that stays open. */
@@ -82,7 +82,7 @@ function honest(scheme: keyof typeof agents): Socket {
   return socket;
 }
 
-describe('three hundred of them leave a client its place, and get it one', () => {
+describe('three hundred of them neither drop a client nor keep one out', () => {
   test.each<[string, keyof typeof agents, (string | Buffer)[]]>([
     ['that only connect', 'http', []],
     ['with half a head', 'http', [`GET ${P}/status HTTP/1.1\r\nHost`]],
@@ -116,10 +116,10 @@ describe('a refusal ends the connection', () => {
   ])(
     '%s',
     async (_, status, request) => {
-      const { said, closed } = client('http', request.repeat(3));
+      const { received, closed } = client('http', request.repeat(3));
       await closed;
-      expect(said().match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`]);
-      expect(said()).toMatch(/^connection: close\r$/im);
+      expect(received().match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`]);
+      expect(received()).toMatch(/^connection: close\r$/im);
       expect(await ask(honest('http'))).toBe('HTTP/1.1 200'); // by now the other has been logged
       expect(readFileSync(accessLog, 'utf8')).toContain(`"status":${status},`);
     },
@@ -152,7 +152,7 @@ describe('a refusal ends the connection', () => {
       endless.socket.on('drain', pour);
       pour();
       await Promise.all([half.closed, endless.closed, waiting.closed]);
-      for (const { said } of [half, endless, waiting]) expect(said()).toMatch(/^HTTP\/1\.1 401 /);
+      for (const { received } of [half, endless, waiting]) expect(received()).toMatch(/^HTTP\/1\.1 401 /);
     },
     SOON_MS,
   );
@@ -160,10 +160,10 @@ describe('a refusal ends the connection', () => {
 
 test('a client with the token is told to go on before it sends a body, and then answered', async () => {
   const head = `POST ${P}/digests HTTP/1.1\r\n${GOOD}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n`;
-  const { socket, said } = client('http', head);
+  const { socket, received } = client('http', head);
   await once(socket, 'data');
-  expect(said()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+  expect(received()).toBe('HTTP/1.1 100 Continue\r\n\r\n');
   socket.write('{}');
   await once(socket, 'data');
-  expect(said()).toMatch(/Continue\r\n\r\nHTTP\/1\.1 400 /);
+  expect(received()).toMatch(/Continue\r\n\r\nHTTP\/1\.1 400 /);
 });

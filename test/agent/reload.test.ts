@@ -72,9 +72,9 @@ async function start(): Promise<RunningAgent> {
 }
 
 async function hangUp({ child, says }: RunningAgent): Promise<unknown> {
-  const said = says('reloaded');
+  const reloaded = says('reloaded');
   child.kill('SIGHUP');
-  return (await said)['reloaded'];
+  return (await reloaded)['reloaded'];
 }
 
 /** What a client of the age has. */
@@ -102,7 +102,7 @@ function closing(socket: TLSSocket): Promise<string> {
 const headOf = (target: string): string =>
   `GET ${target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer old-open-sesame-of-both\r\n\r\n`;
 
-test('what is new holds for whoever connects or asks, and a download that is under way comes to its end', async () => {
+test('new credentials hold for new connections and requests, and a download under way comes to its end', async () => {
   const running = await start();
   const { headers, ...old } = client('old');
   expect((await running.ask(F, client('old'))).text).toBe('hello\n');

@@ -8,7 +8,7 @@ import { createGate } from '../../src/agent/gate.js';
 import { keepAlive } from '../../src/agent/keep-alive.js';
 import { errorReply, jsonReply, type Reply } from '../../src/agent/reply.js';
 import { send } from '../../src/agent/send.js';
-import { createPacer } from '../../src/wire/rate.js';
+import { createPacer } from '../../src/pace/rate.js';
 
 let server: Server | undefined;
 const clients: Socket[] = [];
@@ -29,7 +29,7 @@ async function answering(reply: Reply, stalledMs?: number): Promise<{ socket: So
   server = createServer((_, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort(new Error('gone')));
-    settle(send(reply, response, { head: false, pacer: createPacer(undefined), signal: gone.signal, stalledMs }));
+    settle(send(reply, response, { head: false, pacer: createPacer(), signal: gone.signal, stalledMs }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -43,7 +43,7 @@ async function answering(reply: Reply, stalledMs?: number): Promise<{ socket: So
 const chunksReply = (chunks: AsyncIterable<Uint8Array>): Reply => ({ status: 200, headers: {}, body: chunks });
 
 describe('send', () => {
-  test('a chunk is asked for only when the one before it has left', async () => {
+  test('a chunk is requested only when the one before it has been written', async () => {
     const buffer = Buffer.alloc(1 << 20);
     async function* reusing() {
       for (let i = 1; i <= 20; i++) yield buffer.fill(i);
@@ -105,7 +105,7 @@ describe('keepAlive', () => {
     yield Buffer.from('b\n');
   }
 
-  test('speaks while its source is silent, and only then', async () => {
+  test('sends its own line while its source is silent, and only then', async () => {
     let release = (): void => {};
     const silence = new Promise<void>((resolve) => {
       release = resolve;
@@ -128,7 +128,7 @@ describe('keepAlive', () => {
 });
 
 describe('createGate', () => {
-  test('keeps a place until its reply is done, and none for what failed', async () => {
+  test('keeps a slot until its reply is done, and none after a failure', async () => {
     const gate = createGate(1);
     await expect(gate(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
     let freed = 0;

@@ -10,7 +10,7 @@ import { selfSigned } from '../../src/agent/access/self-signed.js';
 import { jsonReply, type Reply } from '../../src/agent/reply.js';
 import type { Request } from '../../src/agent/request.js';
 import { type RunningServer, type ServedRequest, startServer } from '../../src/agent/server.js';
-import { createPacer } from '../../src/wire/rate.js';
+import { createPacer } from '../../src/pace/rate.js';
 
 let server: RunningServer | undefined;
 const served: ServedRequest[] = [];
@@ -28,7 +28,7 @@ async function answering(
   server = await startServer({
     listen: { host, port: 0 },
     tls,
-    pacer: createPacer(undefined),
+    pacer: createPacer(),
     authorize: () => undefined,
     answer: async (request) => answer(request),
     served: (request) => served.push(request),
@@ -37,7 +37,7 @@ async function answering(
   return server;
 }
 
-test('a file that cannot be closed is told, and the next request is answered', async () => {
+test('a file that cannot be closed is a warning, and the next request is answered', async () => {
   const { url } = await answering(() => ({
     ...jsonReply(200, {}),
     done() {
@@ -48,14 +48,14 @@ test('a file that cannot be closed is told, and the next request is answered', a
   expect(warnings).toEqual(Array(2).fill('cannot close what was sent for /f: EIO'));
 });
 
-test('a request that was cut off has been told of when all have ended', async () => {
+test('a request that was cut off has been reported when all have ended', async () => {
   let answer: () => Promise<Reply>;
-  const asked = new Promise<(reply: Reply) => void>((hear) => {
-    answer = () => new Promise((resolve) => hear(resolve));
+  const begun = new Promise<(reply: Reply) => void>((begin) => {
+    answer = () => new Promise((resolve) => begin(resolve));
   });
   const { url, drain, ended } = await answering(() => answer());
   const response = fetch(new URL('/f', url));
-  const give = await asked;
+  const give = await begun;
   expect(await drain(0)).toBe(1);
   await expect(response).rejects.toThrow();
   expect(served).toEqual([]);
@@ -83,28 +83,28 @@ test('an end does not wait for a handshake that does not go on', async () => {
 describe('requests sent ahead on one connection', () => {
   const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-  /** Answers each when it is told to; `begun` are the targets it has been asked for. */
+  /** Answers each when it is told to; `begun` are the targets it has been requests for. */
   async function heldBack() {
     const begun: string[] = [];
     const replies: ((reply: Reply) => void)[] = [];
-    const asked = new EventEmitter();
+    const requests = new EventEmitter();
     const { url } = await answering(({ target }) => {
       begun.push(target);
-      asked.emit(target);
+      requests.emit(target);
       return new Promise((resolve) => replies.push(resolve));
     });
     const ahead = connect(Number(url.port), '127.0.0.1');
     const chunks: Buffer[] = [];
     ahead.on('data', (chunk) => chunks.push(chunk)).on('error', () => {});
-    return { url, begun, replies, asked, ahead, said: () => Buffer.concat(chunks).toString() };
+    return { url, begun, replies, requests, ahead, received: () => Buffer.concat(chunks).toString() };
   }
 
   test('begin one after the other', async () => {
-    const { url, begun, replies, asked, ahead, said } = await heldBack();
+    const { url, begun, replies, requests, ahead, received } = await heldBack();
     ahead.write(get('/1') + get('/2') + get('/3'));
-    await once(asked, '/1');
+    await once(requests, '/1');
     const other = fetch(new URL('/other', url));
-    await once(asked, '/other');
+    await once(requests, '/other');
     expect(begun).toEqual(['/1', '/other']);
     replies[1]!(jsonReply(200, {}));
     expect((await other).status).toBe(200);
@@ -113,19 +113,19 @@ describe('requests sent ahead on one connection', () => {
       [2, '/3'],
     ] as const) {
       replies[i]!(jsonReply(200, { after: begun.at(-1) }));
-      await once(asked, next);
+      await once(requests, next);
     }
     replies[3]!(jsonReply(200, { last: true }));
-    while (!said().includes('"last"')) await once(ahead, 'data');
-    expect(said().match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
+    while (!received().includes('"last"')) await once(ahead, 'data');
+    expect(received().match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3);
     ahead.destroy();
   });
 
   test('are not answered when the client has gone, and too many of them cost the connection', async () => {
-    const { begun, replies, asked, ahead } = await heldBack();
+    const { begun, replies, requests, ahead } = await heldBack();
     const closed = new Promise((resolve) => ahead.once('close', resolve));
     ahead.write(get('/1') + get('/2'));
-    await once(asked, '/1');
+    await once(requests, '/1');
     ahead.write(get('/3').repeat(5_000));
     await closed;
     replies[0]!(jsonReply(200, {}));
@@ -137,7 +137,7 @@ describe('requests sent ahead on one connection', () => {
 const withIpv6 =
   existsSync('/proc/net/if_inet6') && readFileSync('/proc/net/if_inet6', 'utf8') !== '' ? test : test.skip;
 
-withIpv6('an IPv4 client of a socket that hears both is told by its IPv4 address', async () => {
+withIpv6('an IPv4 client of a dual-stack socket is named by its IPv4 address', async () => {
   const { url } = await answering(() => jsonReply(200, {}), { host: '::' });
   await fetch(`http://127.0.0.1:${url.port}/f`);
   await fetch(`http://[::1]:${url.port}/f`);

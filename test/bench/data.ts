@@ -82,6 +82,22 @@ export function cassandraTree(options: { tables: number; generations: number; bi
   );
 }
 
+/** Where `clusterFiles` has what is written in place, and the log of it. */
+export const TABLE = 'base/5/16384';
+export const LOG_DIR = 'pg_wal';
+
+/** A database that writes in place, as PostgreSQL: a big table and the newest files of its log. No MiB of it is like another one. */
+export const clusterFiles = (tableBytes: number, log: { count: number; bytes: number }): Shape => ({
+  ...shape([
+    { path: 'base/5', files: [{ name: '16384', bytes: tableBytes }] },
+    { path: LOG_DIR, files: range(log.count, (i) => ({ name: segmentName(i + 1), bytes: log.bytes })) },
+  ]),
+  isUnlike: true,
+});
+
+/** The name of a log file, as PostgreSQL numbers them. */
+export const segmentName = (number: number): string => number.toString(16).toUpperCase().padStart(24, '0');
+
 const range = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 
 /** What is written may not look like work in progress: a second look at files touched just now would be timed too. */

@@ -6,6 +6,8 @@ import { type AddressInfo, createServer, Socket } from 'node:net';
 
 export interface FarProxy {
   port: number;
+  /** Bytes passed on so far, both ways together. */
+  passedBytes(): number;
   stop(): Promise<void>;
 }
 
@@ -27,7 +29,15 @@ export async function startFarProxy(
   { delayMs, windowBytes = WINDOW_BYTES }: Distance,
 ): Promise<FarProxy> {
   const sockets = new Set<Socket>();
-  const later = delayLine(delayMs);
+  let passedBytes = 0;
+  const line: Line = {
+    later: delayLine(delayMs),
+    windowBytes,
+    count(bytes) {
+      passedBytes += bytes;
+    },
+  };
+  const { later } = line;
   const keep = (socket: Socket) => {
     sockets.add(socket.setNoDelay(true));
     socket.on('error', () => {}).on('close', () => sockets.delete(socket)); // 'close' takes the other end along
@@ -39,8 +49,8 @@ export async function startFarProxy(
       later(() => {
         const far = new Socket({ allowHalfOpen: true });
         keep(far);
-        carry(near, far, later, windowBytes);
-        carry(far, near, later, windowBytes);
+        carry(near, far, line);
+        carry(far, near, line);
         later(() => far.connect(port, '127.0.0.1'));
       }),
     );
@@ -49,6 +59,7 @@ export async function startFarProxy(
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    passedBytes: () => passedBytes,
     async stop() {
       const closed = once(server, 'close');
       server.close();
@@ -60,8 +71,15 @@ export async function startFarProxy(
 
 type Later = (deed: () => void) => void;
 
+interface Line {
+  later: Later;
+  windowBytes: number;
+  /** Called with what has been passed on. */
+  count(bytes: number): void;
+}
+
 /** One direction. A byte counts as under way from when it is read until its acknowledgement would be back. */
-function carry(from: Socket, to: Socket, later: Later, windowBytes: number): void {
+function carry(from: Socket, to: Socket, { later, windowBytes, count }: Line): void {
   let window = FIRST_WINDOW_BYTES;
   let underWay = 0;
   let waiting: Buffer | undefined;
@@ -76,6 +94,7 @@ function carry(from: Socket, to: Socket, later: Later, windowBytes: number): voi
     const piece = waiting.subarray(0, window - underWay);
     waiting = piece.length < waiting.length ? waiting.subarray(piece.length) : undefined;
     underWay += piece.length;
+    count(piece.length);
     later(() => to.write(piece, () => later(() => acknowledge(piece.length))));
     if (waiting) return;
     if (farewell) later(farewell);

@@ -4,15 +4,16 @@ import type { Bench } from './bench.js';
 import { copies } from './copies.js';
 import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles, unlikeFiles } from './data.js';
 import { entries } from './entries.js';
+import { inPlace } from './in-place.js';
 import { interrupted } from './interrupted.js';
 import { lm, lmAlone, lmBesideStrangers, lmMapping, lmOverTls } from './peers/lm.js';
 import { nginxAndCurl } from './peers/nginx.js';
 import { rcloneWebdav } from './peers/rclone.js';
-import { rsyncDaemon, rsyncOverSsh, rsyncPartial } from './peers/rsync.js';
+import { rsyncDaemon, rsyncDelta, rsyncOverSsh, rsyncPartial } from './peers/rsync.js';
 import { md5sum, xxh32sum, xxh64sum } from './peers/sums.js';
 import { startUps } from './start-ups.js';
 import type { Line } from './table.js';
-import { checksummingRsync, sums, verifications } from './verifications.js';
+import { checksummingRsync, lmIncremental, lmUnchanged, lmVerify, sums, verifications } from './verifications.js';
 
 export interface Row {
   /** For `--only`. */
@@ -66,28 +67,28 @@ export function makeRows(isQuick: boolean): Row[] {
       name: 'verify-xxhash32',
       work: work('verify 4 GiB, xxhash32'),
       shape: big,
-      algorithm: 'xxhash32',
+      ours: lmVerify('xxhash32'),
       peers: [{ peer: checksummingRsync, target: 0.9 }, { peer: sums(xxh32sum) }],
     }),
     verifications({
       name: 'verify-md5',
       work: work('verify 4 GiB, md5'),
       shape: big,
-      algorithm: 'md5',
+      ours: lmVerify('md5'),
       peers: [{ peer: sums(md5sum), target: 0.45 }],
     }),
     verifications({
       name: 'verify-xxhash64',
       work: work('verify 4 GiB, xxhash64'),
       shape: big,
-      algorithm: 'xxhash64',
+      ours: lmVerify('xxhash64'),
       peers: [{ peer: sums(xxh64sum) }],
     }),
     verifications({
       name: 'verify-crc32c',
       work: work('verify 4 GiB, crc32c'),
       shape: big,
-      algorithm: 'crc32c',
+      ours: lmVerify('crc32c'),
       peers: [],
     }),
     copies({
@@ -104,6 +105,20 @@ export function makeRows(isQuick: boolean): Row[] {
       ours: lm,
       isRepeat: true,
       peers: [{ peer: rsyncDaemon(['--delete']), target: 0.9 }],
+    }),
+    verifications({
+      name: 'verify-small',
+      work: work('verify 200,000 × 2 KiB, xxhash32'),
+      shape: small,
+      ours: lmVerify('xxhash32'),
+      peers: [{ peer: checksummingRsync, target: 1.5 }],
+    }),
+    verifications({
+      name: 'verify-incremental',
+      work: work('verify 200,000 × 2 KiB, all of it proved before'),
+      shape: small,
+      ours: lmIncremental,
+      peers: [{ peer: lmUnchanged, target: 1.3 }],
     }),
     copies({
       name: 'unchanged-mapped',
@@ -137,6 +152,20 @@ export function makeRows(isQuick: boolean): Row[] {
       everyMs: size(3_000, 500),
       ours: lm,
       peers: [rsyncPartial],
+    }),
+    inPlace({
+      name: 'in-place',
+      work: work('800 MB written in place: 12,000 pages and 64 MiB of log'),
+      tableBytes: size(800_000_000 - (800_000_000 % (8 * KIB)), 8 * MIB),
+      pages: size(12_000, 100),
+      segmentBytes: size(16 * MIB, 64 * KIB),
+      segments: 4,
+      ways: [
+        ['near', 'counted'],
+        ['over a 40 ms round trip', { delayMs: 20 }],
+      ],
+      ours: lm,
+      peers: [rsyncDelta],
     }),
     entries({
       name: 'entries',

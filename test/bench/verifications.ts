@@ -1,6 +1,6 @@
-// Rows that digest both sides of a finished copy. The copy is lm's and is made once, untimed.
+// Rows that compare the contents of both sides of a finished copy. The copy is lm's and is made once, untimed.
 
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Bench } from './bench.js';
 import { checkCopy, type Shape } from './data.js';
 import { alternate, type Contender } from './measure.js';
@@ -15,11 +15,12 @@ export interface Verifications {
   name: string;
   work: string;
   shape: Shape;
-  algorithm: string;
+  /** Makes the copy when it is opened. */
+  ours: Digester;
   peers: { peer: Digester; target?: number }[];
 }
 
-/** Somebody who reads all of both sides. */
+/** Somebody who finds out whether both sides hold the same. */
 export interface Digester {
   name: string;
   needs: readonly string[];
@@ -40,15 +41,35 @@ export const sums = (peer: SumPeer): Digester => ({
   open: async (bench, source, copy) => ({ digest: () => peer.run(bench, source, copy), stop: async () => {} }),
 });
 
-const lmVerify = (algorithm: string): Digester => ({
+/** Makes the copy. `once`: flags of a verification that is made once, untimed. */
+const verifying = (flags: readonly string[], once?: readonly string[]): Digester => ({
   ...lm,
   async open(bench, source, copy) {
     const opened = await lm.open(bench, source);
     await opened.copy(copy);
     await checkCopy(source, copy, 'all', bench.signal);
-    return { digest: () => opened.verify(copy, algorithm), stop: () => opened.stop() };
+    if (once) await opened.verify(copy, once);
+    return { digest: () => opened.verify(copy, flags), stop: () => opened.stop() };
   },
 });
+
+/** Reads all of both sides. */
+export const lmVerify = (algorithm: string): Digester => verifying(['--algo', algorithm]);
+
+/** Reads nothing, because everything has been read before. */
+export const lmIncremental: Digester = verifying(['--incremental'], ['--incremental']);
+
+/** A copy that finds nothing to do, by an agent and with records of its own. */
+export const lmUnchanged: Digester = {
+  ...lm,
+  name: 'lm copy, nothing changed',
+  async open(bench, source, copy) {
+    const opened = await lm.open(bench, source);
+    const beside = join(dirname(dirname(copy)), 'unchanged', basename(copy));
+    await opened.copy(beside);
+    return { digest: () => opened.copy(beside), stop: () => opened.stop() };
+  },
+};
 
 export function verifications(row: Verifications): Row {
   const line = { row: row.name, work: row.work, unit: 'seconds', ours: [] } as const;
@@ -65,12 +86,12 @@ export function verifications(row: Verifications): Row {
 
 async function race(bench: Bench, row: Verifications) {
   const source = await bench.source(row.shape);
-  bench.needRoom(row.shape, 1);
+  bench.needRoom(row.shape, 2);
   const copy = bench.path('copies', 'lm', 'data');
   const stops: (() => Promise<void>)[] = [];
   try {
     const contenders: Contender[] = [];
-    for (const digester of [lmVerify(row.algorithm), ...row.peers.map(({ peer }) => peer)]) {
+    for (const digester of [row.ours, ...row.peers.map(({ peer }) => peer)]) {
       if (missing(digester.needs)) continue;
       const { digest, stop } = await digester.open(bench, source, copy);
       stops.push(stop);

@@ -81,7 +81,7 @@ test('a destination becomes complete only while both sides are as they were veri
   });
 });
 
-test('a source that cannot be reached, or is complete already, is no proof, and the way out is named', async () => {
+test('a source that cannot be reached, or is already complete, is no proof, and the hint names the way out', async () => {
   const { source, destination, proxy } = sandbox();
   const agent = await source.serve([source.write('data', { a: 'a' })]);
   const between = await proxy(agent.url, { asSidecar: true });
@@ -104,7 +104,7 @@ test('a source that cannot be reached, or is complete already, is no proof, and 
   });
 });
 
-test('what a verification or the last look leaves out, and the final pass did not, is not proved', async () => {
+test('entries that the verification or the last check leaves out, and the final pass did not, are not proved', async () => {
   const { source, destination } = sandbox();
   const from = source.write('data', { a: 'a', ks: dir({ b: 'b' }) });
   const agent = await source.serve([from]);
@@ -138,7 +138,7 @@ test('what a verification or the last look leaves out, and the final pass did no
   });
 });
 
-test('a source is asked by what its agent was told: ports, and the command that must succeed', async () => {
+test('a source is checked by the settings of its agent: ports, and the command that must succeed', async () => {
   const { source, defer } = sandbox();
   const from = source.write('data', { a: 'a' });
   const service = createServer().listen(0, '127.0.0.1');

@@ -18,12 +18,13 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { CopyReport } from '../../src/report.js';
+import type { CopyReport } from '../../src/report/copy-report.js';
+import { completionIn } from '../../src/serve/completion.js';
 import { markComplete, readCompletion } from '../../src/state/completion.js';
 import { agentId } from '../../src/state/identity/host.js';
 import { type Instance, openInstance } from '../../src/state/instance.js';
-import type { JournalRecord } from '../../src/state/journal/history.js';
 import { openJournal } from '../../src/state/journal/journal.js';
+import type { JournalRecord } from '../../src/state/journal/records.js';
 import { recordLastCopy } from '../../src/state/last-run.js';
 import { acquireLock } from '../../src/state/lock/lock.js';
 import { remember } from '../../src/state/remembered.js';
@@ -46,7 +47,7 @@ afterEach(() => rmSync(base, { recursive: true, force: true }));
 
 afterAll(endKept);
 
-/** The built program, run in `base`, by the lm.yaml there if there is one: root does not take it for lying there. */
+/** The built program, run in `base` with the lm.yaml there, if there is one: root does not read it by itself. */
 function lm(...args: string[]) {
   const config = join(base, 'lm.yaml');
   const env = { HOME: base, LM_STATE_DIR: stateDir, ...(existsSync(config) && { LM_CONFIG: config }) };
@@ -84,7 +85,7 @@ const differs: JournalRecord[] = [
   { type: 'verify-ended', run: 'w', state: 'FAILED', exitCode: 4 },
 ];
 
-/** Pairs of a map in which this host has the other name, or none. */
+/** A map with a pair in which this host has the other name, or none. */
 const mapFile = (pair: string) =>
   writeFileSync(join(base, 'lm.yaml'), `live_migration:\n  migration_map:\n    ${pair}\n`);
 
@@ -120,12 +121,12 @@ const report: CopyReport = {
 
 const ended = (exitCode: number): JournalRecord => ({ type: 'copy-ended', run: 'f', exitCode, final: true });
 
-/** It is complete, whatever it is asked. */
+/** Answers every request with: complete. */
 const sidecar = createServer((_, response) => response.end('{"state":"COMPLETED","endTime":1731000900000}'));
 afterEach(() => new Promise((resolve) => sidecar.close(resolve)));
 
 describe('lm complete', () => {
-  test('on the source: marks it, once, and says when it was', async () => {
+  test('on the source: marks it once, and prints when', async () => {
     const { dir } = open('source');
     expect(await lm('complete')).toMatchObject({ code: 0, stdout: expect.stringContaining(`data/0=${data}`) });
     const { endTime } = readCompletion(dir);
@@ -137,7 +138,7 @@ describe('lm complete', () => {
     expect(readCompletion(dir).endTime).toBe(endTime);
   });
 
-  test('on the source: names the fence, in the words of what runs there', async () => {
+  test('on the source: names the fence for the service that runs there', async () => {
     open('source');
     const generic = await lm('complete');
     expect(generic.stdout).toMatch(/^fence: .*systemctl mask SERVICE$/m);
@@ -181,7 +182,7 @@ describe('lm complete', () => {
     ['a verification of a part', [...final, ...passed({ only: 'data/0/ks' })], 'no verification has ended'],
     ['a verification of a live source', [...final, ...passed({ live: true })], 'somebody was at work on the source'],
     ['a verification that left out more', [...final, ...passed({ otherExclusions: true })], 'went by other exclusions'],
-    ['a verification without the source', [...final, ...passed({ offline: true })], 'no verification has ended'],
+    ['a verification without the source', [...final, ...passed({ offline: true })], 'was one of this side alone'],
     ['a verification that began before the copy ended', [final[0]!, verified[0]!, final[1]!, verified[1]!], 'may have'],
   ])('on the destination, refuses: %s', async (_, records, message) => {
     const { dir } = open('destination');
@@ -191,7 +192,7 @@ describe('lm complete', () => {
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
 
-  test('on the destination: what --unverified waives is said, and a second time is no error', async () => {
+  test('on the destination: prints what --unverified waives, and a second time is no error', async () => {
     const { dir } = open('destination');
     write(dir, ...copied);
     const { code, stdout } = await lm('complete', '--unverified');
@@ -203,7 +204,7 @@ describe('lm complete', () => {
     expect(await lm('complete')).toMatchObject({ code: 0, stdout: expect.stringContaining(`, since ${since}`) });
   });
 
-  test('what can be proved no more is looked at while the source can still be reached', async () => {
+  test('on the destination: needs a source that answers, and refuses when that is complete already', async () => {
     const { dir } = open('destination');
     write(dir, ...final, ...verified);
     expect(await lm('complete')).toMatchObject({ code: 2, stderr: expect.stringContaining('LM_URL=') });
@@ -215,7 +216,7 @@ describe('lm complete', () => {
     expect(stderr).toContain('hint: so it cannot be listed any more: lm reset there');
   });
 
-  test('waits for nobody: a running copy is named and left alone', async () => {
+  test('does not wait for a running copy, but names it', async () => {
     const { dir, roots } = open('destination');
     const lock = await acquireLock(roots, { dir, command: 'lm copy' });
     const result = await lm('complete', '--unverified');
@@ -230,7 +231,7 @@ describe('lm complete', () => {
     expect(await lm('complete', '--unverified')).toMatchObject({ code: 8, stderr: expect.stringContaining(dir) });
   });
 
-  test('a damaged journal proves nothing', async () => {
+  test('a damaged journal is no proof', async () => {
     const { dir } = open('destination');
     write(dir, ...final, ...verified);
     writeFileSync(join(dir, 'journal.jsonl'), `${readFileSync(join(dir, 'journal.jsonl'), 'utf8')}{}\n`);
@@ -243,7 +244,7 @@ describe('which migration is meant', () => {
     expect(await lm('complete')).toMatchObject({ code: 2, stderr: expect.stringContaining(stateDir) });
   });
 
-  test('the only one; of several, the one named, or of the role the map gives this host', async () => {
+  test('the only one; of several, the one named, or the one of the role that the map gives this host', async () => {
     const source = open('source', 'from');
     const destination = open('destination', 'to');
     const several = await lm('complete', '--unverified');
@@ -277,9 +278,9 @@ describe('a name that is not known', () => {
     ...['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'instances', 'config show'].map((one) => [one, '']),
     ['serve', 'data'],
     ['instances', '--forget nope'],
-  ])('is an error of lm %s %s that lists those that are', async (command, more) => {
+  ])('is an error of lm %s %s that lists the known ones', async (command, more) => {
     open('source', 'from');
-    writeFileSync(join(stateDir, 'from', 'agent.json'), '{}'); // something has come of it
+    writeFileSync(join(stateDir, 'from', 'agent.json'), '{}'); // it has been used
     const words = [...command.split(' '), ...more.split(' ').filter((word) => word !== '')];
     const { code, stdout, stderr } = await lm(...words, ...(more.startsWith('--') ? [] : ['--instance', 'nope']));
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: expect.stringMatching(unknown) });
@@ -296,14 +297,14 @@ describe('a name that is not known', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^instance +nope/m) });
   });
 
-  test('directories that no migration has are no reason to say that none is known', async () => {
+  test('for directories without a migration, it is not claimed that no migration is known', async () => {
     open('source', 'from');
     expect((await lm('status', '--root', 'data=other')).stdout).toMatch(/^no migration of data\/0=.*other is known/);
   });
 });
 
 describe('lm instances', () => {
-  test('lists what is known, and whether anybody is at work there', async () => {
+  test('lists the known migrations, and which are in use', async () => {
     expect((await lm('instances')).stdout).toMatch(/^no migration is known on this host/);
     write(open('destination', 'to').dir, ...copied);
     markComplete(open('source', 'from').dir);
@@ -342,7 +343,7 @@ describe('lm instances', () => {
     },
   );
 
-  test('forgets nothing where somebody is at work', async () => {
+  test('forgets nothing that is in use', async () => {
     markComplete(open('destination', 'it').dir);
     const lock = await acquireLock([{ path: data }], { dir: join(stateDir, 'it'), command: 'lm verify' });
     const destination = await forget();
@@ -404,7 +405,7 @@ describe('lm reset', () => {
     expect((await lm('reset', '--instance', 'it')).code).toBe(2);
   });
 
-  test('of a source may be typed twice, until it is served again', async () => {
+  test('of a source may be repeated, until it is served again', async () => {
     const { dir } = open('source');
     markComplete(dir);
     expect((await lm('reset')).code).toBe(0);
@@ -425,7 +426,7 @@ describe('lm reset', () => {
     await once(agent, 'close');
   });
 
-  test('leaves a source who it is, for its agent may be running', async () => {
+  test('keeps the identity of a source, because its agent may be running', async () => {
     const { dir } = open('source');
     const id = agentId(dir);
     reopen(dir, '10.0.0.7');
@@ -459,11 +460,11 @@ describe('lm reset', () => {
 });
 
 describe('lm status', () => {
-  test('with nothing known, says where it looked', async () => {
+  test('without a known migration, prints where it looked', async () => {
     expect(await lm('status')).toMatchObject({ code: 0, stdout: expect.stringContaining(stateDir) });
   });
 
-  test('tells of both roles, the last copy and the lock, though the source cannot be reached', async () => {
+  test('reports both roles, the last copy and the lock, though the source cannot be reached', async () => {
     open('source', 'from');
     const { dir, roots } = open('destination', 'to');
     write(dir, ...copied);
@@ -482,7 +483,19 @@ describe('lm status', () => {
     expect(stdout).toMatch(/ verified +no\n/);
   });
 
-  test('tells how a copy ended that left no report', async () => {
+  test('names what was damaged at the source, also once it was completed over HTTP', async () => {
+    const { dir } = open('destination');
+    write(dir, ...final, ...verified);
+    expect((await lm('status')).stdout).not.toMatch(/damaged/);
+    write(dir, { type: 'sstables', damagedAtSource: 2, all: false });
+    completionIn(dir, { serves: 'destination' }).mark('10.0.0.9');
+    const { stdout } = await lm('status');
+    expect(stdout).toMatch(/ damaged +2 SSTables at the source already, and so here\n/);
+    expect(stdout).toMatch(/over HTTP, without a repair of 2 SSTables that were damaged at the source\n/);
+    expect(JSON.parse((await lm('status', '--json')).stdout.split('\n')[0]!)).toMatchObject({ damagedAtSource: 2 });
+  });
+
+  test('reports how a copy without a report ended', async () => {
     const { dir } = open('destination');
     write(dir, ...copied, began('copy', 'd'), { type: 'copy-ended', run: 'd', exitCode: 130 });
     recordLastCopy(dir, { endedMs: 1731000900000, exitCode: 0, message: '', report });
@@ -493,7 +506,7 @@ describe('lm status', () => {
     expect((await lm('status')).stdout).toMatch(/ last copy +began .*Z, was cut off; before that: ended 2024-11-07/);
   });
 
-  test('asks the source, and speaks JSON, a line a migration and a summary', async () => {
+  test('asks the source, and prints JSON: a line per migration and a summary', async () => {
     sidecar.listen(0, '127.0.0.1');
     await once(sidecar, 'listening');
     const { dir } = open('destination');

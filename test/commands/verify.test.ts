@@ -1,4 +1,4 @@
-// What stops `lm verify` before, or instead of, a verdict; and what it leaves behind.
+// What stops `lm verify` before a verdict, and what it records.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -18,7 +18,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { LONG } from '../support/form.js';
+import { LONG, sample } from '../support/form.js';
 import { jsonLines } from '../support/lm.js';
 import { type Host, type Sandbox, sandbox } from '../support/sandbox.js';
 import { dir, file } from '../support/tree.js';
@@ -87,14 +87,14 @@ describe('a verification has no verdict', () => {
     });
   });
 
-  test('when nobody answers, and the journal says so', async () => {
+  test('when no source answers, and the journal has it', async () => {
     const { code, stderr } = await destination.lm(['verify', 'http://127.0.0.1:1', '--retry-for', '0']);
     expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining('connection refused') });
     expect(await destination.lm(['complete'])).toMatchObject({ code: 6, stderr: expect.stringContaining('FAILED') });
   });
 });
 
-test('a verdict is what complete asks for, and every later copy takes it back', async () => {
+test('complete needs a verdict, and every later copy revokes it', async () => {
   expect(await destination.lm(['complete'])).toMatchObject({ code: 6 });
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
   expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
@@ -103,7 +103,7 @@ test('a verdict is what complete asks for, and every later copy takes it back', 
   expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
 });
 
-test('differences after a passed verification take it back as well', async () => {
+test('differences in a later verification revoke it as well', async () => {
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
   rmSync(join(to, 'd/x'));
   expect(await destination.lm(['verify'])).toMatchObject({ code: 4 });
@@ -120,7 +120,7 @@ test('all counters: entries by metadata, files by digest', async () => {
   });
 });
 
-describe('a source that may not read all it serves', () => {
+describe('a source that cannot read all that it serves', () => {
   const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
   /** The same trees on both sides, without a copy; the agent is nobody, and has its own state. */
@@ -165,7 +165,7 @@ describe('a source that may not read all it serves', () => {
   });
 });
 
-test('a signal ends it at once, and what it had found proves nothing', async () => {
+test('a signal ends it at once, without a verdict', async () => {
   expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
   const stalled = createServer((request) => request.socket.on('error', () => {}));
   const heard = new Promise<void>((resolve) => stalled.on('request', () => resolve()));
@@ -186,7 +186,7 @@ test('a signal ends it at once, and what it had found proves nothing', async () 
   expect(await destination.lm(['verify', '--concurrency', '20'])).toMatchObject({ code: 0, stderr: '' });
 });
 
-test.each(['md5', 'xxhash64', 'crc32c'])('%s is computed alike on both sides', async (algo) => {
+test.each(sample(3, ['md5', 'xxhash64', 'crc32c']))('%s gives the same digests on both sides', async (algo) => {
   expect(await destination.lm(['verify', '--algo', algo])).toMatchObject({ code: 0 });
 });
 
@@ -221,7 +221,7 @@ describe('--report', () => {
     expect(readdirSync(destination.dir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
-  test('is not there, nor any part of it, when there is no verdict', async () => {
+  test('is not written, not even in part, without a verdict', async () => {
     const path = destination.path('differences.jsonl');
     renameSync(to, `${to}-away`);
     mkdirSync(to);
@@ -229,12 +229,12 @@ describe('--report', () => {
     expect(readdirSync(destination.dir).filter((name) => name.startsWith('differences'))).toEqual([]);
   });
 
-  test('that cannot be written ends it before it begins', async () => {
+  test('that cannot be written ends it before it starts', async () => {
     const { code, stderr } = await destination.lm(['verify', '--report', destination.path('no/such/dir/r.jsonl')]);
     expect({ code, stderr }).toMatchObject({ code: 8, stderr: expect.stringContaining('cannot write') });
   });
 
-  test('never lies among the files that are compared, through a link either', async () => {
+  test('cannot be inside a root, not even through a link', async () => {
     symlinkSync(to, destination.path('link'));
     for (const path of [join(to, 'big'), destination.path('link', 'new')]) {
       const { code, stderr } = await destination.lm(['verify', '--report', path]);
@@ -247,7 +247,7 @@ describe('--report', () => {
     expect(readFileSync(join(from, 'd', 'x'), 'utf8')).toBe('x');
   });
 
-  test('never takes the place of a device or a pipe, such as /dev/null', async () => {
+  test('cannot replace a device or a pipe, such as /dev/null', async () => {
     const path = destination.path('pipe');
     execFileSync('mkfifo', [path]);
     const { code, stderr } = await destination.lm(['verify', '--report', path]);

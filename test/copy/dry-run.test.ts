@@ -1,4 +1,4 @@
-// A dry run has nothing to write to a destination with: it does its whole work where the kernel would let nobody write.
+// A dry run writes nothing to a destination: it does its whole work where the kernel lets nobody write.
 
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Copies and verifications as a task of a process runs them: several beside each other, each with a report to be looked at meanwhile.
+// Runs copies and verifications as a task of a process does: several at once, each with a report that can be read meanwhile.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +74,7 @@ function recordsOf({ dir }: CopyMigration['instance']) {
   return { runs: new Set(runs), exitCode, run: report.run };
 }
 
-test('two copies beside each other in one process, and a verification of each, mix nothing', async () => {
+test('two copies at once in one process, and a verification of each, do not affect each other', async () => {
   const sides = [await side('a'), await side('b')];
   const migrations = await Promise.all(sides.map((one) => migrationOf('copy', one)));
   const outcomes = await Promise.all(sides.map((one, i) => runCopy(migrations[i]!, listenTo(one))));
@@ -101,7 +101,7 @@ test('two copies beside each other in one process, and a verification of each, m
   }
 });
 
-test('a copy that is stopped stops no other, and can be taken up again', async () => {
+test('a copy that is stopped stops no other copy, and can be continued', async () => {
   const [stopped, other] = [await side('a', { stallAfter: SIZE / 2 }), await side('b', { stallAfter: SIZE / 2 })];
   const stop = new AbortController();
   const migration = await migrationOf('copy', stopped);
@@ -124,7 +124,7 @@ test('a copy that is stopped stops no other, and can be taken up again', async (
   expect(await readTree(stopped.to)).toEqual(await readTree(stopped.from));
 });
 
-test('the report of a copy that runs is there to be read, and is the reader’s own', async () => {
+test('the report of a running copy can be read, and the reader gets a copy of it', async () => {
   const one = await side('a', { stallAfter: SIZE / 2 });
   const stop = new AbortController();
   const running: RunningCopy = startCopy(await migrationOf('copy', one), listenTo(one, stop.signal));

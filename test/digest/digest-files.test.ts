@@ -15,11 +15,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type DigestAnswer, digestFiles, type ListedFile } from '../../src/digest/digest-files.js';
-import { pick } from '../../src/digest/digest-pool.js';
+import { BLOCK_DIGEST } from '../../src/digest/digest.js';
+import { type DigestAnswer, digestFiles } from '../../src/digest/digest-files.js';
+import { type DigestPool, pick } from '../../src/digest/digest-pool.js';
+import type { ListedFile } from '../../src/digest/listed-file.js';
 import type { Roots } from '../../src/files/roots.js';
+import { bookedIn, createPace } from '../../src/pace/rate.js';
+import { byteCounter, bytesIn } from '../../src/threads/byte-counter.js';
+import { stopFlagOf } from '../../src/threads/stop-flag.js';
+import { until } from '../support/holders.js';
 
 const CHANGED: DigestAnswer = { result: 'changed', message: 'changed while it was read' };
 
@@ -48,7 +54,7 @@ const WAYS = [
 describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty }) => {
   const digest = async (...files: ListedFile[]): Promise<DigestAnswer[]> => digestFiles({ algorithm, roots, files });
 
-  test('that is still itself has a digest', async () => {
+  test('that is unchanged has a digest', async () => {
     writeFileSync(join(dir, 'ks/empty'), '');
     expect(await digest(listed('ks/a.db'), listed('ks/empty'))).toEqual([found, empty]);
   });
@@ -93,13 +99,13 @@ describe.each(WAYS)('a listed file, by $algorithm,', ({ algorithm, found, empty 
     expect(await digest(file)).toEqual([{ result: 'failed', message }]);
   });
 
-  test('in trouble does not keep the others from their digests', async () => {
+  test('that fails does not keep the others from their digests', async () => {
     const gone = { ...listed('ks/a.db'), key: 'data/0/ks/gone' };
     expect(await digest(gone, listed('ks/a.db'))).toEqual([{ result: 'vanished', message: 'no longer there' }, found]);
   });
 });
 
-/** Same size, same time, same content: only the inode tells. */
+/** Same size, same time, same content: only the inode differs. */
 function replaceByCopy(file: string): void {
   execFileSync('cp', ['-p', file, `${file}2`]);
   renameSync(`${file}2`, file);
@@ -177,6 +183,89 @@ describe('many files in lanes', () => {
       process.stdout.write(JSON.stringify([computesInLanes('md5'), answers]));`;
     const output = execFileSync(process.execPath, ['--no-enable-sse4-1', '--input-type=module', '-e', script]);
     expect(JSON.parse(output.toString())).toEqual([false, answers]);
+  });
+});
+
+describe('by blocks', () => {
+  /** A file that nobody has written to for seconds. */
+  const old = (): { file: ListedFile; ctimeNs: string } => {
+    const path = import.meta.filename;
+    roots = [{ key: 'data/0', type: 'data', index: 0, path: dirname(path) }];
+    const { size, mtimeNs, ino, ctimeNs } = lstatSync(path, { bigint: true });
+    const file = { key: `data/0/${basename(path)}`, size: `${size}`, mtimeNs: `${mtimeNs}`, ino: `${ino}` };
+    return { file, ctimeNs: `${ctimeNs}` };
+  };
+  const ctimesOf = async (file: ListedFile): Promise<unknown> => {
+    const [answer] = await digestFiles({ algorithm: BLOCK_DIGEST, roots, files: [file] });
+    expect(answer).toHaveProperty('digest');
+    return 'digest' in answer! ? answer.ctimeNs : answer;
+  };
+
+  test('an answer has the ctime, and the blocks on request', async () => {
+    const { file, ctimeNs } = old();
+    const job = { algorithm: BLOCK_DIGEST, roots, files: [file] } as const;
+    const [bare] = await digestFiles(job);
+    expect(bare).toEqual({ digest: expect.stringMatching(/^[0-9a-f]{16}$/), ctimeNs });
+    const [whole] = await digestFiles({ ...job, reportsBlocks: true, reportsYoung: true, direct: true });
+    expect(whole).toEqual({ ...bare, young: false, blocks: expect.any(Uint8Array), read: expect.any(String) });
+    expect((whole as { blocks: Uint8Array }).blocks).toHaveLength(8);
+  });
+
+  test('an answer has no ctime where it is not the listed one, or the file is young', async () => {
+    const { file, ctimeNs } = old();
+    expect(await ctimesOf({ ...file, ctimeNs })).toBe(ctimeNs);
+    expect(await ctimesOf({ ...file, ctimeNs: `${BigInt(ctimeNs) - 1n}` })).toBeUndefined();
+    roots = [{ key: 'data/0', type: 'data', index: 0, path: dir }];
+    writeFileSync(join(dir, 'ks/a.db'), 'young');
+    expect(await ctimesOf(listed('ks/a.db'))).toBeUndefined();
+  });
+
+  test.each(['xxhash64', 'md5'] as const)('another digest, %s, has neither', async (algorithm) => {
+    const { file } = old();
+    const [answer] = await digestFiles({ algorithm, roots, files: [file], reportsBlocks: true });
+    expect(answer).toEqual({ digest: expect.any(String) });
+  });
+});
+
+describe.each(['md5', 'xxhash64'] as const)('at a limit, %s', (algorithm) => {
+  test('counts the bytes that files have, not those that reads ask for', async () => {
+    const pace = createPace();
+    for (let i = 0; i < 50; i++) writeFileSync(join(dir, `ks/${i}`), Buffer.alloc(5000, i));
+    const files = Array.from({ length: 50 }, (_, i) => listed(`ks/${i}`));
+    await digestFiles({ algorithm, roots, files, paces: [pace] });
+    expect(bookedIn(pace)).toBeGreaterThanOrEqual(50 * 5000);
+    expect(bookedIn(pace)).toBeLessThan(50 * 5000 * 1.01);
+  });
+
+  test('reads no faster, all files together', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(dir, 'ks', name), Buffer.alloc(MIB / 2));
+    const files = ['a', 'b', 'c', 'd'].map((name) => listed(`ks/${name}`));
+    const begun = performance.now();
+    const answers = await digestFiles({ algorithm, roots, files, paces: [createPace(4 * MIB)] });
+    const seconds = (performance.now() - begun) / 1000;
+    expect(answers).toEqual(Array(4).fill({ digest: expect.any(String) }));
+    expect(2 * MIB).toBeLessThanOrEqual(4 * MIB * (seconds + 0.1) * 1.5);
+  });
+
+  test.each(['the client goes away', 'the pool is closed'])('a thread that waits ends when %s', async (why) => {
+    writeFileSync(join(dir, 'ks/big'), Buffer.alloc(MIB));
+    const { createDigestPool } = await import('../../dist/modules/digest/digest-pool.js' as string);
+    const pool: DigestPool = createDigestPool(1);
+    const gone = new AbortController();
+    const [stop, counter] = [stopFlagOf(gone.signal), byteCounter()];
+    const files = [listed('ks/big'), listed('ks/a.db')];
+    const ends = pool.run({ algorithm, roots, files, stop, counter, paces: [createPace(1)] });
+    const ended = ends.catch((error) => error); // at a byte a second it would take twelve days
+    try {
+      await until(() => bytesIn(counter) > 0);
+      if (why === 'the pool is closed') await pool.close();
+      else gone.abort();
+      const outcome = await ended;
+      if (outcome instanceof Error) expect(why).toBe('the pool is closed');
+      else expect(outcome[0]).toEqual({ result: 'failed', message: 'nobody waits for it any more' });
+    } finally {
+      await pool.close();
+    }
   });
 });
 

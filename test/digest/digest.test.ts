@@ -3,29 +3,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { xxhash64 } from 'hash-wasm';
+import { blockDigestOf } from '../../src/digest/block-hashes.js';
 import {
   BLOCK_BYTES,
-  DIGEST_ALGORITHMS,
+  BLOCK_DIGEST,
   type DigestAlgorithm,
-  digestFd,
+  FILE_ALGORITHMS,
+  type FileAlgorithm,
   nameHash,
-  ready,
   sameDigest,
 } from '../../src/digest/digest.js';
+import { digestFd, ready } from '../../src/digest/digest-fd.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'lm-digest-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 beforeAll(async () => {
-  for (const algorithm of DIGEST_ALGORITHMS) await ready(algorithm);
+  for (const algorithm of FILE_ALGORITHMS) await ready(algorithm);
 });
 
-function digestOf(content: string | Uint8Array, algorithm: DigestAlgorithm, readFirst = 0) {
+function digestOf(content: string | Uint8Array, algorithm: FileAlgorithm, readFirst = 0) {
   const path = join(dir, 'file');
   writeFileSync(path, content);
   const fd = openSync(path, 'r');
   try {
     if (readFirst > 0) readSync(fd, Buffer.alloc(readFirst));
-    return digestFd(fd, algorithm);
+    return digestFd({ fd, size: Buffer.byteLength(content), direct: false }, algorithm);
   } finally {
     closeSync(fd);
   }
@@ -45,8 +47,8 @@ const VECTORS: [name: string, content: string, md5: string, xxhash32: string][] 
 
 describe('digests of files have the text a Sidecar gives them', () => {
   test.each(VECTORS)('%s', (_name, content, md5, xxhash32) => {
-    expect(digestOf(content, 'md5')).toEqual({ digest: md5, bytes: content.length });
-    expect(digestOf(content, 'xxhash32')).toEqual({ digest: xxhash32, bytes: content.length });
+    expect(digestOf(content, 'md5')).toEqual({ digest: md5, end: content.length });
+    expect(digestOf(content, 'xxhash32')).toEqual({ digest: xxhash32, end: content.length });
   });
 
   test('xxhash64 and crc32c are the published ones', () => {
@@ -61,9 +63,38 @@ describe('digests of files have the text a Sidecar gives them', () => {
   test('a file that fills the buffer more than once is read to its end, wherever the descriptor stood', () => {
     const content = Buffer.alloc(2 * BLOCK_BYTES + 1, 'lm');
     const fresh = digestOf(content, 'md5');
-    expect(fresh.bytes).toBe(content.length);
+    expect(fresh.end).toBe(content.length);
     expect(digestOf(content, 'md5', 1000)).toEqual(fresh);
     expect(digestOf(content.subarray(1), 'md5').digest).not.toBe(fresh.digest);
+  });
+});
+
+describe('the block digest', () => {
+  /** By another program's function, in the order of the wire: the last byte of the number first. */
+  const blocksOf = async (content: Buffer): Promise<Buffer> => {
+    const hashes: Buffer[] = [];
+    for (let at = 0; at < content.length; at += BLOCK_BYTES)
+      hashes.push(Buffer.from(await xxhash64(content.subarray(at, at + BLOCK_BYTES)), 'hex').reverse());
+    return Buffer.concat(hashes);
+  };
+
+  test.each([0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES, 70 * BLOCK_BYTES + 5])(
+    'of %d bytes is the hash of the hashes of the blocks, which are told',
+    async (bytes) => {
+      const content = Buffer.alloc(bytes, 'some words for every block, of a length that fits none; ');
+      const blocks = await blocksOf(content);
+      const found = digestOf(content, BLOCK_DIGEST);
+      expect(found.end).toBe(bytes);
+      expect(Buffer.from(found.blocks!).equals(blocks)).toBe(true);
+      expect(found.digest).toBe(await xxhash64(blocks));
+      expect(blockDigestOf(found.blocks!)).toBe(found.digest);
+    },
+  );
+
+  test('of a file read after another has nothing of it', () => {
+    const fresh = digestOf('abc', BLOCK_DIGEST);
+    digestOf(Buffer.alloc(BLOCK_BYTES + 7, 1), BLOCK_DIGEST);
+    expect(digestOf('abc', BLOCK_DIGEST)).toEqual(fresh);
   });
 });
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { DiskOptions, UnkeptNow } from '../../src/disk/attributes.js';
 import { Disk, type OpenPart } from '../../src/disk/disk.js';
 import type { Entry, Owner } from '../../src/files/entry.js';
-import { asUser, IS_ROOT, SOMEBODY, STRANGER } from '../support/as-user.js';
+import { asUser, IS_ROOT, OTHER_USER, SOMEBODY } from '../support/as-user.js';
 import { entryWith, fileEntry } from '../support/entries.js';
 import { sandbox } from '../support/sandbox.js';
 
@@ -19,7 +19,12 @@ function destination(options: Partial<DiskOptions>) {
   chmodSync(box.destination.dir, 0o755);
   const unkept: UnkeptNow[] = [];
   const roots = [{ key: 'data/0' as const, type: 'data' as const, index: 0, path }];
-  const disk = new Disk(roots, { owners: false, umask: 0o022, ...options }, undefined, (one) => void unkept.push(one));
+  const disk = new Disk(
+    roots,
+    { canChown: false, umask: 0o022, ...options },
+    undefined,
+    (one) => void unkept.push(one),
+  );
   return { disk, path, unkept, found: () => foundAt(join(path, 'x')) };
 }
 
@@ -32,25 +37,25 @@ const program = (owner: Owner, mode = 0o6755): Entry =>
   fileEntry('x', { size: '1', mtimeNs: '1000000000', mode: 0o100000 | mode, owner });
 
 function make(disk: Disk, of: Entry): void {
-  const part = disk.beginFile('data/0', of) as OpenPart;
+  const part = disk.beginFile('data/0', of.name) as OpenPart;
   disk.append(part, Buffer.from('x'), 'data/0/x');
   expect(disk.publish(part, 'data/0', of)).toBeUndefined();
   disk.forgetDirectories();
 }
 
 /** Mends what `there` has made of it, as a walk lists it. */
-function mend(disk: Disk, path: string, of: Entry, there: (at: string) => void): void {
+function setAttributes(disk: Disk, path: string, of: Entry, there: (at: string) => void): void {
   const at = join(path, 'x');
   writeFileSync(at, 'x');
   there(at);
   const { size, mtimeNs, mode, ino, uid, gid } = lstatSync(at, { bigint: true });
   const owner = { uid: Number(uid), gid: Number(gid) };
   const local = { name: 'x', size: `${size}`, mtimeNs: `${mtimeNs}`, mode: Number(mode), ino: `${ino}`, owner };
-  expect(disk.mend('data/0', of, entryWith(local))).toBeUndefined();
+  expect(disk.setAttributes('data/0', of, entryWith(local))).toBeUndefined();
   disk.forgetDirectories();
 }
 
-describe('where no owners are set, a program runs as nobody but whom the source names', () => {
+describe('where no owners are set, a program runs as no other user than the source’s owner', () => {
   const others = { uid: OURS.uid + 1, gid: OURS.gid + 1 };
   const cases: [string, Owner, given: number][] = [
     ['the user and the group', OURS, 0o6755],
@@ -67,15 +72,15 @@ describe('where no owners are set, a program runs as nobody but whom the source 
     expect({ ...found(), unkept }).toEqual({ ...OURS, mode, unkept: kept(mode) });
   });
 
-  test.each(cases)('one that was there, of which %s is right, whatever it had', (_, owner, mode) => {
+  test.each(cases)('an existing one of which %s is right, whatever mode it had', (_, owner, mode) => {
     for (const before of [0o600, 0o6755]) {
       const { disk, path, unkept, found } = destination({});
-      mend(disk, path, program(owner), (at) => chmodSync(at, before));
+      setAttributes(disk, path, program(owner), (at) => chmodSync(at, before));
       expect({ ...found(), unkept }).toEqual({ ...OURS, mode, unkept: kept(mode) });
     }
   });
 
-  test('what nobody may execute keeps its bits, which mean something else', () => {
+  test('a file that nobody may execute keeps its bits, which have another meaning', () => {
     const { disk, unkept, found } = destination({});
     make(disk, program(others, 0o2644));
     expect({ ...found(), unkept }).toEqual({ ...OURS, mode: 0o2644, unkept: [] });
@@ -84,23 +89,23 @@ describe('where no owners are set, a program runs as nobody but whom the source 
 
 /** As somebody who was taken for one who may: a file system that refuses what the trial could do. */
 (IS_ROOT ? describe : describe.skip)('where the system will not give a program its owner', () => {
-  const owner = { uid: STRANGER, gid: STRANGER };
-  const unkeptOwner = { key: 'data/0/x', what: 'owner', wanted: `${STRANGER}:${STRANGER}` };
+  const owner = { uid: OTHER_USER, gid: OTHER_USER };
+  const unkeptOwner = { key: 'data/0/x', what: 'owner', wanted: `${OTHER_USER}:${OTHER_USER}` };
   const unkeptMode = { key: 'data/0/x', what: 'mode', wanted: '6755', kept: '0755' };
   const left = { uid: SOMEBODY, gid: SOMEBODY, mode: 0o755 };
 
   test('a new one runs as whoever starts it', () => {
-    const { disk, path, unkept, found } = destination({ owners: true });
+    const { disk, path, unkept, found } = destination({ canChown: true });
     chownSync(path, SOMEBODY, SOMEBODY);
     asUser(SOMEBODY, () => make(disk, program(owner)));
     expect(found()).toEqual(left);
     expect(unkept).toEqual([{ ...unkeptOwner, kept: `${SOMEBODY}:${SOMEBODY}` }, unkeptMode]);
   });
 
-  test('so does one that was there, of which the owner alone was refused', () => {
-    const { disk, path, unkept, found } = destination({ owners: true });
+  test('so does an existing one whose owner could not be set', () => {
+    const { disk, path, unkept, found } = destination({ canChown: true });
     chownSync(path, SOMEBODY, SOMEBODY);
-    asUser(SOMEBODY, () => mend(disk, path, program(owner), (at) => chmodSync(at, 0o6755)));
+    asUser(SOMEBODY, () => setAttributes(disk, path, program(owner), (at) => chmodSync(at, 0o6755)));
     expect(found()).toEqual(left);
     expect(unkept).toEqual([{ ...unkeptOwner, kept: `${SOMEBODY}:${SOMEBODY}`, refused: 'EPERM' }, unkeptMode]);
   });

@@ -31,10 +31,10 @@ const MIB = 1024 * 1024;
 const isRoot = process.getuid?.() === 0;
 const existsAt = (path: string, name: string) => readdirSync(path).includes(name);
 
-test('a part takes up what was written of it, not its size', async () => {
+test('a part takes up the space of its written bytes, not of its size', async () => {
   const path = sandbox().destination.write('data', {});
   const roots: Roots = [{ key: 'data/0', type: 'data', index: 0, path }];
-  const disk = new Disk(roots, { owners: false, umask: 0o022 });
+  const disk = new Disk(roots, { canChown: false, umask: 0o022 });
   const dirs = new DirCache(roots);
   expect(bytesOfPart(dirs, roots, 'data/0/big')).toBeUndefined();
   const { fd } = disk.createPart('data/0', 'big', 64 * MIB) as OpenPart;
@@ -49,7 +49,7 @@ test('a part takes up what was written of it, not its size', async () => {
 
 test('a part that was made again is not the one before it, though it has the same inode', () => {
   const path = sandbox().destination.write('data', {});
-  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: false, umask: 0o022 });
   const make = (): string => {
     const { fd } = disk.createPart('data/0', 'big', MIB) as OpenPart;
     const id = disk.partIdOf(fd);
@@ -75,7 +75,7 @@ test('a part that was made again is not the one before it, though it has the sam
 test('where a file has taken the place of its directory, a part is gone and cannot be made', async () => {
   const path = sandbox().destination.write('data', { ks: 'a file' });
   const roots: Roots = [{ key: 'data/0', type: 'data', index: 0, path }];
-  const disk = new Disk(roots, { owners: false, umask: 0o022 });
+  const disk = new Disk(roots, { canChown: false, umask: 0o022 });
   const dirs = new DirCache(roots);
   expect(bytesOfPart(dirs, roots, 'data/0/ks/big')).toBeUndefined();
   dirs.close();
@@ -84,24 +84,24 @@ test('where a file has taken the place of its directory, a part is gone and cann
   disk.forgetDirectories();
 });
 
-test('attributes are set on what stands there, never on what a link in its place leads to', async () => {
+test('attributes are set on the entry, never on what a link in its place leads to', async () => {
   const { destination } = sandbox();
   const path = destination.write('data', {
     file: 'x',
     link: link('../outside'),
-    closed: file({ content: 'y', mode: 0 }),
+    inaccessible: file({ content: 'y', mode: 0 }),
   });
   const outside = destination.write('outside', {});
   chmodSync(outside, 0o700);
-  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: false, umask: 0o022 });
   const wanted = (name: string, mode: number) => fileEntry(name, { mtimeNs: '1000000000', mode: 0o100000 | mode });
-  const mend = (name: string, mode: number) => disk.mend('data/0', wanted(name, mode), entryAt(path, name));
-  expect(mend('file', 0o640)).toBeUndefined();
-  expect(mend('closed', 0o600)).toBeUndefined();
-  expect(mend('link', 0o777)).toMatch(/stands in its place/);
+  const set = (name: string, mode: number) => disk.setAttributes('data/0', wanted(name, mode), entryAt(path, name));
+  expect(set('file', 0o640)).toBeUndefined();
+  expect(set('inaccessible', 0o600)).toBeUndefined();
+  expect(set('link', 0o777)).toMatch(/stands in its place/);
   for (const [name, mode] of [
     ['file', 0o640],
-    ['closed', 0o600],
+    ['inaccessible', 0o600],
   ] as const)
     expect(statSync(`${path}/${name}`)).toMatchObject({ mode: 0o100000 | mode, mtimeMs: 1000 });
   expect(statSync(outside).mode & 0o777).toBe(0o700);
@@ -121,7 +121,7 @@ function entryAt(path: string, name: string): Entry {
   });
 }
 
-describe('what took an entry’s name after it was listed is given nothing, and not removed', () => {
+describe('an entry that took a listed one’s name gets no attributes and is not removed', () => {
   const SOMEBODY = { uid: 1234, gid: 1234 };
   const CHANGED = /something else stands here than was listed/;
   const swaps: Record<string, (path: string) => void> = {
@@ -158,13 +158,13 @@ describe('what took an entry’s name after it was listed is given nothing, and 
     'a $kind: $name',
     ({ tree, name }) => {
       const path = sandbox().destination.write('data', { ...tree, evil: file({ content: 'e', mode: 0o640 }) });
-      const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: isRoot, umask: 0o022 });
+      const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: isRoot, umask: 0o022 });
       const local = entryAt(path, 'x');
       swaps[name]!(path);
       const before = existsAt(path, 'x') && entryAt(path, 'x');
       const mode = (local.mode & ~0o7777) | 0o4755;
       const source: Entry = { ...local, mtimeNs: '1000000000', mode, ino: '77', owner: SOMEBODY, target: 'y' };
-      expect(disk.mend('data/0', source, local)).toMatch(CHANGED);
+      expect(disk.setAttributes('data/0', source, local)).toMatch(CHANGED);
       expect(disk.remove('data/0', local)).toEqual(before === false ? undefined : expect.stringMatching(CHANGED));
       expect(existsAt(path, 'x') && entryAt(path, 'x')).toEqual(before);
       disk.forgetDirectories();
@@ -173,19 +173,19 @@ describe('what took an entry’s name after it was listed is given nothing, and 
 
   test('a link whose text was read while another had its name', () => {
     const path = sandbox().destination.write('data', { l: link('elsewhere') });
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: isRoot, umask: 0o022 });
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: isRoot, umask: 0o022 });
     const before = entryAt(path, 'l');
     const local = { ...before, target: 'x' };
     const source: Entry = { ...local, mtimeNs: '1000000000', ino: '77' };
-    expect(disk.mend('data/0', source, local)).toMatch(CHANGED);
+    expect(disk.setAttributes('data/0', source, local)).toMatch(CHANGED);
     expect(entryAt(path, 'l')).toEqual(before);
-    expect(disk.mend('data/0', { ...source, target: 'elsewhere' }, before)).toBeUndefined();
+    expect(disk.setAttributes('data/0', { ...source, target: 'elsewhere' }, before)).toBeUndefined();
     disk.forgetDirectories();
   });
 
   test('a directory and a link', () => {
     const path = sandbox().destination.write('data', { d: dir({}), evil: dir({}), l: link('a'), other: link('b') });
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: isRoot, umask: 0o022 });
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: isRoot, umask: 0o022 });
     for (const [name, by] of [
       ['d', 'evil'],
       ['l', 'other'],
@@ -196,20 +196,20 @@ describe('what took an entry’s name after it was listed is given nothing, and 
       rmSync(join(path, name), { recursive: true });
       renameSync(join(path, by), join(path, name));
       const before = entryAt(path, name);
-      expect(disk.mend('data/0', source, local)).toMatch(CHANGED);
+      expect(disk.setAttributes('data/0', source, local)).toMatch(CHANGED);
       expect(disk.remove('data/0', local)).toMatch(CHANGED);
       expect(entryAt(path, name)).toEqual(before);
-      expect(disk.mend('data/0', source, before)).toBeUndefined();
+      expect(disk.setAttributes('data/0', source, before)).toBeUndefined();
       expect(lstatSync(join(path, name))).toMatchObject({ mtimeMs: 1000, ...(isRoot && { uid: 1234, gid: 1234 }) });
     }
     const root = dirEntry('0', { mode: 0o40777 });
-    expect(disk.mend('data', root, { ...root, mode: 0o40700 })).toMatch(CHANGED);
+    expect(disk.setAttributes('data', root, { ...root, mode: 0o40700 })).toMatch(CHANGED);
     disk.forgetDirectories();
   });
 
-  test('what is to be removed may be gone, and what it lies in as well', () => {
+  test('an entry to remove may be gone, and its directory too', () => {
     const path = sandbox().destination.write('data', { d: dir({ below: dir({}), x: 'x' }) });
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: isRoot, umask: 0o022 });
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: isRoot, umask: 0o022 });
     const [d, below, x] = [entryAt(path, 'd'), entryAt(join(path, 'd'), 'below'), entryAt(join(path, 'd'), 'x')];
     rmSync(join(path, 'd'), { recursive: true });
     for (const [key, entry] of [['data/0/d', below] as const, ['data/0/d', x] as const, ['data/0', d] as const])
@@ -217,21 +217,21 @@ describe('what took an entry’s name after it was listed is given nothing, and 
     disk.forgetDirectories();
   });
 
-  test('both names of one file are mended in one pass', () => {
+  test('both names of one file get their attributes in one pass', () => {
     const path = sandbox().destination.write('data', { x: 'x' });
     linkSync(join(path, 'x'), join(path, 'y'));
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: isRoot, umask: 0o022 });
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: isRoot, umask: 0o022 });
     const entries = ['x', 'y'].map((name) => entryAt(path, name));
     for (const local of entries) {
       const source = fileEntry(local.name, { mtimeNs: '1000000000', mode: 0o100640, owner: SOMEBODY });
-      expect(disk.mend('data/0', source, local)).toBeUndefined();
+      expect(disk.setAttributes('data/0', source, local)).toBeUndefined();
     }
     disk.forgetDirectories();
   });
 });
 
-describe('a part that is to be gone on with', () => {
-  const foreign: Record<string, (part: string) => void> = {
+describe('a part to resume', () => {
+  const others: Record<string, (part: string) => void> = {
     'a pipe': (part) => void execFileSync('mkfifo', [part]),
     'a second name of another file': (part) => {
       writeFileSync(`${part}.other`, 'x');
@@ -243,10 +243,10 @@ describe('a part that is to be gone on with', () => {
     },
     'a directory': (part) => mkdirSync(part),
   };
-  test.each(Object.keys(foreign))('is not %s', (what) => {
+  test.each(Object.keys(others))('is not %s', (what) => {
     const path = sandbox().destination.write('data', {});
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
-    foreign[what]!(join(path, partNameOf('x')));
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: false, umask: 0o022 });
+    others[what]!(join(path, partNameOf('x')));
     expect(disk.reopenPart('data/0', 'x', what === 'a pipe' ? 0 : 1)).toBeUndefined();
     disk.forgetDirectories();
   });
@@ -256,10 +256,10 @@ describe('a file written whole', () => {
   const threeBytes = (name: string, mode: number, owner: Owner | undefined): Entry =>
     fileEntry(name, { size: '3', mtimeNs: '1000000000', mode: 0o100000 | mode, owner });
 
-  function madeIn(path: string, owners: boolean) {
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners, umask: process.umask() });
+  function madeIn(path: string, canChown: boolean) {
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown, umask: process.umask() });
     return (of: Entry) => {
-      const part = disk.beginFile('data/0', of) as OpenPart;
+      const part = disk.beginFile('data/0', of.name) as OpenPart;
       const before = fstatSync(part.fd);
       disk.append(part, Buffer.from('ab'), 'data/0/x');
       disk.append(part, Buffer.from('c'), 'data/0/x');
@@ -267,49 +267,37 @@ describe('a file written whole', () => {
       expect(readFileSync(`${path}/${of.name}`, 'utf8')).toBe('abc');
       const after = statSync(`${path}/${of.name}`);
       expect(after.mtimeMs).toBe(1000);
-      return { bornWith: before.mode & 0o7777, mode: after.mode & 0o7777, uid: after.uid, gid: after.gid };
+      return { modeBefore: before.mode & 0o7777, mode: after.mode & 0o7777, uid: after.uid, gid: after.gid };
     };
   }
 
-  test('has its mode whatever the files before it had, and is born with it once that is sure', async () => {
+  test('has the mode of its source, whatever the umask and the files before it', () => {
     const make = madeIn(sandbox().destination.write('data', {}), false);
-    const [uid, gid] = [process.getuid!(), process.getgid!()];
-    expect(make(threeBytes('a', 0o644, { uid, gid }))).toMatchObject({ bornWith: 0o600, mode: 0o644 });
-    expect(make(threeBytes('b', 0o644, { uid, gid }))).toMatchObject({ bornWith: 0o644, mode: 0o644 });
-    expect(make(threeBytes('c', 0o640, { uid, gid }))).toMatchObject({ bornWith: 0o640, mode: 0o640 });
-    expect(make(threeBytes('g', 0o400, { uid, gid }))).toMatchObject({ bornWith: 0o600, mode: 0o400 }); // it may be opened once more
-    expect(make(threeBytes('d', 0o666, { uid, gid }))).toMatchObject({ mode: 0o666 }); // which a umask would have cut
-    expect(make(threeBytes('e', 0o4755, { uid, gid }))).toMatchObject({ bornWith: 0o600, mode: 0o4755 });
-    expect(make(threeBytes('f', 0, undefined))).toMatchObject({ mode: 0o666 & ~process.umask() });
+    const owner = { uid: process.getuid!(), gid: process.getgid!() };
+    for (const mode of [0o644, 0o640, 0o400, 0o666, 0o4755])
+      expect(make(threeBytes(`${mode}`, mode, owner))).toMatchObject({ modeBefore: 0o600, mode });
+    expect(make(threeBytes('untold', 0, undefined))).toMatchObject({ mode: 0o666 & ~process.umask() });
   });
 
-  (isRoot ? test : test.skip)('is nobody else’s to read until it has its owner', async () => {
+  (isRoot ? test : test.skip)('is nobody else’s to read until it has its owner', () => {
     const path = sandbox().destination.write('data', {});
-    const make = madeIn(path, true);
-    for (const [name, uid, gid, bornWith] of [
-      ['a', 0, 0, 0o600],
-      ['b', 0, 0, 0o644],
-      ['c', 1234, 0, 0o600],
-      ['d', 0, 5678, 0o600],
-      ['e', 0, 0, 0o644],
-    ] as const)
-      expect(make(threeBytes(name, 0o644, { uid, gid }))).toEqual({ bornWith, mode: 0o644, uid, gid });
     chownSync(path, 0, 5678);
-    chmodSync(path, 0o2755);
-    const inGroup = madeIn(path, true);
-    for (const [name, gid, bornWith] of [
-      ['f', 5678, 0o600],
-      ['g', 5678, 0o644],
-      ['h', 0, 0o600],
+    chmodSync(path, 0o2755); // what is made in it has its group
+    const make = madeIn(path, true);
+    for (const [name, uid, gid] of [
+      ['a', 0, 0],
+      ['b', 0, 5678],
+      ['c', 1234, 0],
+      ['d', 1234, 5678],
     ] as const)
-      expect(inGroup(threeBytes(name, 0o644, { uid: 0, gid }))).toEqual({ bornWith, mode: 0o644, uid: 0, gid });
+      expect(make(threeBytes(name, 0o644, { uid, gid }))).toEqual({ modeBefore: 0o600, mode: 0o644, uid, gid });
   });
 
   test('is not published short', async () => {
     const path = sandbox().destination.write('data', {});
-    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { owners: false, umask: 0o022 });
+    const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: false, umask: 0o022 });
     const of = threeBytes('a', 0o644, undefined);
-    const part = disk.beginFile('data/0', of) as OpenPart;
+    const part = disk.beginFile('data/0', of.name) as OpenPart;
     disk.append(part, Buffer.from('ab'), 'data/0/a');
     expect(() => disk.publish(part, 'data/0', of)).toThrow('not 3 bytes long');
     expect(existsSync(`${path}/a`)).toBe(false);

@@ -2,7 +2,7 @@
 
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { COMMAND_WORDS } from '../../src/cli/command-table.js';
+import { COMMAND_HELP } from '../../src/cli/command-table.js';
 import { EXIT } from '../../src/exit-codes.js';
 import type { CommandName } from '../../src/settings/options.js';
 import { jsonLines } from '../support/lm.js';
@@ -91,10 +91,10 @@ asRoot('what cannot be read at the source is said to be there, and no more passe
 });
 
 describe('the codes of every help are those that come', () => {
-  const codesOf = (command: CommandName): number[] => COMMAND_WORDS[command].exits.map((name) => EXIT[name]);
+  const codesOf = (command: CommandName): number[] => COMMAND_HELP[command].exits.map((name) => EXIT[name]);
 
   test('of every command: bugs, usage and success; of those that nothing interrupts, no signal', () => {
-    for (const command of Object.keys(COMMAND_WORDS) as CommandName[])
+    for (const command of Object.keys(COMMAND_HELP) as CommandName[])
       expect(codesOf(command)).toEqual(expect.arrayContaining([0, 1, 2]));
     for (const command of ['serve', 'reset', 'config show'] as const)
       expect(codesOf(command)).toEqual(expect.not.arrayContaining([130]));

@@ -6,6 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LONG } from '../support/form.js';
 import { until } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, link, readTree, type Snapshot, type Tree } from '../support/tree.js';
 
@@ -89,7 +90,7 @@ describe('what is removed and what is replaced', () => {
     expect(await readTree(`${backup}/${run}/data/0`)).toEqual({ big: { ...before['big'] } });
   });
 
-  test('each pass has a directory of its own, so that none overwrites what another kept', async () => {
+  longTest('each pass has a directory of its own, so that none overwrites what another kept', async () => {
     const { copy, backup, from } = await pair(
       { a: 'first', gone: 'g' },
       { a: file({ content: 'theirs', mtimeNs: OLD }) },
@@ -113,7 +114,7 @@ describe('what is removed and what is replaced', () => {
     expect(readdirSync(backup)).toEqual([]);
   });
 
-  test('a dry run says what the real one does, and makes nothing', async () => {
+  longTest('a dry run says what the real one does, and makes nothing', async () => {
     const { copy, backup, to } = await pair();
     const before = await readTree(to, { directoryTimes: true });
     const items = async (args: string[]) =>

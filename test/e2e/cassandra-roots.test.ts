@@ -120,3 +120,30 @@ test('what a bare command is told of cassandra.yaml by lm.yaml, the first copy w
   for (const words of [copy, ['verify'], ['status'], ['complete', '--unverified']])
     expect(await destination.lm(words)).toMatchObject({ code: 0, stderr: expect.not.stringContaining('hints_dir') });
 });
+
+test('another number of data directories is refused before the first byte; as many on one disk are not', async () => {
+  const { source, destination } = sandbox();
+  const yamlOf = (at: (name: string) => string, ...data: string[]): string =>
+    `data_file_directories: [${data.map((name) => at(name)).join(', ')}]\n${['commitlog', 'hints', 'saved_caches'].map((name) => `${name}_directory: ${at(name)}\n`).join('')}`;
+  for (const name of ['d1', 'd2', 'commitlog', 'hints', 'saved_caches']) source.write(name, { [`in-${name}`]: name });
+  source.write('', { 'c.yaml': yamlOf(source.path, 'd1', 'd2') });
+  const agent = await source.serve(['--cassandra-yaml', source.path('c.yaml')]);
+  const yaml = destination.path('c.yaml');
+  const copy = ['copy', agent.url, '--cassandra-yaml', yaml, '--threshold', '0.99', '--allow-running'];
+
+  mkdirSync(destination.path('disk'), { recursive: true });
+  destination.write('', { 'c.yaml': yamlOf(destination.path, 'disk/one') });
+  const fewer = await destination.lm(copy);
+  expect(fewer.code).toBe(6);
+  expect(fewer.stderr).toContain('lm copy: the source has 2 data_file_directories, here is 1\n');
+  expect(fewer.stderr).toContain(`name as many data_file_directories in ${yaml} as the source has`);
+  destination.write('', { 'c.yaml': yamlOf(destination.path, 'disk/one', 'disk/two', 'disk/three') });
+  const more = await destination.lm(copy);
+  expect(more.code).toBe(6);
+  expect(more.stderr).toContain('nodetool relocatesstables then spreads the SSTables');
+  expect(existsSync(destination.path('commitlog/in-commitlog'))).toBe(false);
+
+  destination.write('', { 'c.yaml': yamlOf(destination.path, 'disk/one', 'disk/two') });
+  expect(await destination.lm(copy)).toMatchObject({ code: 0 });
+  expect(readFileSync(destination.path('disk/two/in-d2'), 'utf8')).toBe('d2');
+});

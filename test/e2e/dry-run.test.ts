@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { geteuid } from 'node:process';
-import { expect, test } from '@jest/globals';
+import { expect } from '@jest/globals';
+import { longTest } from '../support/long-test.js';
 import { type Host, type Sandbox, sandbox } from '../support/sandbox.js';
 import { readTree } from '../support/tree.js';
 
@@ -20,7 +21,7 @@ function makeReadOnly({ stateDir }: Host, defer: Sandbox['defer']): void {
   }
 }
 
-test('a state directory may be read-only for a dry run, which leaves nothing anywhere', async () => {
+longTest('a state directory may be read-only for a dry run, which leaves nothing anywhere', async () => {
   const { source, destination, defer } = sandbox();
   const from = source.write('data', { a: 'a' });
   const to = destination.path('to');

@@ -219,8 +219,8 @@ describe('8, the local disk', () => {
     expect(await destination.lm(['copy', agent.url, to])).toMatchObject({ code: 0 });
     const journal = execFileSync('find', [destination.stateDir, '-name', 'journal.jsonl']).toString().trim();
     const records = readFileSync(journal, 'utf8');
-    const mostBytes = records.length + records.indexOf('\n') + 20; // room for its beginning, and not for its end
-    const under = ['prlimit', `--fsize=${mostBytes}`];
+    const maxBytes = records.length + records.indexOf('\n') + 20; // room for its beginning, and not for its end
+    const under = ['prlimit', `--fsize=${maxBytes}`];
     const { code, stdout, stderr } = await destination.lm(['verify'], { under });
     expect(code).toBe(8);
     expect(stderr).toContain(`cannot write ${journal}: EFBIG`);
@@ -228,8 +228,8 @@ describe('8, the local disk', () => {
   });
 
   test('what stops the main thread is told, not that it stopped the download under way', async () => {
-    const tree = { first: file({ size: 256 * MIB, sparse: true }), d: dir({ second: file({ size: 9 * MIB }) }) };
-    const { agent, to, destination } = await pair(tree, ['--limit-rate', '100MiB/s']);
+    const tree = { first: file({ size: 64 * MIB }), d: dir({ second: file({ size: 9 * MIB }) }) };
+    const { agent, to, destination } = await pair(tree, ['--limit-rate', '25MiB/s']);
     const copy = destination.start(['copy', agent.url, to, '--concurrency', '1', '--json']);
     await copy.says(/"bytesDone":[1-9]/);
     rmdirSync(`${to}/d`); // where the main thread is to make a part, once there is room in the queue

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chownSync,
+  cpSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -17,8 +18,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectSource } from '../../src/source/connect-source.js';
 import { IS_ROOT } from '../support/as-user.js';
+import { flipBit } from '../support/flip-bit.js';
 import { holdOpen, release, until } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
+import { startPageWriter } from '../support/page-writer.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file, link, readTree } from '../support/tree.js';
 
@@ -81,6 +84,19 @@ describe.each([
   });
 });
 
+test('a frozen agent cannot tell what has been proved: --incremental is refused in a line, and a full verification passes', async () => {
+  const { source, destination } = sandbox();
+  const { url } = await source.serve([source.write('data', { a: 'a' })], frozen);
+  const to = destination.write('data', {});
+  expect(await destination.lm(['copy', url, to])).toMatchObject({ code: 0 });
+  const refused = await destination.lm(['verify', '--incremental']);
+  expect(refused).toMatchObject({
+    code: 6,
+    stderr: expect.stringMatching(/^lm verify: the lm at the source is too old to tell/m),
+  });
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
+});
+
 test('a frozen agent that is asked for what came later lists without it, and says so', async () => {
   const { source } = sandbox();
   const agent = await source.serve([source.write('data', { a: 'a' })], frozen);
@@ -110,7 +126,7 @@ test('a frozen agent that is asked for what came later lists without it, and say
     const copied = await destination.lm(['copy', url, to, '--owner', '3456789=4', '--owner', 'somebody=5']);
     expect(copied).toMatchObject({ code: 0 });
     expect(copied.stderr).toBe('warning: --owner somebody=5: the source has nobody of that name\n');
-    const said = /^owners: by number: the source is an older lm, which does not tell their names$/gm;
+    const said = /^owners: by number: the source is an older lm, which does not send their names$/gm;
     expect(copied.stdout.match(said)).toHaveLength(1);
     expect(['a', 'b', 'c'].map((name) => statSync(join(to, name)).uid)).toEqual([1, 65_534, 4]);
     expect(await destination.lm(['verify'])).toMatchObject({ code: 0 });
@@ -176,6 +192,23 @@ test('of a frozen agent, which proves a range as a whole, what was proved is kep
   expect(code).toBe(0);
   expect(lastPass(stdout).state).toBe('SUCCESS');
   expect(jsonLines(stdout).at(-1)!['report'].status[0].bytesReused).toBeGreaterThanOrEqual(2 * MIB);
+  expect(await readTree(to)).toEqual(await readTree(from));
+});
+
+test('a frozen agent sends nothing torn: a file that changes is fetched when it stands still, as it was', async () => {
+  const { source, destination, proxy, defer } = sandbox();
+  const from = source.write('data', { big: file({ size: 24 * MIB }), still: 's' });
+  const to = destination.write('data', {});
+  const writing = { path: `${from}/big`, firstPage: 0, pages: 1024, everyMs: 2 };
+  const writer = await startPageWriter(writing);
+  defer(writer.stop);
+  const agent = await source.serve([from], frozen);
+  const line = await proxy(agent.url);
+  const live = await destination.lm(['copy', line.url, to, '--threshold', '0.0001', '--json'], today);
+  expect(jsonLines(live.stdout).at(-1)!['report'].status[0]).toMatchObject({ filesChanged: 1 });
+  expect(readdirSync(to)).not.toContain('big');
+  await writer.stop();
+  expect(await destination.lm(['copy'], today)).toMatchObject({ code: 0 });
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
@@ -251,4 +284,22 @@ test('both ends become today’s in the middle of a migration: same source, same
   expect(after.code).toBe(0);
   expect(lastPass(after.stdout)).toMatchObject({ state: 'SUCCESS', filesDownloaded: 0, bytesReceived: 0 });
   expect(await destination.lm(['verify'], today)).toMatchObject({ code: 0 });
+});
+
+test('SSTables of a frozen agent, which cannot check them, are judged by what came from it', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', {});
+  cpSync(fileURLToPath(new URL('../fixtures/sstables', import.meta.url)), join(from, 'ks'), { recursive: true });
+  flipBit(join(from, 'ks/da-bti-lz4/da-2-bti-Data.db'), 99);
+  const to = destination.write('data', {});
+  const { url } = await source.serve([from], frozen);
+  const copied = await destination.lm(['copy', url, to, '--sstables']);
+  expect(copied).toMatchObject({ code: 0 });
+  expect(copied.stderr).toContain(`warning: ${url} cannot check its SSTables: it is a Sidecar or an older lm serve\n`);
+  const verified = await destination.lm(['verify', '--sstables', '--json']);
+  expect(verified.code).toBe(6);
+  expect(jsonLines(verified.stdout).at(-1)!['report'].sstables).toMatchObject({
+    ...{ checked: 4, damagedAtSource: 1, damagedHere: 0, askedSource: false },
+    firstAtSource: ['data/0/ks/da-bti-lz4/da-2-bti-Data.db'],
+  });
 });

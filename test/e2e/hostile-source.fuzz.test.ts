@@ -4,7 +4,8 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Block, Entry } from '../../src/files/entry.js';
+import type { Entry } from '../../src/files/entry.js';
+import type { Block } from '../../src/files/listing.js';
 import { blockLine } from '../../src/listing/listing-lines.js';
 import { createSealer, SEALED_TYPE } from '../../src/wire/line-seals.js';
 import { besieged, drip, noise, type Survived } from '../support/besieged.js';

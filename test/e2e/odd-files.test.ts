@@ -37,10 +37,10 @@ const BESIDE: Partial<Record<OptionName, string>> = {
 /** Each option that takes a path, with each command that takes the option: a pipe always, the others once. */
 function everyLine(): Line[] {
   const lines: Line[] = [];
-  for (const [option, { kind, commands }] of Object.entries(OPTIONS) as [OptionName, (typeof OPTIONS)[OptionName]][])
-    for (const command of /^(FILE|DIR|TYPE=DIR)$/.test(kind.metavar) ? commands : [])
+  for (const [option, { type, commands }] of Object.entries(OPTIONS) as [OptionName, (typeof OPTIONS)[OptionName]][])
+    for (const command of /^(FILE|DIR|TYPE=DIR)$/.test(type.metavar) ? commands : [])
       for (const odd of command === commands[0] ? ODD : [ODD[0]])
-        if (command !== 'demo') lines.push({ option, odd, words: wordsOf(command, option, kind.metavar, odd) });
+        if (command !== 'demo') lines.push({ option, odd, words: wordsOf(command, option, type.metavar, odd) });
   return lines;
 }
 

@@ -11,7 +11,7 @@ const isRoot = process.getuid?.() === 0;
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
 /** Every kind of request, then the state it has left; and one that has sent and closed before anybody could ask who it was. */
-const STRANGER = `
+const OTHER_USER = `
   const [url, token] = process.argv.slice(1);
   const ask = async (method, target, body) =>
     (await fetch(url + '${P}' + target, { method, body })).status;
@@ -36,7 +36,7 @@ test('a token is made where none was given; its user and root go on without a wo
   const to = destination.path('to');
   const agent = await source.serve([from], { ownToken: true });
   if (isRoot) {
-    const [command, ...before] = [...NOBODY, process.execPath, '-e', STRANGER, agent.url];
+    const [command, ...before] = [...NOBODY, process.execPath, '-e', OTHER_USER, agent.url];
     const { stdout, stderr } = spawnSync(command!, before, { cwd: '/', encoding: 'utf8' });
     expect([stderr, JSON.parse(stdout || '[]')]).toEqual(['', Array(9).fill(401)]);
   }

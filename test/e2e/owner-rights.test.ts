@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { HAS_STRACE, readCalls, tracing } from '../golden/strace.js';
 import { CAN_HAVE_ACCOUNTS, withAccounts } from '../support/accounts.js';
-import { under as asOther, SOMEBODY, STRANGER } from '../support/as-user.js';
+import { under as asOther, OTHER_USER, SOMEBODY } from '../support/as-user.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, link } from '../support/tree.js';
 
@@ -70,15 +71,15 @@ wait $!`;
     ];
     const first = await destination.lm(['copy', url, to], { under: as(117, '+chown') });
     // What was given away can be read and written to only by those who may: that is no matter of owners.
-    const again = await destination.lm(['copy'], { under: as(STRANGER, '+chown', '+dac_override') });
+    const again = await destination.lm(['copy'], { under: as(OTHER_USER, '+chown', '+dac_override') });
     for (const { code, stdout } of [first, again]) {
       expect(code).toBe(0);
       expect(stdout).toMatch(/^ {2}state +SUCCESS/m);
       expect(stdout).not.toMatch(/not kept/);
     }
     expect(first.stdout).toContain('user db (998) is 117 here');
-    expect(ownersIn(to)).toEqual(NAMES.map(() => `${STRANGER}:${STRANGER}`));
-    expect(await destination.lm(['verify'], { under: as(STRANGER, '+chown', '+dac_override') })).toMatchObject({
+    expect(ownersIn(to)).toEqual(NAMES.map(() => `${OTHER_USER}:${OTHER_USER}`));
+    expect(await destination.lm(['verify'], { under: as(OTHER_USER, '+chown', '+dac_override') })).toMatchObject({
       code: 0,
     });
   });
@@ -98,8 +99,8 @@ wait $!`;
       return [...calls.values()].join('\n');
     };
     expect(await copy(117)).toContain('chown -1 117; chmod 0660; chown 117 117; ');
-    expect(await copy(STRANGER)).toContain(
-      `chown ${SOMEBODY} ${STRANGER}; chmod 0660; chown ${STRANGER} ${STRANGER}; `,
+    expect(await copy(OTHER_USER)).toContain(
+      `chown ${SOMEBODY} ${OTHER_USER}; chmod 0660; chown ${OTHER_USER} ${OTHER_USER}; `,
     );
   });
 
@@ -111,7 +112,7 @@ wait $!`;
       under: [...withAccounts(destination, { db: 5000 }), ...inside],
     });
     expect(refused).toMatchObject({ code: 6 });
-    expect(refused.stderr).toContain('user db (998) would be 5000 here, which has no place in the user namespace');
+    expect(refused.stderr).toContain('user db (998) would be 5000 here, which is not mapped in the user namespace');
     expect(readdirSync(to)).toEqual([]);
     const copied = await destination.lm(['copy', url, to], {
       under: [...withAccounts(destination, { db: 500 }), ...inside],
@@ -120,7 +121,7 @@ wait $!`;
     expect(ownersIn(to)).toEqual(NAMES.map(() => '500:500'));
   });
 
-  test('not by root of a user namespace that holds nobody else', async () => {
+  longTest('not by root of a user namespace that holds nobody else', async () => {
     const { destination, url, to } = await served(998);
     for (const path of [destination.dir, destination.home, destination.stateDir, to]) chownSync(path, 0, 0);
     const under = [...withAccounts(destination, {}), 'unshare', '--map-root-user'];

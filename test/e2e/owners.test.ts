@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { CAN_HAVE_ACCOUNTS, withAccounts } from '../support/accounts.js';
 import { IS_ROOT } from '../support/as-user.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file, link } from '../support/tree.js';
 
@@ -72,7 +73,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(ownersIn(to, NAMES)).toEqual(theirs);
   });
 
-  test('also where two have each other’s number', async () => {
+  longTest('also where two have each other’s number', async () => {
     const { destination, url, to, from } = await served({ db: 11, web: 12 });
     chownSync(join(from, 'mine'), 12, 12);
     const under = withAccounts(destination, { db: 12, web: 11 });
@@ -94,7 +95,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(ownersIn(to, ['d/x'])).toEqual({ 'd/x': '998:998' });
   });
 
-  test('of a program that keeps its setuid bit, though to give it away takes it', async () => {
+  longTest('of a program that keeps its setuid bit, though to give it away takes it', async () => {
     const { destination, url, to, from } = await served({ db: 998 });
     writeFileSync(join(from, 'program'), 'p');
     chownSync(join(from, 'program'), 998, 998);
@@ -152,7 +153,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     const other = await destination.lm(['copy', '--owner', 'user:db=mail', '--owner', 'group:db=117'], { under });
     expect(other.code).toBe(0);
     expect(other.stderr).toContain(
-      'owners are taken for others than in the copy before: 4 entries here will get another',
+      'owners are mapped to other accounts than in the last copy: 4 entries here will get another',
     );
     expect(other.stderr).toContain('user db (998 at the source) was 117 here and is 998 now');
     expect(other.stderr).not.toContain('group db');
@@ -173,7 +174,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(await destination.lm(['copy', '--owner', 'names'], { under })).toMatchObject({ code: 6 });
   });
 
-  test('is told by a dry run, which goes on, and by a verification', async () => {
+  longTest('is told by a dry run, which goes on, and by a verification', async () => {
     const { to, destination, url, under } = await refused({ db: 998 }, { mail: 998 });
     const dry = await destination.lm(['copy', url, to, '--dry-run'], { under });
     expect(dry.stderr).toContain('a real run would refuse: owners at the source cannot be mapped to this host');
@@ -190,7 +191,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(await destination.lm(['copy', url, to], { under })).toMatchObject({
       code: 6,
       stderr: expect.stringContaining(
-        'user nobody (65534) is what every owner without a place in a user namespace looks like',
+        'user nobody (65534) is what every owner that is not mapped in a user namespace looks like',
       ),
     });
     const ruled = await destination.lm(['copy', url, to, '--owner', 'nobody=db'], { under });
@@ -198,7 +199,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(ownersIn(to, ['d/x'])).toEqual({ 'd/x': '7:0' });
   });
 
-  test('does not matter of what this side excludes', async () => {
+  longTest('does not matter of what this side excludes', async () => {
     const { destination, url, to, from, host } = await served({ db: 998 });
     writeFileSync(join(from, 'd/y'), 'y');
     chownSync(join(from, 'd/y'), 997, 0);

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { until } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, readTree } from '../support/tree.js';
 
@@ -42,7 +43,7 @@ test('killed in the middle of a big file, the next copy keeps the ranges that ha
   expect(readdirSync(to).filter((name) => name.endsWith('.lm-part'))).toEqual([]);
 });
 
-test('a copy that was content with less keeps unfinished work for the next', async () => {
+longTest('a copy that was content with less keeps unfinished work for the next', async () => {
   const { source, destination, proxy } = sandbox();
   const from = source.write('data', { small: file({ size: 6 * MIB }) });
   const to = destination.write('data', {});
@@ -65,7 +66,7 @@ test('a copy that was content with less keeps unfinished work for the next', asy
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
-test('what arrived of a file that has changed since is not kept', async () => {
+test('of what arrived of a file that is another by now, nothing is taken', async () => {
   const { source, destination, proxy } = sandbox();
   const from = source.write('data', { big: file({ size: 128 * MIB, seed: 1 }) });
   const to = destination.write('data', {});

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import type { Agent } from '../support/lm.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
 
@@ -64,7 +65,7 @@ test('one that does not come back ends the copy with 5 when the time is over, an
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
-test('a verification waits as well, for its listing and for its digests', async () => {
+longTest('a verification waits as well, for its listing and for its digests', async () => {
   const { source, destination, proxy } = sandbox();
   const names = Array.from({ length: 2_000 }, (_, i) => [`file-${i}`, `${i}`]);
   const from = source.write('data', Object.fromEntries(names));

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir } from '../support/tree.js';
 
@@ -41,30 +42,36 @@ test('a key that neither side has ends 2 with what is near it; one that either s
   expect(readdirSync(destination.path('data/keyspace'))).toEqual(['empty']);
 });
 
-test('a source without any entry, or with none that takes part, is refused; so is a verification of nothing', async () => {
-  const { source, destination } = sandbox();
-  const excluding = source.path('lm.yaml');
-  source.write('.', { 'lm.yaml': 'live_migration:\n  files_to_exclude: ["regex:.*"]\n' });
-  const url = (await source.serve([source.write('empty', {})])).url;
-  const all = (
-    await source.serve([source.write('all', { a: 'a' }), '--config', excluding, '--state-dir', source.path('s2')])
-  ).url;
-  const to = destination.write('data', {});
-  const refused = /the source lists nothing that could be copied/;
-  for (const args of [
-    [url, to],
-    [url, to, '--dry-run'],
-    [url, to, '--threshold', '0.5'],
-    [url, to, '--only', 'data/0'],
-  ])
-    expect(await destination.lm(['copy', ...args])).toMatchObject({ code: 6, stderr: expect.stringMatching(refused) });
-  const { code, stderr } = await destination.lm(['copy', all, to]);
-  expect([code, stderr]).toEqual([
-    6,
-    expect.stringMatching(/lists nothing that could be copied\n {2}1 entry is excluded there/),
-  ]);
-  expect(await destination.lm(['verify', url, to])).toMatchObject({
-    code: 6,
-    stdout: expect.stringMatching(/^verify: neither side holds an entry, so nothing was compared$/m),
-  });
-});
+longTest(
+  'a source without any entry, or with none that takes part, is refused; so is a verification of nothing',
+  async () => {
+    const { source, destination } = sandbox();
+    const excluding = source.path('lm.yaml');
+    source.write('.', { 'lm.yaml': 'live_migration:\n  files_to_exclude: ["regex:.*"]\n' });
+    const url = (await source.serve([source.write('empty', {})])).url;
+    const all = (
+      await source.serve([source.write('all', { a: 'a' }), '--config', excluding, '--state-dir', source.path('s2')])
+    ).url;
+    const to = destination.write('data', {});
+    const refused = /the source lists nothing that could be copied/;
+    for (const args of [
+      [url, to],
+      [url, to, '--dry-run'],
+      [url, to, '--threshold', '0.5'],
+      [url, to, '--only', 'data/0'],
+    ])
+      expect(await destination.lm(['copy', ...args])).toMatchObject({
+        code: 6,
+        stderr: expect.stringMatching(refused),
+      });
+    const { code, stderr } = await destination.lm(['copy', all, to]);
+    expect([code, stderr]).toEqual([
+      6,
+      expect.stringMatching(/lists nothing that could be copied\n {2}1 entry is excluded there/),
+    ]);
+    expect(await destination.lm(['verify', url, to])).toMatchObject({
+      code: 6,
+      stdout: expect.stringMatching(/^verify: neither side holds an entry, so nothing was compared$/m),
+    });
+  },
+);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { IS_ROOT, SOMEBODY, under } from '../support/as-user.js';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file } from '../support/tree.js';
 
@@ -68,7 +69,7 @@ test('setuid and setgid of programs are given, and expected, only with --keep-se
   expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
 });
 
-(IS_ROOT ? test : test.skip)(
+(IS_ROOT ? longTest : test.skip)(
   'a user who may give nothing away gets those of his own programs, and hears of the others',
   async () => {
     const { source, destination } = sandbox();

@@ -9,18 +9,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { sandbox } from '../support/sandbox.js';
-import { dir, file, readTree, type Snapshot } from '../support/tree.js';
+import { asSidecarTells, dir, file, readTree } from '../support/tree.js';
 
 const MIB = 1024 * 1024;
-
-/** A Sidecar tells neither modes nor more than milliseconds. */
-const asSidecarTells = (tree: Snapshot): Record<string, object> =>
-  Object.fromEntries(
-    Object.entries(tree).map(([key, { mode: _, mtimeUs, ...seen }]) => [
-      key,
-      mtimeUs === undefined ? seen : { ...seen, mtimeUs: String(BigInt(mtimeUs) / 1_000n) },
-    ]),
-  );
 
 test('copy, an incremental copy and both verifications through the routes of a Sidecar', async () => {
   const { source, destination, proxy } = sandbox();

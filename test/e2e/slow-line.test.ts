@@ -15,7 +15,9 @@ import {
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { YOUNG_MS } from '../../src/files/touched.js';
+import { SETTLE_MS } from '../../src/files/recent-changes.js';
+import { sample } from '../support/form.js';
+import { longTest } from '../support/long-test.js';
 import type { BadNetwork } from '../support/proxy.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree, setMtime, type Tree } from '../support/tree.js';
@@ -53,7 +55,7 @@ const LOST = 2.5 * MIB;
 const mostMoved = (size: number, interruptions: number, runs: number, lostEach = LOST): number =>
   size + interruptions * CONNECTIONS * lostEach + runs * HEADS;
 
-test.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+test.each(sample(3, ['SIGKILL', 'SIGINT', 'SIGTERM'] as const))(
   'a copy that is ended by %s three times brings at most a MiB a connection twice',
   async (signal) => {
     const size = 64 * MIB;
@@ -81,7 +83,7 @@ test('a line that is lost three times costs one copy at most a MiB a connection 
   expect(all.line.passed()).toBeLessThanOrEqual(mostMoved(size, 3, 4));
 });
 
-test('files of some MiB are gone on with where they were as well', async () => {
+longTest('files of some MiB are gone on with where they were as well', async () => {
   const size = 5 * MIB;
   const names = ['a', 'b', 'c', 'd'];
   const all = await slowLine(Object.fromEntries(names.map((name) => [name, file({ size })])), 6 * MIB);
@@ -99,7 +101,7 @@ test('of small files every one that came is kept', async () => {
   const [count, size] = [240, 64 * 1024];
   const tree = Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, file({ size })]));
   const all = await slowLine(tree, 8 * MIB);
-  await pause(YOUNG_MS + 100); // young files get their names when their bundle has ended
+  await pause(SETTLE_MS + 100); // young files get their names when their bundle has ended
   for (let i = 1; i <= 2; i++) {
     const copy = all.start();
     await all.line.hasPassed(all.line.passed() + 4 * MIB);
@@ -119,7 +121,7 @@ const MTIME_NS = 1_700_000_000_123_456_789n;
 async function halfCopied(): Promise<SlowLine & { path: string; size: number }> {
   const size = 24 * MIB;
   const all = await slowLine({ big: file({ size, mtimeNs: MTIME_NS }) }, 24 * MIB);
-  await pause(YOUNG_MS + 100); // else it would be its youth, and not its ctime, that has hashes decide
+  await pause(SETTLE_MS + 100); // else it would be its youth, and not its ctime, that has hashes decide
   const copy = all.start();
   await all.line.hasPassed(16 * MIB);
   copy.kill('SIGTERM');

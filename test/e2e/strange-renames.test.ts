@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file, link, type Node, type Tree } from '../support/tree.js';
 
@@ -69,7 +70,7 @@ for (;;)
       renameSync(own + '.passing', to + '/' + name);
     }`;
 
-test('of entries that are renamed onto those to be mended all the time, none is given anything', async () => {
+longTest('of entries that are renamed onto those to be mended all the time, none is given anything', async () => {
   const { source, destination, defer } = sandbox();
   const files = (mode: number) =>
     FILES.map((i): [string, Node] => [`f${i}`, file({ content: 'x', mode, mtimeNs: OLD })]);

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, symlinkSync, 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
-import { IS_ROOT, SOMEBODY, STRANGER, under } from '../support/as-user.js';
+import { IS_ROOT, OTHER_USER, SOMEBODY, under } from '../support/as-user.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 
 const asRoot = IS_ROOT ? test : test.skip;
@@ -32,7 +32,7 @@ asRoot('an lm.yaml that a stranger has left in the working directory', async () 
   const theirs = host.write('theirs', {
     'lm.yaml': `url: ${url}\npre_check: touch ${pwned}\nlisten: 0.0.0.0:0\ninsecure: true\nstate_dir: /proc/none\n`,
   });
-  give(theirs, STRANGER);
+  give(theirs, OTHER_USER);
   const to = host.write('data', {});
   const at = (args: string[], env: Record<string, string> = {}, uid = 0) =>
     host.lm(args, { cwd: theirs, env: { LM_CONFIG: '', ...env }, ...(uid > 0 && { under: under(uid) }) });
@@ -46,7 +46,7 @@ asRoot('an lm.yaml that a stranger has left in the working directory', async () 
   expect(agent.url).toContain('127.0.0.1');
   await agent.stop();
 
-  const refused = `${theirs}/lm.yaml is not obeyed: ${theirs} belongs to uid ${STRANGER}\n`;
+  const refused = `${theirs}/lm.yaml is not trusted: ${theirs} belongs to uid ${OTHER_USER}\n`;
   expect(await at(['copy', to, '--config', 'lm.yaml'])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(refused),
@@ -59,7 +59,7 @@ asRoot('an lm.yaml that a stranger has left in the working directory', async () 
     code: 2,
     stderr: expect.stringContaining(refused),
   });
-  const own = await at(['config', 'show'], { LM_STATE_DIR: `${theirs}/state` }, STRANGER);
+  const own = await at(['config', 'show'], { LM_STATE_DIR: `${theirs}/state` }, OTHER_USER);
   expect(own).toMatchObject({ code: 0, stdout: expect.stringContaining(url) });
   expect([existsSync(pwned), caught]).toEqual([false, []]);
 });
@@ -95,7 +95,7 @@ async function planted(host: Host, source: Host, url: string) {
   const dir = `${host.stateDir}/${name}`;
   const remembered = { url, root: [`data=${to}`], 'token-file': token, 'pre-check': `touch ${host.path('pwned')}` };
   writeFileSync(`${dir}/remembered.json`, JSON.stringify(remembered));
-  give(host.stateDir, STRANGER);
+  give(host.stateDir, OTHER_USER);
   return { agent, to, dir };
 }
 
@@ -103,12 +103,12 @@ asRoot('a state directory of a stranger’s is read, and nothing in it is obeyed
   const { source, destination: host, defer } = sandbox();
   const { url, caught } = await trap(defer);
   const { agent, to, dir } = await planted(host, source, url);
-  const whose = `${host.stateDir} belongs to uid ${STRANGER}`;
+  const whose = `${host.stateDir} belongs to uid ${OTHER_USER}`;
 
   for (const args of [['copy'], ['copy', agent.url, to], ['verify'], ['serve', to]])
     expect([args, await host.lm(args)]).toMatchObject([
       args,
-      { code: 2, stderr: expect.stringMatching(`are not obeyed: ${whose}\n.*hint: give another --state-dir`) },
+      { code: 2, stderr: expect.stringMatching(`are not trusted: ${whose}\n.*hint: give another --state-dir`) },
     ]);
   expect(await host.lm(['status'])).toMatchObject({ code: 0, stdout: expect.stringContaining(whose) });
   expect((await host.lm(['status'])).stdout).toMatch(/source +not known yet/);
@@ -140,12 +140,12 @@ asRoot('a state directory that $XDG_STATE_HOME puts where all can write is not b
   expect(await copy()).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(
-      `the records in ${open}/lm are not obeyed: ${open} can be written by everybody (mode 0777)`,
+      `the records in ${open}/lm are not trusted: ${open} can be written by everybody (mode 0777)`,
     ),
   });
   expect([readdirSync(open), existsSync(host.path('data'))]).toEqual([[], false]);
   chmodSync(open, 0o1777);
   mkdirSync(`${open}/lm`);
-  chownSync(`${open}/lm`, STRANGER, STRANGER);
-  expect(await copy()).toMatchObject({ code: 2, stderr: expect.stringContaining(`belongs to uid ${STRANGER}`) });
+  chownSync(`${open}/lm`, OTHER_USER, OTHER_USER);
+  expect(await copy()).toMatchObject({ code: 2, stderr: expect.stringContaining(`belongs to uid ${OTHER_USER}`) });
 });

@@ -1,7 +1,7 @@
 // Cassandra's transaction logs name files by whole paths: where the directories differ, a node that is started on one deletes what
 // they name.
 
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { sandbox } from '../support/sandbox.js';
 import { dir } from '../support/tree.js';
@@ -10,7 +10,7 @@ test('a final pass refuses a log that names files elsewhere, and says whether th
   const { source, destination } = sandbox();
   const table = 'ks/t-0a1b2c3d4e5f60718293a4b5c6d7e8f9';
   const log = `${table}/nb_txn_compaction_5c8e1e00-9d4f-11ee-8c90-0242ac120002.log`;
-  const from = source.write('data', { ks: dir({ [table.slice(3)]: dir({ 'nb-2-big-Data.db': 'x' }) }) });
+  const from = source.write('data', { ks: dir({ [table.slice(3)]: dir({ 'nb-2-big-Data.db': 'x'.repeat(4096) }) }) });
   const to = destination.path('data');
   const naming = (root: string): void =>
     writeFileSync(
@@ -46,4 +46,9 @@ test('a final pass refuses a log that names files elsewhere, and says whether th
   const right = await destination.lm(['copy']);
   expect(right).toMatchObject({ code: 0, stderr: '' });
   expect(right.stdout).toMatch(/source stop +not a clean one: 1 transaction log left$/m);
+
+  rmSync(`${from}/${log}`); // as sstableutil --cleanup does it
+  const cleaned = await destination.lm(['copy']);
+  expect(cleaned).toMatchObject({ code: 0, stderr: '' });
+  expect(cleaned.stdout).not.toMatch(/transaction log left/);
 });

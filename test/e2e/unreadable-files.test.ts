@@ -2,6 +2,7 @@ import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { LmOptions } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir } from '../support/tree.js';
 
@@ -42,7 +43,7 @@ asRoot('files that their owner may not read', () => {
     expect(modes()).toEqual(Object.values(MODES));
   });
 
-  test("are left alone where they are somebody else's", async () => {
+  longTest("are left alone where they are somebody else's", async () => {
     const { lm, modes, to } = await copied();
     chownSync(join(to, 'in/b'), 0, 0);
     expect(await lm('verify')).toMatchObject({
@@ -54,7 +55,7 @@ asRoot('files that their owner may not read', () => {
 });
 
 asRoot('a source that its agent may not list whole', () => {
-  test('is held up to what came of it all the same', async () => {
+  longTest('is held up to what came of it all the same', async () => {
     const { source, destination, dir: both } = sandbox();
     const from = source.write('data', { big: 'b'.repeat(1000), closed: dir({ x: 'x' }) });
     chmodSync(join(from, 'closed'), 0o700);

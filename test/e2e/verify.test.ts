@@ -1,14 +1,17 @@
 // What `lm verify` finds, and that it names it.
 
 import { execFileSync } from 'node:child_process';
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { flipBit } from '../support/flip-bit.js';
+import { holdOpen, release } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, link } from '../support/tree.js';
 
 let destination: Host;
 let to: string;
+
+afterEach(release);
 
 beforeEach(async () => {
   const box = sandbox();
@@ -33,6 +36,14 @@ async function verified(args: string[] = []) {
 }
 
 const ALGORITHMS = ['xxhash32', 'md5'];
+
+test('a process that has files open here is named where the sides differ, and only there', async () => {
+  const pid = await holdOpen(`${to}/big`);
+  const named = `in use, which may be why it differs: sleep (pid ${pid}) has ${to}/big open\n`;
+  expect((await destination.lm(['verify'])).stderr).not.toContain(named);
+  flipBit(`${to}/big`, 0);
+  expect(await destination.lm(['verify'])).toMatchObject({ code: 4, stderr: expect.stringContaining(named) });
+});
 
 test('equal sides: every counter in its place, by either digest', async () => {
   for (const algo of ALGORITHMS)
@@ -71,8 +82,14 @@ describe('a flipped bit', () => {
     const { code, stdout } = await destination.lm(['verify']);
     expect(code).toBe(4);
     expect(stdout).toMatch(/^differs {2}digest {2}source [0-9a-f]+, destination [0-9a-f]+: data\/0\/odd\\nname$/m);
-    expect(stdout).toMatch(/^next: lm copy --diff checksum/m);
-    expect(await destination.lm(['copy', '--diff', 'checksum'])).toMatchObject({ code: 0 });
+    expect(stdout).toMatch(/^next: lm verify --repair/m);
+    const repaired = await destination.lm(['verify', '--repair']);
+    expect(repaired).toMatchObject({ code: 0, stderr: '' });
+    expect(repaired.stdout).toMatch(
+      /^repaired {2}was wrong from byte 0 \(MiB 0\), 1 B received, verified: data\/0\/odd\\nname$/m,
+    );
+    expect(repaired.stdout).toMatch(/^ {2}repaired +1 file, 1 B, by 1 B received$/m);
+    expect(repaired.stdout).toMatch(/^ {2}before it +digestMismatches=1$/m);
     expect((await verified()).code).toBe(0);
   });
 });

@@ -5,10 +5,11 @@ import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { readTree, setMtime } from '../support/tree.js';
 
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
+const asRoot = process.getuid?.() === 0 ? longTest : test.skip;
 const MIB = 2 ** 20;
 
 /** Young for as long as any test takes, however slow the host: its second is still to come. */

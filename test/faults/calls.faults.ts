@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { partNameOf } from '../../src/disk/disk.js';
 import { isPartName } from '../../src/files/entry.js';
 import { readJournal } from '../../src/state/journal/journal.js';
+import { flipBit } from '../support/flip-bit.js';
 import { type Agent, startAgent } from '../support/lm.js';
 import { type Host, sandbox } from '../support/sandbox.js';
 import { dir, file, link, readTree, type Tree, writeTree } from '../support/tree.js';
@@ -20,17 +21,22 @@ const TREE: Tree = {
   small: 'small',
   empty: '',
   big: file({ size: 9 * MIB }),
+  patched: file({ size: 9 * MIB, seed: 2 }),
+  sparse: file({ content: 'data before a hole', size: 9 * MIB, sparse: true }),
   link: link('small'),
   dir: dir({ inside: 'inside' }, { mode: 0o750 }),
   mended: file({ content: 'm', mode: 0o640, mtimeNs: 1_700_000_000_000_000_000n }),
 };
 
-/** What a copy has to remove and to mend. */
+/** What a copy has to remove and to mend, and an older version of a big file, which differs where bits are flipped. */
 const BEFORE: Tree = {
   foreign: 'f',
+  patched: file({ size: 9 * MIB, seed: 2, mtimeNs: 1_700_000_000_000_000_000n }),
   'foreign-dir': dir({}),
   mended: file({ content: 'm', mode: 0o600, mtimeNs: 1_700_000_000_000_000_000n }),
 };
+
+const OLDER_AT = [17, 8 * MIB + 5];
 
 interface Places {
   /** The destination. */
@@ -80,6 +86,17 @@ const CASES: Case[] = [
   { doing: 'giving a big file its owner', calls: 'fchown', on: part('big'), names: /data\/big/, rootOnly: true },
   { doing: 'giving a big file its time', calls: 'utimensat', on: part('big'), names: /data\/big/ },
   { doing: 'publishing a big file', calls: 'rename', on: part('big'), names: /data\/big/ },
+  { doing: 'sizing what is patched', calls: 'ftruncate', on: part('patched'), names: /data\/patched/ },
+  { doing: 'copying and patching an older version', calls: 'pwrite64', on: part('patched'), names: /data\/patched/ },
+  {
+    doing: 'closing it when it is patched',
+    calls: 'close',
+    on: part('patched'),
+    names: /data\/patched/,
+    errors: ['EIO', 'ENOSPC'],
+  },
+  { doing: 'publishing what was patched', calls: 'rename', on: part('patched'), names: /data\/patched/ },
+  { doing: 'writing the data of a file with holes', calls: 'pwrite64', on: part('sparse'), names: /data\/sparse/ },
   { doing: 'making a link', calls: 'symlink', on: part('link'), names: /data\/link/ },
   {
     doing: 'giving a link its owner',
@@ -170,6 +187,8 @@ async function fails(
 ): Promise<void> {
   for (const path of [destination.path('data'), destination.stateDir]) rmSync(path, { recursive: true, force: true });
   const to = destination.write('data', BEFORE);
+  for (const at of OLDER_AT) flipBit(join(to, 'patched'), at);
+  const older = readFileSync(join(to, 'patched'));
   const state = join(destination.stateDir, 'faults');
   mkdirSync(destination.stateDir);
   const log = destination.path('strace.log');
@@ -185,7 +204,7 @@ async function fails(
     said: [expect.stringMatching(new RegExp(`${one.names.source}.*${one.as ?? error}`))],
     injected: true,
   });
-  expectWhole(from, to);
+  expectWhole(from, to, older);
   if (existsSync(state)) expect(readJournal(state).damagedLines).toBe(0);
 
   expect(await destination.lm(args)).toMatchObject({ code: 0, stderr: '' });
@@ -250,10 +269,12 @@ describeIf(CAN_INJECT, 'a system call fails at the source', 'strace and a proces
 });
 
 /** Whatever of the source's stands under its own name is the source's, byte for byte. */
-function expectWhole(from: string, to: string): void {
+/** `older`: of `patched`, which keeps its name until another version takes it. */
+function expectWhole(from: string, to: string, older?: Buffer): void {
   for (const name of readdirSync(to).filter((entry) => !isPartName(entry) && existsSync(join(from, entry)))) {
     if (!lstatSync(join(to, name)).isFile()) continue;
     expect(lstatSync(join(from, name)).isFile()).toBe(true);
-    expect(readFileSync(join(to, name)).equals(readFileSync(join(from, name)))).toBe(true);
+    const found = readFileSync(join(to, name));
+    if (name !== 'patched' || !older?.equals(found)) expect(found.equals(readFileSync(join(from, name)))).toBe(true);
   }
 }

@@ -4,21 +4,29 @@
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PAGE_BYTES, pageAt, stamped } from '../support/stamped-pages.js';
 import type { Chance } from './form.js';
 import { contentOf, SHORTEST, Versions } from './versions.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+
+/** Written to in place, page by page, as by a database. It is in a directory of its own, which nothing else changes. */
+const PAGED = 'pages/db';
+const PAGES = (12 * MIB) / PAGE_BYTES;
 
 type Entry = { kind: 'file'; version: number; size: number } | { kind: 'link' } | { kind: 'dir' };
 
@@ -35,6 +43,7 @@ export class LivingSource {
   readonly #staging: string;
   readonly #chance: Chance;
   readonly #now = new Map<string, Entry>();
+  #pageWrites = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: unknown;
 
@@ -58,6 +67,10 @@ export class LivingSource {
     for (let i = 0; i < 150; i++) this.#put(`busy/d${i % 6}/f${i}`, this.#size(40 * KIB));
     for (let i = 0; i < 10; i++) this.#link(`busy/d${i % 6}/l${i}`);
     this.#put('busy/d0/big', 9 * MIB);
+    this.#makeDir('pages');
+    this.versions.paged(PAGED, PAGES);
+    const pages = Array.from({ length: PAGES }, (_, page) => stamped(0, page));
+    writeFileSync(join(this.dir, PAGED), Buffer.concat(pages));
   }
 
   /** A change every few milliseconds, until `stop`. */
@@ -84,6 +97,7 @@ export class LivingSource {
   /** One change in the busy part. Files come and go evenly, so that it neither empties nor grows without end. */
   change(): void {
     const { pick, below } = this.#chance;
+    this.#writePage();
     const dirs = this.#busy('dir').filter((key) => key !== 'busy');
     if (dirs.length < 6) return this.#makeDir(`busy/d${this.versions.next()}`);
     const [file, dir] = [pick(this.#busy('file')), pick(dirs)];
@@ -127,6 +141,13 @@ export class LivingSource {
       default:
         verb satisfies never;
     }
+  }
+
+  #writePage(): void {
+    const page = pageAt(++this.#pageWrites, PAGES);
+    const fd = openSync(join(this.dir, PAGED), 'r+');
+    writeSync(fd, stamped(this.#pageWrites, page), 0, PAGE_BYTES, page * PAGE_BYTES);
+    closeSync(fd);
   }
 
   #busy(kind: Entry['kind']): string[] {

@@ -2,8 +2,10 @@
 // with one line and a code that says whether to; what it leaves is right in either case.
 
 import { once } from 'node:events';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import type { Finished } from '../support/lm.js';
@@ -42,6 +44,12 @@ const lose = ({ draw, witness }: World): void => {
   for (let i = 0; i < 6; i++) witness.lose(`still/d${draw.below(12)}`);
   for (let i = 0; i < 3; i++) witness.lose(`still/big${draw.below(3)}`);
 };
+
+/** Without proofs everything has to be asked for again. */
+function loseProofs({ destination: { stateDir } }: World): void {
+  for (const instance of existsSync(stateDir) ? readdirSync(stateDir) : [])
+    for (const name of ['ledger.jsonl', 'ledger.new.jsonl']) rmSync(join(stateDir, instance, name), { force: true });
+}
 
 /** One line for people, hints and details beside it. */
 const messages = ({ stderr }: Finished): string[] => stderr.split('\n').filter((line) => /^lm copy: /.test(line));
@@ -97,6 +105,7 @@ describe('a bit is flipped', () => {
       for (let round = 0; flips < inForm(40, 3); round++) {
         if (round > inForm(40, 3) * 3) throw new Error('hardly any bit was there to be flipped');
         lose(all);
+        loseProofs(all);
         let once = false;
         const during = (said: Answer): Deed | undefined => {
           if (once || said.request !== request) return undefined;
@@ -126,7 +135,9 @@ describe('a bit is flipped', () => {
       const all = await world(`flips in the body of ${name}`);
       let hits = 0;
       for (let round = 0; hits < inForm(40, 3); round++) {
+        if (round > inForm(40, 3) * 3) throw new Error('hardly any bit was there to be flipped');
         lose(all);
+        loseProofs(all);
         let asked = 0;
         const during = (said: Answer): Deed | undefined =>
           said.request === request && asked++ === 0

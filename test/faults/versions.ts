@@ -1,5 +1,7 @@
 // What ever stood under each name of a source, so that a copy can be judged whatever moment it was taken at. Writes nothing.
 
+import { firstMixedPage, PAGE_BYTES } from '../support/stamped-pages.js';
+
 const BLOCK = 4 * 1024;
 
 /** Shorter contents could not name their version. */
@@ -23,6 +25,8 @@ interface Past {
   versions: Map<number, [least: number, most: number][]>;
   links: Set<string>;
   dir: boolean;
+  /** Of a file whose pages are written in place. */
+  pages?: number;
 }
 
 export class Versions {
@@ -37,6 +41,11 @@ export class Versions {
   file(key: string, version: number, least: number, most: number): void {
     const { versions } = this.#of(key);
     versions.set(version, [...(versions.get(version) ?? []), [least, most]]);
+  }
+
+  /** A file of so many stamped pages, which stays under this name. */
+  paged(key: string, pages: number): void {
+    this.#of(key).pages = pages;
   }
 
   link(key: string, target: string): void {
@@ -62,7 +71,7 @@ export class Versions {
     if (!past) return 'was never in the source';
     if (seen.kind === 'dir') return past.dir ? undefined : 'never was a directory';
     if (seen.kind === 'link') return past.links.has(seen.target) ? undefined : `never pointed to ${seen.target}`;
-    return strangeFile(past, seen.bytes);
+    return past.pages === undefined ? strangeFile(past, seen.bytes) : strangePages(past.pages, seen.bytes);
   }
 
   #of(key: string): Past {
@@ -70,6 +79,12 @@ export class Versions {
     this.#past.set(key, past);
     return past;
   }
+}
+
+function strangePages(pages: number, bytes: Buffer): string | undefined {
+  if (bytes.length !== pages * PAGE_BYTES) return `never was ${bytes.length} bytes long`;
+  const mixed = firstMixedPage(bytes);
+  return mixed === undefined ? undefined : `is torn: page ${mixed} is of another moment than the others`;
 }
 
 function strangeFile({ versions }: Past, bytes: Buffer): string | undefined {

@@ -1,20 +1,20 @@
 import { mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { describeMarks, isSameDirectory, marksOf, type ToldMarks } from '../../src/files/directory-marks.js';
+import { describeMarks, isSameDirectory, marksOf, type ReportedMarks } from '../../src/files/directory-marks.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir } from '../support/tree.js';
 
-const marks = (more: Partial<ToldMarks> = {}): ToldMarks => ({
+const marks = (more: Partial<ReportedMarks> = {}): ReportedMarks => ({
   ino: '2',
   birthNs: '5',
   top: { a: '11', b: '12', c: '13' },
   ...more,
 });
-const unborn = (top: Record<string, string>): ToldMarks => marks({ birthNs: '0', top });
+const unborn = (top: Record<string, string>): ReportedMarks => marks({ birthNs: '0', top });
 
-describe('one directory', () => {
-  test.each<[string, ToldMarks, ToldMarks, boolean]>([
+describe('whether two marks are of one directory', () => {
+  test.each<[string, ReportedMarks, ReportedMarks, boolean]>([
     ['as it was', marks(), marks(), true],
     ['of another inode', marks(), marks({ ino: '3' }), false],
     ['of another birth', marks(), marks({ birthNs: '6' }), false],
@@ -31,7 +31,7 @@ describe('one directory', () => {
     ['a name that every object has', unborn({ constructor: '11', b: '12' }), unborn({ b: '12' }), true],
   ])('%s', (_, known, seen, same) => expect(isSameDirectory(known, seen)).toBe(same));
 
-  test('is its device number where an older lm told no more than the inode', () => {
+  test('is decided by the device number where an older lm recorded the inode alone', () => {
     const old = { ino: '2', dev: '10' };
     expect(isSameDirectory(old, { ...marks(), dev: '10' })).toBe(true);
     expect(isSameDirectory(old, { ...marks(), dev: '11' })).toBe(false);
@@ -39,7 +39,7 @@ describe('one directory', () => {
   });
 });
 
-test('what is marked is found on disk', () => {
+test('marks are read from the disk', () => {
   const { source } = sandbox();
   const path = source.write('data', { b: dir({}), a: dir({}), f: 'f' });
   const found = () => marksOf(path, statSync(path, { bigint: true }));
@@ -55,7 +55,7 @@ test('what is marked is found on disk', () => {
   expect(found().top).toEqual({}); // too many names to read for this
 });
 
-test('people read of inode and birth', () =>
+test('the description names inode and creation time', () =>
   expect(describeMarks(marks({ birthNs: '1700000000000000000' }))).toBe(
     'inode 2, made 2023-11-14T22:13:20.000Z, a in it inode 11',
   ));

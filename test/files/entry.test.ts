@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { compareKeys, isPartName, isWithin, parentOf, rootOf } from '../../src/files/entry.js';
 
-/** The order the wire promises, said the slow way: component by component, by bytes. */
+/** The order that the wire promises, computed the slow way: component by component, by bytes. */
 function compareByBytes(a: string, b: string): number {
   const left = a.split('/');
   const right = b.split('/');

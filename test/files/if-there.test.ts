@@ -20,14 +20,14 @@ test.each([
   ['statIfThere', statIfThere],
   ['removeIfThere', removeIfThere],
   ['removeTree', removeTree],
-])('%s: absent is not below a file', (_, act) => {
+])('%s: a missing file is no error, a path below a file is', (_, act) => {
   writeFileSync(join(dir, 'file'), '');
   expect(act(join(dir, 'none'))).toBeUndefined();
   expect(act(join(dir, 'none', 'none'))).toBeUndefined();
   expect(() => act(join(dir, 'file', 'none'))).toThrow(/ENOTDIR/);
 });
 
-test('a tree goes with all that is in it, and nothing a link leads to', () => {
+test('a tree is removed with its contents, and nothing that a link leads to', () => {
   const tree = join(dir, 'tree');
   mkdirSync(join(tree, 'a', 'b'), { recursive: true });
   writeFileSync(join(tree, 'a', 'b', 'ä\n'), '');

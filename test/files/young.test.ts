@@ -27,7 +27,7 @@ describe('isYoung', () => {
   );
 });
 
-describe('mayBeYoung, for a source that does not tell', () => {
+describe('mayBeYoung, for a source that does not report it', () => {
   test.each<[boolean, string, number]>([
     [true, 'just now', NOW - 0.5],
     [true, 'within what the clocks of two hosts may differ', NOW - 59.5],
@@ -52,7 +52,7 @@ describe('the clock of a file system', () => {
   }
   const file = (ctime: number, dev = 1n) => ({ dev, ctimeNs: ns(ctime), mtimeNs: ns(ctime) });
 
-  test('is this host’s where the kernel gives the times', () => {
+  test('is this host’s where the kernel sets the times', () => {
     const { clocks } = clocksAt(true);
     expect(clocks.read(0, file(NOW - 100.5))).toEqual(at(NOW));
     expect(clocks.isYoung(0, file(NOW - 100.5), 0)).toBe(false);
@@ -77,7 +77,7 @@ describe('the clock of a file system', () => {
     expect(clocks.isYoung(0, file(NOW + 105.4), 5_000)).toBe(true);
   });
 
-  test('what counts is when the reading began, however long it took', () => {
+  test('the beginning of the reading counts, however long it takes', () => {
     const { clocks, pass } = clocksAt(true);
     const written = file(NOW - 0.5);
     pass(60_000);
@@ -95,4 +95,16 @@ describe('the clock of a file system', () => {
     closeSync(fd);
     rmSync(dir, { recursive: true });
   });
+});
+
+test('a ctime counts where the kernel sets it, and nowhere else', () => {
+  for (const [path, counts] of [
+    [import.meta.filename, true],
+    ['/proc/version', false],
+  ] as const) {
+    const fd = openSync(path, 'r');
+    const stat = fstatSync(fd, { bigint: true });
+    expect(new FileClocks().ctimeOf(fd, stat)).toBe(counts ? `${stat.ctimeNs}` : '0');
+    closeSync(fd);
+  }
 });

@@ -27,17 +27,34 @@ const lackingFor = (kind: Kind): string | undefined =>
 
 const recorded = new Map<string, Promise<Traces>>();
 
+async function record(name: string): Promise<Traces> {
+  const stage = new Stage();
+  await SCENARIOS[name]!(stage);
+  return stage.traces();
+}
+
+const again = new Map<string, Promise<Traces>>();
+
+/** A line that a busy machine made slow gives shorter units: a scenario that differs is recorded once more, with nothing beside it. */
+async function tracesOf(name: string): Promise<Traces> {
+  const traces = await recorded.get(name)!;
+  const isAsBefore = KINDS.every((kind) => traces[kind] === before(`${name}.${kind}`));
+  if (UPDATES || isAsBefore) return traces;
+  if (!again.has(name)) again.set(name, record(name));
+  return again.get(name)!;
+}
+
+const before = (file: string): string => (existsSync(pathOf(file)) ? readFileSync(pathOf(file), 'utf8') : '');
+
 beforeAll(async () => {
   if (!IS_ROOT) return;
   process.umask(0o022);
   const queue = new PQueue({ concurrency: AT_ONCE });
   for (const name of WANTED) {
-    const traces = queue.add(async () => {
-      const stage = new Stage();
-      await SCENARIOS[name]!(stage);
-      return stage.traces();
-    });
-    recorded.set(name, traces);
+    recorded.set(
+      name,
+      queue.add(() => record(name)),
+    );
   }
   await Promise.allSettled(recorded.values()); // what went wrong is told by the tests
 }, 600_000);
@@ -49,7 +66,7 @@ describe.each(WANTED)('%s: if that is meant, npm run test:golden:update', (name)
     const run = lacking === undefined || DEMANDED ? test : test.skip;
     run(title, async () => {
       if (lacking !== undefined) throw new Error(`cannot be recorded for want of ${lacking}`);
-      compare(`${name}.${kind}`, (await recorded.get(name)!)[kind]);
+      compare(`${name}.${kind}`, (await tracesOf(name))[kind]);
     });
   }
 });
@@ -66,5 +83,5 @@ function compare(file: string, trace: string): void {
   const path = pathOf(file);
   if (UPDATES && trace !== '') writeFileSync(path, trace);
   if (UPDATES && trace === '') rmSync(path, { force: true });
-  expect(trace).toBe(existsSync(path) ? readFileSync(path, 'utf8') : '');
+  expect(trace).toBe(before(file));
 }

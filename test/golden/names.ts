@@ -39,9 +39,12 @@ export function createNames(dir: string): Names {
         text = text.replace(new RegExp(`"(${keys})":(?:"[^"]*"|[\\d.]+)`, 'g'), `"$1":${word}`);
       return text
         .replace(/"ctimes":\[[^\]]*\]/g, '"ctimes":CTIMES')
+        .replace(/"proofs":\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}/g, '"proofs":PROOFS')
+        .replace(/(\[\d+,"[0-9a-f]+",[01],(?:null|\{[^}]*\}),)"\d+"\]/g, '$1CTIME]')
         .replace(/"devices":\{[^}]*\}/g, '"devices":DEVICES')
         .replace(/"top":\{[^}]*\}/g, (top) => top.replace(/:"\d+"/g, ':"INO"'))
         .replace(/\b(destination|source)-[0-9a-f]{8}\b/g, '$1-HASH')
+        .replace(/-HASH\.20\d\d-\d\d-\d\dT\d\d-\d\d-\d\dZ/g, '-HASH.TIME')
         .replace(/\.lm-[0-9a-f]{16}\.lm-part/g, '.lm-RANDOM.lm-part')
         .replace(/\b127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
         .replace(/\bpid \d+/g, 'pid PID')

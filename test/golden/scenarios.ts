@@ -1,16 +1,21 @@
 // The scenarios, each as an operator would meet it. One connection and one thread: with more, the order of what they do is anybody's.
 
 import {
+  appendFileSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { kill } from 'node:process';
+import { flipBit } from '../support/flip-bit.js';
 import type { Host } from '../support/sandbox.js';
 import { dir, file, setMtime, type Tree } from '../support/tree.js';
 import { ROUTES, requestText } from './routes.js';
@@ -95,6 +100,18 @@ export const SCENARIOS: Record<string, (stage: Stage) => Promise<void>> = {
     stage.keepState('after refusals');
   },
 
+  async sparse(stage) {
+    await begin(stage, {
+      data: { big: file({ size: 9 * MIB, sparse: true }), small: file({ size: MIB, sparse: true }) },
+    });
+    await change(stage, (at) => {
+      writePage(`${at}/big`, 4 * MIB - 4096);
+      writePage(`${at}/small`, 8192);
+    });
+    await stage.record(copy(stage, LIVE));
+    stage.keepState('after a copy of files with holes');
+  },
+
   async 'dry-run'(stage) {
     await begin(stage, { data: TREE });
     await stage.record([...copy(stage, LIVE), '--dry-run']);
@@ -117,6 +134,26 @@ export const SCENARIOS: Record<string, (stage: Stage) => Promise<void>> = {
     stage.keepState('after it was gone on with');
   },
 
+  /** A part of a file that is written to before the next copy. */
+  async basis(stage) {
+    await begin(stage, { data: { huge: file({ size: 9 * MIB }), small: 'small' } });
+    const held = stage.recorder.hold(/^POST \/\S*fetch /, 2);
+    const dying = stage.destination.start(copy(stage, LIVE));
+    await held;
+    dying.kill('SIGTERM');
+    await dying.done;
+    stage.recorder.take();
+    await change(stage, (at) => {
+      const fd = openSync(`${at}/huge`, 'r+');
+      writeSync(fd, 'a page', 8192);
+      closeSync(fd);
+      appendFileSync(`${at}/huge`, 'more');
+      setMtime(`${at}/huge`, 1_700_086_411_000_000_000n);
+    });
+    await stage.record(['copy']);
+    stage.keepState('after a basis was gone on with');
+  },
+
   async 'sidecar-source'(stage) {
     stage.destination.write('data', {});
     await stage.write(stage.source, { data: TREE });
@@ -127,6 +164,15 @@ export const SCENARIOS: Record<string, (stage: Stage) => Promise<void>> = {
     await stage.record(['copy', '--threshold', '1.0']);
     await stage.record(['verify', '--algo', 'md5']);
     stage.keepState('after copies from a Sidecar');
+  },
+
+  async repair(stage) {
+    await begin(stage, { data: { huge: file({ size: 9 * MIB }), small: 'small' } });
+    await stage.play(copy(stage, ALONE));
+    for (const name of ['huge', 'small']) flipBit(stage.destination.path('data', name), 4);
+    await stage.ripen(stage.destination, ['data']);
+    await stage.record(['verify', ...ALONE, '--repair']);
+    stage.keepState('after a repair');
   },
 
   async 'verify-with-differences'(stage) {
@@ -192,6 +238,13 @@ const copy = (stage: Stage, args: string[]): string[] => [
 async function change(stage: Stage, act: (at: string) => void): Promise<void> {
   act(stage.source.path('data'));
   await stage.ripen(stage.source, ['data']);
+}
+
+/** No byte of it is zero, so that it is written wherever the bytes on their way are cut. */
+function writePage(path: string, at: number): void {
+  const fd = openSync(path, 'r+');
+  writeSync(fd, Buffer.alloc(4096, 'no hole '), 0, 4096, at);
+  closeSync(fd);
 }
 
 const timeOf = (path: string): bigint => lstatSync(path, { bigint: true }).mtimeNs;

@@ -17,9 +17,10 @@ export async function wireLines(exchanges: readonly Exchange[], names: WireNames
     const sent = messageOf(Buffer.concat(request));
     const got = messageOf(Buffer.concat(answer));
     if (got.head === '' && LOOK.test(sent.head)) continue;
-    lines.push(...messageLines('>', sent, requestBody(sent.body, names), names));
+    const pages = pagesRequest(sent);
+    lines.push(...messageLines('>', sent, requestBody(pages?.text ?? sent.body, names, pages?.hashes), names));
     if (got.head === '') lines.push('< nothing');
-    else lines.push(...messageLines('<', got, await answerBody(got, names), names));
+    else lines.push(...messageLines('<', got, await answerBody(got, names, pages), names));
     lines.push('');
   }
   return lines;
@@ -70,17 +71,39 @@ function messageLines(mark: string, { head, whole }: Message, body: string[], { 
 /** `["name","5","1700000000000000000","4711"]`: what a file was listed with. */
 const PART = /(\["(?:[^"\\]|\\.)*","\d+","-?\d+",)"(\d+)"\]/g;
 
-const requestBody = (body: Buffer, { plain, inode }: WireNames): string[] =>
-  linesOf(body.toString()).flatMap((line) =>
+const requestBody = (body: Buffer, { plain, inode }: WireNames, hashes?: Buffer): string[] => [
+  ...linesOf(body.toString()).flatMap((line) =>
     folded(plain(line.replace(PART, (_, before: string, ino: string) => `${before}"${inode(ino)}"]`))),
-  );
+  ),
+  ...(hashes ? [`hashes of ${hashes.length / 4} pages ${contentOf(hashes)}`] : []),
+];
+
+interface PagesRequest {
+  text: Buffer;
+  /** Four bytes a page. */
+  hashes: Buffer;
+  /** How many blocks it names. */
+  blocks: number;
+}
+
+/** The length of the text in four bytes, the text, and the hashes of pages. */
+function pagesRequest({ head, body }: Message): PagesRequest | undefined {
+  if (!/^content-type: application\/x-lm-pages$/im.test(head)) return undefined;
+  const end = 4 + body.readUInt32LE(0);
+  const text = body.subarray(4, end);
+  const { blocks } = JSON.parse(linesOf(text.toString())[0]!) as { blocks: [first: number, count: number][] };
+  return { text, hashes: body.subarray(end), blocks: blocks.reduce((sum, [, count]) => sum + count, 0) };
+}
 
 const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
 
-async function answerBody({ head, body }: Message, names: WireNames): Promise<string[]> {
+async function answerBody({ head, body }: Message, names: WireNames, pages?: PagesRequest): Promise<string[]> {
   const type = /^content-type: (.*)$/im.exec(head)?.[1];
   if (body.length === 0) return [];
-  if (type === 'application/x-lm-frames') return /^lm-seals:/m.test(head) ? sealedFrame(body) : frames(body);
+  if (type === 'application/x-lm-frames') {
+    if (!/^lm-seals:/m.test(head)) return frames(body);
+    return pages ? pagesAnswer(body, pages) : sealedFrame(body);
+  }
   if (type === 'application/x-ndjson') return sealedLines(body, names);
   if (type === 'application/json') return linesOf(body.toString()).flatMap((line) => folded(documentOf(line, names)));
   return [contentOf(body)];
@@ -139,17 +162,26 @@ function frames(bytes: Buffer): string[] {
   return lines;
 }
 
-/** A head as of any frame; behind each MiB, and behind the rest, a byte for how it stands and its XXH64; or these alone, unproved. */
+/**
+ * A head as of any frame; behind each MiB, and behind the rest, a byte for how it stands and its XXH64; or these alone, unproved. Of a sparse
+ * range a byte comes before each MiB, and says whether its bytes do.
+ */
 async function sealedFrame(bytes: Buffer): Promise<string[]> {
   const length = bytes.readUInt32LE(1);
   const blocks = Math.ceil(length / MIB);
   if (bytes.length === 5 + blocks * 9)
     return [`frame ${bytes[0]} ${length} seals alone ${contentOf(bytes.subarray(5))}`];
+  const isSparse = bytes.length !== 5 + length + blocks * 9;
+  const kinds: string[] = [];
   const content: Buffer[] = [];
   const statuses = new Set<string>();
   let wrong = 0;
   for (let i = 0, at = 5; i < blocks; i++) {
-    const block = bytes.subarray(at, at + Math.min(MIB, length - i * MIB));
+    const full = Math.min(MIB, length - i * MIB);
+    if (isSparse) kinds.push(`0x${bytes.toString('hex', at, ++at)}`);
+    const isHole = kinds[i] === '0x33';
+    const block = isHole ? Buffer.alloc(full) : bytes.subarray(at, at + full);
+    if (isHole) at -= full; // they are not there
     const seal = bytes.subarray(at + block.length, at + block.length + 9);
     const hash = (await createXXHash64()).update(block).digest('binary').toReversed();
     if (Buffer.compare(seal.subarray(1), hash) !== 0) wrong++;
@@ -158,7 +190,35 @@ async function sealedFrame(bytes: Buffer): Promise<string[]> {
     at += block.length + seal.length;
   }
   const sealed = wrong === 0 ? `sealed ${blocks} times` : `${wrong} SEALS WRONG`;
-  return [`frame ${bytes[0]} ${length} ${contentOf(Buffer.concat(content))} ${sealed} ${[...statuses].join(' ')}`];
+  const sparse = isSparse ? ` kinds ${kinds.join(' ')}` : '';
+  return [
+    `frame ${bytes[0]} ${length} ${contentOf(Buffer.concat(content))} ${sealed} ${[...statuses].join(' ')}${sparse}`,
+  ];
+}
+
+const ROW_BYTES = 25;
+
+/**
+ * A head as of any frame; the XXH64 of the request up to its hashes, which differs with the inodes in it; how many blocks are answered; a row for each
+ * requested block, of a seal and the bits of its pages that differ; the XXH64 of all that; these pages.
+ */
+async function pagesAnswer(bytes: Buffer, { text, blocks }: PagesRequest): Promise<string[]> {
+  const hash = await createXXHash64();
+  const digestOf = (some: Uint8Array): Buffer => Buffer.from(hash.init().update(some).digest('binary')).reverse();
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  const rowsEnd = 5 + 9 + blocks * ROW_BYTES;
+  const isAnswerTo = digestOf(Buffer.concat([length, text])).equals(bytes.subarray(5, 13));
+  const isSealed = digestOf(bytes.subarray(5, rowsEnd)).equals(bytes.subarray(rowsEnd, rowsEnd + 8));
+  const pages = bytes.subarray(rowsEnd + 8);
+  return [
+    `frame ${bytes[0]} ${bytes.readUInt32LE(1)} ${isAnswerTo ? 'to this request' : 'to ANOTHER REQUEST'}`,
+    ...Array.from({ length: bytes[13]! }, (_, i) => {
+      const row = bytes.subarray(14 + i * ROW_BYTES, 14 + (i + 1) * ROW_BYTES);
+      return `block 0x${row.toString('hex', 0, 1)} ${row.toString('hex', 1, 9)} pages ${row.toString('hex', 9)}`;
+    }),
+    `table ${isSealed ? 'sealed' : 'WRONG'}, pages ${contentOf(pages)}`,
+  ];
 }
 
 /** Short text as it is. */

@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { learnFidelity, PROBE_US, type Tried, triedLosses, unitOf } from '../../src/guards/guard-fidelity.js';
+import { describeLosses, PROBE_US, type TestResult, testFidelity, unitOf } from '../../src/guards/guard-fidelity.js';
 
-const WHOLE: Tried = {
+const WHOLE: TestResult = {
   unitNs: '1000',
   lostBits: 0,
   owners: true,
@@ -13,7 +13,7 @@ const WHOLE: Tried = {
   keepsLongNames: true,
 };
 
-test.each<[Partial<Tried>, string[]]>([
+test.each<[Partial<TestResult>, string[]]>([
   [{}, []],
   [{ unitNs: '1000000' }, ['keeps times to the millisecond only']],
   [{ unitNs: '10000000' }, ['keeps times to 10 ms only']],
@@ -29,7 +29,7 @@ test.each<[Partial<Tried>, string[]]>([
     ['does not tell upper from lower case', 'does not keep names of 255 bytes'],
   ],
 ])('%j', (found, losses) => {
-  expect(triedLosses({ ...WHOLE, ...found })).toEqual(losses.map((loss) => expect.stringContaining(loss)));
+  expect(describeLosses({ ...WHOLE, ...found })).toEqual(losses.map((loss) => expect.stringContaining(loss)));
 });
 
 test.each([
@@ -44,10 +44,10 @@ test.each([
   expect(unitOf(kept)).toBe(unit);
 });
 
-test('an ordinary file system keeps everything, and nothing is left on it', async () => {
+test('an ordinary file system keeps everything, and no file of the test is left on it', async () => {
   const path = mkdtempSync(join(tmpdir(), 'lm-fidelity-'));
   const place = { unitNs: '1000', lostBits: 0, owners: true };
-  expect(await learnFidelity([{ key: 'data/0', path }], process.getuid?.() === 0)).toEqual({
+  expect(await testFidelity([{ key: 'data/0', path }], process.getuid?.() === 0)).toEqual({
     places: [{ key: 'data/0', ...place }],
     warnings: [],
   });
@@ -56,7 +56,7 @@ test('an ordinary file system keeps everything, and nothing is left on it', asyn
 });
 
 test('a root that cannot be written is a local fault', async () => {
-  await expect(learnFidelity([{ key: 'data/0', path: '/proc' }], false)).rejects.toEqual(
+  await expect(testFidelity([{ key: 'data/0', path: '/proc' }], false)).rejects.toEqual(
     expect.objectContaining({
       code: 'local',
       message: expect.stringMatching(/^cannot write \/proc\/\.lm-[0-9a-f]{16}\.lm-part: /),

@@ -18,7 +18,7 @@ afterEach(() => rmSync(base, { recursive: true }));
 const refused = (message: string) =>
   expect.objectContaining({ code: 'refused', message: expect.stringContaining(message) });
 
-describe('a root is taken by its real path', () => {
+describe('a root is resolved to its real path', () => {
   test.each([
     ['a/b', 'a/b', true],
     ['a/b/', 'a/b', true],
@@ -44,7 +44,7 @@ describe('a root is taken by its real path', () => {
     expect(await createRoot(path)).toBe(false); // another run was first
   });
 
-  test('refused without a parent, as a file, below a file, as a link to nowhere', async () => {
+  test('it is refused without a parent, as a file, below a file, as a dangling link', async () => {
     await expect(resolveRoot('x/y', base)).rejects.toEqual(refused(`${base}/x does not exist`));
     await expect(resolveRoot('file', base)).rejects.toEqual(refused(`${base}/file is not a directory`));
     await expect(resolveRoot('file/x', base)).rejects.toEqual(refused('is not a directory'));
@@ -121,7 +121,7 @@ describe('a destination root may not endanger anything else', () => {
     await expect(check(['a/b'], around)).rejects.toEqual(refused(message));
   });
 
-  test('what merely looks alike is no danger', async () => {
+  test('a path that only looks alike is allowed', async () => {
     mkdirSync(join(base, 'a/bb'));
     await check(['a/b', 'a/bb', 'a/new'], { ...sourceAt('source/data'), backupDir: join(base, 'backup') });
     await check(['home/ann/data']); // inside a home is where tests and laptops keep theirs
@@ -158,7 +158,7 @@ test('the backup directory is on the file system of the roots', async () => {
   );
 });
 
-test('a home that is not there, or cannot be one, is no obstacle', async () => {
+test('a home that does not exist, or cannot be one, refuses nothing', async () => {
   const homes = ['/nonexistent', '/dev/null', '/dev/null/x', join(base, 'file/x')];
   await checkRootPaths([{ key: 'data/0', path: join(base, 'a') }], { stateDir: join(base, 'state'), homes });
 });

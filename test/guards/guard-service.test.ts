@@ -55,7 +55,7 @@ describe('a listener on a port of the service', () => {
     await inspectService(guard({ ports: [anywhere(port)] }));
   });
 
-  test('is ignored when told so, aloud', async () => {
+  test('is ignored with --allow-running, with a warning', async () => {
     const port = await listen('127.0.0.1');
     expect(await inspectService(guard({ ports: [anywhere(port)], allowRunning: true }))).toEqual([
       expect.stringContaining('--allow-running'),
@@ -86,13 +86,13 @@ describe('a listener that is not where the service would be', () => {
     return (server.address() as AddressInfo).port;
   }
 
-  test('is told to be another service when every process was looked into, and refused like any when not', async () => {
+  test('is reported as another service when every process was inspected, and refused like any other when not', async () => {
     const port = await listen('127.0.0.2');
     const ports = [{ name: 'storage_port', port, addresses: ['127.0.0.3'] }];
     const { isComplete } = await findOpenFiles([root]);
-    const said = await inspectService(guard({ ports })).catch((error: unknown) => error);
-    if (!isComplete) return expect(said).toEqual(refused(`something listens on 127.0.0.2:${port}`));
-    expect(said).toContainEqual(
+    const result = await inspectService(guard({ ports })).catch((error: unknown) => error);
+    if (!isComplete) return expect(result).toEqual(refused(`something listens on 127.0.0.2:${port}`));
+    expect(result).toContainEqual(
       expect.stringMatching(
         `\\(pid ${process.pid}\\) listens on 127\\.0\\.0\\.2:${port}: taken for another service than this one \\(storage_port\\)$`,
       ),
@@ -114,7 +114,7 @@ describe('a listener that is not where the service would be', () => {
   });
 });
 
-describe('processes that cannot be looked into', () => {
+describe('processes that cannot be inspected', () => {
   const open: OpenFiles = {
     holders: [],
     uninspected: [{ pid: 812, command: 'ja\nva' }],
@@ -152,7 +152,7 @@ describe('processes that cannot be looked into', () => {
     expect(judgeOpenFiles(hidden, guard({ cassandra: true, hasPreCheck: true }))).toHaveLength(1);
   });
 
-  test('that hold no service are named, and no reason to refuse', () => {
+  test('where no service is expected are named, and not refused', () => {
     const init = { ...open, uninspected: [{ pid: 1, command: 'init' }], isComplete: true };
     expect(judgeOpenFiles(init, guard({ cassandra: true }))).toEqual(['could not look into 1 process: init (pid 1)']);
   });

@@ -1,4 +1,4 @@
-// Whether a final pass may believe that its source stands still: who is met there, how long they are waited for, what cannot be told.
+// Checks how a final pass finds out that its source stands still: which processes it finds, how long it waits for them, and what it cannot know.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
-import type { ListingEnd } from '../../src/files/entry.js';
+import type { ListingTotals } from '../../src/files/listing.js';
 import { createSourceGuard, type SourceGuardOptions } from '../../src/guards/guard-source.js';
 import { createPlanWriter, type Plan } from '../../src/plan/plan.js';
 import type { OpenFilesReport } from '../../src/wire/messages.js';
@@ -53,48 +53,57 @@ const refusalOf = (promise: Promise<unknown>): Promise<LmError> =>
     (error: unknown) => (error instanceof LmError ? error : Promise.reject(error)),
   );
 
-describe('who is met at the source', () => {
-  test('before a listing is told once; has one downloading pass to go, and is refused before the next listing', async () => {
+describe('a process at work on the source', () => {
+  test('found before a listing is reported once; has one downloading pass to end, and is refused before the next listing', async () => {
     const { guard, warnings } = guarded([WRITTEN], { waitMs: 0 });
-    await guard.expectNobody();
+    await guard.expectNoActivity();
     await guard.warn();
     expect(warnings()).toEqual([`no copy of this source is exact while ${HOLDS}`]);
-    const error = await refusalOf(guard.expectNobody());
+    const error = await refusalOf(guard.expectNoActivity());
     expect(error).toMatchObject({ code: 'refused', message: `the source is still written to: ${HOLDS}` });
     expect(error.hint).toContain('java (pid 7) no longer has /d/x open for writing'); // the last line there is
     expect(warnings()).toHaveLength(1);
   });
 
-  test('and goes while files are copied is not waited for', async () => {
+  test('is found in what the source has just told, without another question; what is there later is asked for', async () => {
+    const { guard, asked, warnings } = guarded([WRITTEN, STILL]);
+    await guard.expectNoActivity(WRITTEN);
+    expect(warnings()).toEqual([`no copy of this source is exact while ${HOLDS}`]);
+    expect(asked).toHaveLength(0);
+    await guard.expectNoActivity(WRITTEN); // waits for it
+    expect(asked).toHaveLength(2);
+  });
+
+  test('that ends while files are copied is not waited for', async () => {
     const { guard, events } = guarded([WRITTEN, WRITTEN, STILL], { waitMs: 0 });
-    await guard.expectNobody();
+    await guard.expectNoActivity();
     await guard.warn();
-    await guard.expectNobody();
-    expect(await guard.stoodStill()).toBe(true);
+    await guard.expectNoActivity();
+    expect(await guard.waitForWriters()).toBe(true);
     await guard.prove();
     expect(events.map(({ type }) => type)).toEqual(['warning']);
   });
 
-  test('and goes while it is waited for: all is to be listed again, for it may have written last', async () => {
+  test('that ends while it is waited for: all is listed again, because it may have written', async () => {
     const { guard, events } = guarded([STILL, WRITTEN, WRITTEN, STILL]);
-    await guard.expectNobody();
-    expect(await guard.stoodStill()).toBe(false);
-    expect(await guard.stoodStill()).toBe(true);
+    await guard.expectNoActivity();
+    expect(await guard.waitForWriters()).toBe(false);
+    expect(await guard.waitForWriters()).toBe(true);
     await guard.prove();
     expect(events).toMatchObject([{ type: 'warning' }, { type: 'waiting', who: 'java (pid 7)' }]);
   });
 
-  test('only before the listing: all is to be listed again as well', async () => {
+  test('found before the listing only: all is listed again as well', async () => {
     const { guard } = guarded([WRITTEN, STILL]);
-    await guard.expectNobody();
-    expect(await guard.stoodStill()).toBe(false);
-    expect(await guard.stoodStill()).toBe(true);
+    await guard.expectNoActivity();
+    expect(await guard.waitForWriters()).toBe(false);
+    expect(await guard.waitForWriters()).toBe(true);
   });
 
-  test('and stays is refused when its time is up', async () => {
+  test('that stays is refused when its time is up', async () => {
     const { guard } = guarded([WRITTEN], { waitMs: 5 });
-    await guard.expectNobody();
-    expect(await guard.stoodStill()).toBe(true);
+    await guard.expectNoActivity();
+    expect(await guard.waitForWriters()).toBe(true);
     expect(await refusalOf(guard.prove())).toMatchObject({ message: `the source is still written to: ${HOLDS}` });
   });
 
@@ -104,21 +113,21 @@ describe('who is met at the source', () => {
       signal: controller.signal,
       emit: ({ type }) => type === 'waiting' && controller.abort(new LmError('interrupted', 'interrupted')),
     });
-    expect(await refusalOf(guard.stoodStill())).toMatchObject({ code: 'interrupted' });
+    expect(await refusalOf(guard.waitForWriters())).toMatchObject({ code: 'interrupted' });
   });
 
-  test('is told, and neither waited for nor refused, with --allow-live-source', async () => {
+  test('is reported, and neither waited for nor refused, with --allow-live-source', async () => {
     const { guard, asked, warnings } = guarded([WRITTEN], { allowLiveSource: true });
-    await guard.expectNobody();
+    await guard.expectNoActivity();
     await guard.warn();
-    expect(await guard.stoodStill()).toBe(true);
-    await guard.explain();
+    expect(await guard.waitForWriters()).toBe(true);
+    await guard.refuseIfWrittenTo();
     expect(asked).toEqual([]);
     await guard.prove();
     expect(warnings()).toEqual([`this copy need not be exact: the source is still written to: ${HOLDS}`]);
   });
 
-  test('listening where the service would is met as well', async () => {
+  test('that listens where the service would is found as well', async () => {
     const listener = { address: '127.0.0.2', port: 9042, name: 'native_transport_port', why: 'named' };
     const listeners = [
       { ...listener, process: { pid: 8, command: 'ja\nva' } },
@@ -137,9 +146,21 @@ describe('who is met at the source', () => {
       hint: expect.stringContaining('ja\\nva (pid 8) no longer listens on 127.0.0.2:9042'),
     });
   });
+
+  test('that listens is named beside however many that write, as a database server has many processes', async () => {
+    const writers = Array.from({ length: 30 }, (_, i) => ({ pid: 100 + i, command: 'postgres', path: '/d/x' }));
+    const listener = { address: '127.0.0.2', port: 5432, name: '--guard-port', why: 'named' };
+    const { guard } = guarded([{ ...report({ writers }), ports: { guarded: 1, listeners: [listener] } }], {
+      waitMs: 0,
+    });
+    const { message, details } = await refusalOf(guard.prove());
+    expect(message).toBe('the source is still written to: postgres (pid 100) has /d/x open for writing');
+    expect(details).toHaveLength(10);
+    expect(details!.at(-1)).toBe('something listens on 127.0.0.2:5432: that is the address of --guard-port');
+  });
 });
 
-describe('what cannot be told', () => {
+describe('what cannot be known', () => {
   const blind = (more: Partial<OpenFilesReport> = {}): OpenFilesReport =>
     report({
       inspection: { complete: false, hidden: ['pid-namespace'] },
@@ -187,8 +208,8 @@ describe('what cannot be told', () => {
   test('the check at the source decides; it is run for the proof alone', async () => {
     const failed = { command: './at-rest', succeeded: false, end: 'exit code 3', lines: ['cassandra', 'is up\u001b'] };
     const { guard, asked } = guarded([{ ...STILL, check: failed }]);
-    await guard.expectNobody();
-    await guard.stoodStill();
+    await guard.expectNoActivity();
+    await guard.waitForWriters();
     expect(asked).toEqual([false, false]);
     expect(await refusalOf(guard.prove())).toMatchObject({
       message: 'the source is not at rest: its --at-rest-check ended with exit code 3: ./at-rest',
@@ -208,7 +229,7 @@ describe('when the passes are used up', () => {
 
   /** A plan that fetches these, `[size, mtimeNs]` each. */
   function planned(files: Record<string, [size: number, mtimeNs: number]>): Plan {
-    const writer = createPlanWriter(spool, { dryRun: false, bytesLeft: () => undefined });
+    const writer = createPlanWriter(spool, { dryRun: false, bytesOfPart: () => undefined });
     for (const [name, [size, mtimeNs]] of Object.entries(files)) {
       writer.fetch('data/0', fileEntry(name, { size: `${size}`, mtimeNs: `${mtimeNs}` }), 'new');
     }
@@ -216,9 +237,9 @@ describe('when the passes are used up', () => {
     return writer.finish({} as Plan['counts']);
   }
   const ended = (...first: string[]) =>
-    ({ touched: { files: first.length, agoMs: 2_000, first, written: [] } }) as unknown as ListingEnd;
+    ({ touched: { files: first.length, agoMs: 2_000, first, written: [] } }) as unknown as ListingTotals;
 
-  test.each<[what: string, listings: [ListingEnd, Parameters<typeof planned>[0]][], named: string | undefined]>([
+  test.each<[what: string, listings: [ListingTotals, Parameters<typeof planned>[0]][], named: string | undefined]>([
     [
       'nothing changed',
       [
@@ -279,15 +300,15 @@ describe('when the passes are used up', () => {
     ],
   ])('%s', async (_, listings, named) => {
     const { guard } = guarded([STILL]);
-    for (const [end, files] of listings) guard.believes(end, planned(files));
-    if (named === undefined) return guard.explain();
-    const error = await refusalOf(guard.explain());
-    expect(error.message).toBe(`the source is still written to: ${named} is touched all the time`);
+    for (const [end, files] of listings) guard.noteListing(end, planned(files));
+    if (named === undefined) return guard.refuseIfWrittenTo();
+    const error = await refusalOf(guard.refuseIfWrittenTo());
+    expect(error.message).toBe(`the source is still written to: ${named} keeps changing`);
     expect(error.hint).toContain(named);
   });
 
   test('a process that writes is named first', async () => {
     const { guard } = guarded([WRITTEN]);
-    expect(await refusalOf(guard.explain())).toMatchObject({ message: expect.stringContaining(HOLDS) });
+    expect(await refusalOf(guard.refuseIfWrittenTo())).toMatchObject({ message: expect.stringContaining(HOLDS) });
   });
 });

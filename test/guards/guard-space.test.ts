@@ -25,7 +25,7 @@ const refusal = async (...needs: SpaceNeed[]): Promise<{ code: string; message: 
   return error;
 };
 
-test('what fits is let through, into directories that are not there yet too', async () => {
+test('what fits is accepted, also for directories that do not exist yet', async () => {
   await checkSpace([
     need({ bytes: free / 2n, inodes: 1n }),
     need({ path: join(tmpdir(), 'not/there/yet'), bytes: 1n }),

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import type { Survey } from '../../src/copy/survey.js';
+import type { Survey } from '../../src/copy/survey-types.js';
 import type { LmError } from '../../src/errors.js';
 import { createTxnLogGuard } from '../../src/guards/guard-txn-logs.js';
 import { sandbox } from '../support/sandbox.js';
@@ -35,7 +35,7 @@ function verdict(logs: Record<string, string>, there = ['/far/0', '/far/1']) {
   guard.prove({ txnLogs, header } as unknown as Survey);
   return {
     elsewhere: guard.found()!.elsewhere,
-    said: objections
+    refusals: objections
       .flatMap(({ details }) => details)
       .join('\n')
       .replaceAll(dir, 'HERE'),
@@ -52,8 +52,8 @@ const right: [string, Record<string, string>, string[]?][] = [
   ],
   ['the same directory on both hosts', { [`d0/${TABLE}`]: `HERE/d0/${TABLE}/nb-1-big` }, ['HERE/d0', 'HERE/d1']],
 ];
-test.each(right)('a log that names %s is right here', (...[, logs, there]) => {
-  expect(verdict(logs, there)).toEqual({ elsewhere: 0, said: '' });
+test.each(right)('a log that names %s is accepted here', (...[, logs, there]) => {
+  expect(verdict(logs, there)).toEqual({ elsewhere: 0, refusals: '' });
 });
 
 const wrong: [string, Record<string, string>, string[]?][] = [
@@ -71,7 +71,7 @@ const wrong: [string, Record<string, string>, string[]?][] = [
   ],
 ];
 test.each(wrong)('a log that names %s is refused, with both paths', (...[, logs, there]) => {
-  const { elsewhere, said } = verdict(logs, there);
+  const { elsewhere, refusals } = verdict(logs, there);
   expect(elsewhere).toBe(Object.keys(logs).length);
-  expect(said).toContain(`HERE/d0/${TABLE}/${LOG}, which names ${logs[`d0/${TABLE}`]}`);
+  expect(refusals).toContain(`HERE/d0/${TABLE}/${LOG}, which names ${logs[`d0/${TABLE}`]}`);
 });

@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type Block, compareKeys, type Entry } from '../../src/files/entry.js';
+import { compareKeys, type Entry } from '../../src/files/entry.js';
+import type { Block } from '../../src/files/listing.js';
 import { findOutsideChanges, type OutsideOptions } from '../../src/guards/outside-changes.js';
-import { putIntoWalk } from '../../src/guards/stored-walk.js';
+import { mergeIntoWalk } from '../../src/guards/stored-walk.js';
 import { blockLine, blockOf } from '../../src/listing/listing-lines.js';
 import type { PlanSpools } from '../../src/plan/plan.js';
 import { Spool } from '../../src/spool/spool.js';
-import { linesOf } from '../../src/state/journal/inventory.js';
+import { readLines } from '../../src/state/journal/inventory.js';
 import { dirEntry, entryWith, fileEntry, linkEntry } from '../support/entries.js';
 
 const DIR = mkdtempSync(join(tmpdir(), 'lm-outside-'));
@@ -95,7 +96,7 @@ async function find({ was, now, removed = [], fetched = [], planned = {}, ...res
 
 const KEPT: Tree = { a: '10,1,1', b: '20,2,2', 'd/x': '5,3,3', l: '-> 9' };
 
-describe('somebody’s work', () => {
+describe('outside changes', () => {
   test.each<[string, Case, string[]]>([
     ['nothing', { was: KEPT, now: KEPT }, []],
     ['a file the source does not have', { was: KEPT, now: { ...KEPT, n: '7,9,9' }, removed: ['n'] }, ['new n']],
@@ -159,7 +160,7 @@ describe('somebody’s work', () => {
     expect((await find(given)).named).toEqual(expected);
   });
 
-  test('what of it goes is counted, and what is gone and comes again', async () => {
+  test('what is removed of them is counted, and what is gone and copied again', async () => {
     const now = { a: '11,1,1', n: '7,9,9', 'd/x': '5,3,3', l: '-> 9' };
     const found = await find({ was: { ...KEPT, c: '1,1,1' }, now, removed: ['n'], fetched: ['a', 'b'] });
     expect(found).toEqual({
@@ -176,8 +177,8 @@ test.each<[string, string, Tree, Tree]>([
   ['new', 'data/0/c/n', { 'c/n': '6,6,6' }, { ...KEPT, 'c/n': '6,6,6' }],
   ['gone', 'data/0/d', {}, { a: '10,1,1', b: '20,2,2', l: '-> 9' }],
 ])('a part that is %s is put into the walk of the whole', async (_, only, part, expected) => {
-  const { path } = await putIntoWalk(linesFor(KEPT), linesFor(part), only, DIR);
-  const found = [...linesOf(path)].map((line) => blockOf(JSON.parse(line.toString())));
+  const { path } = await mergeIntoWalk(linesFor(KEPT), linesFor(part), only, DIR);
+  const found = [...readLines(path)].map((line) => blockOf(JSON.parse(line.toString())));
   const pairs = (blocks: Block[]) => blocks.flatMap(({ dir, entries }) => entries.map((entry) => [dir, entry]));
   expect(pairs(found)).toEqual(pairs(blocksOf(expected)));
 });

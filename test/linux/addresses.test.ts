@@ -19,7 +19,7 @@ test.each([
   expect(plainAddress(text)).toBe(plain);
 });
 
-test('with a port, and whether it is every address', () => {
+test('with a port, and as a wildcard', () => {
   expect(hostAndPort('::ffff:7f00:2', 9142)).toBe('127.0.0.2:9142');
   expect(hostAndPort('::1', 9142)).toBe('[::1]:9142');
   expect(['0.0.0.0', '::', '::ffff:0.0.0.0', '127.0.0.1', '::1'].map(isWildcard)).toEqual([

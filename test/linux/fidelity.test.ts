@@ -1,15 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Entry, S_IFREG } from '../../src/files/entry.js';
-import { Fidelity, type Keeps } from '../../src/linux/fidelity.js';
+import { Fidelity, type FileSystemLimits } from '../../src/linux/fidelity.js';
 import { fileEntry } from '../support/entries.js';
 
-const KEEPS: Keeps = { key: 'data/0', unitNs: '1000', lostBits: 0, owners: true };
+const KEEPS: FileSystemLimits = { key: 'data/0', unitNs: '1000', lostBits: 0, owners: true };
 const S = 1_000_000_000n;
 const entry = (mode: number, owner = 0): Entry =>
   fileEntry('f', { mode: S_IFREG | mode, owner: { uid: owner, gid: owner } });
 
-describe('times that are one', () => {
-  test.each<[Partial<Keeps>, bigint, bigint, boolean]>([
+describe('times that become the same', () => {
+  test.each<[Partial<FileSystemLimits>, bigint, bigint, boolean]>([
     [{}, 1n, 2_000n, false],
     [{ unitNs: `${S}` }, 5n * S + 1n, 5n * S, true],
     [{ unitNs: `${S}` }, 6n * S, 5n * S, false],
@@ -28,7 +28,7 @@ describe('times that are one', () => {
   });
 });
 
-test('what was tried excuses just what came of it', () => {
+test('only the result of a trial is excused', () => {
   const fidelity = new Fidelity();
   expect(fidelity.isWhole).toBe(true);
   fidelity.note({ key: 'data/0/f', what: 'mode', wanted: '2755', kept: '0755' });
@@ -42,7 +42,7 @@ test('what was tried excuses just what came of it', () => {
   expect(new Fidelity(fidelity.record()).record()).toEqual(fidelity.record());
 });
 
-test('beyond some thousands, the bits or the owners are taken not to be kept in the root', () => {
+test('beyond some thousands, bits or owners are assumed not to be kept in the root', () => {
   const fidelity = new Fidelity();
   for (let i = 0; i <= 4096; i++) fidelity.note({ key: `data/0/f${i}`, what: 'mode', wanted: '2755', kept: '0755' });
   expect(fidelity.excuses('mode', 'data/0/other', entry(0o2711), entry(0o711))).toBe('modes');

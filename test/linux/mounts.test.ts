@@ -15,7 +15,7 @@ test('mount points are read, spaces included', () => {
   expect(readMounts('self').some((mount) => mount.point === '/')).toBe(true);
 });
 
-test('mounts below a directory are told from itself and from its neighbours', () => {
+test('mounts below a directory, without the directory itself and its neighbours', () => {
   expect(pointsBelow(OWN, '/disk')).toEqual(['/disk/again']);
   expect(pointsBelow(OWN, '/dis')).toEqual([]);
   expect(pointsBelow(OWN, '/with space')).toEqual([]);
@@ -33,7 +33,7 @@ test.each([
   ['another file system', '/disk/data', '1 0 8:99 / /disk rw', []],
   ['the root file system', '/srv', '1 0 8:1 / /host rw', ['/host/srv']],
   ['what a deeper mount shows', '/disk/again/z', '1 0 8:17 /x /mnt rw', ['/mnt/y/z']],
-])('seen from a namespace with %s', (_, path, theirs, seen) => {
+])('paths in a namespace with %s', (_, path, theirs, seen) => {
   expect(seenFrom(parseMounts(theirs), path, OWN)).toEqual(seen);
 });
 

@@ -33,7 +33,7 @@ test('a file open for writing, and one open for reading', async () => {
   expect(await holders(root)).toEqual([]);
 });
 
-test('the file written to is named rather than another', async () => {
+test('the file open for writing is named rather than another', async () => {
   writeFileSync(join(root, 'log'), '');
   const pid = await leaveBehind(`exec 3<'${root}/x' 4>>'${root}/log'`, 'sleep 600');
   expect(await holders(root)).toEqual(entry(pid, `${root}/log`, 'write'));
@@ -57,7 +57,7 @@ test('a file that was removed while it is open', async () => {
 test('a file that is mapped and no longer open', async () => {
   copyFileSync('/bin/sleep', join(root, 'sleep'));
   const pid = await leaveBehind(':', `'${root}/sleep' 600`);
-  // The loader maps the program and closes it; only then is there something to see.
+  // The loader maps the program and closes it; only then the mapping can be seen.
   await until(async () => (await holders(root)).length > 0);
   expect(await holders(root)).toEqual(entry(pid, `${root}/sleep`, 'read'));
 });
@@ -80,7 +80,7 @@ time.sleep(600)`;
   expect(await holders(root)).toEqual(entry(pid, `${root}/x`, 'write'));
 });
 
-test('what this process started itself does not count', async () => {
+test('processes that this one started do not count', async () => {
   const child = spawn('/bin/sh', ['-c', `exec 3>>'${root}/x'; echo; exec sleep 600`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

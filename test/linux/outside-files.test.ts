@@ -22,7 +22,7 @@ const rootOf = (name: string, type: DirType = 'data'): Root => ({
   path: join(base, name),
 });
 
-/** What is found when a process has these files open, each made with its directories. */
+/** What is found when a process has these files open; creates them with their directories. */
 async function found(roots: Root[], ...files: string[]): Promise<string[]> {
   for (const name of files) mkdirSync(join(base, name, '..'), { recursive: true });
   await leaveBehind(files.map((name, i) => `exec ${i + 3}>>'${base}/${name}'`).join('; '), 'sleep 600');
@@ -33,7 +33,7 @@ async function found(roots: Root[], ...files: string[]): Promise<string[]> {
 
 const HELD = 'data/ks/t-1/nb-1-big-Data.db';
 
-test('each kind, with the root that would hold it, one a directory', async () => {
+test('each kind of file, with the root that would hold it, one per directory', async () => {
   const roots = [rootOf('data')];
   expect(
     await found(
@@ -44,7 +44,7 @@ test('each kind, with the root that would hold it, one a directory', async () =>
   ).toEqual(['cdc_raw=c', 'commitlog=log', 'data=more', 'hints=h']);
 });
 
-test('SSTables in a snapshot, in backups and in an index lie in the same root', async () => {
+test('SSTables in a snapshot, in backups and in an index belong to the same root', async () => {
   const table = 'more/ks/t-1';
   const files = [`${table}/snapshots/before/x-Data.db`, `${table}/backups/x-Data.db`, `${table}/.idx/x-Data.db`];
   expect(await found([rootOf('data')], HELD, ...files, `${table}/snapshots/before/.idx/x-Data.db`)).toEqual([
@@ -62,7 +62,7 @@ test('system keyspaces alone are local_system_data, where there is data elsewher
   expect(await found([rootOf('h', 'hints')], 'h/x.hints', 'only/system/local-1/x-Data.db')).toEqual(['data=only']);
 });
 
-test('what is named otherwise, what lies below a root, and who holds nothing there do not count', async () => {
+test('other names, files below a root, and processes without files there do not count', async () => {
   expect(await found([rootOf('data')], HELD, 'log/gc.log', 'jars/Data.db.jar', 'data/x.hints')).toEqual([]);
   expect(await found([rootOf('nowhere')], 'a/CommitLog-7-1.log')).toEqual([]);
 });

@@ -18,12 +18,12 @@ beforeEach(() => {
 afterEach(() => rmSync(base, { recursive: true }));
 afterEach(release);
 
-const found = async (most = 10) => {
-  const { files, more } = await findWrittenFiles([join(base, 'log'), join(base, 'cdc')], most);
+const found = async (max = 10) => {
+  const { files, more } = await findWrittenFiles([join(base, 'log'), join(base, 'cdc')], max);
   return { files: files.map(({ directory, path }) => `${directory.slice(base.length)}: ${path}`).sort(), more };
 };
 
-test('all that are open for writing, of one process and of several, none that is only read', async () => {
+test('files open for writing in one process or in several are found; files open for reading are not', async () => {
   await leaveBehind(`cd '${base}/log'; exec 3>>a 4<>b 5<read`, 'sleep 600');
   await leaveBehind(`exec 3>>'${base}/log/deep/c' 4>>'${base}/log/a'`, 'sleep 600');
   expect(await found()).toEqual({ files: ['/log: a', '/log: b', '/log: deep/c'], more: false });
@@ -32,7 +32,7 @@ test('all that are open for writing, of one process and of several, none that is
   expect(files.map((file) => file.ino)).toContain(`${ino}`);
 });
 
-test('no more than asked for, and that there are more', async () => {
+test('at most `max` files, and whether there are more', async () => {
   await leaveBehind(`cd '${base}/log'; exec 3>>a 4>>b`, 'sleep 600');
   expect(await found(2)).toMatchObject({ more: false });
   expect(await found(1)).toMatchObject({ files: [expect.anything()], more: true });

@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, type ListingEnd, type ListingHeader, type Owner, sumOf } from '../../src/files/entry.js';
+import type { Owner } from '../../src/files/entry.js';
+import { type Block, type ListingHeader, type ListingTotals, sumOf } from '../../src/files/listing.js';
 import { readListing } from '../../src/listing/listing.js';
 import { blockLine, endLine, headerLine, namesLine } from '../../src/listing/listing-lines.js';
 import type { OwnerMapping, OwnerNames } from '../../src/owners/owner-names.js';
 import { dirEntry, fileEntry, linkEntry } from '../support/entries.js';
 import { codeOf, stream } from '../support/fuzz.js';
+import { longTest } from '../support/long-test.js';
 import { sealListing } from '../support/seal-up.js';
 
 const header: ListingHeader = {
@@ -13,14 +15,14 @@ const header: ListingHeader = {
   roots: [{ key: 'data/0', path: '/srv', ino: '2', mode: 0o40755, uid: 7, gid: 0 }],
   exclusions: { filesToExclude: [], dirsToExclude: [] },
 };
-const end = (entries: number): ListingEnd => ({
+const end = (entries: number): ListingTotals => ({
   ...{ entries, bytes: entries, errors: 0, firstErrors: [], excluded: 0, firstExcluded: [] },
   ...{ unnameable: [], devices: {}, touched: { files: 0, agoMs: 0, first: [], written: [] } },
 });
 
-/** Gives everybody who was told of the number that `ids` has for him, or his own. */
+/** Maps every owner whose name was sent to the number that `ids` has for it, or to the same number. */
 class Mapping implements OwnerMapping {
-  readonly told: OwnerNames[] = [];
+  readonly learned: OwnerNames[] = [];
   noNames = false;
   readonly #ids: Record<number, number>;
   #isIdentity = true;
@@ -32,24 +34,24 @@ class Mapping implements OwnerMapping {
     return this.#isIdentity;
   }
   async learn(names: OwnerNames): Promise<void> {
-    this.told.push(names);
+    this.learned.push(names);
     for (const id of [...names.users.keys(), ...names.groups.keys()])
       if ((this.#ids[id] ?? id) !== id) this.#isIdentity = false;
   }
   learnNoNames(): void {
     this.noNames = true;
   }
-  toHere({ uid, gid }: Owner): Owner | undefined {
+  toLocal({ uid, gid }: Owner): Owner | undefined {
     const isTold = (kind: 'users' | 'groups', id: number) =>
-      this.noNames || id === 0 || this.told.some((names) => names[kind].has(id));
+      this.noNames || id === 0 || this.learned.some((names) => names[kind].has(id));
     if (!isTold('users', uid) || !isTold('groups', gid)) return undefined;
     return { uid: this.#ids[uid] ?? uid, gid: this.#ids[gid] ?? gid };
   }
 }
 
 const names = (users: Record<number, string | null>, groups: Record<number, string | null> = {}): OwnerNames => {
-  const map = (told: Record<number, string | null>) =>
-    new Map(Object.entries(told).map(([id, name]) => [Number(id), name] as const));
+  const map = (sent: Record<number, string | null>) =>
+    new Map(Object.entries(sent).map(([id, name]) => [Number(id), name] as const));
   return { users: map(users), groups: map(groups) };
 };
 const root = names({ 7: 'seven' });
@@ -63,7 +65,7 @@ async function read(text: string, mapping?: OwnerMapping) {
   const listing = await readListing(stream([sealListing(text)]), undefined, undefined, mapping);
   const blocks: Block[] = [];
   for await (const listed of listing.blocks) blocks.push(listed.block()!);
-  return { header: listing.header, blocks, end: listing.end() };
+  return { header: listing.header, blocks, end: listing.totals() };
 }
 
 const refusal = (text: string, mapping = new Mapping()): Promise<string | undefined> =>
@@ -90,13 +92,13 @@ describe('a listing that is read with a mapping', () => {
       { uid: 0, gid: 0 },
       { uid: 80, gid: 90 },
     ]);
-    expect(mapping.told).toEqual([
+    expect(mapping.learned).toEqual([
       { ...root, trouble: undefined },
       { ...names({ 8: 'eight' }, { 9: null }), trouble: undefined },
     ]);
   });
 
-  test('is as it was sent without one, whatever it tells', async () => {
+  test('keeps the owners as they were sent without a mapping', async () => {
     const block = ofOwners([8, 9]);
     const text = headerLine(header, root) + namesLine(names({ 8: 'eight' })) + blockLine(block) + endLine(end(1));
     expect(await read(text)).toMatchObject({ blocks: [block], header: { roots: [{ uid: 7 }] } });
@@ -110,10 +112,10 @@ describe('a listing that is read with a mapping', () => {
   });
 
   test.each<[string, string]>([
-    ['with an owner that was not told', namesLine(names({ 8: 'eight' })) + blockLine(ofOwners([8, 9]))],
-    ['with an owner that is told too late', blockLine(ofOwners([8, 0])) + namesLine(names({ 8: 'eight' }))],
-    ['that tells one twice', namesLine(names({ 8: 'eight' })) + namesLine(names({ 8: 'ate' }))],
-    ['that tells one of the header again', namesLine(names({ 7: 'seven' }))],
+    ['with an owner whose name was not sent', namesLine(names({ 8: 'eight' })) + blockLine(ofOwners([8, 9]))],
+    ['with an owner whose name comes too late', blockLine(ofOwners([8, 0])) + namesLine(names({ 8: 'eight' }))],
+    ['that sends one twice', namesLine(names({ 8: 'eight' })) + namesLine(names({ 8: 'ate' }))],
+    ['that sends one of the header again', namesLine(names({ 7: 'seven' }))],
     ['with control characters in a name', namesLine(names({ 8: 'a\u001b[2J' }))],
     ['with a field separator in a name', namesLine(names({ 8: 'a:b' }))],
     ['with a name of a mebibyte', namesLine(names({ 8: 'x'.repeat(1 << 20) }))],
@@ -128,7 +130,7 @@ describe('a listing that is read with a mapping', () => {
     expect(await refusal(headerLine(header, root) + lines + endLine(end(0)))).toBe('protocol');
   });
 
-  test('is refused with a million owners, on one line or on many', async () => {
+  longTest('is refused with a million owners, on one line or on many', async () => {
     const some = (from: number, many: number) =>
       namesLine(names(Object.fromEntries(Array.from({ length: many }, (_, i) => [from + i, null]))));
     expect(await refusal(headerLine(header, root) + some(1_000, 1_000_000))).toBe('protocol');
@@ -136,7 +138,7 @@ describe('a listing that is read with a mapping', () => {
     expect(await refusal(headerLine(header, root) + lines)).toBe('protocol');
   });
 
-  test('is refused with a root whose owner was not told', async () => {
+  test('is refused with a root whose owner has no name in it', async () => {
     expect(await refusal(headerLine(header) + endLine(end(0)))).toBe('protocol');
   });
 });
@@ -146,10 +148,10 @@ describe('a line of a listing is the same as one of this host', () => {
   const ids = fc.array(fc.tuple(id, id), { minLength: 1, maxLength: 8 });
 
   /** Whether it is taken for the same, and so for what `block()` says it is. */
-  async function isTaken(theirs: [number, number][], here: [number, number][], mapping: OwnerMapping, owners: boolean) {
-    const told = names({ 1: 'a', 2: 'b', 3: null, 4: 'd' }, { 1: 'a', 2: 'b', 3: null, 4: 'd' });
+  async function isTaken(remote: [number, number][], here: [number, number][], mapping: OwnerMapping, owners: boolean) {
+    const sent = names({ 1: 'a', 2: 'b', 3: null, 4: 'd' }, { 1: 'a', 2: 'b', 3: null, 4: 'd' });
     const text =
-      headerLine(header, root) + namesLine(told) + blockLine(ofOwners(...theirs)) + endLine(end(theirs.length));
+      headerLine(header, root) + namesLine(sent) + blockLine(ofOwners(...remote)) + endLine(end(remote.length));
     const listing = await readListing(stream([sealListing(text)]), undefined, undefined, mapping);
     const local = ofOwners(...here);
     for await (const listed of listing.blocks) {
@@ -164,14 +166,14 @@ describe('a line of a listing is the same as one of this host', () => {
   test('exactly where its owners are the same here, also where two become one or change places', async () => {
     const mappings = fc.array(id, { minLength: 4, maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(ids, ids, mappings, fc.boolean(), async (theirs, others, to, isMapped) => {
+      fc.asyncProperty(ids, ids, mappings, fc.boolean(), async (remote, others, to, isMapped) => {
         const mapping = new Mapping({ 1: to[0]!, 2: to[1]!, 3: to[2]!, 4: to[3]! });
         const idHere = (one: number) => (one === 0 ? 0 : to[one - 1]!);
-        const mapped = theirs.map(([uid, gid]): [number, number] => [idHere(uid), idHere(gid)]);
+        const mapped = remote.map(([uid, gid]): [number, number] => [idHere(uid), idHere(gid)]);
         const here = isMapped ? mapped : others;
         const same = JSON.stringify(here) === JSON.stringify(mapped);
-        expect(await isTaken(theirs, here, mapping, true)).toBe(same);
-        expect(await isTaken(theirs, here, mapping, false)).toBe(here.length === theirs.length);
+        expect(await isTaken(remote, here, mapping, true)).toBe(same);
+        expect(await isTaken(remote, here, mapping, false)).toBe(here.length === remote.length);
       }),
     );
   });

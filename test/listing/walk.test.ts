@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, fstatSync, lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import type { Block, ListingEnd } from '../../src/files/entry.js';
+import { DirCache } from '../../src/files/dirfd.js';
+import type { Block, ListingTotals } from '../../src/files/listing.js';
 import type { Root } from '../../src/files/roots.js';
+import { Ctimes } from '../../src/listing/ctimes.js';
 import { walkBlocks } from '../../src/listing/walk.js';
 import { compileFilter, excludeNothing } from '../../src/patterns/filter.js';
 import { sandbox } from '../support/sandbox.js';
 import { dir, file } from '../support/tree.js';
 
-test('a root that is replaced while it is walked does not pass for a whole one', () => {
+test('a root that is replaced while it is walked is not listed as a whole one', () => {
   const { source } = sandbox();
   const directories = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`d${i}`, dir({ file: 'x' })]));
   const path = source.write('data', { a: dir({}), ...directories });
@@ -24,7 +26,7 @@ test('a root that is replaced while it is walked does not pass for a whole one',
   });
 });
 
-describe('what was touched a moment before it is listed', () => {
+describe('a file that changed a moment before it is listed', () => {
   afterEach(() => void jest.restoreAllMocks());
 
   /** As a walk would tell it so many milliseconds after the tree was made. */
@@ -42,7 +44,7 @@ describe('what was touched a moment before it is listed', () => {
     return endOf(walkBlocks([root], excludeNothing, { entriesPerBlock: 1000 })).touched;
   }
 
-  test('is named, and apart from it what was written to', () => {
+  test('is named, and separately if it was written to', () => {
     const { agoMs, ...touched } = touchedAfter(1_000);
     expect(touched).toEqual({
       files: 3,
@@ -61,7 +63,7 @@ describe('what was touched a moment before it is listed', () => {
   });
 });
 
-test('names come in the order of their bytes, whatever JavaScript makes of them', () => {
+test('names come in the order of their bytes, not of JavaScript strings', () => {
   const { source } = sandbox();
   const path = source.write('data', { '\u{1f600}': 'x', '\uffee': 'x', 'a!': 'x', a: dir({}), é: 'x' });
   const walk = walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, { entriesPerBlock: 1000 });
@@ -69,7 +71,7 @@ test('names come in the order of their bytes, whatever JavaScript makes of them'
   expect(entries.map(({ name }) => name)).toEqual(['a', 'a!', 'é', '\uffee', '\u{1f600}']);
 });
 
-test('an excluded name that is not UTF-8 counts among those its directory is without', () => {
+test('an excluded name that is not UTF-8 counts as excluded in its directory', () => {
   const { source } = sandbox();
   const path = source.write('data', { d: dir({}) });
   writeFileSync(Buffer.from(`${path}/d/\xff`, 'latin1'), '');
@@ -79,7 +81,7 @@ test('an excluded name that is not UTF-8 counts among those its directory is wit
   expect(blocks).toMatchObject([{ dir: 'data/0' }, { dir: 'data/0/d', entries: [], excluded: 1 }]);
 });
 
-test('a file that states more bytes than can be counted is named, and the rest is listed', () => {
+test('a file with a size beyond 2\^53 is named, and the rest is listed', () => {
   const { source } = sandbox('/dev/shm'); // which lets a file state 2^63; a disk may not
   const path = source.write('data', { far: '', near: 'n' });
   execFileSync('truncate', ['--size', `${2n ** 53n}`, `${path}/far`]);
@@ -89,7 +91,7 @@ test('a file that states more bytes than can be counted is named, and the rest i
   expect(walk.next().value).toMatchObject({ errors: 1, firstErrors: [{ key: 'data/0/far', message: 'EFBIG' }] });
 });
 
-describe('a lost+found of root’s at the top of a root', () => {
+describe('a lost+found of root at the top of a root', () => {
   const listed = (path: string) => {
     const root = { key: 'data/0', type: 'data', index: 0, path } as const;
     const blocks: Block[] = [];
@@ -131,9 +133,48 @@ describe('a lost+found of root’s at the top of a root', () => {
   });
 });
 
-function endOf(walk: Generator<unknown, ListingEnd>): ListingEnd {
+function endOf(walk: Generator<unknown, ListingTotals>): ListingTotals {
   for (;;) {
     const step = walk.next();
     if (step.done) return step.value;
   }
 }
+
+describe('ctimes of a walk', () => {
+  const listed = (path: string, ctimes: boolean) =>
+    [
+      ...walkBlocks([{ key: 'data/0', type: 'data', index: 0, path }], excludeNothing, {
+        entriesPerBlock: 1000,
+        ctimes,
+      }),
+    ]
+      .flatMap(({ entries }) => entries)
+      .filter(({ kind }) => kind === 'file')
+      .map(({ ctimeNs }) => ctimeNs);
+
+  test('are there on request', () => {
+    const { source } = sandbox();
+    const path = source.write('data', { a: 'x', d: dir({ b: 'y' }) });
+    const ctimes = ['a', 'd/b'].map((name) => `${lstatSync(`${path}/${name}`, { bigint: true }).ctimeNs}`);
+    expect(listed(path, true)).toEqual(ctimes);
+    expect(listed(path, false)).toEqual([undefined, undefined]);
+  });
+
+  test('are 0 on a file system that does not take them from the kernel as disks do', () => {
+    const ctimes = listed('/proc/tty', true);
+    expect(ctimes.length).toBeGreaterThan(0);
+    expect(new Set(ctimes)).toEqual(new Set(['0']));
+  });
+
+  test('are 0 for a file that is mounted from another', () => {
+    const { source } = sandbox();
+    const dirs = new DirCache([{ key: 'data/0', type: 'data', index: 0, path: source.write('data', {}) }]);
+    const ctimes = new Ctimes();
+    const handle = dirs.open('data/0');
+    ctimes.enter(handle);
+    const stat = fstatSync(handle.fd, { bigint: true });
+    expect(ctimes.of(stat)).toBe(`${stat.ctimeNs}`);
+    expect(ctimes.of(Object.assign(stat, { dev: stat.dev + 1n }))).toBe('0');
+    dirs.close();
+  });
+});

@@ -36,16 +36,16 @@ const PASSWD = [
 
 test('numbers have the names that their own lines tell, and what is not known has none', async () => {
   const { namesOf } = createAccountNames({ command: knowing(PASSWD) });
-  const { names, trouble } = await namesOf('passwd', [998, 5, 1234, 1000, 4294967295]);
+  const { names, problem } = await namesOf('passwd', [998, 5, 1234, 1000, 4294967295]);
   expect([...names]).toEqual([
     [998, 'cassandra'],
     [5, 'müller'],
     [1000, 'real'],
   ]);
-  expect(trouble).toBeUndefined();
+  expect(problem).toBeUndefined();
 });
 
-test('a getent that takes digits for a name first tells nobody’s name for the number', async () => {
+test('a getent that takes digits for a name first gives no wrong name for a number', async () => {
   const command = getent('echo 1000:x:77:77::/:');
   expect((await createAccountNames({ command }).namesOf('passwd', [1000])).names.size).toBe(0);
 });
@@ -59,10 +59,10 @@ test('names have the numbers of their own lines; a name that is a number is neve
   ]);
 });
 
-test('where there is no getent the files of /etc say it, and that is no trouble', async () => {
+test('without getent the files of /etc are read, and that is no problem', async () => {
   const { namesOf, idsOf } = createAccountNames({ command: join(dir, 'none') });
-  const { names, trouble } = await namesOf('passwd', [0]);
-  expect([names.get(0), trouble]).toEqual(['root', undefined]);
+  const { names, problem } = await namesOf('passwd', [0]);
+  expect([names.get(0), problem]).toEqual(['root', undefined]);
   expect(await idsOf('group', ['root'])).toEqual({ ids: new Map([['root', 0]]) });
 });
 
@@ -70,25 +70,25 @@ test.each([
   ['knows no such database', "echo 'Unknown database: passwd' >&2; exit 1", 'exit 1'],
   ['cannot enumerate', 'echo mail:x:0:0::/:; exit 3', 'exit 3'],
   ['has no program to run', 'exit 127', 'exit 127'],
-])('one that %s is trouble, told beside what the files say', async (_, script, failed) => {
+])('one that %s is reported as a problem, beside what the files say', async (_, script, failed) => {
   const command = getent(script);
   const { namesOf, idsOf } = createAccountNames({ command });
-  const { names, trouble } = await namesOf('passwd', [0]);
-  expect([names.get(0), trouble]).toEqual(['root', `${command} passwd failed: ${failed}`]);
-  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), trouble });
+  const { names, problem } = await namesOf('passwd', [0]);
+  expect([names.get(0), problem]).toEqual(['root', `${command} passwd failed: ${failed}`]);
+  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), problem });
 });
 
-test('one that never answers is ended and not asked again, and that is told beside what the files say', async () => {
-  const asked = join(dir, 'asked');
-  const command = getent(`echo >>'${asked}'; exec sleep 600`, 'getent-hanging');
+test('one that never answers is killed, not asked again, and reported as a problem beside what the files say', async () => {
+  const calls = join(dir, 'calls');
+  const command = getent(`echo >>'${calls}'; exec sleep 600`, 'getent-hanging');
   const { namesOf, idsOf } = createAccountNames({ command, timeoutMs: 50 });
-  const { names, trouble } = await namesOf('passwd', [0]);
-  expect([names.get(0), trouble]).toEqual(['root', `${command} passwd did not answer within 0.05 s`]);
-  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), trouble });
-  expect(readFileSync(asked, 'utf8')).toBe('\n');
+  const { names, problem } = await namesOf('passwd', [0]);
+  expect([names.get(0), problem]).toEqual(['root', `${command} passwd did not answer within 0.05 s`]);
+  expect(await idsOf('passwd', ['root'])).toEqual({ ids: new Map([['root', 0]]), problem });
+  expect(readFileSync(calls, 'utf8')).toBe('\n');
 });
 
-test('many are asked for in parts, none of which is too long for a command line', async () => {
+test('many are looked up in batches, none of which is too long for a command line', async () => {
   const command = getent('shift; for key; do echo "u$key:x:$key:1::/:"; done; [ $# -le 200 ]');
   const ids = Array.from({ length: 1_001 }, (_, i) => i + 1);
   const { names } = await createAccountNames({ command }).namesOf('passwd', ids);

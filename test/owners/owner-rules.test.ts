@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { clashIn, type OwnerRule, ownerRuleText, parseOwnerRule } from '../../src/owners/owner-rules.js';
+import { conflictIn, type OwnerRule, ownerRuleText, parseOwnerRule } from '../../src/owners/owner-rules.js';
 
 test.each<[string, OwnerRule]>([
   ['numeric', 'numeric'],
@@ -42,5 +42,5 @@ test.each<[string[], boolean]>([
   [['numeric', 'a=b'], true],
   [['numeric', 'numeric'], true],
 ])('%j: whether two of them are about the same', (texts, clash) => {
-  expect(clashIn(texts.map((text) => parseOwnerRule(text)!)) !== undefined).toBe(clash);
+  expect(conflictIn(texts.map((text) => parseOwnerRule(text)!)) !== undefined).toBe(clash);
 });

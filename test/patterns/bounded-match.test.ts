@@ -4,7 +4,7 @@ import { cpuMs } from '../support/cpu-time.js';
 
 const safeLengthOf = (source: string): number => lengthWithin(source, 1e9);
 
-describe('the length of texts that are matched in good time', () => {
+describe('the length of texts that are matched within a second', () => {
   test.each([
     ['', Infinity],
     ['abc', Infinity],
@@ -26,7 +26,7 @@ describe('the length of texts that are matched in good time', () => {
   });
 });
 
-test('a match is told, or that it cannot be told', () => {
+test('a match returns its result, or undefined when it takes too long', () => {
   expect(matchWithin(/^(?:a+)+$/u, 'aaa')).toBe(true);
   expect(matchWithin(/^(?:a+)+$/u, 'aab')).toBe(false);
   expect(matchWithin(/^(?:a+)+$/u, `${'a'.repeat(60)}b`)).toBe(undefined);

@@ -79,7 +79,7 @@ describe('the default exclusion', () => {
     expect(filter(key, 'file')).toBe(false);
   });
 
-  test('keeps what lies below from being served', () => {
+  test('excludes what lies below it', () => {
     expect(isKeyExcluded(filter, 'data/0/ks/t/snapshots/s1/nb-1-big-Data.db')).toBe(true);
     expect(isKeyExcluded(filter, 'data/0/ks/t/snapshots')).toBe(false); // as a file, it is no directory
     expect(isKeyExcluded(filter, 'data/0/ks/t/nb-1-big-Data.db')).toBe(false);
@@ -93,7 +93,7 @@ test('a whole root can be excluded', () => {
   expect(isKeyExcluded(filter, 'data/0/x')).toBe(false);
 });
 
-test('each side is asked with its own directories, and either may exclude', () => {
+test("each side's patterns apply to its own directories, and either side may exclude", () => {
   const here = spec(['glob:/here/a'], [], [{ key: 'data/0', path: '/here' }]);
   const there = spec(['glob:/there/b', 'glob:/here/c'], [], [{ key: 'data/0', path: '/there' }]);
   const filter = compileFilter(here, there);
@@ -106,13 +106,13 @@ test('entries of several roots may come in any order', () => {
   expect(keys.map((key) => filter(key, 'file'))).toEqual([true, true, false, false, false, false, true]);
 });
 
-test('without a pattern that applies there is nothing to ask', () => {
+test('without a pattern that applies, the filter is excludeNothing', () => {
   expect(compileFilter()).toBe(excludeNothing);
   expect(compileFilter(spec([]))).toBe(excludeNothing);
   expect(compileFilter(spec([`glob:\${HINTS_DIR}/x`]))).toBe(excludeNothing);
 });
 
-describe('a pattern without a certain meaning is refused', () => {
+describe('an ambiguous pattern is refused', () => {
   test.each([
     ['/x', 'files_to_exclude: /x: a pattern begins with glob: or regex:'],
     ['globe:/x', 'files_to_exclude: globe:/x: a pattern begins with glob: or regex:'],
@@ -139,7 +139,7 @@ describe('a pattern without a certain meaning is refused', () => {
   });
 });
 
-test('a pattern that gets lost in a path is named, with the path', () => {
+test('a pattern that takes too long in a path is named, with the path', () => {
   const filter = compileFilter(spec(['regex:.*/(a+)+b']));
   expect(filter('data/0/aaab', 'file')).toBe(true);
   expect(() => filter(`data/0/${'a'.repeat(60)}`, 'file')).toThrow(
@@ -168,17 +168,17 @@ describe('the limits of patterns', () => {
     ['a nest', [deep(3_000)], /got 6007 characters/],
     ['a directory in it two hundred times', [spread], /it has too many parts$/],
   ])('%s', (_, files, message) => {
-    const compile = (whose: 'ours' | 'source') => () =>
-      compileFilter({ ...spec(files, [], [{ key: 'data/0', path: long }]), whose });
+    const compile = (side: 'local' | 'source') => () =>
+      compileFilter({ ...spec(files, [], [{ key: 'data/0', path: long }]), side });
     const expected = { code: 'usage', message: expect.stringMatching(message) };
-    expect(compile('ours')).toThrow(expect.objectContaining(expected));
+    expect(compile('local')).toThrow(expect.objectContaining(expected));
     expect(compile('source')).toThrow(
       expect.objectContaining({ code: 'protocol', message: expect.stringMatching(/^the source's files_to_exclude: /) }),
     );
     expect(errorOf(compile('source')).message.length).toBeLessThan(400);
   });
 
-  test('are far from what is written', () => {
+  test('are far above usual patterns', () => {
     const filter = compileFilter(spec(many(1_000), [deep(1_000)]));
     expect(filter('data/0/y', 'file')).toBe(false);
   });

@@ -5,7 +5,7 @@ import { readVectors, refuse } from '../digest/vectors.js';
 
 const compile = (glob: string): RegExp => new RegExp(globSource(glob, refuse), 'u');
 
-describe('a glob means what it means to Java', () => {
+describe('a glob has the meaning that it has in Java', () => {
   const { paths, verdicts } = readVectors('java-globs.jsonl');
 
   test.each(verdicts.filter((v) => v.matched !== null && v.pattern !== ''))('$pattern', ({ pattern, matched }) => {
@@ -30,7 +30,7 @@ test.each([
   ['/[c-a]', 'a range runs backwards at 2'],
   ['/[A-[]', "a range cannot end in '[' at 4"],
   ['/a\0', 'a path cannot hold NUL at 2'],
-])('%j is refused with its place', (glob, message) => {
+])('%j is refused with its index', (glob, message) => {
   expect(() => compile(glob)).toThrow(message);
 });
 

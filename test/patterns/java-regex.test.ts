@@ -4,7 +4,7 @@ import { readVectors, refuse } from '../digest/vectors.js';
 
 const compile = (text: string): RegExp => new RegExp(regexSource(text, refuse), 'u');
 
-describe('a regular expression means what it means to Java', () => {
+describe('a regular expression has the meaning that it has in Java', () => {
   const { paths, verdicts } = readVectors('java-regexes.jsonl');
 
   test.each(verdicts.filter((v) => v.matched !== null))('$pattern', ({ pattern, matched }) => {
@@ -17,7 +17,7 @@ describe('a regular expression means what it means to Java', () => {
   });
 });
 
-describe('what Java reads and JavaScript does not, or reads otherwise, is refused', () => {
+describe('what JavaScript lacks or reads differently is refused', () => {
   test.each([
     ['/a*+', 'possessive quantifiers are not supported at 3'],
     ['/(?>a)', 'of the (?…) forms'],
@@ -47,7 +47,7 @@ describe('what Java reads and JavaScript does not, or reads otherwise, is refuse
   });
 });
 
-test('ignoring case folds ASCII alone, as in Java', () => {
+test('ignoring case folds ASCII only, as in Java', () => {
   expect(compile('(?i)/[k]s').test('/Ks')).toBe(true);
   expect(compile('(?i)/[k]s').test('/\u212as')).toBe(false); // the Kelvin sign, which JavaScript folds to k
   expect(compile('(?i)/[k]s').test('/k\u017f')).toBe(false);

@@ -6,6 +6,14 @@ const MIB = 2 ** 20;
 const file = (bytes: number) => fileEntry('f', { size: `${bytes}` });
 const MANY = 10;
 
+test('a file with holes needs what it takes up at the source, and frees no more than that', () => {
+  const counts = noCounts();
+  const sparse = fileEntry('f', { size: `${400e9}`, allocated: 3 * MIB });
+  takeRoom(counts, 'data/0', sparse, undefined);
+  takeRoom(counts, 'data/0', sparse, file(400e9));
+  expect(roomNeeded(counts.room.get('data/0')!, MANY)).toEqual({ bytes: 6 * MIB, inodes: 2 });
+});
+
 /** Of replacements `[old, new]` in MiB; an `old` of -1 stands for a file that is not here. */
 function needed(pairs: readonly (readonly [number, number])[], concurrency = MANY): { bytes: number; inodes: number } {
   const counts = noCounts();
@@ -69,7 +77,7 @@ test.each([
   expect(needed(pairs, concurrency)).toEqual({ bytes, inodes });
 });
 
-test('what cleaning gives back is kept apart, for a dry run', () => {
+test('what cleaning frees is counted apart, for a dry run', () => {
   const counts = noCounts();
   giveRoom(counts, 'data/0', file(5 * MIB));
   expect(counts.room.get('data/0')).toMatchObject({ bytes: 0, freedBytes: 5 * MIB, freedInodes: 1 });

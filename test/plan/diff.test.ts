@@ -1,15 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type Block,
-  compareKeys,
-  type Entry,
-  type ListedBlock,
-  sumOf,
-  type WalkedBlock,
-} from '../../src/files/entry.js';
+import { compareKeys, type Entry } from '../../src/files/entry.js';
+import { type Block, type ListedBlock, sumOf, type WalkedBlock } from '../../src/files/listing.js';
 import { mountFinder } from '../../src/linux/mount-points.js';
-import { blockLine, saysTheSame } from '../../src/listing/listing-lines.js';
+import { blockLine, isSameLine } from '../../src/listing/listing-lines.js';
 import { matchRatio, meets, type PlanCounts } from '../../src/plan/counts.js';
 import { diff } from '../../src/plan/diff.js';
 import type { DiffPolicy } from '../../src/plan/differences.js';
@@ -63,7 +57,7 @@ async function* listing(tree: { [name: string]: Node }, compares = true): AsyncG
     const sum = sumOf(block);
     const line = Buffer.from(blockLine(block));
     const takeIfSame: ListedBlock['takeIfSame'] = (walked, owners) =>
-      walked.sum.isOrdinary && saysTheSame(line, walked.line, owners);
+      walked.sum.isOrdinary && isSameLine(line, walked.line, owners);
     yield { block: () => block, sum, line, ...(compares && { takeIfSame }) };
   }
 }
@@ -71,10 +65,10 @@ async function* listing(tree: { [name: string]: Node }, compares = true): AsyncG
 const POLICY: DiffPolicy = {
   compare: 'mtime',
   digested: [],
-  asksEmpty: false,
-  unit: 'us',
-  owners: true,
-  opensClosed: false,
+  digestsEmpty: false,
+  timeUnit: 'us',
+  canChown: true,
+  opensInaccessible: false,
   keepsReplaced: false,
 };
 
@@ -97,15 +91,16 @@ async function plan(source: object, local: object, policy: Partial<DiffPolicy> =
       mkdir: say('mkdir'),
       fetch: say('fetch'),
       fix: say('fix'),
-      settle: (dir, entry, _made, mend) => say('settle')(dir, entry, mend),
-      check: (dir, entry, _local, mend) => say('check')(dir, entry, mend),
+      finishDirectory: (dir, entry, _isNew, fix) => say('settle')(dir, entry, fix),
+      check: (dir, entry, _local, fix) => say('check')(dir, entry, fix),
+      left: () => {},
       part: say('part'),
     },
   );
   return { said, counts };
 }
 
-test('room is taken on the file system that a directory lies on', async () => {
+test('space is counted on the file system that a directory is on', async () => {
   const { counts } = await plan(
     { a: 1, d: { b: 1, e: { c: 1 } }, f: { g: 1 } },
     { d: { e: {}, old: 1 } },
@@ -135,7 +130,7 @@ describe('what a plan does', () => {
     ['replaces a link', { a: 'x' }, { a: 'y' }, ['fetch a link-target']],
     ['mends the time of a link', { d: { '@': {}, a: 'x' } }, { d: { '@': {}, a: 'x' } }, []],
     [
-      'removes what is foreign, children first',
+      'removes extraneous entries, children first',
       {},
       { d: { e: { f: 1 } }, g: 1 },
       ['remove g foreign', 'remove d/e/f foreign', 'remove d/e foreign', 'remove d foreign'],
@@ -168,7 +163,12 @@ describe('what a plan does', () => {
       ],
     ],
     ['settles a directory whose contents change', { d: { a: 1 } }, { d: { a: 2 } }, ['fetch d/a size', 'settle d']],
-    ['settles a directory something goes from', { d: {} }, { d: { a: 2 } }, ['remove d/a foreign', 'settle d']],
+    [
+      'finishes a directory from which something is removed',
+      { d: {} },
+      { d: { a: 2 } },
+      ['remove d/a foreign', 'settle d'],
+    ],
     [
       'settles a directory of another time, which blocks nothing',
       { d: {} },
@@ -176,16 +176,16 @@ describe('what a plan does', () => {
       ['settle d'],
     ],
     [
-      'keeps a foreign directory that shields something',
+      'keeps an extraneous directory in which something must stay',
       {},
       { d: { '@': { excluded: 1 }, a: 1, e: { f: 1 } }, z: {} },
       ['remove d/a foreign', 'remove d/e/f foreign', 'remove d/e foreign', 'remove z foreign'],
     ],
-    ['keeps all foreign directories above what is shielded', {}, { d: { e: { '@': { excluded: 1 } } } }, []],
+    ['keeps all extraneous directories above what must stay', {}, { d: { e: { '@': { excluded: 1 } } } }, []],
     ['hands over unfinished parts', {}, { '.lm-0123456789abcdef.lm-part': 3 }, ['part .lm-0123456789abcdef.lm-part']],
     ['passes over sockets at the source', { s: { '@': { type: 0o140755 } } }, {}, []],
     [
-      'removes a foreign socket, and what holds it',
+      'removes an extraneous socket, and its directory',
       { a: 1 },
       { a: 1, d: { s: { '@': { type: 0o140755 } } }, p: { '@': { type: 0o010644 } } },
       ['remove p foreign', 'remove d/s foreign', 'remove d foreign'],
@@ -218,7 +218,7 @@ describe('what a plan does', () => {
     expect((await plan(source, local)).said).toEqual(expected);
   });
 
-  test('below a mount point what the source deleted goes, and one that the source has no directory for is named', async () => {
+  test('entries below a mount point are removed, and a mount point without a directory at the source is named', async () => {
     const isMountPoint = (key: string) => ['data/0/m', 'data/0/d/n', 'data/0/f'].includes(key);
     const { said, counts } = await plan({ m: {}, f: 1 }, { m: { a: 1, b: {} }, d: { n: {} }, f: {} }, { isMountPoint });
     expect(said).toContain('remove m/a foreign');
@@ -236,29 +236,33 @@ describe('what a plan does', () => {
       ['and its special bits', [0o3770, 5], [0o770, 5], false, ['settle . mode'], 1],
       ['is given its owner', [0o700, 5], [0o700, 0], true, ['settle . owner'], 1],
       ['but not by whoever may not', [0o700, 5], [0o700, 0], false, [], 0],
-      ['is closed again by whoever had to open it', [0o500, 5], [0o500, 0], false, ['settle .'], 0],
+      ['gets its mode again where it had to be made accessible', [0o500, 5], [0o500, 0], false, ['settle .'], 0],
       ['which root had not', [0, 5], [0, 5], true, [], 0],
-      ['is nobody’s business where a Sidecar tells nothing', [0, null], [0o700, 0], true, [], 0],
-    ])('%s', async (_, source, local, owners, expected, fixes) => {
+      ['is not compared where a Sidecar sends no attributes', [0, null], [0o700, 0], true, [], 0],
+    ])('%s', async (_, source, local, canChown, expected, fixes) => {
       const roots = new Map([['data/0', { source: rootOf(source), local: rootOf(local) }]]);
-      const { said, counts } = await plan({ d: { a: 1 } }, { d: { a: 1 } }, { roots, owners, opensClosed: !owners });
+      const { said, counts } = await plan(
+        { d: { a: 1 } },
+        { d: { a: 1 } },
+        { roots, canChown, opensInaccessible: !canChown },
+      );
       expect(said).toEqual(expected);
       expect([counts.fix, meets(counts, 1), meets(counts, 0.99)]).toEqual([fixes, fixes === 0, true]);
     });
   });
 
-  test('without privilege owners are nobody’s business', async () => {
-    expect((await plan({ a: 1 }, { a: { '@': { size: 1, uid: 5 } } }, { owners: false })).said).toEqual([]);
+  test('without privilege owners are not compared', async () => {
+    expect((await plan({ a: 1 }, { a: { '@': { size: 1, uid: 5 } } }, { canChown: false })).said).toEqual([]);
   });
 
   test('to the millisecond with a Sidecar', async () => {
-    expect((await plan({ a: 1 }, { a: { '@': { size: 1, mtime: 1_999_999 } } }, { unit: 'ms' })).said).toEqual([]);
+    expect((await plan({ a: 1 }, { a: { '@': { size: 1, mtime: 1_999_999 } } }, { timeUnit: 'ms' })).said).toEqual([]);
   });
 
-  test('by size alone a time is mended, by checksum equal sizes are checked', async () => {
+  test('by size alone a time is fixed, by checksum equal sizes are checked', async () => {
     const here = { a: { '@': { size: 1, mtime: 9_000_000 } } };
     expect((await plan({ a: 1 }, here, { compare: 'size' })).said).toEqual(['fix a mtime']);
-    const final = { compare: 'size', doubtsTimes: true } as const;
+    const final = { compare: 'size', checksTimes: true } as const;
     expect((await plan({ a: 1 }, here, final)).said).toEqual(['check a mtime']);
     expect((await plan({ a: 1 }, { a: 1 }, final)).said).toEqual([]);
     expect((await plan({ a: 1 }, here, { compare: 'checksum' })).said).toEqual(['check a mtime']);
@@ -266,11 +270,11 @@ describe('what a plan does', () => {
     expect((await plan({ a: 1 }, { a: 2 }, { compare: 'checksum' })).said).toEqual(['fetch a size']);
   });
 
-  test('an empty file by digest, where only reading it tells that it is one', async () => {
+  test('an empty file by digest, where its size may be wrong', async () => {
     const tree = { a: 1, b: 0, d: { e: 0 }, f: { g: 1 } };
     expect((await plan(tree, tree)).said).toEqual([]);
-    expect((await plan(tree, tree, { asksEmpty: true })).said).toEqual(['check b', 'check d/e', 'settle d']);
-    expect((await plan({ a: 0 }, { a: 1 }, { asksEmpty: true })).said).toEqual(['fetch a size']);
+    expect((await plan(tree, tree, { digestsEmpty: true })).said).toEqual(['check b', 'check d/e', 'settle d']);
+    expect((await plan({ a: 0 }, { a: 1 }, { digestsEmpty: true })).said).toEqual(['fetch a size']);
   });
 
   test('some types by digest, though sizes and times are equal', async () => {
@@ -281,13 +285,13 @@ describe('what a plan does', () => {
     expect((await plan({ a: 1 }, { a: 1 }, { digested: ['commitlog'] })).said).toEqual([]);
   });
 
-  test('what a crash has made suspect is checked, although it looks the same', async () => {
-    const isSuspect = (key: string) => key.endsWith('/a');
-    expect((await plan({ a: 1, b: 1 }, { a: 1, b: 1 }, { isSuspect })).said).toEqual(['check a']);
-    expect((await plan({ a: 1 }, { a: 2 }, { isSuspect })).said).toEqual(['fetch a size']);
+  test('a file that a crash may have lost is checked although its size and time are equal', async () => {
+    const needsDigest = (key: string) => key.endsWith('/a');
+    expect((await plan({ a: 1, b: 1 }, { a: 1, b: 1 }, { needsDigest })).said).toEqual(['check a']);
+    expect((await plan({ a: 1 }, { a: 2 }, { needsDigest })).said).toEqual(['fetch a size']);
   });
 
-  test('a source entry named like a part is refused by name', async () => {
+  test('a source entry with the name of a part is refused, and named', async () => {
     await expect(plan({ '.lm-0123456789abcdef.lm-part': 3 }, {})).rejects.toMatchObject({
       code: 'refused',
       message: expect.stringContaining('data/0/.lm-0123456789abcdef.lm-part'),
@@ -401,7 +405,7 @@ describe('laws', () => {
     node: fc.oneof({ maxDepth: 3, depthSize: 'small' }, fc.nat(9), fc.constantFrom('x', 'y'), tie('tree')),
   }));
 
-  test('a tree against itself asks for nothing', async () => {
+  test('a tree compared with itself needs nothing', async () => {
     await fc.assert(
       fc.asyncProperty(tree, async (t) => {
         const { said, counts } = await plan(t, t);
@@ -411,7 +415,7 @@ describe('laws', () => {
     );
   });
 
-  test('what is found the same as a whole is planned as if it had been paired', async () => {
+  test('an equal block leads to the same plan as its paired entries', async () => {
     await fc.assert(
       fc.asyncProperty(tree, tree, fc.boolean(), async (source, local, alike) => {
         const here = alike ? { ...source, b: 1 } : local;
@@ -421,7 +425,7 @@ describe('laws', () => {
     );
   });
 
-  test('every entry of either side is accounted for once, and nothing is removed before what it holds', async () => {
+  test('every entry of either side counts once, and no directory is removed before its entries', async () => {
     await fc.assert(
       fc.asyncProperty(tree, tree, async (source, local) => {
         const { said, counts } = await plan(source, local);

@@ -38,13 +38,13 @@ describe('a file is left', () => {
     [false, 'what has no such name', 'commitlog/0/notes.log', undefined],
     [false, 'what has no such type', 'data/0/CommitLog-7-1.log', undefined],
   ];
-  test.each(cases)('%s: %s', (left, _, key, told) => {
-    const hot = hotFiles(told, new ChangedFiles(), (index) => index === 'cdc_raw/0/CommitLog-7-2_cdc.idx');
+  test.each(cases)('%s: %s', (left, _, key, report) => {
+    const hot = hotFiles(report, new ChangedFiles(), (index) => index === 'cdc_raw/0/CommitLog-7-2_cdc.idx');
     expect(hot.has(key, withInode(key === CDC || key === LOG ? '7' : '8'))).toBe(left);
     if (left) expect(hot.mayBeIn(key.slice(0, key.lastIndexOf('/')))).toBe(true);
   });
 
-  test('but hints that are closed, which their checksum file says, are copied', () => {
+  test('but hints with a checksum file, which are closed, are copied', () => {
     const hot = hotFiles(undefined, new ChangedFiles(), () => false);
     const listed = [
       `hints/0/${HOST}-1700000000000-2.crc32`,

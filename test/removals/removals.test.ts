@@ -1,4 +1,4 @@
-// What a source may lose: whole histories of copies, told by trees, judged as a copy judges them. No disk.
+// Judges what a source may lose: whole histories of copies, given as trees, in the way a copy judges them. Without a disk.
 
 import { describe, expect, test } from '@jest/globals';
 import type { LmError } from '../../src/errors.js';
@@ -40,7 +40,7 @@ function countsOf(source: Tree, local: Tree): PlanCounts {
     rootCounts(counts, rootOf(key)).source++;
     counts.holdings.add(dirOf(key), 'source', 1, bytes);
     if (!(key in local)) counts.holdings.add(dirOf(key), 'fresh', 1, bytes);
-    if (bytes < (local[key] ?? 0)) counts.holdings.shrinks(dirOf(key));
+    if (bytes < (local[key] ?? 0)) counts.holdings.countShrunk(dirOf(key));
   }
   for (const [key, bytes] of Object.entries(local)) {
     add(counts.local, bytes);
@@ -88,7 +88,7 @@ class Destination {
   /** `removed N` and `later` of each pass, and how it was refused. */
   copy({ sees, limit = percent(50), usual = percent(50), only, killed, outside = {}, adopt = false }: Copy): string[] {
     Object.assign(this.local, outside);
-    const said: string[] = [];
+    const outcomes: string[] = [];
     const within = (tree: Tree): Tree =>
       Object.fromEntries(Object.entries(tree).filter(([key]) => only === undefined || key.startsWith(`${only}/`)));
     for (let pass = 0; pass < 9; pass++) {
@@ -110,21 +110,21 @@ class Destination {
         adopted: adopt,
         tellsMounts: true,
       });
-      if (verdict.objection) return [...said, `refused: ${verdict.objection.message}`];
+      if (verdict.objection) return [...outcomes, `refused: ${verdict.objection.message}`];
       if (verdict.accepted) this.reference = whenAccepted(this.reference, seen);
       this.reference = whenPassBegins(this.reference, seen);
-      if (verdict.later) said.push('later');
-      else if (counts.remove.entries > 0) said.push(`removed ${counts.remove.entries}`);
+      if (verdict.later) outcomes.push('later');
+      else if (counts.remove.entries > 0) outcomes.push(`removed ${counts.remove.entries}`);
       for (const key of Object.keys(local)) if (!verdict.later && !(key in source)) delete this.local[key];
       const missing = Object.keys(source).filter((key) => this.local[key] !== source[key]);
       if (missing.length === 0 && !verdict.later && pass >= sees.length - 1) {
         this.reference = whenPassEnds(this.reference, seen, limit);
-        return said;
+        return outcomes;
       }
       for (const key of missing) if (killed?.(key) ?? true) this.local[key] = source[key]!;
-      if (killed) return said;
+      if (killed) return outcomes;
     }
-    throw new Error(`it never ends: ${said.join(', ')}`);
+    throw new Error(`it never ends: ${outcomes.join(', ')}`);
   }
 }
 
@@ -138,7 +138,7 @@ function holding(tree: Tree): Destination {
 const T = 'data/0/ks/t/';
 const REFUSED = [expect.stringMatching(/^refused: the source has lost more than --max-delete /)];
 
-describe('cases to hold', () => {
+describe('histories of copies', () => {
   test('400 SSTables become 9: done one pass later, by the default limit', () => {
     const destination = holding({ ...many(`${T}old`, 400, 100), ...many('data/0/system/a/s', 10, 10) });
     const compacted = { ...many(`${T}new`, 9, 4400), ...many('data/0/system/a/s', 10, 10) }; // 99 % of it
@@ -151,7 +151,7 @@ describe('cases to hold', () => {
     expect(destination.copy({ sees: [many(`${T}new`, 1, 2700)] })).toEqual(['later', 'removed 40']);
   });
 
-  test('hints are delivered, logs and caches used up, whatever they weighed', () => {
+  test('hints, logs and caches may go, whatever their size', () => {
     const small = { [`${T}a`]: 5 };
     const destination = holding({
       ...small,
@@ -259,8 +259,8 @@ describe('cases to hold', () => {
   });
 });
 
-describe('what a source is held up to', () => {
-  test('the moment of a compaction, with old and new, does not raise it', () => {
+describe('the reference of a source', () => {
+  test('is not raised by the moment of a compaction that has old and new files', () => {
     const rest = many('data/0/ks/other/x', 50, 20);
     const old = { ...rest, ...many(`${T}old`, 400, 3) };
     const destination = holding(old);
@@ -272,13 +272,13 @@ describe('what a source is held up to', () => {
     });
   });
 
-  test('growth that two passes in a row have seen does', () => {
+  test('is raised by growth that two passes in a row have seen', () => {
     const destination = holding(many(`${T}x`, 10, 10));
     for (const count of [100, 100, 60]) destination.copy({ sees: [many(`${T}x`, count, 10)] });
     expect(destination.copy({ sees: [many(`${T}x`, 49, 10)] })).toEqual(REFUSED);
   });
 
-  test('what waits for a later pass is not what passes have brought', () => {
+  test('does not count what waits for a later pass', () => {
     const destination = new Destination();
     const old = many(`${T}old`, 10, 100);
     expect(destination.copy({ sees: [old, many(`${T}new`, 2, 300), many(`${T}new`, 2, 300)] })).toEqual([
@@ -287,7 +287,7 @@ describe('what a source is held up to', () => {
     ]);
   });
 
-  test('a part says nothing of the rest', () => {
+  test('is not changed by a part for the rest', () => {
     const destination = holding({ ...many('data/0/a/x', 10, 10), ...many('data/0/b/x', 10, 10) });
     expect(destination.copy({ sees: [many('data/0/a/x', 9, 10)], only: 'data/0/a' })).toEqual(['removed 1']);
     expect(destination.copy({ sees: [many('data/0/a/x', 4, 10)], only: 'data/0/a' })).toEqual(REFUSED);
@@ -296,14 +296,14 @@ describe('what a source is held up to', () => {
     ).toEqual(REFUSED);
   });
 
-  test('parts alone are no complete pass', () => {
+  test('is not complete after parts alone', () => {
     const destination = new Destination();
     destination.copy({ sees: [many('data/0/a/x', 10, 10)], only: 'data/0/a' });
     expect(destination.reference.complete).toBe(false);
     expect(destination.copy({ sees: [many('data/0/a/x', 4, 10)], only: 'data/0/a' })).toEqual(REFUSED);
   });
 
-  test('of a destination whose passes left no reference, what is here', () => {
+  test('is what is here when the passes of a destination left none', () => {
     const destination = new Destination();
     destination.local = many(`${T}x`, 10, 10);
     destination.reference = referenceOfHere(countsOf({}, destination.local).holdings, noReference('', false));
@@ -406,7 +406,7 @@ describe('emptied roots', () => {
   });
 });
 
-describe('without a reference, what goes is all there is to judge by', () => {
+describe('without a reference, what is removed is all there is to judge by', () => {
   test.each<[string, number, number, DeleteLimit, boolean]>([
     ['nothing at all', 0, 0, percent(0), true],
     ['as much as half, by entries', 50, 1, percent(50), true],
@@ -420,7 +420,7 @@ describe('without a reference, what goes is all there is to judge by', () => {
     expect(judged({ entries: removed, bytes }, { entries: 100, bytes: 1000 }, limit) === undefined).toBe(allowed);
   });
 
-  test('a refusal says what would go, in names that can forge no line, and the flag that allows exactly that', () => {
+  test('a refusal names what would be removed, in names that can forge no line, and the flag that allows exactly that', () => {
     const error = judged({ entries: 61, bytes: 0 }, { entries: 100, bytes: 10 }, percent(50));
     expect(error).toMatchObject({ code: 'refused', hint: expect.stringContaining('--max-delete 61%') });
     expect(error!.details.join('\n')).toMatch(/61 of 100 entries.*\n {2}data\/0\/a\\nb/);
@@ -444,7 +444,7 @@ describe('without a reference, what goes is all there is to judge by', () => {
   };
 });
 
-test('a loss names where most is missing, and no more than ten places', () => {
+test('a loss names where most is missing, and no more than ten directories', () => {
   const was = Array.from({ length: 40 }, (_, i): [string, { files: number; bytes: number }] => [
     `data/0/t${i}`,
     { files: 1, bytes: i },

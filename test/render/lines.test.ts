@@ -118,13 +118,13 @@ describe('what goes where', () => {
       { to: 'stderr', text: 'hint: set the clock', tone: 'plain' },
     ]));
 
-  test('a failed file is a problem; a changed one is the life of a source', () => {
+  test('a failed file goes to stderr; a changed one only with --verbose', () => {
     expect(linesOf(failed, QUIET)).toMatchObject([{ to: 'stderr', text: 'failed  data/0/a: EIO' }]);
     expect(linesOf(changed, NORMAL)).toEqual([]);
     expect(linesOf(changed, VERBOSE)).toMatchObject([{ to: 'stdout', text: 'changed  data/0/a' }]);
   });
 
-  test('a source that keeps a run waiting is told as progress is', () => {
+  test('waiting for the source is printed like progress', () => {
     const stalled = { type: 'stalled', what: 'the listing', forMs: 60_000 } as const;
     expect(linesOf({ ...stalled, alive: false }, NORMAL)).toMatchObject([
       { to: 'stdout', text: 'waiting for the listing: nothing has come for 1m00s' },
@@ -147,23 +147,28 @@ describe('what goes where', () => {
     ).toMatchObject([{ to: 'stdout', text: 'differs  digest  source 946b5bf9, destination fb0077f9: data/0/a' }]));
 });
 
-describe('the pass', () => {
-  test('has the names of the Sidecar', () =>
+describe('the line of a pass', () => {
+  test("has the Sidecar's names", () =>
     expect(texts({ type: 'iteration-ended', iteration: iteration({ state: 'DOWNLOAD_COMPLETE' }) })).toEqual([
       'iteration 0: DOWNLOAD_COMPLETE totalFiles=5 totalSize=1.0MiB filesToDownload=5 bytesToDownload=1.0MiB ' +
         'filesDownloaded=5 bytesDownloaded=1.0MiB downloadFailures=0 matching=0%',
     ]));
 
-  test('-1 reads ?, and what happened besides is added', () =>
+  test('-1 reads ?, and counters that are not 0 are added', () =>
     expect(
       texts({
         type: 'iteration-ended',
         iteration: iteration({ bytesToDownload: -1, filesToDownload: -1, filesVanished: 2, filesRemoved: 3 }),
       })[0],
     ).toMatch(/filesToDownload=\? bytesToDownload=\? .* filesVanished=2 filesRemoved=3 matching=0%$/));
+
+  test('a pass without a plan has no share', () =>
+    expect(texts({ type: 'iteration-ended', iteration: iteration({ totalFiles: -1, totalSize: -1 }) })[0]).toMatch(
+      / matching=\?$/,
+    ));
 });
 
-test('the listing tells what is excluded and names the first paths', () =>
+test('the line of a listing counts what is excluded and names the first paths', () =>
   expect(
     texts({
       type: 'listed',

@@ -34,7 +34,7 @@ describe('rate and ETA', () => {
   test('one sample gives neither', () =>
     expect(fed([10]).read(100)).toMatchObject({ bytesPerSecond: undefined, etaMs: undefined }));
 
-  test('bytes an earlier run had left count as done, not into the rate', () => {
+  test('bytes of an earlier run count as done, but not in the rate', () => {
     const meter = new Meter();
     meter.add(progress({ bytesDone: 0 }), 0);
     meter.add(progress({ bytesDone: 60 * MIB, bytesReused: 50 * MIB }), 1_000);
@@ -52,7 +52,7 @@ describe('rate and ETA', () => {
     expect(meter.read(30_000)).toMatchObject({ bytesPerSecond: 0, etaMs: undefined });
   });
 
-  test('the next pass starts afresh', () => {
+  test('the next pass starts again at 0', () => {
     const meter = fed([0, 50, 99]);
     meter.add(progress({ iteration: 1, bytesDone: 1 * MIB }), 3_000);
     expect(meter.read(3_000)).toMatchObject({ percent: 1, bytesPerSecond: undefined });

@@ -46,6 +46,12 @@ describe('in a log', () => {
   test('says which pass', () =>
     expect(logLine(reading)).toBe('iteration 2: 41%, 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, ETA 1m05s'));
 
+  test('says what it does when it moves no bytes to this host', () => {
+    const progress = { ...reading.progress, doing: 'compare' } as const;
+    expect(logLine({ ...reading, progress })).toMatch(/^iteration 2, comparing: 41%, .*, ETA 1m05s$/);
+    expect(logLine({ ...reading, progress: { ...progress, doing: 'verify' } })).toMatch(/^verifying: 41%/);
+  });
+
   test.each([
     ['nothing known yet', { bytesPerSecond: undefined, etaMs: undefined }, '? B/s', 'ETA ?'],
     ['nothing moves', { bytesPerSecond: 0, etaMs: undefined }, '0 B/s', 'stalled'],
@@ -55,7 +61,7 @@ describe('in a log', () => {
     expect(line.endsWith(end)).toBe(true);
   });
 
-  test.each([0, 1.1 * GIB])('nothing has moved yet, %d bytes were there already: it has not begun', (bytesReused) => {
+  test.each([0, 1.1 * GIB])('nothing has moved yet, %d bytes were kept: it is not stalled', (bytesReused) => {
     const progress = { ...reading.progress, bytesDone: bytesReused, bytesReused };
     expect(logLine({ ...reading, bytesPerSecond: 0, etaMs: undefined, progress })).toMatch(/ETA \?$/);
   });
@@ -64,4 +70,33 @@ describe('in a log', () => {
     expect(logLine({ ...reading, etaMs: undefined, progress: { ...reading.progress, bytesDone: 2.9 * GIB } })).toMatch(
       /finishing$/,
     ));
+});
+
+describe('an end that yields', () => {
+  const at = (bytesPerSecond: number) => ({ bytesPerSecond, pressure: 0.344 });
+  const yielding = (ends: Reading['progress']['yielding'] & {}): Reading => ({
+    ...reading,
+    progress: { ...reading.progress, doing: 'verify', yielding: ends },
+  });
+  const there = 'yielding to I/O at the source: 12.0 MiB/s, pressure 34%';
+
+  test('is named in logs; of two, the slower', () => {
+    expect(logLine(yielding({ source: at(12 << 20) }))).toMatch(new RegExp(`, ETA 1m05s, ${there}$`));
+    expect(logLine(yielding({ source: at(12 << 20), destination: at(13 << 20) }))).toContain(there);
+    expect(logLine(yielding({ source: at(14 << 20), destination: at(13 << 20) }))).toContain(
+      'yielding to I/O here: 13.0 MiB/s, pressure 34%',
+    );
+    expect(logLine(reading)).not.toContain('yielding');
+  });
+
+  test.each([
+    [140, `41% [======----------] 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, ETA 1m05s, ${there}`],
+    [79, `41% ETA 1m05s, ${there}`],
+    [39, '41% [====-------] 88.0 MiB/s, ETA 1m05s'],
+    [12, '41%'],
+  ])('fits %d columns', (width, line) => {
+    const got = barLine(yielding({ source: at(12 << 20) }), width);
+    expect(got.length).toBeLessThanOrEqual(width);
+    expect(got).toBe(line);
+  });
 });

@@ -72,7 +72,17 @@ describe('in a log', () => {
     expect(shown.match(/^iteration 0: \d+%, .*ETA/gm)).toHaveLength(2);
   });
 
-  test('a listing tells how far it is, until it is there', () => {
+  test('no progress is said of what has ended while a post-check runs', () => {
+    const { emit, close, stdout } = renderer();
+    run(emit, 6);
+    emit({ type: 'post-check-began', command: 'sstable\nverify' });
+    expect(stdout.shown).toContain('running the post-check: sstable\\nverify');
+    jest.advanceTimersByTime(20_000);
+    expect(stdout.shown).toBe('');
+    close();
+  });
+
+  test('a listing is counted until it is complete', () => {
     const { emit, close, stdout } = renderer();
     emit({ type: 'phase', iteration: 0, state: 'LISTING' });
     emit({ type: 'listing', source: 1_200_000, destination: 3 });
@@ -84,7 +94,7 @@ describe('in a log', () => {
     expect(stdout.shown.match(/^listing: .*$/gm)).toEqual(['listing: 1200000 entries at the source, 3 here']);
   });
 
-  test('a stalled run goes on saying so', () => {
+  test('a stalled run keeps printing lines', () => {
     const { emit, close, stdout } = renderer();
     run(emit, 1);
     jest.advanceTimersByTime(60_000);
@@ -113,7 +123,7 @@ describe('in a log', () => {
 });
 
 describe('on a terminal', () => {
-  /** What a terminal would show of what is on its last line: text behind the last carriage movement. */
+  /** What a terminal shows on its last line: the text after the last carriage return. */
   const frames = (shown: string) => shown.split('\u001b[1G').map((frame) => frame.replace(/\u001b\[\d*K.*/s, ''));
 
   test('the bar fits 40 columns, and follows a resize', () => {
@@ -129,7 +139,7 @@ describe('on a terminal', () => {
     close();
   });
 
-  test('a line goes above the bar, which is erased first and drawn again', () => {
+  test('a line is printed above the bar, which is erased first and drawn again', () => {
     const { emit, close, stdout, stderr } = renderer({ color: 'never' }, 80);
     run(emit, 1);
     stdout.shown;
@@ -156,7 +166,7 @@ describe('on a terminal', () => {
     expect(shown).not.toMatch(/100%|ETA 0s/);
   });
 
-  test('its modes are left alone: wrapping stays on, the cursor visible', () => {
+  test('its modes are not changed: wrapping stays on, the cursor visible', () => {
     const { emit, close, stdout } = renderer({}, 80);
     run(emit, 1);
     close();
@@ -197,7 +207,7 @@ test('no message moves the cursor', () => {
 });
 
 describe('--json', () => {
-  test('a name is data for a program, and no order to a terminal', () => {
+  test('a name with control characters is escaped', () => {
     const { emit, stdout } = renderer({ json: true });
     emit({ type: 'warning', text: 'a\u009b31m' });
     const shown = stdout.shown;
@@ -234,20 +244,20 @@ describe('--json', () => {
     expect(lines.at(-1).report).toEqual(copyReport());
   });
 
-  test('people hear of problems on stderr', () => {
+  test('problems are printed on stderr as well', () => {
     const { emit, stderr } = renderer({ json: true });
     everything.forEach(emit);
     expect(stderr.shown).toBe('warning: clock skew\nhint: set the clock\nfailed  data/0/a: EIO\n');
   });
 
-  test('without an end there is nothing to sum up: the error is for main to tell', () => {
+  test('without the end of a run there is no summary: main prints the error', () => {
     const { emit, close, stdout } = renderer({ json: true });
     emit(passed);
     close();
     expect(parsed(stdout).map((line) => line.type)).toEqual(['iteration-ended']);
   });
 
-  test('closed twice it sums up once', () => {
+  test('closed twice, it prints one summary', () => {
     const { emit, close, stdout } = renderer({ json: true });
     emit(ended);
     close();
@@ -256,9 +266,9 @@ describe('--json', () => {
   });
 
   test('an answer becomes the summary, other types are lines of their own', () => {
-    const { say, close, stdout } = renderer({ json: true });
-    say('listening', { url: 'http://127.0.0.1:1' }, ['listening on http://127.0.0.1:1']);
-    say('summary', { state: 'COMPLETED', endTime: 12n }, ['complete']);
+    const { print, close, stdout } = renderer({ json: true });
+    print('listening', { url: 'http://127.0.0.1:1' }, ['listening on http://127.0.0.1:1']);
+    print('summary', { state: 'COMPLETED', endTime: 12n }, ['complete']);
     close();
     expect(parsed(stdout)).toMatchObject([
       { type: 'listening', url: 'http://127.0.0.1:1' },
@@ -283,7 +293,7 @@ describe('--json', () => {
   });
 });
 
-describe('a reader gone away', () => {
+describe('a reader that has gone', () => {
   let attempts: number;
   const failing = (code: string) => {
     attempts = 0;
@@ -299,7 +309,7 @@ describe('a reader gone away', () => {
     ['EPIPE', false],
     ['EPIPE', true],
     ['ENOSPC', false],
-  ])('%s stops the writing, not the run (json %s)', async (code, json) => {
+  ])('%s stops the output, but not the run (json %s)', async (code, json) => {
     jest.useRealTimers();
     const stdout = failing(code);
     const { emit, close } = renderer({ json, stdout });

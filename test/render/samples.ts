@@ -1,6 +1,7 @@
 // Reports and events the render tests share.
 
-import type { CopyReport, Iteration, VerifyReport } from '../../src/report.js';
+import type { CopyReport, Iteration } from '../../src/report/copy-report.js';
+import type { VerifyReport } from '../../src/report/verify-report.js';
 
 const MIB = 1024 ** 2;
 

@@ -1,7 +1,7 @@
-// Options judged together: roots, roles, memory, what must not be missing.
+// Options that depend on each other: roots, roles, remembered settings, required options.
 import { describe, expect, test } from '@jest/globals';
-import { askedInClear, servedInClear } from '../../src/settings/in-clear.js';
 import type { CommandName } from '../../src/settings/options.js';
+import { plaintextServeWarnings, plaintextSourceWarnings } from '../../src/settings/plaintext.js';
 import { type Remembered, toRemember } from '../../src/settings/remembered.js';
 import { resolve } from '../../src/settings/resolve.js';
 import { type Given, makeDirectory, refusalOf, state } from '../support/settings.js';
@@ -14,8 +14,39 @@ const refused = (command: CommandName, given: Given = {}, remembered?: Remembere
 
 const URL_AND_DIR: Given = { flags: { url: 'http://source:9043' }, dir: '/srv/data' };
 
+describe('limits of what is read', () => {
+  const MIB = 1 << 20;
+
+  test.each(['serve', 'verify'] as const)('%s has none unless told, from any layer', async (command) => {
+    const given = command === 'serve' ? { dir: '/srv/data' } : URL_AND_DIR;
+    expect(await settingsOf(command, given)).toMatchObject({
+      limitRate: undefined,
+      yieldToIo: false,
+      yieldFloor: 8 * MIB,
+    });
+    const file = 'limit_rate: 100MiB/s\nyield_to_io: true\n';
+    const env = { LM_YIELD_FLOOR: '4MiB/s' };
+    expect(await settingsOf(command, { ...given, file, env })).toMatchObject({
+      limitRate: 100 * MIB,
+      yieldToIo: true,
+      yieldFloor: 4 * MIB,
+    });
+  });
+
+  test('a floor needs what it is the floor of', async () => {
+    const flags = { ...URL_AND_DIR.flags, 'yield-floor': '4MiB/s' };
+    expect(await refused('verify', { ...URL_AND_DIR, flags })).toMatchObject({
+      code: 'usage',
+      message: '--yield-floor: needs --yield-to-io beside it',
+    });
+    expect(await refused('serve', { dir: '/d', file: 'yield_to_io: no\nyield_floor: 4MiB/s\n' })).toMatchObject({
+      message: expect.stringMatching(/^yield_floor .*: needs --yield-to-io beside it$/),
+    });
+  });
+});
+
 describe('copy', () => {
-  test('the shortest command there is, and its defaults', async () => {
+  test('the shortest command, and its defaults', async () => {
     const settings = await settingsOf('copy', URL_AND_DIR);
     expect(settings).toMatchObject({
       roots: [{ type: 'data', index: 0, path: '/srv/data' }],
@@ -37,7 +68,7 @@ describe('copy', () => {
     expect(settings.origins.threshold).toEqual({ source: 'default', where: 'default' });
   });
 
-  test('what holds without flags is known beside what a flag says', async () => {
+  test('usualMaxDelete is the limit without the flag', async () => {
     const file = 'max_delete: 10\n';
     const flags = { ...URL_AND_DIR.flags, 'max-delete': '30' };
     expect(await settingsOf('copy', { ...URL_AND_DIR, flags, file })).toMatchObject({
@@ -46,11 +77,11 @@ describe('copy', () => {
     });
   });
 
-  test('without a source, or a directory, it says what to type', async () => {
+  test('without a source, or a directory, the hint says what to type', async () => {
     expect(await refused('copy', { dir: '/d' })).toEqual({
       code: 'usage',
       message: 'no source URL is given',
-      hint: 'lm copy http://SOURCE:9043 /srv/data; what the first copy is told is remembered',
+      hint: 'lm copy http://SOURCE:9043 /srv/data; the first copy remembers both',
     });
     expect(await refused('copy', { flags: { url: 'http://s:1' } })).toMatchObject({
       code: 'usage',
@@ -58,7 +89,7 @@ describe('copy', () => {
     });
   });
 
-  test('certificates go in pairs, and need a line that is encrypted', async () => {
+  test('certificate and key need each other; without https there is a warning', async () => {
     const { dir } = URL_AND_DIR;
     const url = 'https://source:9043';
     expect(await refused('copy', { dir, flags: { url, 'client-cert': 'c' } })).toMatchObject({
@@ -73,7 +104,7 @@ describe('copy', () => {
   });
 });
 
-describe('memory', () => {
+describe('remembered settings', () => {
   const first: Given = {
     flags: {
       url: 'https://source:9043',
@@ -96,7 +127,7 @@ describe('memory', () => {
     file: 'live_migration: {files_to_exclude: ["regex:.*x"], dirs_to_exclude: []}',
   };
 
-  test('the next bare copy is told the same and guarded the same, but knows no threshold, limit or consent', async () => {
+  test('a later copy without flags has the same source and guards, but no threshold, limit or consent', async () => {
     const given = await settingsOf('copy', first);
     const memory = JSON.parse(JSON.stringify(toRemember(given))) as Remembered;
     expect(Object.keys(memory).sort()).toEqual([
@@ -139,13 +170,13 @@ describe('memory', () => {
     expect(toRemember(next)).toEqual(memory);
   });
 
-  test('a flag wins over memory; a consent in memory is not one', async () => {
+  test('a flag beats a remembered setting; a remembered consent is ignored', async () => {
     const memory = { ...toRemember(await settingsOf('copy', first)), adopt: 'true', 'from-a-later-release': 'x' };
     const next = await settingsOf('copy', { dir: '/c' }, memory);
     expect(next).toMatchObject({ adopt: false, roots: [{ path: '/c' }] });
   });
 
-  test('verify and status are told as well', async () => {
+  test('verify and status use them too', async () => {
     const memory = toRemember(await settingsOf('copy', first));
     expect((await settingsOf('verify', {}, memory)).url.host).toBe('source:9043');
     expect((await settingsOf('status', {}, memory)).tokenFile).toBe('/t');
@@ -164,7 +195,7 @@ native_transport_port: 9142
 cluster_name: whatever
 `;
 
-  test('data is numbered in order, whatever stands between', async () => {
+  test('data is numbered in order, whatever is between', async () => {
     const { roots } = await settingsOf('serve', { flags: { root: ['data=/a', 'hints=/h', 'data=/b'] } });
     expect(roots.map(({ type, index, path }) => `${type}/${index}=${path}`)).toEqual([
       'data/0=/a',
@@ -194,7 +225,7 @@ cluster_name: whatever
     expect(settings.notes).toEqual([]);
   });
 
-  test('what a copy took from cassandra.yaml is remembered as directories, and the file for its port', async () => {
+  test('directories from cassandra.yaml are remembered as directories, and the file for its ports', async () => {
     const cwd = makeDirectory({ 'cassandra.yaml': CASSANDRA });
     const given = await settingsOf('copy', { cwd, flags: { url: 'http://s:1', 'cassandra-yaml': 'cassandra.yaml' } });
     const next = await settingsOf('copy', {}, toRemember(given));
@@ -202,7 +233,7 @@ cluster_name: whatever
     expect(next.cassandra).toEqual(given.cassandra);
   });
 
-  test('what is left out is remembered, until a stronger word names it', async () => {
+  test('--without is remembered, until a stronger layer names the root', async () => {
     const given = await settingsOf('copy', {
       dir: '/d',
       flags: { url: 'http://s:1', without: ['hints', 'commitlog'] },
@@ -248,7 +279,7 @@ cluster_name: whatever
     expect(await refused('serve', given)).toMatchObject({ code: 'usage', message });
   });
 
-  test('a cassandra.yaml that will not do, with its line', async () => {
+  test('an invalid cassandra.yaml, with its line', async () => {
     const message = async (text: string) => {
       const cwd = makeDirectory({ 'c.yaml': text });
       return (await refused('serve', { cwd, flags: { 'cassandra-yaml': 'c.yaml' } })).message;
@@ -258,7 +289,7 @@ cluster_name: whatever
       'data_file_directories.1 (DIR/c.yaml:1): takes an absolute path',
     );
     expect(await message('cluster_name: x\n')).toContain(
-      'DIR/c.yaml has no hints_directory, commitlog_directory, saved_caches_directory and data_file_directories, and nothing',
+      'DIR/c.yaml has no hints_directory, commitlog_directory, saved_caches_directory and data_file_directories, and its default',
     );
   });
 });
@@ -277,7 +308,19 @@ describe('the migration map', () => {
     });
   });
 
-  test('--host says who this is', async () => {
+  test('says what an agent is for, and --role does where there is no map', async () => {
+    expect(await settingsOf('serve', asHost('10.0.0.1'))).toMatchObject({ serves: 'source' });
+    expect(await settingsOf('serve', asHost('10.0.0.2'))).toMatchObject({ serves: 'destination' });
+    expect(await settingsOf('serve', { dir: '/d' })).toMatchObject({ serves: 'source' });
+    const flags = { role: 'destination' };
+    expect(await settingsOf('serve', { dir: '/d', flags })).toMatchObject({ serves: 'destination' });
+    expect(await refused('serve', { ...asHost('10.0.0.1'), flags })).toMatchObject({
+      code: 'refused',
+      message: '--role says destination; this host is the source of 10.0.0.2',
+    });
+  });
+
+  test('--host gives the name of this host', async () => {
     expect(await settingsOf('serve', { ...asHost('10.0.0.2'), flags: { host: '10.0.0.1' } })).toMatchObject({
       role: 'source',
     });
@@ -289,7 +332,7 @@ describe('the migration map', () => {
     expect((await settingsOf('copy', { file, names: ['b'] })).url.href).toBe('http://[2001:db8::1]:9043/');
   });
 
-  test('what was said or remembered beats its URL', async () => {
+  test('a stated or remembered URL beats its URL', async () => {
     const { url } = await settingsOf('copy', asHost('10.0.0.2'), { url: 'http://other:1' });
     expect(url.host).toBe('other:1');
   });
@@ -297,7 +340,6 @@ describe('the migration map', () => {
   test.each<[CommandName, string, string]>([
     ['copy', '10.0.0.1', 'copy is for the destination; this host is the source of 10.0.0.2'],
     ['verify', '10.0.0.1', 'verify is for the destination; this host is the source of 10.0.0.2'],
-    ['serve', '10.0.0.2', 'serve is for the source; this host is the destination of 10.0.0.1'],
     ['copy', 'stranger', 'this host is not in live_migration.migration_map (DIR/lm.yaml:2)'],
     ['complete', 'stranger', 'this host is not in live_migration.migration_map (DIR/lm.yaml:2)'],
   ])('%s on %s is refused', async (command, name, message) => {
@@ -313,12 +355,12 @@ describe('the migration map', () => {
     ['a: c\n    b: c', 'c is the destination of two sources, takes one destination for each source'],
     ['a: b\n    b: c', 'b is both a source and a destination, takes one destination for each source'],
     ['a: A', 'A is both a source and a destination, takes one destination for each source'],
-  ])('what the Sidecar would reject is refused: %j', async (map, what) => {
+  ])('a map that the Sidecar would reject is refused: %j', async (map, what) => {
     const { message } = await refused('status', { file: `live_migration:\n  migration_map:\n    ${map}\n` });
     expect(message).toBe(`live_migration.migration_map (DIR/lm.yaml:2): ${what}`);
   });
 
-  test('a host that stands in it twice must say which one it is', async () => {
+  test('a host that is in it twice needs --host', async () => {
     expect(await refused('status', asHost('10.0.0.1', 'node3'))).toMatchObject({
       message: 'live_migration.migration_map (DIR/lm.yaml:2): this host is 10.0.0.1 and Node3',
       hint: 'say which one is meant with --host',
@@ -335,10 +377,10 @@ describe.each(['copy', 'verify', 'complete'] as const)('%s', (command) => {
   test.each(['http://source:9043', 'http://10.0.0.1:9043', 'http://[fd00::1]:9043', 'http://127.0.0.1.example'])(
     'says that %s goes in clear, once',
     async (url) => {
-      expect(await askedInClear(await settingsOf(command, to(url)))).toEqual([
+      expect(await plaintextSourceWarnings(await settingsOf(command, to(url)))).toEqual([
         expect.stringContaining(`${url} is not encrypted`),
       ]);
-      expect(await askedInClear(await settingsOf(command, to(url, { 'ca-cert': '/c' })))).toEqual([]);
+      expect(await plaintextSourceWarnings(await settingsOf(command, to(url, { 'ca-cert': '/c' })))).toEqual([]);
     },
   );
 
@@ -348,9 +390,11 @@ describe.each(['copy', 'verify', 'complete'] as const)('%s', (command) => {
     'http://localhost:1',
     'http://[::1]:1',
     'http://[::ffff:127.0.0.1]:1',
-  ])('says nothing of %s', async (url) => expect(await askedInClear(await settingsOf(command, to(url)))).toEqual([]));
+  ])('does not warn of %s', async (url) =>
+    expect(await plaintextSourceWarnings(await settingsOf(command, to(url)))).toEqual([]),
+  );
 
-  test('takes a pin for what is encrypted alone', async () => {
+  test('accepts a pin only with https', async () => {
     const pin = 'ab'.repeat(32);
     expect((await settingsOf(command, to('https://source', { pin }))).tls.pin).toBe(Array(32).fill('AB').join(':'));
     expect(await refused(command, to('http://source', { pin }))).toMatchObject({
@@ -380,22 +424,22 @@ describe('serve beyond loopback', () => {
     },
   );
 
-  test('--tls-auto needs no certificate and takes none, and encryption is missed beyond loopback only', async () => {
+  test('--tls-auto needs no certificate and refuses one; only beyond loopback there is a warning without TLS', async () => {
     const auto = serve({ listen: ':1', 'tls-auto': true, 'client-ca': '/ca' });
-    expect(servedInClear(await settingsOf('serve', auto))).toEqual([]);
+    expect(plaintextServeWarnings(await settingsOf('serve', auto))).toEqual([]);
     expect((await refused('serve', serve({ ...TLS, 'tls-auto': true }))).message).toBe(
       '--tls-auto and --tls-cert exclude each other',
     );
     expect((await refused('serve', serve({ listen: ':1', 'tls-auto': true }))).code).toBe('usage');
     for (const listen of [':1', '10.0.0.1:1', 'node1:1']) {
-      const clear = servedInClear(await settingsOf('serve', serve({ listen, insecure: true })));
+      const clear = plaintextServeWarnings(await settingsOf('serve', serve({ listen, insecure: true })));
       expect(clear).toEqual([expect.stringMatching(/^what is served is not encrypted: .*--tls-auto/)]);
-      expect(servedInClear(await settingsOf('serve', serve({ listen, insecure: true, ...TLS })))).toEqual([]);
+      expect(plaintextServeWarnings(await settingsOf('serve', serve({ listen, insecure: true, ...TLS })))).toEqual([]);
     }
-    expect(servedInClear(await settingsOf('serve', serve({ listen: '127.0.0.1:1' })))).toEqual([]);
+    expect(plaintextServeWarnings(await settingsOf('serve', serve({ listen: '127.0.0.1:1' })))).toEqual([]);
   });
 
-  test('half of TLS is none', async () => {
+  test('certificate, key and client CA need each other', async () => {
     expect((await refused('serve', serve({ 'tls-cert': '/c' }))).message).toBe('--tls-cert: needs --tls-key beside it');
     expect((await refused('serve', serve({ 'client-ca': '/c' }))).message).toBe(
       '--client-ca: needs --tls-cert beside it',
@@ -417,7 +461,7 @@ test.each(['files_to_exclude', 'dirs_to_exclude'])(
   },
 );
 
-test('more patterns than any operator writes, and one of a megabyte, are refused where they stand, in a short line', async () => {
+test('too many patterns, and one of a megabyte, are refused with their location, in a short line', async () => {
   const many = `live_migration:\n  files_to_exclude: [${new Array(1_001).fill('glob:/x').join()}]\n`;
   expect((await refused('status', { file: many })).message).toBe(
     'files_to_exclude: got 1001 patterns, takes 1000 at most (DIR/lm.yaml:2)',

@@ -1,9 +1,9 @@
-// Which statement wins, and what a wrong one is answered.
+// Which layer wins, and the errors for invalid values.
 import { userInfo } from 'node:os';
 import { describe, expect, jest, test } from '@jest/globals';
 import { find, pick } from '../../src/settings/layers.js';
 import { fileKeyOf, OPTION_NAMES, optionOf, variableOf } from '../../src/settings/options.js';
-import { withMemory } from '../../src/settings/resolve.js';
+import { withRemembered } from '../../src/settings/resolve.js';
 import { type Given, makeDirectory, refusalOf, state } from '../support/settings.js';
 
 describe('precedence', () => {
@@ -21,7 +21,7 @@ describe('precedence', () => {
     ['default', {}, {}, 10, 'default'],
   ])('%s', async (source, given, remembered, value, where) => {
     const { layers } = await state(given);
-    const found = find(withMemory(layers, remembered), 'concurrency');
+    const found = find(withRemembered(layers, remembered), 'concurrency');
     expect(found).toMatchObject({ value, origin: { source, where: expect.stringMatching(`${where}$`) } });
   });
 
@@ -42,7 +42,7 @@ describe('precedence', () => {
     expect(find((await state({ env: { LM_THRESHOLD: '' } })).layers, 'threshold')?.origin.source).toBe('default');
   });
 
-  test('a key with nothing behind it counts as absent, in the Sidecar block too', async () => {
+  test("a key without a value counts as absent, in the Sidecar's block too", async () => {
     const { layers, migration } = await state({
       file: 'threshold:\nroots:\nlive_migration:\n  dirs_to_exclude:\n  migration_map:\n',
     });
@@ -51,7 +51,7 @@ describe('precedence', () => {
     expect(migration).toBeUndefined();
   });
 
-  test('an empty list in the file is a statement: nothing is excluded', async () => {
+  test('an empty list in the file counts as stated: nothing is excluded', async () => {
     const { layers } = await state({ file: 'live_migration: {dirs_to_exclude: []}' });
     expect(pick(layers, 'dirs-to-exclude')).toEqual([]);
   });
@@ -67,7 +67,7 @@ describe('values', () => {
     expect(await ports({})).toEqual([]);
   });
 
-  test('relative paths start where they are written: flags and variables at the cwd, the file at its own place', async () => {
+  test('relative paths start at the cwd in flags and variables, and at the directory of the file in the file', async () => {
     const cwd = makeDirectory();
     const elsewhere = makeDirectory({ 'my.yaml': 'token_file: from-file\nroots: {data: d}' });
     const flags = { config: `${elsewhere}/my.yaml`, report: 'from-flag' };
@@ -87,7 +87,7 @@ describe('values', () => {
     for (const HOME of ['', 'h']) expect(await dir({ HOME })).toBe(`${userInfo().homedir}/.local/state/lm`);
   });
 
-  test('the Sidecar block is taken as it is', async () => {
+  test('the block of a sidecar.yaml is accepted unchanged', async () => {
     const { layers } = await state({
       file: `live_migration:
   files_to_exclude: ["glob:\${COMMITLOG_DIR}/*.log"]
@@ -105,7 +105,7 @@ describe('values', () => {
   });
 });
 
-describe('refusals name the key, the place, what was found and what is taken', () => {
+describe('errors name the option, its location, what it got and what it takes', () => {
   const refused = (given: Given) => refusalOf(() => state(given));
 
   test.each<[string, Given, string, string | null]>([
@@ -255,7 +255,7 @@ describe('refusals name the key, the place, what was found and what is taken', (
     expect(await refused(given)).toEqual({ code: 'usage', message, hint });
   });
 
-  test('variables of other programs, and those a pre-check is handed, are let be', async () => {
+  test('variables of other programs, and those that lm sets for a pre-check, are ignored', async () => {
     const env = {
       LM_LICENSE_FILE: '1',
       LM_STUDIO: 'x',
@@ -267,21 +267,21 @@ describe('refusals name the key, the place, what was found and what is taken', (
     await expect(state({ env })).resolves.toBeDefined();
   });
 
-  test('YAML that is none, with its line', async () => {
+  test('invalid YAML, with its line', async () => {
     expect(await refused({ file: 'json: true\njson: false\n' })).toMatchObject({
       message: 'DIR/lm.yaml:2: not valid YAML: map keys must be unique',
     });
     expect((await refused({ file: 'a: [1\nb: 2' })).message).toMatch(/^DIR\/lm\.yaml:\d: not valid YAML: /);
   });
 
-  test('a key that is a list is named in one line, to which the parser adds no warning of its own', async () => {
+  test('a list as a key gives one line, without a warning of the parser', async () => {
     const warned = jest.spyOn(process, 'emitWarning').mockReturnValue(undefined);
     expect((await refused({ file: '? [a, b]\n: 1\n' })).message).toBe('[ a, b ] (DIR/lm.yaml:1): unknown key');
     expect(warned).not.toHaveBeenCalled();
     warned.mockRestore();
   });
 
-  test('a settings file that was named must be there; a directory in its place is no file', async () => {
+  test('a settings file that was named must exist, and must not be a directory', async () => {
     expect((await refused({ flags: { config: '/nowhere/lm.yaml' } })).message).toBe(
       '--config: no file /nowhere/lm.yaml',
     );
@@ -293,7 +293,7 @@ describe('refusals name the key, the place, what was found and what is taken', (
   });
 });
 
-test('every option has a name of its own in each place, and a default its kind can read', () => {
+test('every option has its own flag, variable and key, and a default that its type can parse', () => {
   const unique = (names: (string | undefined)[]) => {
     const known = names.filter((name) => name !== undefined);
     expect(new Set(known).size).toBe(known.length);
@@ -301,7 +301,7 @@ test('every option has a name of its own in each place, and a default its kind c
   unique(OPTION_NAMES.map(variableOf));
   unique(OPTION_NAMES.map(fileKeyOf));
   for (const name of OPTION_NAMES) {
-    const { kind, default: value } = optionOf(name);
-    if (value !== undefined) expect([name, kind.parse(value, '/')]).not.toContain(undefined);
+    const { type, default: value } = optionOf(name);
+    if (value !== undefined) expect([name, type.parse(value, '/')]).not.toContain(undefined);
   }
 });

@@ -6,7 +6,7 @@ import type { DirType } from '../../src/files/entry.js';
 import type { Root } from '../../src/files/roots.js';
 import { outsideError } from '../../src/guards/guard-outside.js';
 import type { OutsideFile } from '../../src/linux/outside-files.js';
-import { matchRoots, refuseHalfANode } from '../../src/sides/guard-sides.js';
+import { matchRoots, refuseIncompleteNode } from '../../src/sides/guard-sides.js';
 
 /** `hints data data` below `dir`. */
 function rootsOf(types: string, dir: string): Root[] {
@@ -17,7 +17,7 @@ function rootsOf(types: string, dir: string): Root[] {
   });
 }
 
-function said(attempt: () => unknown): string {
+function messageOf(attempt: () => unknown): string {
   try {
     attempt();
   } catch (error) {
@@ -29,7 +29,7 @@ function said(attempt: () => unknown): string {
 
 const YAML = '/etc/c.yaml';
 const match = (source: string, here: string, yaml?: string, only?: string): string =>
-  said(() =>
+  messageOf(() =>
     matchRoots(
       { roots: rootsOf(source, '/s').map((root) => ({ ...root, ino: '1', mode: 0o40755, uid: 0, gid: 0 })) },
       { roots: rootsOf(here, '/d'), only, without: [], yaml },
@@ -67,8 +67,8 @@ describe('types and counts of both ends', () => {
 describe('a Cassandra node without its commit log or hints', () => {
   const key = 'data/0/system/local-7ad54392bcdd35a684174e047860b377';
   const half = (types: string, without: DirType[] = [], seen: string | undefined = key): string =>
-    said(() =>
-      refuseHalfANode({ key: seen }, { roots: rootsOf(types, '/d'), only: undefined, without, yaml: undefined }),
+    messageOf(() =>
+      refuseIncompleteNode({ key: seen }, { roots: rootsOf(types, '/d'), only: undefined, without, yaml: undefined }),
     );
 
   test.each<[string, DirType[], string]>([
@@ -86,7 +86,9 @@ describe('a Cassandra node without its commit log or hints', () => {
 
   test('any other tree needs nothing', () => {
     expect(
-      said(() => refuseHalfANode({ key: undefined }, { roots: [], only: undefined, without: [], yaml: undefined })),
+      messageOf(() =>
+        refuseIncompleteNode({ key: undefined }, { roots: [], only: undefined, without: [], yaml: undefined }),
+      ),
     ).toBe('nothing');
   });
 });

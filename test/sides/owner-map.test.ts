@@ -28,9 +28,9 @@ const rulesOf = (texts: string[]): NameRule[] => texts.map((text) => parseOwnerR
 async function mapOf(
   here: AccountNames,
   texts: string[] = [],
-  isGivable = (_: string, _id: number) => true,
+  canGiveTo = (_: string, _id: number) => true,
 ): Promise<OwnerMap> {
-  return new OwnerMap({ rules: await resolveRules(rulesOf(texts), here), accounts: here, isGivable });
+  return new OwnerMap({ rules: await resolveRules(rulesOf(texts), here), accounts: here, canGiveTo });
 }
 
 /** What becomes of one number that has this name at the source: its number here, or why not. */
@@ -38,7 +38,7 @@ async function fate(name: string | null, id: number, here: Ids, texts: string[] 
   const map = await mapOf(accountsOf(here), texts);
   await map.learn({ users: new Map(), groups: new Map() });
   await map.learn({ users: new Map([[id, name]]), groups: new Map([[id, name]]) });
-  const owner = map.toHere({ uid: id, gid: id })!;
+  const owner = map.toLocal({ uid: id, gid: id })!;
   map.meet(owner);
   const [refused] = map.refused();
   expect(owner.uid).toBe(owner.gid);
@@ -67,23 +67,23 @@ describe('an owner of the source is here', () => {
       65534,
       { nobody: 65534 },
       [],
-      'is what every owner without a place in a user namespace looks like',
+      'is what every owner that is not mapped in a user namespace looks like',
     ],
     ['not root, whatever his name is here', 'toor', 12, { toor: 0 }, [], 'is root here'],
-    ['who a rule says', 'db', 998, { mail: 998, cassandra: 5 }, ['db=cassandra'], 5],
-    ['a number that a rule says', 'db', 998, { mail: 998 }, ['db=1234'], 1234],
-    ['who a rule for his number says, without a name', null, 998, { cassandra: 5 }, ['998=cassandra'], 5],
-    ['not who a rule for his number says, with one', 'db', 998, { cassandra: 5 }, ['998=cassandra'], 998],
-    ['who a rule says, with the overflow number', 'nobody', 65534, {}, ['nobody=77'], 77],
+    ['the account of a rule', 'db', 998, { mail: 998, cassandra: 5 }, ['db=cassandra'], 5],
+    ['the number of a rule', 'db', 998, { mail: 998 }, ['db=1234'], 1234],
+    ['the account of a rule for its number, without a name', null, 998, { cassandra: 5 }, ['998=cassandra'], 5],
+    ['not the account of a rule for its number, with a name', 'db', 998, { cassandra: 5 }, ['998=cassandra'], 998],
+    ['the account of a rule, with the overflow number', 'nobody', 65534, {}, ['nobody=77'], 77],
     ['not who has his number for a name', '1000', 77, { real: 1000 }, [], 77],
-    ['root, if a rule says so', 'db', 998, {}, ['db=0'], 0],
+    ['root, if a rule names root', 'db', 998, {}, ['db=0'], 0],
   ])('%s', async (_, name, id, here, texts, expected) => {
     expect(await fate(name, id, here, texts)).toBe(expected);
   });
 
-  test('root, without being asked about', async () => {
+  test('root, without a lookup', async () => {
     const map = await mapOf(accountsOf({}));
-    expect(map.toHere({ uid: 0, gid: 0 })).toEqual({ uid: 0, gid: 0 });
+    expect(map.toLocal({ uid: 0, gid: 0 })).toEqual({ uid: 0, gid: 0 });
     expect([map.isIdentity, map.mapped('user'), map.refused()]).toEqual([true, [], []]);
   });
 });
@@ -100,8 +100,8 @@ test('user and group go their own ways', async () => {
       [9, 'b'],
     ]),
   });
-  expect(map.toHere({ uid: 1, gid: 1 })).toEqual({ uid: 5, gid: 6 });
-  expect(map.toHere({ uid: 2, gid: 1 })).toEqual({ uid: 70, gid: 6 });
+  expect(map.toLocal({ uid: 1, gid: 1 })).toEqual({ uid: 5, gid: 6 });
+  expect(map.toLocal({ uid: 2, gid: 1 })).toEqual({ uid: 70, gid: 6 });
   expect(map.refused()).toMatchObject([{ kind: 'group', id: 9, name: 'b' }]);
 });
 
@@ -114,7 +114,7 @@ test('two who have changed numbers change them back', async () => {
     ]),
     groups: new Map(),
   });
-  expect([map.toHere({ uid: 1, gid: 0 })!.uid, map.toHere({ uid: 2, gid: 0 })!.uid, map.isIdentity]).toEqual([
+  expect([map.toLocal({ uid: 1, gid: 0 })!.uid, map.toLocal({ uid: 2, gid: 0 })!.uid, map.isIdentity]).toEqual([
     2,
     1,
     false,
@@ -126,8 +126,8 @@ test('an owner that is nobody here is refused where an entry has it, and of the 
   const map = await mapOf(here);
   await map.learn({ users: new Map(), groups: new Map() });
   await map.learn({ users: new Map([[998, 'db']]), groups: new Map() });
-  expect([map.doubts, map.refused()]).toEqual([true, []]);
-  map.meet(map.toHere({ uid: 998, gid: 0 }));
+  expect([map.hasRefused, map.refused()]).toEqual([true, []]);
+  map.meet(map.toLocal({ uid: 998, gid: 0 }));
   expect(map.refused()).toHaveLength(1);
   const ofRoots = await mapOf(here);
   await ofRoots.learn({ users: new Map([[998, 'db']]), groups: new Map() });
@@ -138,31 +138,31 @@ test('whom no file can be given to is refused', async () => {
   const map = await mapOf(accountsOf({ db: 70_000 }), [], (kind, id) => kind === 'group' || id < 65_536);
   await map.learn({ users: new Map([[5, 'db']]), groups: new Map([[5, 'db']]) });
   expect(map.refused()).toMatchObject([
-    { kind: 'user', why: expect.stringContaining('no place in the user namespace') },
+    { kind: 'user', why: expect.stringContaining('not mapped in the user namespace') },
   ]);
-  expect(map.toHere({ uid: 5, gid: 5 })!.gid).toBe(70_000);
+  expect(map.toLocal({ uid: 5, gid: 5 })!.gid).toBe(70_000);
 });
 
 test('of an older source every number stays, but for those that a rule is about', async () => {
   const map = await mapOf(accountsOf({ mail: 998 }), ['77=mail', 'db=mail']);
   map.learnNoNames();
   expect(map.isIdentity).toBe(false);
-  expect(map.toHere({ uid: 998, gid: 65_534 })).toEqual({ uid: 998, gid: 65_534 });
-  expect(map.toHere({ uid: 77, gid: 5 })).toEqual({ uid: 998, gid: 5 });
+  expect(map.toLocal({ uid: 998, gid: 65_534 })).toEqual({ uid: 998, gid: 65_534 });
+  expect(map.toLocal({ uid: 77, gid: 5 })).toEqual({ uid: 998, gid: 5 });
   expect(map.refused()).toEqual([]);
   expect(map.unmatched().map(({ rule }) => rule.name)).toEqual(['db']);
 });
 
-test('why names may be missing is told of both hosts, once each', async () => {
+test('why names may be missing is reported for both hosts, once each', async () => {
   const here = accountsOf({});
   const troubled: AccountNames = {
     ...here,
-    namesOf: async (...asked) => ({ ...(await here.namesOf(...asked)), trouble: 'slow' }),
+    namesOf: async (...args) => ({ ...(await here.namesOf(...args)), problem: 'slow' }),
   };
   const map = await mapOf(troubled);
   const names = (id: number) => ({ users: new Map([[id, null]]), groups: new Map([[id, null]]), trouble: 'hung' });
   for (const id of [5, 6]) await map.learn(names(id));
-  expect(map.troubles).toEqual([
+  expect(map.problems).toEqual([
     'the source could not look up all names of owners: hung',
     'not all names of owners could be looked up here: slow',
   ]);
@@ -171,8 +171,8 @@ test('why names may be missing is told of both hosts, once each', async () => {
 test('who is unknown because nobody answered goes by no number', async () => {
   const here = accountsOf({ files: 7 });
   const unanswered: AccountNames = {
-    namesOf: async (...asked) => ({ ...(await here.namesOf(...asked)), trouble: 'hung' }),
-    idsOf: async (...asked) => ({ ...(await here.idsOf(...asked)), trouble: 'hung' }),
+    namesOf: async (...args) => ({ ...(await here.namesOf(...args)), problem: 'hung' }),
+    idsOf: async (...args) => ({ ...(await here.idsOf(...args)), problem: 'hung' }),
   };
   const map = await mapOf(unanswered, ['ruled=9']);
   const users = new Map([
@@ -181,20 +181,22 @@ test('who is unknown because nobody answered goes by no number', async () => {
     [8, 'ruled'],
   ] as const);
   await map.learn({ users, groups: new Map() });
-  expect(map.refused()).toMatchObject([{ id: 6, name: 'ldap', why: expect.stringContaining('not found out') }]);
-  expect(map.toHere({ uid: 5, gid: 0 })!.uid).toBe(7);
-  expect(map.toHere({ uid: 8, gid: 0 })!.uid).toBe(9);
+  expect(map.refused()).toMatchObject([
+    { id: 6, name: 'ldap', why: expect.stringContaining('the lookup was not answered') },
+  ]);
+  expect(map.toLocal({ uid: 5, gid: 0 })!.uid).toBe(7);
+  expect(map.toLocal({ uid: 8, gid: 0 })!.uid).toBe(9);
 
   const there = await mapOf(accountsOf({}));
   await there.learn({ users: new Map([[5, null]]), groups: new Map(), trouble: 'hung' });
   expect(there.refused()).toMatchObject([{ id: 5, why: expect.stringContaining('not found out') }]);
 });
 
-test('a number whose name was not told is nobody, and an owner is always the same object', async () => {
+test('a number whose name is not in the listing is not mapped, and an owner is always the same object', async () => {
   const map = await mapOf(accountsOf({}));
   await map.learn({ users: new Map([[5, null]]), groups: new Map() });
-  expect(map.toHere({ uid: 5, gid: 5 })).toBeUndefined();
-  expect(map.toHere({ uid: 5, gid: 0 })).toBe(map.toHere({ uid: 5, gid: 0 }));
+  expect(map.toLocal({ uid: 5, gid: 5 })).toBeUndefined();
+  expect(map.toLocal({ uid: 5, gid: 0 })).toBe(map.toLocal({ uid: 5, gid: 0 }));
 });
 
 test('whoever is known on both sides by a name goes by it, whatever the numbers', async () => {
@@ -205,7 +207,7 @@ test('whoever is known on both sides by a name goes by it, whatever the numbers'
       const local = Object.fromEntries(names.map((name, i) => [name, here[i]!]));
       const map = await mapOf(accountsOf(local));
       await map.learn({ users: new Map(names.map((name, i) => [there[i]!, name])), groups: new Map() });
-      for (const [i, name] of names.entries()) expect(map.toHere({ uid: there[i]!, gid: 0 })!.uid).toBe(local[name]);
+      for (const [i, name] of names.entries()) expect(map.toLocal({ uid: there[i]!, gid: 0 })!.uid).toBe(local[name]);
       expect(map.isIdentity).toBe(names.every((_, i) => there[i] === here[i]));
     }),
   );

@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { createPacer } from '../../src/pace/rate.js';
 import { Connection } from '../../src/source/connection.js';
-import { createPacer } from '../../src/wire/rate.js';
 
 const running: { server?: Server; connection?: Connection } = {};
 
@@ -21,7 +21,7 @@ async function connectionTo(answer: Parameters<typeof createServer>[1]): Promise
   running.server = server;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  running.connection = new Connection({ host: '127.0.0.1', port }, Buffer.alloc(65536), createPacer(undefined));
+  running.connection = new Connection({ host: '127.0.0.1', port }, Buffer.alloc(65536), createPacer());
   return running.connection;
 }
 
@@ -68,7 +68,7 @@ test('over TLS, an answer is read behind the one before it in the buffer, not in
   running.server = server;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = { host: '127.0.0.1', port: (server.address() as AddressInfo).port, tls: { ca: tls.cert } };
-  running.connection = new Connection(origin, Buffer.alloc(256 << 10), createPacer(undefined));
+  running.connection = new Connection(origin, Buffer.alloc(256 << 10), createPacer());
   const answers: string[] = [];
   for (let i = 0; i < 5; i++) answers.push(await get(running.connection));
   expect(answers).toEqual(['0', '1', '2', '3', '4']);

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { Event } from '../../src/events.js';
-import type { ListedBlock, WalkedBlock } from '../../src/files/entry.js';
+import type { ListedBlock, WalkedBlock } from '../../src/files/listing.js';
 import { countListing } from '../../src/source/listing-count.js';
 
-test('says once a second how many entries have come, whether they were taken apart or found the same', async () => {
+test('emits once a second how many entries have come, parsed or found the same', async () => {
   let nowMs = 0;
-  const said: Event[] = [];
+  const events: Event[] = [];
   const count = countListing(
-    (event) => said.push(event),
+    (event) => events.push(event),
     () => nowMs,
   );
   const entries = ['a', 'b', 'c'].map((name) => ({ name }));
@@ -25,7 +25,7 @@ test('says once a second how many entries have come, whether they were taken apa
     else expect(block!.takeIfSame!(walked, false)).toBe(true);
     nowMs += 600;
   }
-  expect(said).toEqual([
+  expect(events).toEqual([
     { type: 'listing', source: 6, destination: 9 },
     { type: 'listing', source: 12, destination: 15 },
   ]);

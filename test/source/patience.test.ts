@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import type { Event } from '../../src/events.js';
-import type { Listing } from '../../src/files/entry.js';
+import type { Listing } from '../../src/files/listing.js';
+import { createPacer } from '../../src/pace/rate.js';
 import { connectSource } from '../../src/source/connect-source.js';
 import { Connection } from '../../src/source/connection.js';
 import { PATIENCE, type Patience, STALLED } from '../../src/source/patience.js';
 import { retryPolicy } from '../../src/source/retry.js';
 import type { Source } from '../../src/source/source.js';
 import { createSealer } from '../../src/wire/line-seals.js';
-import { createPacer } from '../../src/wire/rate.js';
 import {
   AGENT_STATUS,
   JSON_HEAD,
@@ -100,7 +100,7 @@ describe('one byte a second is silence', () => {
       /^the digest of data\/0\/a stalled: less than 2 bytes a second/,
     ],
     [
-      'in what it says of an error',
+      'in the body of an error',
       { 'open-files': dripping(`HTTP/1.1 400 Bad Request\r\n${LONG}`) },
       (source) => source.openFiles!(signal),
       /^its open files stalled/,
@@ -117,9 +117,9 @@ describe('one byte a second is silence', () => {
       (source) => source.openFiles!(signal),
       /^its open files stalled: nothing came for 30 s$/,
     ],
-  ])('%s', async (_, answers, ask, message) => {
+  ])('%s', async (_, answers, request, message) => {
     const { source } = await connect(answers);
-    await expect(ask(source)).rejects.toMatchObject({ code: 'source', message: expect.stringMatching(message) });
+    await expect(request(source)).rejects.toMatchObject({ code: 'source', message: expect.stringMatching(message) });
   });
 
   test('in a status', async () => {
@@ -160,9 +160,9 @@ describe('an answer that only goes on being worked on', () => {
       { 'open-files': working('{"type":"progress"}\n') },
       (source) => source.openFiles!(signal, { check: true }),
     ],
-  ])('%s: it is said after a minute, more and more seldom, and ends', async (_, what, answers, ask) => {
+  ])('%s: it is reported after a minute, ever more rarely, and ends', async (_, what, answers, request) => {
     const { source, stalls } = await connect(answers, brief);
-    await expect(ask(source)).rejects.toMatchObject({
+    await expect(request(source)).rejects.toMatchObject({
       code: 'source',
       message: `${what} stalled: nothing but signs of life came for 3 minutes`,
     });
@@ -170,7 +170,7 @@ describe('an answer that only goes on being worked on', () => {
   });
 });
 
-test('a Sidecar that is silent for a minute is said to be, before its time is up', async () => {
+test('a Sidecar that is silent for a minute is reported, before its time is up', async () => {
   const { source, stalls } = await connect({ status: sidecar, files: () => {} });
   await expect(digest(source)).rejects.toMatchObject({ code: 'source' });
   expect(stalls.slice(0, 2)).toEqual(
@@ -195,12 +195,7 @@ describe('a lane', () => {
   async function request(answer: RawAnswer): Promise<void> {
     const { port, stop } = await rawSource({ fetch: answer });
     cleanups.push(stop);
-    const connection = new Connection(
-      { host: '127.0.0.1', port },
-      Buffer.alloc(65536),
-      createPacer(undefined),
-      HURRIED,
-    );
+    const connection = new Connection({ host: '127.0.0.1', port }, Buffer.alloc(65536), createPacer(), HURRIED);
     cleanups.push(() => connection.close());
     await connection.request({ method: 'GET', target: '/fetch' }, { head() {}, body() {}, end() {} });
   }
@@ -226,7 +221,7 @@ describe('a lane', () => {
   });
 });
 
-test('an agent that answers is asked on', async () => {
+test('an agent that answers gets further requests', async () => {
   const { source, stalls } = await connect({ status: (socket) => void socket.write(AGENT_STATUS) });
   expect(await source.status(signal)).toEqual({ state: 'NOT_COMPLETED' });
   expect(stalls).toEqual([]);

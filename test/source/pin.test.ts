@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { selfSigned } from '../../src/agent/access/self-signed.js';
+import { createPacer } from '../../src/pace/rate.js';
 import { Connection } from '../../src/source/connection.js';
 import { createHttpClient, textOf } from '../../src/source/http-client.js';
-import { createPacer } from '../../src/wire/rate.js';
 
 const pem = selfSigned(['somebody.else'], Date.now());
 const { fingerprint256: pin } = new X509Certificate(pem);
@@ -36,7 +36,7 @@ async function serve(maxVersion: 'TLSv1.2' | 'TLSv1.3'): Promise<{ port: number;
 
 async function askLane(port: number, pinned: string): Promise<string> {
   const origin = { host: '127.0.0.1', port, tls: { pin: pinned, ca: 'passed over' }, token: 'secret' };
-  const connection = new Connection(origin, Buffer.alloc(65536), createPacer(undefined));
+  const connection = new Connection(origin, Buffer.alloc(65536), createPacer());
   cleanups.push(() => connection.close());
   const chunks: Buffer[] = [];
   const sink = { head() {}, body: (chunk: Uint8Array) => void chunks.push(Buffer.from(chunk)), end() {} };
@@ -51,7 +51,7 @@ async function askClient(port: number, pinned: string): Promise<string> {
   let text = '';
   for (let i = 0; i < 2; i++) {
     const signal = AbortSignal.timeout(10_000);
-    const reply = await client.ask({ asked: 'it', target: '/', silenceMs: 10_000, signal });
+    const reply = await client.request({ what: 'it', target: '/', silenceMs: 10_000, signal });
     if ('failure' in reply)
       throw reply.failure.kind === 'fatal' ? reply.failure.error : new Error(reply.failure.reason);
     text += await textOf(reply.value.body, 100);
@@ -62,14 +62,14 @@ async function askClient(port: number, pinned: string): Promise<string> {
 describe.each([
   ['a lane', askLane],
   ['the client', askClient],
-])('%s', (_, ask) => {
+])('%s', (_, request) => {
   test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-    'goes by the pin alone, and says nothing to another certificate (%s)',
+    'checks the pin alone, and sends nothing to a server with another certificate (%s)',
     async (version) => {
       const { port, heard } = await serve(version);
-      await expect(ask(port, other)).rejects.toThrow(`SHA-256 fingerprint ${pin}, and not ${other}`);
+      await expect(request(port, other)).rejects.toThrow(`SHA-256 fingerprint ${pin}, and not ${other}`);
       expect(heard()).toBe('');
-      expect(await ask(port, pin)).toBe('hihi');
+      expect(await request(port, pin)).toBe('hihi');
       expect(heard()).toContain('Bearer secret');
     },
   );

@@ -36,8 +36,10 @@ const QUICK = {
   busyMs: 0,
 };
 
-/** All that a run asks before it fetches. Returns how it ended, and throws what is no LmError. */
-async function asked(answers: Partial<Record<RawRoute, RawAnswer>>): Promise<{ code: string; message: string }> {
+/** All requests that a run makes before it fetches. Returns how they ended, and throws what is no LmError. */
+async function connectAndList(
+  answers: Partial<Record<RawRoute, RawAnswer>>,
+): Promise<{ code: string; message: string }> {
   const server = await rawSource(answers);
   ({ stop } = server);
   const roots = [{ key: 'data/0', type: 'data', index: 0, path: '/d' }] as const;
@@ -88,7 +90,7 @@ const honestly = (): Partial<Record<RawRoute, RawAnswer>> =>
   Object.fromEntries(ROUTES.map((route) => [route, saying(HONEST[route])]));
 
 test('an honest source of the same making is heard to the end', async () => {
-  expect(await asked(honestly())).toEqual({ code: 'ok', message: '' });
+  expect(await connectAndList(honestly())).toEqual({ code: 'ok', message: '' });
 });
 
 const OK = 'HTTP/1.1 200 OK\r\n';
@@ -109,7 +111,7 @@ describe.each(ROUTES)('an answer to %s', (route) => {
       /more than 16 KiB of header fields/,
     ],
   ])('with %s', async (_, answer, message) => {
-    const ended = await asked({ ...honestly(), [route]: answer });
+    const ended = await connectAndList({ ...honestly(), [route]: answer });
     expect(['protocol', 'source']).toContain(ended.code);
     expect(ended.message).toMatch(message);
   });
@@ -140,7 +142,7 @@ test(
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...ROUTES), pieces, damage, fc.boolean(), async (route, made, harm, harmed) => {
         const bytes = harmed ? harm(HONEST[route]) : made;
-        const { code } = await asked({
+        const { code } = await connectAndList({
           ...honestly(),
           [route]: (socket: Socket) => void socket.end(bytes), // or it would be waited for, as any silence is
         });

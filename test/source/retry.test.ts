@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { LmError } from '../../src/errors.js';
 import type { Event } from '../../src/events.js';
 import { Contact } from '../../src/source/contact.js';
-import type { LaneFault } from '../../src/source/failure.js';
+import type { WorkerFault } from '../../src/source/failure.js';
 import {
   atFirstContact,
   type Failure,
@@ -29,7 +29,7 @@ const fatalOf = (failure: Failure): LmError => {
   return (failure as { error: Error }).error as LmError;
 };
 
-describe('a thrown error is told apart', () => {
+describe('a thrown error is classified', () => {
   test.each([
     ...['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'],
     ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_SOCKET'],
@@ -80,7 +80,7 @@ describe('a thrown error is told apart', () => {
     for (const code of ['EINVAL', 'EPERM', 'EACCES', 'EAFNOSUPPORT', 'ENOBUFS'])
       expect(failed(code)).toMatchObject({ kind: 'transient', reason: `${WHERE}: connect ${code}` });
     expect(failed('EMFILE')).toMatchObject({ kind: 'fatal' });
-    const fault = (code: string): LaneFault => ({ kind: 'network', code, message: 'x', reused: false });
+    const fault = (code: string): WorkerFault => ({ kind: 'network', code, message: 'x', reused: false });
     for (const code of ['EPERM', 'EAI_FAIL'])
       expect(failureOfFault(fault(code), WHERE)).toMatchObject({ kind: 'transient', reason: `${WHERE}: ${code}` });
     expect(failureOfFault(fault('ERR_INVALID_ARG_TYPE'), WHERE)).toMatchObject({ kind: 'fatal' });
@@ -94,7 +94,7 @@ describe('a thrown error is told apart', () => {
     });
   });
 
-  test('of OpenSSL’s line, what it says is told', () => {
+  test('of OpenSSL’s line, the reason is reported', () => {
     const text = '809C:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/ssl3_record.c:355:\n';
     const error = Object.assign(new Error(text), { code: 'ERR_SSL_WRONG_VERSION_NUMBER' });
     expect(fatalOf(failureOfError(error, WHERE)).message).toBe(`no TLS session with ${WHERE}: wrong version number`);
@@ -102,7 +102,7 @@ describe('a thrown error is told apart', () => {
 
   test('what is the source’s fault for now is tried again, and is itself in the end', () => {
     const fault = new LmError('source', 'bytes of the listing were damaged on the way');
-    expect(failureOfError(fault, WHERE)).toMatchObject({ kind: 'transient', reason: fault.message, atLast: fault });
+    expect(failureOfError(fault, WHERE)).toMatchObject({ kind: 'transient', reason: fault.message, finalError: fault });
   });
 
   test('our own errors and bugs pass through unchanged', () => {
@@ -113,7 +113,7 @@ describe('a thrown error is told apart', () => {
   });
 });
 
-describe('an answer without success is told apart', () => {
+describe('an answer without success is classified', () => {
   const NOW = Date.UTC(2026, 0, 1);
   const of = (status: number, more: object = {}): Failure => failureOfStatus({ status, ...more }, 'a file', WHERE, NOW);
 
@@ -160,7 +160,7 @@ describe('an answer without success is told apart', () => {
       });
   });
 
-  test('what the source says is repeated, and cannot forge a line', () => {
+  test('the source’s own message is repeated, and cannot forge a line', () => {
     expect(fatalOf(of(400, { message: 'no\nerror: all is well' })).message).toContain('no\\nerror: all is well');
   });
 });
@@ -202,12 +202,12 @@ describe('the policy', () => {
     expect(follow(times(99, FAULT), 100_000).waits).toEqual([500]);
   });
 
-  test.each([1, 700, 2_000, 3_600_000])('told to wait for %i ms, it waits for just that', (ms) => {
+  test.each([1, 700, 2_000, 3_600_000])('with --retry-for of %i ms, it waits for exactly that', (ms) => {
     for (const failure of [FAULT, BUSY]) expect(sum(follow(times(9999, failure), 0, retryPolicy(ms)).waits)).toBe(ms);
     expect(sum(follow(times(99, ANSWER), 0, retryPolicy(ms)).waits)).toBe(Math.min(ms, 7_500));
   });
 
-  test('told to wait for nothing, it ends with the first failure, but for an idle connection', () => {
+  test('with --retry-for of 0, it ends with the first failure, except an idle connection’s', () => {
     for (const failure of [FAULT, ANSWER, BUSY]) {
       const { waits, error } = follow([IDLE, failure], 0, retryPolicy(0));
       expect([waits, error?.code]).toEqual([[0], 'source']);
@@ -227,10 +227,10 @@ describe('the policy', () => {
     expect([sum(waits), error?.code]).toEqual([30_000 + 5_000 + 30_000, 'source']);
   });
 
-  test('a fault that names what it amounts to ends as that, and says how long was waited', () => {
-    const atLast = new LmError('protocol', 'it demands a certificate', { hint: 'give it' });
-    const closed: Failure = { kind: 'transient', reason: 'connection closed', atLast };
-    expect(follow([closed], 0, retryPolicy(0)).error).toBe(atLast);
+  test('a failure with a final error ends as that, with the time waited', () => {
+    const finalError = new LmError('protocol', 'it demands a certificate', { hint: 'give it' });
+    const closed: Failure = { kind: 'transient', reason: 'connection closed', finalError };
+    expect(follow([closed], 0, retryPolicy(0)).error).toBe(finalError);
     const { error } = follow(times(99, closed));
     expect(error).toMatchObject({
       code: 'protocol',
@@ -244,12 +244,12 @@ describe('the policy', () => {
     expect(follow(times(99, IDLE)).waits.slice(0, 22)).toEqual([...Array(20).fill(0), 500, 1000]);
   });
 
-  test('a busy source is waited for as it says, and no shorter than it says', () => {
-    const told = (retryAfterMs: number): Failure => ({ kind: 'busy', reason: '', retryAfterMs });
-    expect(follow([BUSY, told(7_000), told(0), told(90_000)]).waits).toEqual([1000, 7000, 100, 90_000]);
+  test('a busy source is waited for as long as its Retry-After, and no shorter', () => {
+    const busyFor = (retryAfterMs: number): Failure => ({ kind: 'busy', reason: '', retryAfterMs });
+    expect(follow([BUSY, busyFor(7_000), busyFor(0), busyFor(90_000)]).waits).toEqual([1000, 7000, 100, 90_000]);
   });
 
-  test('one that asks to come back later than it is waited for ends it at once', () => {
+  test('a Retry-After beyond the limit ends it at once', () => {
     const later: Failure = { kind: 'busy', reason: 'HTTP 429', retryAfterMs: 3_600_000 };
     const { waits, error } = follow([BUSY, later], 0, retryPolicy(60_000));
     expect([waits, error]).toMatchObject([
@@ -316,23 +316,20 @@ describe('requests to one source', () => {
     return { events, retriers: names.map((what) => createRetrier({ what, ...common })), pass };
   }
 
-  test.each([FAULT, BUSY])(
-    'are neither lost nor too busy while another one gets what it asks for: %o',
-    async (failure) => {
-      const { retriers, pass } = requests('one', 'other');
-      const [one, other] = retriers;
-      for (let i = 0; i < 100; i++) {
-        await one!.failed(failure);
-        pass(20_000);
-        other!.progressed();
-      }
+  test.each([FAULT, BUSY])('are neither lost nor too busy while another one makes progress: %o', async (failure) => {
+    const { retriers, pass } = requests('one', 'other');
+    const [one, other] = retriers;
+    for (let i = 0; i < 100; i++) {
       await one!.failed(failure);
-      pass(400_000);
-      await expect(one!.failed(failure)).rejects.toMatchObject({ code: 'source' });
-    },
-  );
+      pass(20_000);
+      other!.progressed();
+    }
+    await one!.failed(failure);
+    pass(400_000);
+    await expect(one!.failed(failure)).rejects.toMatchObject({ code: 'source' });
+  });
 
-  test('are told of one at a time while they wait, and how long it was when the source answers again', async () => {
+  test('report one wait at a time, and how long it was when the source answers again', async () => {
     const { events, retriers, pass } = requests('one', 'other');
     const [one, other] = retriers;
     await one!.failed(FAULT);
@@ -371,7 +368,7 @@ describe('withRetry', () => {
     return { value: await value.catch((error: unknown) => error), events, slept };
   };
 
-  test('tells of each wait and ends with the value', async () => {
+  test('reports each wait and ends with the value', async () => {
     const failures = [() => raise(errno('ECONNRESET')), () => ({ failure: BUSY }), () => ({ value: 'here' })];
     const { value, events, slept } = await run(failures);
     expect(value).toBe('here');

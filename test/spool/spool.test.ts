@@ -3,15 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { createPlanWriter } from '../../src/plan/plan.js';
+import { SpaceWatch } from '../../src/spool/space-watch.js';
 import { readSlice, Spool } from '../../src/spool/spool.js';
 import { openSpoolDir } from '../../src/spool/spool-dir.js';
-import { SpoolRoom } from '../../src/spool/spool-room.js';
 import { createSpoolSort } from '../../src/spool/spool-sort.js';
 import { fileEntry } from '../support/entries.js';
 import { sandbox } from '../support/sandbox.js';
 import { link } from '../support/tree.js';
 
-test('a slice holds no more of the keys of directories than a request has room for', () => {
+test('a slice holds no more keys of directories than fit into a request', () => {
   const path = join(sandbox().dir, 'spool');
   const spool = new Spool(path, { entries: 1000, bytes: 1e9, keyBytes: 10_000 });
   for (let i = 0; i < 100; i++) {
@@ -27,10 +27,24 @@ test('a slice holds no more of the keys of directories than a request has room f
   expect(slices.length).toBeLessThan(15);
 });
 
+test.each([
+  { allocated: 0 },
+  { allocated: 8192, ctimeNs: '7' },
+  { allocated: 8192, ctimeNs: '7', links: 2 },
+  { ctimeNs: '7', links: 2 },
+  { ctimeNs: '7' },
+])('an entry with %j is read back as it was', (facts) => {
+  const path = join(sandbox().dir, 'spool');
+  const spool = new Spool(path, { entries: 1000, bytes: 1e9 });
+  spool.add('data/0', fileEntry('a', facts));
+  spool.finish();
+  expect(readSlice(path, spool.slices[0]!)).toEqual([['data/0', [fileEntry('a', facts)]]]);
+});
+
 test('a listing without end stops short of the last block of its file system', () => {
   const { dir } = sandbox();
   const path = join(dir, 'spool');
-  const spool = new Spool(path, { entries: 1000, bytes: 1e9 }, new SpoolRoom(path, 1 << 20, Number.MAX_SAFE_INTEGER));
+  const spool = new Spool(path, { entries: 1000, bytes: 1e9 }, new SpaceWatch(path, 1 << 20, Number.MAX_SAFE_INTEGER));
   const endless = () => {
     for (let i = 0; ; i++) spool.add(`data/0/${i}`, fileEntry('a'));
   };
@@ -45,7 +59,7 @@ test('a listing without end stops short of the last block of its file system', (
   expect(statSync(path).size).toBeLessThan(2 << 20);
 });
 
-test('the directory of a run has nothing of another in it, and is no link to one', () => {
+test('the spool directory of a run has no files of another run, and is no link', () => {
   const { destination } = sandbox();
   const dir = destination.write('state', { spool: link('../other') });
   const other = destination.write('other', { 'remove.jsonl': 'somebody else’s' });
@@ -57,10 +71,10 @@ test('the directory of a run has nothing of another in it, and is no link to one
   expect(readFileSync(join(other, 'remove.jsonl'), 'utf8')).toBe('somebody else’s');
 });
 
-test('a plan that will not be leaves no file open, whatever had been finished', () => {
+test('a plan that is given up leaves no file open, also of finished spools', () => {
   const open = () => readdirSync('/proc/self/fd').length;
   const before = open();
-  const writer = createPlanWriter(sandbox().dir, { dryRun: false, bytesLeft: () => undefined });
+  const writer = createPlanWriter(sandbox().dir, { dryRun: false, bytesOfPart: () => undefined });
   writer.fetch('data/0', fileEntry('a'), 'new');
   writer.checks();
   expect(open()).toBeGreaterThan(before);
@@ -84,7 +98,7 @@ asRoot('a full disk', () => {
     const sort = createSpoolSort(path, 5_000);
     for (let i = 0; i < 5_000; i++) sort.add('data/0', fileEntry(`nb-${i}-big-Data.db`));
   };
-  const planOnto = (path: string) => void createPlanWriter(path, { dryRun: false, bytesLeft: () => undefined });
+  const planOnto = (path: string) => void createPlanWriter(path, { dryRun: false, bytesOfPart: () => undefined });
 
   test.each([
     ['a run of a sorted listing', 'size=64k', sortOnto, 0],

@@ -1,4 +1,4 @@
-// Whose token is found, and by whom. The listening process is this one, or one of another user.
+// Checks whose token is found, and by whom. The listening process is this one, or one of another user.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, expect, test } from '@jest/globals';
 import { O_PATH } from '../../src/files/dirfd.js';
 import { findLocalAgent, tokenHint } from '../../src/migration/local-agent.js';
-import { findAgentToken, keptTokenFile, presentToken } from '../../src/state/agent-token.js';
+import { ensureTokenFile, findAgentToken, holdToken } from '../../src/state/agent-token.js';
 
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 const dir = mkdtempSync(join(tmpdir(), 'lm-token-'));
@@ -30,21 +30,21 @@ async function listen(host: string, port = 0): Promise<number> {
 const mode = (path: string) => statSync(path).mode & 0o777;
 
 test('a token is made once, for its owner alone, with the header that curl takes', () => {
-  const path = keptTokenFile(dir);
+  const path = ensureTokenFile(dir);
   const token = readFileSync(path, 'utf8');
   expect([path, token, mode(path)]).toEqual([join(dir, 'token'), expect.stringMatching(/^[0-9a-f]{64}\n$/), 0o600]);
-  expect(readFileSync(keptTokenFile(dir), 'utf8')).toBe(token);
-  presentToken(path, token.trim())();
+  expect(readFileSync(ensureTokenFile(dir), 'utf8')).toBe(token);
+  holdToken(path, token.trim())();
   expect(readFileSync(`${path}.header`, 'utf8')).toBe(`Authorization: Bearer ${token}`);
   expect(mode(`${path}.header`)).toBe(0o600);
 });
 
 test('it is found at the very address where its process listens, while that has it open', async () => {
-  const path = keptTokenFile(dir);
+  const path = ensureTokenFile(dir);
   const token = readFileSync(path, 'utf8').trim();
   const port = await listen('127.0.0.1');
   expect(await findAgentToken('127.0.0.1', port)).toBeUndefined();
-  const hide = presentToken(path, token);
+  const hide = holdToken(path, token);
   cleanups.push(hide);
   expect(await findAgentToken('127.0.0.1', port)).toEqual({ token, path });
   expect(await findAgentToken('127.0.0.2', port)).toBeUndefined();
@@ -72,7 +72,7 @@ test('it is found at the very address where its process listens, while that has 
 });
 
 test('a file that is only named, which takes no permission, is no token of its process', async () => {
-  const path = keptTokenFile(dir);
+  const path = ensureTokenFile(dir);
   const port = await listen('127.0.0.1');
   const fd = openSync(path, O_PATH);
   cleanups.push(() => closeSync(fd));
@@ -87,7 +87,7 @@ const THIEF = `
 
 /** As `su` while it asks for a password: root's by its effective user, with the descriptors of whoever has started it. */
 asRoot('a program of root that somebody else has started is not the agent', async () => {
-  const path = keptTokenFile(dir);
+  const path = ensureTokenFile(dir);
   for (const [users, found] of [
     [['--ruid', '65534'], undefined],
     [['--ruid', '0'], { path, token: readFileSync(path, 'utf8').trim() }],

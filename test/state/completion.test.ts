@@ -64,7 +64,7 @@ describe('the completion record', () => {
 });
 
 describe('completionWatcher', () => {
-  test('sees what others do', () => {
+  test('sees what other processes write', () => {
     const completion = completionWatcher(dir);
     expect(completion()).toEqual(not);
     markComplete(dir, 1);
@@ -75,7 +75,7 @@ describe('completionWatcher', () => {
     expect(completion().endTime).toBe(22);
   });
 
-  test('names the record that it cannot look at', () => {
+  test('names the record that it cannot examine', () => {
     writeFileSync(join(dir, 'file'), '');
     const message = `cannot read ${join(dir, 'file', FILE)}: ENOTDIR`;
     expect(() => completionWatcher(join(dir, 'file'))()).toThrow(expect.objectContaining({ code: 'local', message }));

@@ -69,7 +69,7 @@ describe('openInstance', () => {
 });
 
 describe('removeInstance', () => {
-  test('leaves nothing, and says what there was', () => {
+  test('leaves nothing, and returns the names of what there was', () => {
     const made = openInstance({ stateDir, role: 'source', roots: [data] });
     writeFileSync(join(made.dir, 'agent-id'), 'x');
     expect(removeInstance(made)).toEqual(['agent-id', 'instance.json']);
@@ -79,7 +79,7 @@ describe('removeInstance', () => {
 });
 
 describe('findInstance', () => {
-  test('finds nothing where nothing is', () => {
+  test('finds nothing where there is none', () => {
     expect(findInstance({ stateDir })).toBeUndefined();
     expect(findInstance({ stateDir, name: 'n1' })).toBeUndefined();
   });
@@ -109,7 +109,7 @@ describe('findInstance', () => {
     expect(errorOf(() => findInstance({ stateDir })).code).toBe('usage');
   });
 
-  test('tells two apart by their roots or by name', () => {
+  test('distinguishes two by their roots or by name', () => {
     const one = openInstance({ stateDir, role: 'destination', name: 'one', roots: [data] });
     const two = openInstance({ stateDir, role: 'destination', roots: [log, data] });
     expect(findInstance({ stateDir, roots: [data] })).toEqual(one);

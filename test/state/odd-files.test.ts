@@ -1,4 +1,4 @@
-// What is no record in the place of one: each ends in a line, at once, and what a link leads to stays as it is.
+// Puts something that is no record in the place of one: each is refused at once in one line, and the target of a link stays as it is.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -41,11 +41,11 @@ const USES: Record<string, [module: string, call: string][]> = {
   ],
   'planned.jsonl': [
     ['journal/inventory', 'readPlanned(dir, "r").next()'],
-    ['journal/inventory', 'notePlanned(dir, "r", [])'],
+    ['journal/inventory', 'recordPlanned(dir, "r", [])'],
   ],
   'reference.jsonl': [['journal/reference', 'readReference(dir)']],
   'remembered.json': [['remembered', 'readRemembered(dir)']],
-  token: [['agent-token', 'presentToken(module.keptTokenFile(dir), "t")']],
+  token: [['agent-token', 'holdToken(module.ensureTokenFile(dir), "t")']],
 };
 
 /** Each by what its line says. */
@@ -116,7 +116,7 @@ test.each(Object.keys(ODD))('%s in the place of a record', async (kind) => {
   );
 });
 
-describe('of a file of somebody else’s', () => {
+describe('of another user’s file', () => {
   test.each(Object.keys(SECOND_NAMES))('%s in the place of a record', (kind) => {
     const calls = cases.map((one) => ({ ...one, dir: directoryFor(one.name) }));
     const victims = calls.map(({ dir }) => `${dir}.victim`);
@@ -128,7 +128,7 @@ describe('of a file of somebody else’s', () => {
     expect(victims.map((victim) => readFileSync(victim, 'utf8'))).toEqual(victims.map(() => 'somebody else’s'));
   });
 
-  test('a link that leads nowhere makes nothing, and is no absent record', () => {
+  test('a dangling link makes nothing, and is no absent record', () => {
     const calls = cases.map((one) => ({ ...one, dir: directoryFor(one.name) }));
     for (const { dir, name } of calls) symlinkSync(`${dir}.victim`, join(dir, name));
     const said = outcomes(calls);

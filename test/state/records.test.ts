@@ -87,6 +87,6 @@ describe('the records of a migration', () => {
     expect(() => read(join(dir, 'd'))).toThrow(expect.objectContaining({ code: 'local' }));
   });
 
-  test('a root that is not there is an error', () =>
+  test('a root that does not exist is an error', () =>
     expect(() => destinationRoots([rootOf(join(dir, 'absent'))])).toThrow(expect.objectContaining({ code: 'local' })));
 });

@@ -1,4 +1,4 @@
-// A host with accounts of its own: a process that sees other /etc/passwd and /etc/group. Takes root.
+// A host with its own accounts: a process that sees another /etc/passwd and /etc/group. Needs root.
 
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ export const CAN_HAVE_ACCOUNTS = IS_ROOT && spawnSync('unshare', ['-m', 'true'])
 /** Name → number. */
 type Ids = Record<string, number>;
 
-/** The flags of `unshare` for a program on this host, whose accounts are root and these; written anew each time it is asked for. */
+/** The flags of `unshare` for a program on this host, with root and these accounts; the files are written at each call. */
 export function withAccounts(host: Pick<Host, 'path'>, users: Ids, groups: Ids = users): string[] {
   const [passwd, group] = [host.path('passwd'), host.path('group')];
   const lines = (ids: Ids, rest: (id: number) => string) =>

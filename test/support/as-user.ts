@@ -1,14 +1,14 @@
-// A stretch of this very process as another user, whom the kernel then refuses what it refuses that user. Takes root.
+// Runs a function of this process as another user, so that the kernel refuses it what it refuses that user. Needs root.
 
 import { geteuid, getgroups, setegid, seteuid, setgroups } from 'node:process';
 
 export const IS_ROOT = geteuid?.() === 0;
 
-/** Nobody on this host: in no list of accounts. */
+/** A uid without an account on this host. */
 export const SOMEBODY = 12345;
-export const STRANGER = 23456;
+export const OTHER_USER = 23456;
 
-/** `act` must not wait for anything: the whole process is that user meanwhile. */
+/** `act` must be synchronous: the whole process runs as that user meanwhile. */
 export function asUser<T>(uid: number, act: () => T, groups: number[] = []): T {
   const before = getgroups!();
   setgroups!(groups);

@@ -1,5 +1,5 @@
-// A destination that must come through whatever its source answers: a hostile one on loopback, a real `lm`, and things beside the
-// root that nobody may touch. Says what each run must hold to, not what it should end with.
+// Runs a real `lm` against a hostile source on loopback, and checks what must hold whatever the source answers: files beside the root must
+// not change, for example. The exit code is for each test to check.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,22 +15,22 @@ export type Respond = (request: IncomingMessage, response: ServerResponse, body:
 
 export interface Siege {
   respond: Respond;
-  /** `copy` unless it says another. */
+  /** `copy` by default. */
   command?: string[];
-  /** What is in the root beside a link out of it. */
+  /** The content of the root, besides a link that leads out of it. */
   here?: Tree;
   env?: Record<string, string>;
 }
 
 export interface Survived extends Finished {
-  /** What it says went wrong: stderr without hints, warnings, retries and what belongs to a line before. */
+  /** The error: stderr without hints, warnings, retries and indented lines. */
   said: string[];
-  /** What is in the root now, and whether it is not what it was. */
+  /** The content of the root now, and whether it has changed. */
   tree: Snapshot;
   changed: boolean;
 }
 
-/** Of the client's resident memory at its peak. */
+/** The limit of the client's peak resident memory. */
 const MOST_BYTES = 400 << 20;
 
 const COPY = [
@@ -39,7 +39,7 @@ const COPY = [
 ];
 const CANARIES = ['canary', 'beside/canary'];
 
-/** Runs `lm` against such a source. The operator has given the whole destination away, and nothing beside it. */
+/** Runs `lm` against such a source. The operator allows it to change the whole root, and nothing beside it. */
 export async function besieged(siege: Siege, ...flags: string[]): Promise<Survived> {
   const { destination, defer } = sandbox();
   const server = createServer((request, response) => {
@@ -85,14 +85,14 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A process that has run another command before is judged by this one alone, where the kernel can. */
+/** Resets the peak of a process that has run another command before, where the kernel can. */
 function forgetPeakOf(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, '5');
   } catch {} // then by all of them, which is stricter
 }
 
-/** Of a process's resident memory, until the command has ended. */
+/** The peak of a process's resident memory until the command has ended. */
 async function peakOf(pid: number, done: Promise<unknown>): Promise<number> {
   let peakBytes = 0;
   let ended = false;
@@ -109,7 +109,7 @@ async function peakOf(pid: number, done: Promise<unknown>): Promise<number> {
   return peakBytes;
 }
 
-/** Forty pieces a turn, for ever. */
+/** Writes forty pieces per turn, for ever. */
 export function drip(response: ServerResponse, piece: string | Buffer): void {
   const pour = (): void => {
     for (let i = 0; i < 40; i++) response.write(piece);
@@ -118,7 +118,7 @@ export function drip(response: ServerResponse, piece: string | Buffer): void {
   pour();
 }
 
-/** Another program's answer, which would like to colour the operator's terminal. */
+/** The answer of another program, with colours for the terminal. */
 export const noise = (response: ServerResponse): void =>
   void response
     .writeHead(200, { 'content-type': `text/\u009b31m`, 'content-length': 3, server: '\u009b2J' })

@@ -1,8 +1,8 @@
-// Processor time, for limits that a busy host must not stretch.
+// Measures CPU time, for limits that hold on a busy host too.
 
 import { readFileSync } from 'node:fs';
 
-/** What `act` costs this process, in milliseconds. */
+/** The CPU time of `act` in this process, in milliseconds. */
 export function cpuMs(act: () => void): number {
   const before = process.cpuUsage();
   act();
@@ -10,10 +10,10 @@ export function cpuMs(act: () => void): number {
   return (user + system) / 1000;
 }
 
-/** What another process has cost so far, in milliseconds; the kernel counts in hundredths of a second. */
+/** The CPU time of another process so far, in milliseconds; the kernel counts hundredths of a second. */
 export const cpuMsOf = (pid: number): number => costIn(`/proc/${pid}/stat`);
 
-/** The same of its first thread alone: in Node, of the event loop. */
+/** The same for its first thread only: in Node, the event loop. */
 export const loopMsOf = (pid: number): number => costIn(`/proc/${pid}/task/${pid}/stat`);
 
 function costIn(path: string): number {

@@ -1,5 +1,5 @@
-// A program: `crowd.ts PORT COUNT MS` makes so many connections to a port of loopback, from forty addresses, that ask for nothing and come
-// back so long after they were dropped. Says `full` when the first one was.
+// A program: `crowd.ts PORT COUNT MS` opens COUNT connections to a port of loopback, from forty addresses, that send nothing and reconnect
+// MS after they were dropped. Prints `full` when the first one was dropped.
 
 import { connect } from 'node:net';
 import { argv, stdout } from 'node:process';

@@ -1,8 +1,8 @@
-// Entries as a test writes them down: what matters there by name, the rest as it is of some file.
+// Makes entries for tests: a test names the fields that matter, and the rest is that of a small file.
 
 import { type Entry, kindOf, S_IFDIR, S_IFLNK, S_IFREG } from '../../src/files/entry.js';
 
-/** A file of one byte, of root's, unless it is said otherwise; the kind goes by the mode. */
+/** By default a file of one byte that belongs to root; the kind follows from the mode. */
 export function entryWith(facts: Partial<Entry> = {}): Entry {
   const { mode = S_IFREG | 0o644 } = facts;
   return {
@@ -16,6 +16,7 @@ export function entryWith(facts: Partial<Entry> = {}): Entry {
     target: undefined,
     ctimeNs: undefined,
     links: undefined,
+    allocated: undefined,
     ...facts,
   };
 }

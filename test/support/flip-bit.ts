@@ -1,4 +1,4 @@
-// Damage as a bad disk does it: one bit of a file is another, and nothing else tells.
+// Damages a file as a bad disk does: flips one bit, and keeps size and times.
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs';

@@ -1,7 +1,8 @@
-// How hard the fuzz tests try, and how bytes are damaged and cut. Says nothing of what must then hold.
+// The number of runs of the fuzz tests, and how they damage and cut bytes.
 
 import fc from 'fast-check';
 import { LmError } from '../../src/errors.js';
+import { LONG } from './form.js';
 
 /** `FUZZ=200 npm run test:fuzz` makes every property run 200 times as often, each time from another seed. */
 const FACTOR = Number(process.env['FUZZ'] ?? 1);
@@ -9,16 +10,16 @@ const FACTOR = Number(process.env['FUZZ'] ?? 1);
 /** `FUZZ_SEED=n` repeats what fast-check printed when a property failed. */
 const SEED = process.env['FUZZ_SEED'] === undefined ? undefined : Number(process.env['FUZZ_SEED']);
 
-/** For `fc.assert`: the same `runs` examples in every `npm test`, so that a failure there is the change's own. */
+/** For `fc.assert`: in every `npm test` the same examples, so that a failure there comes from the change, and a third of `runs`. */
 export const fuzz = (runs: number): { numRuns: number; seed?: number } => ({
-  numRuns: Math.ceil(runs * FACTOR),
+  numRuns: Math.ceil(LONG ? runs * FACTOR : runs / 3),
   ...(SEED !== undefined ? { seed: SEED } : FACTOR === 1 ? { seed: 1 } : {}),
 });
 
-/** For a test whose time grows with the runs. */
+/** The timeout of a test whose time grows with the runs. */
 export const fuzzTimeoutMs = 600_000 * Math.max(1, FACTOR);
 
-/** One accident. `at` is a share of the length, so that it means something for bytes of any length. */
+/** One kind of damage. `at` is a share of the length, so that it applies to bytes of any length. */
 type Edit =
   | { kind: 'flip'; at: number; bit: number }
   | { kind: 'drop' | 'repeat' | 'swap'; at: number; bytes: number }
@@ -28,7 +29,7 @@ type Edit =
 const at = fc.double({ min: 0, max: 1, noNaN: true });
 const few = fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 }));
 
-/** Bytes that mean something to one parser or another. */
+/** Bytes that have a meaning in one of the formats. */
 const telling = fc.constantFrom(...['\n', '\r\n', '\r\n\r\n', '\0', '"', '\\', ',', '[', '{', '-', '9', ' ', '\xff']);
 
 const edit: fc.Arbitrary<Edit> = fc.oneof(
@@ -45,7 +46,7 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ kind: fc.constant('cut' as const), at }),
 );
 
-/** Up to four accidents; none at all now and then. */
+/** Up to four damages; sometimes none. */
 export const damage: fc.Arbitrary<(bytes: Uint8Array) => Buffer> = fc
   .array(edit, { maxLength: 4 })
   .map((edits) => Object.assign((bytes: Uint8Array) => edits.reduce(apply, Buffer.from(bytes)), { edits }));
@@ -79,7 +80,7 @@ function apply(bytes: Buffer, edit: Edit): Buffer {
   }
 }
 
-/** Where bytes come apart on their way, from one piece to one byte each. */
+/** How bytes arrive: from one piece to single bytes. */
 export const cuts: fc.Arbitrary<(bytes: Uint8Array) => Uint8Array[]> = fc
   .oneof(
     fc.constant<number[]>([]),
@@ -103,7 +104,7 @@ export async function* stream(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint
   yield* pieces;
 }
 
-/** The code of the LmError that ended something; whatever else was thrown is a crash, and thrown on. */
+/** The code of an LmError; any other error is a crash, and is thrown again. */
 export function codeOf(error: unknown): string {
   if (error instanceof LmError) return error.code;
   throw error;

@@ -1,4 +1,4 @@
-// Processes that hold files and do not descend from the test: stand-ins for a service that runs.
+// Starts processes that hold files and do not descend from the test, in place of a service that runs.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,15 +9,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 const left: { pid: number; ended: Promise<unknown> }[] = [];
 
 /**
- * Runs `prepare` in a shell, which then leaves `command` behind with all it has open, and ends. Resolves to the orphan's pid once
- * the shell has forked it; it may still bear the shell's name.
+ * Runs `prepare` in a shell, which starts `command` with all its open files and then ends. Resolves to the pid of the orphan once the
+ * shell has forked it; it may still have the name of the shell.
  */
 export async function leaveBehind(prepare: string, command: string, wrapper: string[] = []): Promise<number> {
   const [file, ...args] = [...wrapper, '/bin/sh', '-ec', `${prepare}; ${command} & echo $!`];
   const shell = spawn(file!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(shell, 'exit');
   const lines = createInterface({ input: shell.stdout });
-  // The orphan keeps the pipe open, so that its end is the pipe's.
+  // The orphan keeps the pipe open, so the pipe ends when the orphan does.
   const ended = once(lines, 'close');
   const pid = Number(await Promise.race([once(lines, 'line').then(([line]) => line), ended.then(() => Number.NaN)]));
   if (Number.isNaN(pid)) throw new Error(`could not be prepared: ${prepare}`);
@@ -26,11 +26,11 @@ export async function leaveBehind(prepare: string, command: string, wrapper: str
   return pid;
 }
 
-/** A process that has `path` open, for appending unless told otherwise. */
+/** A process that has `path` open, by default for appending. */
 export const holdOpen = (path: string, redirection: '>>' | '<' = '>>'): Promise<number> =>
   leaveBehind(`exec 3${redirection}'${path}'`, 'sleep 600');
 
-/** Ends what was left behind and waits until it has. */
+/** Ends these processes and waits for their end. */
 export async function release(): Promise<void> {
   for (const { pid, ended } of left.splice(0)) {
     kill(pid, 'SIGKILL');
@@ -38,7 +38,7 @@ export async function release(): Promise<void> {
   }
 }
 
-/** Asks again and again where no event tells; two minutes are for what never comes to hold. */
+/** Polls where there is no event to await; fails after two minutes. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 120_000;
   while (!(await holds())) {

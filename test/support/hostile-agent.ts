@@ -1,12 +1,13 @@
-// An agent that answers as it likes: honestly where it is not told to lie. Judges nothing that comes of it.
+// An agent that gives invalid answers where the test says so, and valid ones elsewhere.
 
 import type { ServerResponse } from 'node:http';
 import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
-import { type Block, type Entry, endOfNothing, type ListingHeader } from '../../src/files/entry.js';
+import type { Entry } from '../../src/files/entry.js';
+import { type Block, type ListingHeader, noTotals } from '../../src/files/listing.js';
 import { blockLine, endLine, headerLine } from '../../src/listing/listing-lines.js';
+import { readFileRequest } from '../../src/wire/file-requests.js';
 import { FRAMES_CONTENT_TYPE, readFetchRequest, TRAILER_STATUS, writeFrameHead } from '../../src/wire/frames.js';
 import { SEALED_TYPE } from '../../src/wire/line-seals.js';
-import { readParts } from '../../src/wire/parts.js';
 import type { Respond } from './besieged.js';
 import { dirEntry, fileEntry, linkEntry } from './entries.js';
 import { sealListing, sealUp } from './seal-up.js';
@@ -14,10 +15,10 @@ import { sealListing, sealUp } from './seal-up.js';
 const CONTENT = 'canary';
 const hash = createXxh64();
 
-/** How a hostile agent answers; what it leaves out, it answers as an honest one would. */
+/** The answers of a hostile agent; routes that are left out get valid answers. */
 export interface Lies {
   status?: (response: ServerResponse) => void;
-  /** `times`: how often it has been asked before. */
+  /** `times`: how many such requests came before. */
   listing?: (response: ServerResponse, times: number) => void;
   fetch?: (response: ServerResponse, lengths: number[]) => void;
   digests?: (response: ServerResponse, sizes: number[]) => void;
@@ -42,7 +43,7 @@ export function textOf(blocks: Block[]): string {
   const entries = blocks.flatMap((block) => block.entries);
   const bytes = entries.reduce((sum, { mode, size }) => sum + ((mode & 0o170000) === 0o100000 ? Number(size) : 0), 0);
   return (
-    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...endOfNothing(), entries: entries.length, bytes })
+    headerLine(header) + blocks.map(blockLine).join('') + endLine({ ...noTotals(), entries: entries.length, bytes })
   );
 }
 
@@ -64,7 +65,7 @@ export function frame(length: number): Buffer {
 export const framed = (response: ServerResponse, bytes: Buffer): void =>
   void response.writeHead(200, { 'content-type': FRAMES_CONTENT_TYPE, 'content-length': bytes.length }).end(bytes);
 
-/** Digests of what an honest source would send. */
+/** The digests of what a valid source would send. */
 export const honestDigests = (sizes: number[]): unknown[] => [
   ...sizes.map((size, index) => {
     hash.update(Buffer.alloc(size, CONTENT));
@@ -90,7 +91,7 @@ export function answering(lies: Lies): Respond {
     if (url!.includes('.lm-part')) return response.writeHead(404).end(); // it is not the destination
     if (url!.includes('/files')) return (lies.listing ?? listed(textOf(HONEST)))(response, listings++);
     if (url!.endsWith('/digests')) {
-      const sizes = readParts(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));
+      const sizes = readFileRequest(body).dirs.flatMap(([, parts]) => parts.map((part) => Number(part[1])));
       return lies.digests ? lies.digests(response, sizes) : lines(response, sealUp(linesOf(honestDigests(sizes))));
     }
     const unit = readFetchRequest(body);

@@ -1,11 +1,11 @@
-// Processes that run one `lm` after another: most of what a short command costs is the start of its process.
+// Processes that run one `lm` command after another, because the start of the process is most of the cost of a short command.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('./kept-process.js', import.meta.url));
 
-/** What a process writes on both of its streams after all that a command has written, and the exit code of that. */
+/** The mark that a process writes to stdout and stderr after the output of a command, with its exit code. */
 const ENDED = /\0ended (\d+)\0$/;
 
 export interface Command {
@@ -24,8 +24,8 @@ const all = new Set<ChildProcess>();
 const condemned = new WeakSet<ChildProcess>();
 
 /**
- * Runs a command in a process that runs no other now. `hear` gets what the command writes; `end` is called once, after that, when the
- * command has ended or its process has.
+ * Runs a command in a free process. `hear` gets the output of the command; `end` is called once, after that, when the command or its
+ * process has ended.
  */
 export function runKept(
   command: Command,
@@ -61,7 +61,7 @@ export function runKept(
   return child;
 }
 
-/** One that is killed as its command ends is about to die, and takes no other. */
+/** A process that is killed while its command ends is about to die, and gets no other command. */
 export function signalKept(child: ChildProcess, signal: NodeJS.Signals): void {
   if (signal === 'SIGKILL') condemned.add(child);
   child.kill(signal);
@@ -74,7 +74,7 @@ function start(): ChildProcess {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   for (const stream of [child.stdout!, child.stderr!]) stream.setEncoding('utf8');
-  child.on('error', () => {}); // one that was killed hears no command: its end is what is told
+  child.on('error', () => {}); // a process that was killed cannot get a command; its end is reported instead
   child.on('exit', () => {
     all.delete(child);
     if (idle.includes(child)) idle.splice(idle.indexOf(child), 1);
@@ -83,7 +83,7 @@ function start(): ChildProcess {
   return child;
 }
 
-/** Ends all that run no command, and those too that do. */
+/** Ends all these processes, also those that run a command. */
 export async function endKept(): Promise<void> {
   await Promise.all(
     [...all].map((child) => {

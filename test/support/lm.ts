@@ -1,4 +1,4 @@
-// The built program, run as an operator would run it. Ends only the processes it started, by their ids.
+// Runs the built program as an operator would run it. Ends only the processes that it started, by their ids.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,12 @@ export interface LmOptions {
   cwd?: string;
   /** Another build than the one that is tested. */
   bin?: string;
-  /** The whole environment beside PATH: a test must not see the settings of whoever runs it. */
+  /** The whole environment but PATH: a test must not see the settings of the user who runs it. */
   env?: Record<string, string>;
   input?: string;
-  /** A program to run it under, such as `setpriv` and its flags. */
+  /** A program that runs it, such as `setpriv` and its flags. */
   under?: string[];
-  /** May run in a process that has run another before it, unless the form is the long one. */
+  /** It may run in a process that has run another command before, but not in the long form. */
   kept?: boolean;
 }
 
@@ -25,24 +25,24 @@ export interface Finished {
   code: number | null;
   signal: NodeJS.Signals | null;
   stdout: string;
-  /** Without the lines that depend on the machine and not on the test: `blind`. */
+  /** Without the lines in `blind`, which depend on the machine and not on the test. */
   stderr: string;
-  /** The warnings that some process, on either side, could not be looked into, as pid 1 of some containers, even by root; else ''. */
+  /** Warnings that a process on either side could not be inspected, such as pid 1 of some containers, even by root; else ''. */
   blind: string;
 }
 
 export interface Running {
   pid: number;
-  /** What it has said so far. */
+  /** Its output so far. */
   stdout(): string;
   stderr(): string;
-  /** The first match in stdout; rejects with all it said when it ends first. */
+  /** The first match in stdout; rejects with all its output when it ends before. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
   kill(signal: NodeJS.Signals): void;
   done: Promise<Finished>;
 }
 
-/** Starts `lm` and comes back at once. */
+/** Starts `lm` and returns at once. */
 export function startLm(args: string[], options: LmOptions = {}): Running {
   const env = { PATH: process.env['PATH'] ?? '', ...options.env };
   const telling = follow();
@@ -60,7 +60,7 @@ export function startLm(args: string[], options: LmOptions = {}): Running {
 /** Runs `lm` to its end. */
 export const lm = (args: string[], options: LmOptions = {}): Promise<Finished> => startLm(args, options).done;
 
-/** Node itself, and not only the program, reads what begins with NODE_ as it starts. */
+/** False with variables that begin with NODE_: Node itself reads those when it starts. */
 const mayBeKept = ({ kept = false, under, bin, input }: LmOptions, env: Record<string, string>): boolean =>
   !LONG && kept && !under && !bin && input === undefined && !Object.keys(env).some((name) => name.startsWith('NODE_'));
 
@@ -72,7 +72,7 @@ function spawnLm(
 ): number {
   const [command, ...before] = [...(options.under ?? []), process.execPath];
   const child = spawn(command!, [...before, options.bin ?? BIN, ...args], { cwd: options.cwd, env });
-  child.stdin.on('error', () => {}); // a program that reads nothing may be gone before its input
+  child.stdin.on('error', () => {}); // a program that reads nothing may end before its input is written
   child.stdin.end(options.input ?? '');
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => hear(name, text));
@@ -145,13 +145,13 @@ const withoutBlind = (stderr: string): Pick<Finished, 'stderr' | 'blind'> => ({
 export interface Agent {
   url: string;
   process: Running;
-  /** SIGTERM, which drains; resolves when it has gone. */
+  /** Sends SIGTERM, which drains requests; resolves when the process has ended. */
   stop(): Promise<Finished>;
 }
 
 /**
- * `lm serve` on a free port of loopback, ready when this resolves. A `--listen` among `args` wins. It asks for no token where `args` name
- * none: tokens are for their own tests, which say `ownToken`.
+ * Starts `lm serve` on a free port of loopback; resolves when it listens. A `--listen` in `args` wins. Without a token in `args` the agent
+ * needs none: tokens have their own tests, which set `ownToken`.
  */
 export async function startAgent(
   args: string[],

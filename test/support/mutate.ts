@@ -1,5 +1,5 @@
-// A service that goes on living while it is copied: writes, grows, truncates, renames, removes and re-creates files.
-// The same seed does the same things in the same order; only their pace is the machine's.
+// A service that changes its files while they are copied: writes, grows, truncates, renames, removes and re-creates them. The same seed
+// makes the same changes in the same order; only the pace depends on the machine.
 
 import { appendFileSync, mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface Mutator {
   changes(): number;
   /** Resolves when that many changes have been made. */
   reaches(changes: number): Promise<void>;
-  /** The last change has been made when this returns. */
+  /** When this returns, no more changes are made. */
   stop(): void;
 }
 
@@ -22,7 +22,7 @@ export interface MutatorOptions {
   maxBytes?: number;
 }
 
-/** Lives in `dir`, which it makes, and in directories below it; touches nothing else. Closes every file it opens. */
+/** Creates `dir`, and changes files in it and in directories below it, nothing else. Closes every file that it opens. */
 export function startMutator(dir: string, options: MutatorOptions = {}): Mutator {
   const { seed = 1, everyMs = 5, maxBytes = 64 * 1024 } = options;
   const next = random(seed);
@@ -44,7 +44,7 @@ export function startMutator(dir: string, options: MutatorOptions = {}): Mutator
   };
 }
 
-/** One change. Files come and go evenly, so that the tree neither empties nor grows without end. */
+/** One change. Creations and removals are balanced, so that the tree neither becomes empty nor grows without limit. */
 function change(dir: string, pick: (below: number) => number, maxBytes: number): void {
   const below = join(dir, `d${pick(4)}`);
   mkdirSync(below, { recursive: true });

@@ -1,4 +1,4 @@
-// A bad network on loopback: forwards TCP, and slows, cuts, stalls, delays, or changes what comes back. Understands no HTTP.
+// A bad network on loopback: forwards TCP, and slows, cuts, stalls, delays or changes the answers. Does not parse HTTP.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -7,15 +7,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface ProxyOptions {
   /** Wait before each piece of an answer is passed on. */
   delayMs?: number;
-  /** Of answers, all connections together: a slow line. */
+  /** The rate of answers, all connections together: a slow network. */
   bytesPerSecond?: number;
-  /** Cut the connection under way once, when so many bytes of answers have passed, all connections together. */
+  /** Cuts the connection once, when so many bytes of answers have passed, all connections together. */
   cutAfter?: number;
   /** Pass nothing more after so many bytes, and keep the connections open. */
   stallAfter?: number;
   /** Invert the lowest bit of the byte at this offset of all answers. */
-  flipAt?: number;
-  /** Make an lm agent look like a Sidecar: its `lm-…` response headers get a name nobody knows. */
+  flipAt?: number | undefined;
+  /** Invert the lowest bit of the byte at this offset of all requests. */
+  flipRequestAt?: number | undefined;
+  /** Called with each piece of an answer that is passed on, and of a request. */
+  heard?: (answer: Buffer) => void;
+  asked?: (request: Buffer) => void;
+  /** Makes an lm agent look like a Sidecar: its `lm-…` response headers get an unknown name. */
   asSidecar?: boolean;
 }
 
@@ -23,11 +28,13 @@ export interface BadNetwork {
   url: string;
   /** Bytes of answers passed on so far. */
   passed(): number;
+  /** Bytes of requests passed on so far. */
+  sent(): number;
   /** Resolves when so many bytes of answers have been passed on. */
   hasPassed(bytes: number): Promise<void>;
   /** Resolves when `stallAfter` has been reached. */
   stalled: Promise<void>;
-  /** Ends every connection under way; new ones are served, and stall no more. */
+  /** Ends every open connection; new ones are served, and do not stall. */
   cut(): void;
   stop(): Promise<void>;
 }
@@ -36,16 +43,25 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const answers = new Answers(options);
+  let sent = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.setNoDelay(true);
-      socket.on('error', () => {}); // 'close' follows and takes the other end down
+      socket.on('error', () => {}); // 'close' follows, and closes the other end
     }
     client.on('close', () => upstream.destroy()).on('close', () => sockets.delete(client));
     upstream.on('close', () => sockets.delete(upstream));
-    client.pipe(upstream);
+    client.on('data', (chunk: Buffer) => {
+      const from = sent;
+      sent += chunk.length;
+      options.asked?.(chunk);
+      const { flipRequestAt: at } = options;
+      if (at !== undefined && from <= at && at < sent) chunk[at - from]! ^= 1;
+      upstream.write(chunk);
+    });
+    client.on('end', () => upstream.end());
     void forward(upstream, client, answers);
   });
   server.listen(0, '127.0.0.1');
@@ -57,6 +73,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     passed: () => answers.passed,
+    sent: () => sent,
     hasPassed: (bytes) => answers.hasPassed(bytes),
     stalled: answers.stalled,
     cut,
@@ -79,11 +96,11 @@ async function forward(upstream: Socket, client: Socket, answers: Answers): Prom
     }
     client.end();
   } catch {
-    client.destroy(); // an upstream that went away is the client's to notice
+    client.destroy(); // the client sees that the upstream has gone
   }
 }
 
-/** What is done to answers, counted over all connections. */
+/** Changes answers, and counts their bytes over all connections. */
 class Answers {
   passed = 0;
   readonly stalled: Promise<void>;
@@ -111,7 +128,7 @@ class Answers {
     return new Promise((wake) => void this.#waiting.push({ bytes, wake }));
   }
 
-  /** The line takes one piece after another, whichever connection they are of. */
+  /** One piece after another, over all connections. */
   async #lineFor(bytes: number): Promise<void> {
     const { bytesPerSecond } = this.#options;
     if (!bytesPerSecond) return;
@@ -127,7 +144,7 @@ class Answers {
   }
 
   async next(chunk: Buffer): Promise<Buffer | 'cut'> {
-    const { delayMs, cutAfter, flipAt, asSidecar } = this.#options;
+    const { delayMs, cutAfter, flipAt, asSidecar, heard } = this.#options;
     await this.#lineFor(chunk.length);
     const from = this.passed;
     this.#count(chunk.length);
@@ -140,12 +157,13 @@ class Answers {
       this.#hasCut = true;
       return 'cut';
     }
+    heard?.(chunk);
     if (flipAt !== undefined && from <= flipAt && flipAt < this.passed) chunk[flipAt - from]! ^= 1;
     return asSidecar ? withoutAgent(chunk) : chunk;
   }
 }
 
-/** Equal in length, so that nothing else moves. A head always comes in one piece over loopback. */
+/** Keeps the length, so that nothing else moves. Over loopback a head always comes in one piece. */
 function withoutAgent(chunk: Buffer): Buffer {
   for (const name of ['\r\nlm-agent:', '\r\nlm-max-concurrent-file-requests:']) {
     const at = chunk.indexOf(name);

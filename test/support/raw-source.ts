@@ -1,13 +1,14 @@
-// A source made of bytes alone: each request's socket goes to whoever answers for its route. Knows no HTTP beyond where a request ends.
+// A source that answers with raw bytes: the socket of each request is passed to the answer of its route. Parses HTTP only to find the end of
+// a request.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-/** Writes whatever it likes; `request` is the head and the body. */
+/** Writes any bytes; `request` is the head and the body. */
 export type RawAnswer = (socket: Socket, request: { head: string; body: string }) => void;
 
 export type RawRoute = 'status' | 'open-files' | 'digests' | 'fetch' | 'files';
 
-/** In the order in which a target is looked at. */
+/** In the order in which they are compared with the target. */
 const ROUTES: readonly RawRoute[] = ['status', 'open-files', 'digests', 'fetch', 'files'];
 
 export interface RawSource {
@@ -23,7 +24,7 @@ export const SIDECAR_STATUS = AGENT_STATUS.replace('lm-agent: 1\r\n', '');
 export const LINES = 'HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n';
 export const JSON_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 
-/** A status is an agent's unless `answers` has one. */
+/** The status is that of an agent, unless `answers` has one. */
 export async function rawSource(answers: Partial<Record<RawRoute, RawAnswer>>): Promise<RawSource> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -57,7 +58,7 @@ export async function rawSource(answers: Partial<Record<RawRoute, RawAnswer>>): 
   };
 }
 
-/** The same piece again and again: as fast as it goes, or one every `everyMs`. */
+/** Writes the same piece again and again: as fast as possible, or every `everyMs`. */
 export function pour(socket: Socket, piece: string | Uint8Array, everyMs?: number): void {
   if (everyMs !== undefined) {
     const timer = setInterval(() => socket.write(piece), everyMs);

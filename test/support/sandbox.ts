@@ -1,4 +1,4 @@
-// Two hosts in one temporary directory, each with its own home, state and settings. Leaves nothing behind, no process either.
+// Two hosts in one temporary directory, each with its own home, state and settings. Removes everything after the test, processes too.
 
 import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ export interface Sandbox {
   host(name: string): Host;
   /** A bad network in front of `target`. */
   proxy(target: string, options?: ProxyOptions): Promise<BadNetwork>;
-  /** Run when the test is over, last come first. */
+  /** Runs `cleanup` when the test is over; the last one added runs first. */
   defer(cleanup: () => unknown): void;
 }
 
@@ -54,7 +54,7 @@ export function sandbox(parent = tmpdir()): Sandbox {
   return { dir, source: host('source'), destination: host('destination'), host, proxy, defer };
 }
 
-/** In order, for another command to have its process; or else at once, once it had its time for that. */
+/** Ends it in an orderly way, so that another command can use its process; after a timeout at once. */
 async function endAgent({ process, stop }: Agent): Promise<void> {
   const impatience = setTimeout(() => process.kill('SIGKILL'), 500);
   await stop();
@@ -65,7 +65,7 @@ function makeHost(dir: string, defer: Sandbox['defer']): Host {
   const home = join(dir, 'home');
   const stateDir = join(dir, 'state');
   mkdirSync(home, { recursive: true });
-  /** Its lm.yaml, which root does not take for lying there. */
+  /** The path of its lm.yaml: root does not read it by itself. */
   const named = (): Record<string, string> =>
     existsSync(join(dir, 'lm.yaml')) ? { LM_CONFIG: join(dir, 'lm.yaml') } : {};
   const own = (options: LmOptions = {}): LmOptions => ({

@@ -1,4 +1,4 @@
-// What a source says, as it goes over the wire: each piece with its seal.
+// Adds seals to what a source sends, as on the wire: one behind each piece.
 
 import { createSealer } from '../../src/wire/line-seals.js';
 
@@ -7,7 +7,7 @@ export function sealUp(...pieces: (string | Uint8Array)[]): Buffer {
   return Buffer.concat(pieces.map((piece) => Buffer.from(piece)).flatMap((piece) => [piece, seal([piece])]));
 }
 
-/** The header's line and the rest of a listing, sealed one by one as an agent does. */
+/** Seals the header's line and the rest of a listing separately, as an agent does. */
 export function sealListing(listing: string | Uint8Array): Buffer {
   const bytes = Buffer.from(listing);
   const end = bytes.indexOf('\n') + 1 || bytes.length;

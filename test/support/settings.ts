@@ -15,10 +15,10 @@ export interface Given {
   env?: Record<string, string>;
   /** The text of ./lm.yaml. */
   file?: string;
-  /** What this host is called. */
+  /** The names of this host. */
   names?: string[];
   cwd?: string;
-  /** A file that is found in `cwd` is then passed over. */
+  /** If true, an lm.yaml in `cwd` is not read. */
   isRoot?: boolean;
 }
 
@@ -27,7 +27,7 @@ afterAll(() => {
   for (const path of made) rmSync(path, { recursive: true });
 });
 
-/** Gone again when the tests of the file are over. */
+/** Removed when the tests of the file are over. */
 export function makeDirectory(files: Record<string, string> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'lm-settings-'));
   made.push(path);
@@ -42,7 +42,7 @@ export async function state(given: Given): Promise<Stated> {
   return readStated({ command, flags, dir }, env, cwd, () => names, given.isRoot ?? false);
 }
 
-/** The error as an operator reads it, with temporary directories written as `DIR`. */
+/** The error as an operator reads it, with `DIR` for temporary directories. */
 export async function refusalOf(attempt: () => unknown): Promise<{ code: string; message: string; hint?: string }> {
   try {
     await attempt();

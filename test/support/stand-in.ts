@@ -1,9 +1,9 @@
-// A command of the test's own in place of `lm demo`, inside the built program: what main does with a command is then
-// tested without waiting for a real one to be in the right state.
+// Replaces `lm demo` in the built program by a command of the test, so that main can be tested without bringing a real command into the
+// right state.
 
 /**
- * NODE_OPTIONS that put `body`, the text of `run(stated, io)`, in the place of the demo, which the bundle keeps in a file of
- * its own because it is imported only when it is asked for.
+ * NODE_OPTIONS that replace the demo by `body`, the text of `run(stated, io)`. The bundle keeps the demo in a file of its own, because it
+ * is imported only when needed.
  */
 export function standIn(body: string): { NODE_OPTIONS: string } {
   const module = dataUrl(`export async function run(stated, io) { ${body} }`);

@@ -1,5 +1,4 @@
-// `lm` in the foreground of a terminal that can be closed under it: a pseudo-terminal of script(1), whose shell outlives it and tells how
-// lm ended.
+// Runs `lm` in the foreground of a terminal that the test can close: a pseudo-terminal of script(1). Its shell reports how lm ended.
 
 import { spawn, spawnSync } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -10,11 +9,11 @@ export const HAS_SCRIPT = spawnSync('script', ['--version']).status === 0;
 
 export interface OnTerminal {
   pid: number;
-  /** Resolves when that has come to the terminal. */
+  /** Resolves when the terminal has received it. */
   shows(pattern: RegExp): Promise<void>;
-  /** The terminal goes away, which the shell tells `lm` by SIGHUP, as bash does. */
+  /** Closes the terminal; the shell sends `lm` a SIGHUP, as bash does. */
   close(): Promise<void>;
-  /** As the shell has it: of what a signal ended, 128 and its number. */
+  /** The exit code in the shell: 128 plus the number of the signal that ended it. */
   code: Promise<number>;
 }
 
@@ -25,7 +24,7 @@ afterEach(() => {
   running.clear();
 });
 
-/** `redirected`: what a shell has behind the command, such as `</dev/null >log 2>&1`. */
+/** `redirected`: redirections after the command, such as `</dev/null >log 2>&1`. */
 export async function onTerminal(
   args: string[],
   { env = {}, under = '', redirected = '' }: { env?: Record<string, string>; under?: string; redirected?: string } = {},

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => removeTree(at));
 
-test('what is written is read back: content, modes, times to the microsecond, targets', async () => {
+test('a tree that is written is read back: content, modes, times to the microsecond, targets', async () => {
   const mtimeNs = 1_731_000_001_456_789_123n;
   writeTree(at, {
     'a +%\n': file({ content: 'hello\n', mode: 0o400, mtimeNs }),

@@ -1,4 +1,4 @@
-// Trees as literals, written to disk and read back as values that `toEqual` can compare. Reads nothing of lm.
+// Writes trees from literals to disk, and reads them back as values that `toEqual` can compare. Uses no code of lm.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,24 +22,24 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-/** A string or bytes is a file's content; everything else says what it is. */
+/** A string or bytes is the content of a file; other nodes have a type. */
 export type Node = string | Uint8Array | FileNode | DirNode | LinkNode;
 export type Tree = Record<string, Node>;
 
 interface Meta {
-  /** Permission bits; what the umask leaves when absent. */
+  /** Permission bits; by default what the umask leaves. */
   mode?: number;
-  /** Since the epoch; the time of writing when absent. */
+  /** Since the epoch; by default the time of writing. */
   mtimeNs?: bigint;
 }
 
 interface FileNode extends Meta {
   kind: 'file';
   content?: string | Uint8Array;
-  /** Instead of content: so many bytes, no two blocks alike, the same for the same seed. */
+  /** Instead of content: so many bytes, with no two blocks equal, the same for the same seed. */
   size?: number;
   seed?: number;
-  /** Zeros that take no room on disk. */
+  /** After the content, up to the size: zeros that take no space on disk. */
   sparse?: boolean;
 }
 
@@ -57,7 +57,7 @@ export const file = (fields: Omit<FileNode, 'kind'>): FileNode => ({ kind: 'file
 export const dir = (children: Tree, meta: Meta = {}): DirNode => ({ kind: 'dir', children, ...meta });
 export const link = (target: string, meta: Meta = {}): LinkNode => ({ kind: 'link', target, ...meta });
 
-/** Writes `tree` into `path`, which is made when it is not there. Modes and times of a directory are set after its contents. */
+/** Writes `tree` into `path`, which is created if absent. Modes and times of a directory are set after its contents. */
 export function writeTree(path: string, tree: Tree): void {
   mkdirSync(path, { recursive: true });
   for (const [name, node] of Object.entries(tree)) writeNode(join(path, name), node);
@@ -90,8 +90,10 @@ function writeContent(path: string, { content = '', size, seed = 1, sparse }: Fi
   }
   const fd = openSync(path, 'w');
   try {
-    if (sparse) ftruncateSync(fd, size);
-    else for (let at = 0; at < size; at += BLOCK) writeSync(fd, block(seed, at).subarray(0, size - at));
+    if (sparse) {
+      writeFileSync(fd, content);
+      ftruncateSync(fd, size);
+    } else for (let at = 0; at < size; at += BLOCK) writeSync(fd, block(seed, at).subarray(0, size - at));
   } finally {
     closeSync(fd);
   }
@@ -130,7 +132,7 @@ export function random(seed: number): () => number {
 
 const SECOND = 1_000_000_000n;
 
-/** Of a file, a directory or a link itself. Through touch(1) where Node cannot: below a microsecond, and before 1970. */
+/** Sets the mtime of a file, a directory or a link itself. Uses touch(1) where Node cannot: below a microsecond, and before 1970. */
 export function setMtime(path: string, mtimeNs: bigint): void {
   if (mtimeNs % 1_000n !== 0n || mtimeNs < 0n) {
     const [sign, ns] = mtimeNs < 0n ? ['-', -mtimeNs] : ['', mtimeNs];
@@ -144,7 +146,7 @@ export function setMtime(path: string, mtimeNs: bigint): void {
   else utimesSync(path, seconds, seconds);
 }
 
-/** What two equal trees have in common. */
+/** The properties that are compared. */
 export interface Seen {
   kind: 'file' | 'dir' | 'link' | 'other';
   mode: string;
@@ -157,7 +159,7 @@ export interface Seen {
 
 export type Snapshot = Record<string, Seen>;
 
-/** Every path below `path`, whatever its name, by its path relative to it. */
+/** Every path below `path`, relative to it. */
 export async function readTree(path: string, options: { directoryTimes?: boolean } = {}): Promise<Snapshot> {
   const seen: Snapshot = {};
   const queue = [''];
@@ -187,6 +189,15 @@ async function sha256(path: string, size: number): Promise<string> {
   for await (const chunk of createReadStream(path, { highWaterMark: BLOCK })) hash.update(chunk);
   return hash.digest('hex');
 }
+
+/** The tree as a Sidecar lists it: no modes, and times to the millisecond. */
+export const asSidecarTells = (tree: Snapshot): Record<string, object> =>
+  Object.fromEntries(
+    Object.entries(tree).map(([key, { mode: _, mtimeUs, ...seen }]) => [
+      key,
+      mtimeUs === undefined ? seen : { ...seen, mtimeUs: String(BigInt(mtimeUs) / 1_000n) },
+    ]),
+  );
 
 /** Removes a tree whose directories may be read-only. */
 export function removeTree(path: string): void {

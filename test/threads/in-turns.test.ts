@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { inTurns, oneAtATime, SLICE_MS } from '../../src/threads/in-turns.js';
 
-test('long work lets others have their turns, and short work needs none', async () => {
+test('long work lets other work run in between, and short work does not wait', async () => {
   function* steps(count: number): Generator<void, string> {
     for (let i = 0; i < count; i++) {
       for (const end = performance.now() + SLICE_MS; performance.now() < end; );
@@ -16,7 +16,7 @@ test('long work lets others have their turns, and short work needs none', async 
   expect(order).toEqual(['done', 'another', 'done']);
 });
 
-test('many who ask at once share a run that began after they asked', async () => {
+test('simultaneous calls share a run that began after them', async () => {
   const begun: ((result: number) => void)[] = [];
   const ask = oneAtATime(() => new Promise<number>((resolve) => begun.push(resolve)));
   const first = ask();
@@ -31,7 +31,7 @@ test('many who ask at once share a run that began after they asked', async () =>
   expect(await Promise.all(later)).toEqual([2, 2, 2]);
 });
 
-test('a run that fails is no reason for the next one to', async () => {
+test('a run that fails does not fail the next one', async () => {
   let runs = 0;
   const ask = oneAtATime(async () => {
     if (++runs === 1) throw new Error('the first');

@@ -20,15 +20,15 @@ test('a thread that crashes takes no other one out of the pool', async () => {
   const healthy = pool.run(200);
   const crashing = pool.run('crash');
   await expect(crashing).rejects.toThrow('crashed');
-  const thread = await healthy; // by now the crashed one has said that it has gone, too
+  const thread = await healthy; // by now the crashed one has exited, too
   expect(await pool.run(0)).toBe(thread);
 });
 
-test('a pool that rested ends only idle threads, and starts others when there is work again', async () => {
+test('endIdle ends only idle threads, and the next job starts others', async () => {
   pool = createPool(SCRIPT, 2);
   const busy = pool.run(200);
   const rested = await pool.run(0);
-  await pool.rest();
+  await pool.endIdle();
   expect(await pool.run(0)).not.toBe(rested);
   expect(await busy).not.toBe(rested);
 });
@@ -44,4 +44,15 @@ test('a pool whose last answer comes while it is closed keeps the process until 
     console.log('closed');`;
   const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
   expect(ended.stdout).toBe('closed\n');
+});
+
+test('a pool that is closed by each of many who use it gives no warning', async () => {
+  const built = new URL('../../dist/modules/threads/threads.js', import.meta.url);
+  const program = `
+    import { createPool } from ${JSON.stringify(built.href)};
+    const pool = createPool(new URL(${JSON.stringify(SCRIPT.href)}), 1);
+    await pool.run(0);
+    await Promise.all(Array.from({ length: 12 }, () => pool.close()));`;
+  const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
+  expect(ended.stderr).toBe('');
 });

@@ -6,22 +6,22 @@ import { Disk, type OpenPart, partNameOf } from '../../src/disk/disk.js';
 import type { Roots } from '../../src/files/roots.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { openJournal, readJournal } from '../../src/state/journal/journal.js';
-import { partJournal } from '../../src/state/journal/part-journal.js';
+import { createPartJournal } from '../../src/state/journal/part-journal.js';
+import { discardStaleParts } from '../../src/transfer/parts/stale-parts.js';
 import { beginBigFile, RANGE_BYTES } from '../../src/transfer/parts.js';
-import { discardStaleParts } from '../../src/transfer/stale-parts.js';
 import type { TransferContext } from '../../src/transfer/transfer-context.js';
 import { fileEntry } from '../support/entries.js';
 
 const BYTES = 9 * 1024 * 1024;
 const entry = (name: string) => fileEntry(name, { size: `${BYTES}`, mtimeNs: '5', ino: '6' });
 
-test('of a part that is of no use any more, or gone, nothing is known afterwards', () => {
+test('the journal forgets a part that is stale or gone', () => {
   const dir = mkdtempSync(join(tmpdir(), 'lm-stale-'));
   const roots: Roots = [{ key: 'data/0', type: 'data', index: 0, path: dir }];
-  const disk = new Disk(roots, { owners: false, umask: 0o022 });
+  const disk = new Disk(roots, { canChown: false, umask: 0o022 });
   const state = mkdtempSync(join(tmpdir(), 'lm-stale-'));
   const journal = openJournal(state);
-  const run = (): TransferContext['journal'] => partJournal(journal, readJournal(state, 'b').parts);
+  const run = (): TransferContext['journal'] => createPartJournal(journal, readJournal(state, 'b').parts);
   journal.append({ type: 'run-started', run: '1', command: 'copy', boot: 'b', source: 's' });
   for (const name of ['stale', 'kept', 'gone']) {
     const { fd } = disk.createPart('data/0', name, BYTES) as OpenPart;
@@ -31,16 +31,16 @@ test('of a part that is of no use any more, or gone, nothing is known afterwards
     disk.close(fd, name);
   }
   const second = run();
-  expect(second.left()).toEqual(['data/0/stale', 'data/0/kept', 'data/0/gone']);
+  expect(second.unfinished()).toEqual(['data/0/stale', 'data/0/kept', 'data/0/gone']);
   const plan = { staleParts: [{ dir: 'data/0', name: partNameOf('stale') }] } as unknown as Plan;
   discardStaleParts(plan, { disk, journal: second } as TransferContext);
   expect(existsSync(join(dir, partNameOf('stale')))).toBe(false);
 
   disk.discardPart('data/0', 'gone');
-  const { bytesReused } = beginBigFile(disk, second, { dir: 'data/0', entry: entry('gone') }, RANGE_BYTES);
+  const { bytesReused } = beginBigFile(disk, second, { dir: 'data/0', entry: entry('gone') }, RANGE_BYTES, 'auto');
   expect(bytesReused).toBe(0);
   const known = run();
-  expect(known.left()).toEqual(['data/0/kept', 'data/0/gone']);
+  expect(known.unfinished()).toEqual(['data/0/kept', 'data/0/gone']);
   expect(known.known('data/0/gone')).toMatchObject({ done: [] });
   disk.forgetDirectories();
   journal.close();

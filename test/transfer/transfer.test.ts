@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { Plan } from '../../src/plan/plan.js';
-import type { Iteration } from '../../src/report.js';
+import type { Iteration } from '../../src/report/copy-report.js';
 import { Contact } from '../../src/source/contact.js';
 import { Spool } from '../../src/spool/spool.js';
-import { empty, type LaneJob, type LaneResult } from '../../src/transfer/lane-jobs.js';
+import { noResult, type WorkerJob, type WorkerResult } from '../../src/transfer/worker-jobs.js';
 import { fileEntry } from '../support/entries.js';
 
-test('a young file is in the journal before it has its name, also when its bundle was cut short', async () => {
+test('a young file is in the journal before it is published, also when its bundle was cut short', async () => {
   const built = new URL('../../dist/modules/transfer/transfer.js', import.meta.url).href;
   const { download }: typeof import('../../src/transfer/transfer.js') = await import(built);
   const dir = mkdtempSync(join(tmpdir(), 'lm-transfer-'));
@@ -19,33 +19,33 @@ test('a young file is in the journal before it has its name, also when its bundl
   for (const entry of entries) spools.bundle.add('data/0', entry);
   for (const each of Object.values(spools)) each.finish();
   const young = [{ dir: 'data/0', entry: entries[1]! }];
-  const none = empty();
-  const answers: LaneResult[] = [
+  const none = noResult();
+  const answers: WorkerResult[] = [
     {
       ...none,
       done: { entries: 1, bytes: 1 },
       young,
-      settled: 2,
+      finished: 2,
       fault: { kind: 'network', code: 'ECONNRESET', message: 'reset', reused: true },
     },
     { ...none, done: { entries: 1, bytes: 1 } },
-    { ...none, done: { entries: 1, bytes: 1 }, settled: 3 },
+    { ...none, done: { entries: 1, bytes: 1 }, finished: 3 },
   ];
-  const told: unknown[] = [];
+  const calls: unknown[] = [];
   const iteration = { filesDownloaded: 0, bytesDownloaded: 0, downloadFailures: 0 } as Iteration;
   try {
     await download({ spools, counts: { download: { entries: 3, bytes: 3 } } } as unknown as Plan, iteration, {
-      lanes: {
+      workers: {
         count: 1,
         received: () => 0,
         progress: () => ({ bytesDone: 0, filesDone: 0 }),
         startCounting() {},
-        async run(job: LaneJob) {
-          told.push(job.kind === 'publish' ? job : job.kind);
+        async run(job: WorkerJob) {
+          calls.push(job.kind === 'publish' ? job : job.kind);
           return answers.shift()!;
         },
       },
-      young: { add: (files: unknown) => told.push(files) },
+      young: { add: (files: unknown) => calls.push(files) },
       concurrency: 1,
       source: {
         url: 'http://s',
@@ -54,11 +54,11 @@ test('a young file is in the journal before it has its name, also when its bundl
       },
       emit() {},
       signal: new AbortController().signal,
-      abort: (error: Error) => told.push(error),
+      abort: (error: Error) => calls.push(error),
     } as unknown as Parameters<typeof download>[2]);
   } finally {
     rmSync(dir, { recursive: true });
   }
-  expect(told).toEqual(['bundle', young, { kind: 'publish', files: young }, 'bundle']);
+  expect(calls).toEqual(['bundle', young, { kind: 'publish', files: young }, 'bundle']);
   expect(iteration).toMatchObject({ filesDownloaded: 3, bytesDownloaded: 3 });
 });

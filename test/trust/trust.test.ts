@@ -19,8 +19,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readTrusted } from '../../src/trust/regular-file.js';
-import { faultOnWay, follow } from '../../src/trust/trust.js';
-import { asUser, IS_ROOT, SOMEBODY, STRANGER } from '../support/as-user.js';
+import { faultOnPath, follow } from '../../src/trust/trust.js';
+import { asUser, IS_ROOT, OTHER_USER, SOMEBODY } from '../support/as-user.js';
 
 let base: string;
 let file: string;
@@ -52,9 +52,9 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
 (IS_ROOT ? describe : describe.skip)('as root', () => {
   test.each<[string, () => void, string]>([
     ['nothing wrong', () => {}, 'nothing'],
-    ['a stranger’s file', () => give(file, STRANGER), `it belongs to uid ${STRANGER}`],
-    ['a stranger’s directory', () => give(at('dir'), STRANGER), `BASE/dir belongs to uid ${STRANGER}`],
-    ['a stranger’s directory further up', () => give(base, STRANGER), `BASE belongs to uid ${STRANGER}`],
+    ['a stranger’s file', () => give(file, OTHER_USER), `it belongs to uid ${OTHER_USER}`],
+    ['a stranger’s directory', () => give(at('dir'), OTHER_USER), `BASE/dir belongs to uid ${OTHER_USER}`],
+    ['a stranger’s directory further up', () => give(base, OTHER_USER), `BASE belongs to uid ${OTHER_USER}`],
     ['a file that all can write', () => chmodSync(file, 0o646), 'it can be written by everybody (mode 0646)'],
     ['a directory that all can write', () => chmodSync(at('dir'), 0o777), 'BASE/dir can be written by everybody'],
     ['one further up', () => chmodSync(base, 0o757), 'BASE can be written by everybody (mode 0757)'],
@@ -63,26 +63,26 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
       'a stranger’s file in a sticky directory',
       () => {
         chmodSync(at('dir'), 0o1777);
-        give(file, STRANGER);
+        give(file, OTHER_USER);
       },
-      `it belongs to uid ${STRANGER}`,
+      `it belongs to uid ${OTHER_USER}`,
     ],
     ['a file of root’s own group', () => chmodSync(file, 0o664), 'nothing'],
     [
       'a file that a group can write',
       () => {
-        chownSync(file, 0, STRANGER);
+        chownSync(file, 0, OTHER_USER);
         chmodSync(file, 0o664);
       },
-      `it can be written by group ${STRANGER} (mode 0664)`,
+      `it can be written by group ${OTHER_USER} (mode 0664)`,
     ],
     [
       'a directory that a group can write',
       () => {
-        chownSync(at('dir'), 0, STRANGER);
+        chownSync(at('dir'), 0, OTHER_USER);
         chmodSync(at('dir'), 0o2775);
       },
-      `BASE/dir can be written by group ${STRANGER} (mode 2775)`,
+      `BASE/dir can be written by group ${OTHER_USER} (mode 2775)`,
     ],
     [
       'a link of root’s',
@@ -98,47 +98,47 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
         chmodSync(at('dir'), 0o1777);
         renameSync(file, at('real'));
         symlinkSync(at('real'), file);
-        give(file, STRANGER);
+        give(file, OTHER_USER);
       },
-      `it belongs to uid ${STRANGER}`,
+      `it belongs to uid ${OTHER_USER}`,
     ],
     [
       'a link of root’s through a directory of a stranger’s',
       () => {
         mkdirSync(at('theirs'));
         renameSync(file, at('theirs', 'real'));
-        give(at('theirs'), STRANGER);
+        give(at('theirs'), OTHER_USER);
         symlinkSync(at('theirs', 'real'), file);
       },
-      `BASE/theirs belongs to uid ${STRANGER}`,
+      `BASE/theirs belongs to uid ${OTHER_USER}`,
     ],
     [
       'a link of root’s in and out of it again',
       () => {
         mkdirSync(at('theirs'));
-        give(at('theirs'), STRANGER);
+        give(at('theirs'), OTHER_USER);
         renameSync(file, at('real'));
         symlinkSync('../theirs/../real', file);
       },
-      `BASE/theirs belongs to uid ${STRANGER}`,
+      `BASE/theirs belongs to uid ${OTHER_USER}`,
     ],
     [
       'a second name of a file of root’s, in a directory of a stranger’s',
       () => {
-        give(at('dir'), STRANGER);
+        give(at('dir'), OTHER_USER);
         linkSync(file, at('second'));
       },
-      `BASE/dir belongs to uid ${STRANGER}`,
+      `BASE/dir belongs to uid ${OTHER_USER}`,
     ],
   ])('%s', (_, change, refusal) => {
     change();
     const found = refusalOf(() => readTrusted(file, 100));
     if (refusal === 'nothing') expect(found).toBe(refusal);
-    else expect(found).toContain(`BASE/dir/lm.yaml is not obeyed: ${refusal}`);
+    else expect(found).toContain(`BASE/dir/lm.yaml is not trusted: ${refusal}`);
   });
 
   test('what mends it is said', () => {
-    give(file, STRANGER);
+    give(file, OTHER_USER);
     expect(() => readTrusted(file, 100)).toThrow(
       expect.objectContaining({ code: 'usage', hint: expect.stringContaining(`chown -h 0 ${file}`) }),
     );
@@ -155,9 +155,9 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
     give(file, SOMEBODY);
     give(at('dir'), SOMEBODY);
     expect(read()).toBe('nothing');
-    give(at('dir'), STRANGER);
-    expect(read()).toContain(`BASE/dir belongs to uid ${STRANGER}`);
-    expect(refusalOf(() => readTrusted(file, 100))).toContain(`BASE/dir belongs to uid ${STRANGER}`);
+    give(at('dir'), OTHER_USER);
+    expect(read()).toContain(`BASE/dir belongs to uid ${OTHER_USER}`);
+    expect(refusalOf(() => readTrusted(file, 100))).toContain(`BASE/dir belongs to uid ${OTHER_USER}`);
     give(at('dir'), 0);
     expect(refusalOf(() => readTrusted(file, 100))).toContain(`it belongs to uid ${SOMEBODY}`);
   });
@@ -169,8 +169,8 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
     chmodSync(file, 0o666);
     expect(refusalOf(() => readTrusted(file, 100, { owner: SOMEBODY }))).toContain('can be written by everybody');
     chmodSync(file, 0o644);
-    give(at('dir'), STRANGER);
-    expect(refusalOf(() => readTrusted(file, 100, { owner: SOMEBODY }))).toContain(`belongs to uid ${STRANGER}`);
+    give(at('dir'), OTHER_USER);
+    expect(refusalOf(() => readTrusted(file, 100, { owner: SOMEBODY }))).toContain(`belongs to uid ${OTHER_USER}`);
   });
 
   test('a ConfigMap as Kubernetes lays it out: modes count for nothing where nobody can write', () => {
@@ -178,15 +178,15 @@ const give = (path: string, uid: number) => lchownSync(path, uid, uid);
       ln -s ..data/lm.yaml dir/lm.yaml; echo text > dir/..v1/lm.yaml; chmod 666 dir/..v1/lm.yaml
       "$2" config show --config dir/lm.yaml --json 2>&1 >/dev/null | head -1; mount -o remount,ro dir
       "$2" config show --config dir/lm.yaml --json 2>&1 >/dev/null | head -1
-      chown -h ${STRANGER} . ; "$2" config show --config dir/lm.yaml --json 2>&1 >/dev/null | head -1`;
+      chown -h ${OTHER_USER} . ; "$2" config show --config dir/lm.yaml --json 2>&1 >/dev/null | head -1`;
     writeFileSync(file, '');
     const lm = join(dirname(dirname(import.meta.dirname)), 'bin', 'lm.js');
     const { stdout, status } = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', base, lm], { encoding: 'utf8' });
     expect(status).toBe(0);
     expect(stdout.replaceAll(base, 'BASE').trim().split('\n')).toEqual([
-      'lm config show: BASE/dir/lm.yaml is not obeyed: BASE/dir can be written by everybody (mode 0777)',
+      'lm config show: BASE/dir/lm.yaml is not trusted: BASE/dir can be written by everybody (mode 0777)',
       "lm config show: BASE/dir/lm.yaml:1: got 'text', takes a mapping of settings",
-      `lm config show: BASE/dir/lm.yaml is not obeyed: BASE belongs to uid ${STRANGER}`,
+      `lm config show: BASE/dir/lm.yaml is not trusted: BASE belongs to uid ${OTHER_USER}`,
     ]);
   });
 });
@@ -201,7 +201,7 @@ test('the way of a link is the kernel’s', () => {
   expect(refusalOf(() => follow(at('loop')))).toMatch(/^ELOOP/);
   expect(() => follow(join(file, 'x'))).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
   expect(() => follow(at('none', 'x'))).toThrow(expect.objectContaining({ code: 'ENOENT' }));
-  expect(faultOnWay(at('none', 'x'))).toBeUndefined();
+  expect(faultOnPath(at('none', 'x'))).toBeUndefined();
   expect(follow(`${base}/./dir/..//dir/lm.yaml`)).toMatchObject({ path: file });
   expect(follow('/')).toMatchObject({ path: '/' });
 });

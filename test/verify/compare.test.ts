@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
 import { type Entry, S_IFDIR, S_IFLNK, S_IFREG } from '../../src/files/entry.js';
 import { type ComparePolicy, compareEntries } from '../../src/verify/compare.js';
-import { batchesOf } from '../../src/verify/verify.js';
 import { dirEntry, fileEntry, linkEntry } from '../support/entries.js';
 
 const mtimeNs = '1731000001456000007';
@@ -13,7 +11,7 @@ const LINK = linkEntry('l', 'f', { mtimeNs });
 const OTHER = fileEntry('f', { size: '7', mtimeNs: '-1', mode: S_IFREG | 0o600, ino: '1', owner: { uid: 1, gid: 0 } });
 
 /** As a Sidecar tells it. */
-const told = (entry: Entry): Entry => ({
+const listed = (entry: Entry): Entry => ({
   ...entry,
   mtimeNs: `${entry.mtimeNs.slice(0, -6)}000000`,
   mode: entry.mode & 0o170000,
@@ -51,17 +49,17 @@ describe('an entry on both sides', () => {
     ['a directory of another mode', DIR, but(DIR, { mode: S_IFDIR | 0o700 }), LM, ['mode']],
     ['a link of another time and mode', LINK, but(LINK, { mtimeNs: '1', mode: S_IFLNK }), LM, []],
     ['a link that leads elsewhere', LINK, but(LINK, { target: 'g' }), LM, ['link-target']],
-    ['what a Sidecar tells', told(FILE), FILE, SIDECAR, []],
+    ['what a Sidecar lists', listed(FILE), FILE, SIDECAR, []],
     [
-      'what a Sidecar tells of another mode and owner',
-      told(FILE),
+      'what a Sidecar lists of another mode and owner',
+      listed(FILE),
       but(FILE, { mode: S_IFREG, owner: { uid: 5, gid: 0 } }),
       SIDECAR,
       [],
     ],
     [
       'a millisecond more than a Sidecar tells',
-      told(FILE),
+      listed(FILE),
       but(FILE, { mtimeNs: '1731000001457000000' }),
       SIDECAR,
       ['mtime'],
@@ -70,7 +68,7 @@ describe('an entry on both sides', () => {
     expect(reasons(source, local, policy)).toEqual(expected);
   });
 
-  test('both values are told, as people read them', () => {
+  test('both values are reported, as people read them', () => {
     expect(compareEntries(FILE, OTHER, LM)).toEqual([
       { reason: 'size', source: '6', destination: '7' },
       { reason: 'mtime', source: '2024-11-07T17:20:01.456000007Z', destination: '1969-12-31T23:59:59.999999999Z' },
@@ -79,31 +77,10 @@ describe('an entry on both sides', () => {
     ]);
   });
 
-  test('the latest and the earliest time a listing can tell have a date', () => {
+  test('the latest and the earliest time of a listing have a date', () => {
     const [late] = compareEntries(FILE, but(FILE, { mtimeNs: '99999999999999999999' }), LM);
     expect(late!.destination).toBe('5138-11-16T09:46:39.999999999Z');
     const [early] = compareEntries(FILE, but(FILE, { mtimeNs: '-99999999999999999999' }), LM);
     expect(early!.destination).toBe('-001199-02-15T14:13:20.000000001Z');
   });
-});
-
-test('law: batches hold every pair once, in order, and stay within their limits unless one file alone is larger', () => {
-  const pair = fc.integer({ min: 1, max: 100 }).map((size) => {
-    const entry = but(FILE, { size: `${size}` });
-    return { dir: 'data/0', source: entry, local: entry };
-  });
-  const limits = fc.record({ files: fc.integer({ min: 1, max: 5 }), bytes: fc.integer({ min: 0, max: 150 }) });
-  fc.assert(
-    fc.property(fc.array(pair), limits, (pairs, limit) => {
-      const batches = [...batchesOf(pairs, limit)];
-      expect(batches.flat()).toEqual(pairs);
-      for (const batch of batches) {
-        expect(batch.length).toBeGreaterThan(0);
-        expect(batch.length).toBeLessThanOrEqual(limit.files);
-        const bytes = batch.reduce((sum, { source }) => sum + Number(source.size), 0);
-        if (batch.length > 1) expect(bytes).toBeLessThanOrEqual(limit.bytes);
-      }
-    }),
-    { seed: 3 },
-  );
 });

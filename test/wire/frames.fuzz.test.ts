@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BLOCK_BYTES } from '../../src/digest/digest.js';
 import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
+import { MAX_REQUESTED_FILES, type RequestedFile } from '../../src/wire/file-requests.js';
 import {
   createFrameReader,
   type FetchRequest,
@@ -13,7 +14,6 @@ import {
   writeFetchRequest,
   writeFrameHead,
 } from '../../src/wire/frames.js';
-import { MAX_PARTS, type Part } from '../../src/wire/parts.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 
 const hash = createXxh64();
@@ -58,32 +58,32 @@ const sent: fc.Arbitrary<Sent> = fc.oneof(
   },
 );
 
-interface Told {
-  settled: string[];
+interface Result {
+  ended: string[];
   /** As text, which compares at once. */
   bytes: string[];
   refused?: string;
   done: boolean;
 }
 
-/** Checks what a sink may count on, whatever was sent: parts in order, each settled once, bytes without gaps. */
-function read(pieces: Uint8Array[], lengths: number[]): Told {
-  const told: Told = { settled: [], bytes: lengths.map(() => ''), done: false };
+/** Checks what a sink may count on, whatever was sent: files in order, each ended once, bytes without gaps. */
+function read(pieces: Uint8Array[], lengths: number[]): Result {
+  const seen: Result = { ended: [], bytes: lengths.map(() => ''), done: false };
   const reader = createFrameReader(
     lengths,
     {
       refused(index, result) {
-        expect(index).toBe(told.settled.length);
-        expect(told.bytes[index]!.length).toBe(0);
-        told.settled.push(result);
+        expect(index).toBe(seen.ended.length);
+        expect(seen.bytes[index]!.length).toBe(0);
+        seen.ended.push(result);
       },
       bytes(index, chunk, position) {
-        expect([index, position]).toEqual([told.settled.length, told.bytes[index]!.length]);
-        told.bytes[index] += Buffer.from(chunk).toString('latin1');
+        expect([index, position]).toEqual([seen.ended.length, seen.bytes[index]!.length]);
+        seen.bytes[index] += Buffer.from(chunk).toString('latin1');
       },
       end(index, end) {
-        expect([index, told.bytes[index]!.length]).toEqual([told.settled.length, lengths[index]]);
-        told.settled.push(end);
+        expect([index, seen.bytes[index]!.length]).toEqual([seen.ended.length, lengths[index]]);
+        seen.ended.push(end);
       },
     },
     hash,
@@ -91,11 +91,11 @@ function read(pieces: Uint8Array[], lengths: number[]): Told {
   try {
     for (const piece of pieces) reader.push(piece);
   } catch (error) {
-    told.refused = codeOf(error);
+    seen.refused = codeOf(error);
   }
-  told.done = reader.done();
-  expect(told.done).toBe(told.settled.length === lengths.length);
-  return told;
+  seen.done = reader.done();
+  expect(seen.done).toBe(seen.ended.length === lengths.length);
+  return seen;
 }
 
 const lengthOf = (one: Sent): number => ('refusal' in one ? 7 : one.bytes.length);
@@ -107,12 +107,12 @@ test(
       fc.property(fc.array(sent, { minLength: 1, maxLength: 6 }), damage, cuts, (all, harm, cut) => {
         const lengths = all.map(lengthOf);
         const stream = harm(Buffer.concat(all.map(frame)));
-        const told = read(stream.length > 100_000 ? [stream] : cut(stream), lengths);
-        expect(told).toEqual(read([stream], lengths));
-        if (told.refused) expect(told.refused).toBe('protocol');
+        const seen = read(stream.length > 100_000 ? [stream] : cut(stream), lengths);
+        expect(seen).toEqual(read([stream], lengths));
+        if (seen.refused) expect(seen.refused).toBe('protocol');
         const sound = all.flatMap((one) => ('bytes' in one ? [Buffer.from(one.bytes).toString('latin1')] : []));
-        for (const [i, end] of told.settled.entries())
-          if (end === 'as-promised') expect(sound.includes(told.bytes[i]!)).toBe(true);
+        for (const [i, end] of seen.ended.entries())
+          if (end === 'as-promised') expect(sound.includes(seen.bytes[i]!)).toBe(true);
       }),
       fuzz(600),
     );
@@ -121,12 +121,12 @@ test(
 );
 
 test(
-  'undamaged frames are told as they were sent, however they are cut',
+  'undamaged frames are read as they were sent, however they are cut',
   () => {
     fc.assert(
       fc.property(fc.array(sent, { minLength: 1, maxLength: 6 }), cuts, (all, cut) => {
         const stream = Buffer.concat(all.map(frame));
-        const told = read(stream.length > 100_000 ? [stream] : cut(stream), all.map(lengthOf));
+        const seen = read(stream.length > 100_000 ? [stream] : cut(stream), all.map(lengthOf));
         const { asPromised, changed, failed, young } = TRAILER_STATUS;
         const names: Record<number, string> = {
           [asPromised]: 'as-promised',
@@ -134,10 +134,10 @@ test(
           [changed]: 'changed',
           [failed]: 'failed',
         };
-        expect(told.settled).toEqual(
+        expect(seen.ended).toEqual(
           all.map((one) => ('refusal' in one ? (one.refusal as { result: string }).result : names[one.status])),
         );
-        expect(told.refused).toBeUndefined();
+        expect(seen.refused).toBeUndefined();
       }),
       fuzz(300),
     );
@@ -150,10 +150,10 @@ const name = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 8 }),
   fc.constantFrom('.', '..', '', 'a/b', '\0', '\ud800', 'x'.repeat(1_100)),
 );
-const part: fc.Arbitrary<Part> = fc.tuple(name, digits, digits, digits);
+const file: fc.Arbitrary<RequestedFile> = fc.tuple(name, digits, digits, digits);
 const dir = fc.oneof(fc.constantFrom('data/0', 'data/0/a', 'data/0/..', '', '/'), fc.string({ maxLength: 20 }));
 const request: fc.Arbitrary<FetchRequest> = fc.oneof(
-  fc.record({ kind: fc.constant('bundle' as const), dirs: fc.array(fc.tuple(dir, fc.array(part, { maxLength: 4 }))) }),
+  fc.record({ kind: fc.constant('bundle' as const), dirs: fc.array(fc.tuple(dir, fc.array(file, { maxLength: 4 }))) }),
   fc.record({
     kind: fc.constant('range' as const),
     offset: fc.oneof(
@@ -161,7 +161,7 @@ const request: fc.Arbitrary<FetchRequest> = fc.oneof(
       fc.double(),
     ),
     length: fc.oneof(fc.nat(MAX_RANGE_BYTES + 5), fc.double()),
-    dirs: fc.tuple(fc.tuple(dir, fc.tuple(part))),
+    dirs: fc.tuple(fc.tuple(dir, fc.tuple(file))),
   }),
 );
 
@@ -176,14 +176,14 @@ test(
         } catch (error) {
           return expect(codeOf(error)).toBe('protocol');
         }
-        const parts = read.dirs.flatMap(([, parts]) => parts);
-        expect(parts.length).toBeLessThanOrEqual(MAX_PARTS);
-        for (const [name] of parts) expect(name).toMatch(/^(?!\.{1,2}$)[^/\0]{1,1023}$/);
+        const files = read.dirs.flatMap(([, files]) => files);
+        expect(files.length).toBeLessThanOrEqual(MAX_REQUESTED_FILES);
+        for (const [name] of files) expect(name).toMatch(/^(?!\.{1,2}$)[^/\0]{1,1023}$/);
         if (read.kind === 'bundle')
-          return expect(parts.reduce((sum, [, size]) => sum + BigInt(size), 0n) <= MAX_BUNDLE_BYTES).toBe(true);
+          return expect(files.reduce((sum, [, size]) => sum + BigInt(size), 0n) <= MAX_BUNDLE_BYTES).toBe(true);
         const { offset, length } = read;
         expect(offset % BLOCK_BYTES === 0 && offset >= 0 && length >= 1 && length <= MAX_RANGE_BYTES).toBe(true);
-        expect(BigInt(offset + length) <= BigInt(parts[0]![1])).toBe(true);
+        expect(BigInt(offset + length) <= BigInt(files[0]![1])).toBe(true);
       }),
       fuzz(1_500),
     );

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { BLOCK_BYTES } from '../../src/digest/digest.js';
 import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
+import { MAX_REQUESTED_FILES, type RequestedFile } from '../../src/wire/file-requests.js';
 import {
   createFrameReader,
   type FetchRequest,
@@ -14,7 +15,6 @@ import {
   writeFetchRequest,
   writeFrameHead,
 } from '../../src/wire/frames.js';
-import { MAX_PARTS, type Part } from '../../src/wire/parts.js';
 
 const hash = createXxh64();
 
@@ -29,21 +29,21 @@ function frame(bytes: Uint8Array, status: number = TRAILER_STATUS.asPromised): B
   return Buffer.concat([writeFrameHead({ length: bytes.length }), bytes, Buffer.from([status]), ...hashes]);
 }
 
-/** Feeds the stream cut after each of `cuts` bytes and returns what the sink was told. */
+/** Feeds the stream cut after each of `cuts` bytes and returns what the sink received. */
 function read(stream: Uint8Array, lengths: number[], cuts: number[]) {
-  const told: { bytes: Buffer; end?: string; refused?: string }[] = lengths.map(() => ({ bytes: Buffer.alloc(0) }));
+  const results: { bytes: Buffer; end?: string; refused?: string }[] = lengths.map(() => ({ bytes: Buffer.alloc(0) }));
   const reader = createFrameReader(
     lengths,
     {
       refused: (i, result, message) => {
-        told[i]!.refused = `${result}: ${message}`;
+        results[i]!.refused = `${result}: ${message}`;
       },
       bytes: (i, chunk, position) => {
-        expect(position).toBe(told[i]!.bytes.length);
-        told[i]!.bytes = Buffer.concat([told[i]!.bytes, chunk]);
+        expect(position).toBe(results[i]!.bytes.length);
+        results[i]!.bytes = Buffer.concat([results[i]!.bytes, chunk]);
       },
       end: (i, end) => {
-        told[i]!.end = end;
+        results[i]!.end = end;
       },
     },
     hash,
@@ -54,26 +54,26 @@ function read(stream: Uint8Array, lengths: number[], cuts: number[]) {
     if (to > from) reader.push(stream.subarray(from, to));
     from = to;
   }
-  return { told, done: reader.done() };
+  return { results, done: reader.done() };
 }
 
 describe('createFrameReader', () => {
-  const parts = [Buffer.from('hello\n'), Buffer.alloc(0), Buffer.from('x')];
+  const contents = [Buffer.from('hello\n'), Buffer.alloc(0), Buffer.from('x')];
   const refusal = writeFrameHead({ result: 'vanished', message: 'no such file' });
   const mute = writeFrameHead({ result: 'failed', message: '' });
   const stream = Buffer.concat([
-    frame(parts[0]!),
-    frame(parts[1]!),
+    frame(contents[0]!),
+    frame(contents[1]!),
     refusal,
     mute,
-    frame(parts[2]!, TRAILER_STATUS.changed),
+    frame(contents[2]!, TRAILER_STATUS.changed),
   ]);
   const lengths = [6, 0, 3, 2, 1];
 
-  test('tells the same wherever the stream is cut', () => {
+  test('reads the same wherever the stream is cut', () => {
     const whole = read(stream, lengths, []);
     expect(whole.done).toBe(true);
-    expect(whole.told.map((t) => t.end ?? t.refused)).toEqual([
+    expect(whole.results.map((t) => t.end ?? t.refused)).toEqual([
       'as-promised',
       'as-promised',
       'vanished: no such file',
@@ -83,11 +83,11 @@ describe('createFrameReader', () => {
     for (let cut = 0; cut <= stream.length; cut++) expect(read(stream, lengths, [cut])).toEqual(whole);
   });
 
-  test('is never done before the last byte, and ends no part early', () => {
+  test('is never done before the last byte, and ends no file early', () => {
     for (let cut = 0; cut < stream.length; cut++) {
-      const { told, done } = read(stream.subarray(0, cut), lengths, []);
+      const { results, done } = read(stream.subarray(0, cut), lengths, []);
       expect(done).toBe(false);
-      expect(told[4]!.end).toBeUndefined();
+      expect(results[4]!.end).toBeUndefined();
     }
   });
 
@@ -95,7 +95,7 @@ describe('createFrameReader', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), fc.array(fc.nat(4), { maxLength: 4 }), (bytes, lengths) => {
         try {
-          for (const { end } of read(bytes, lengths, []).told) expect(end).not.toBe('as-promised');
+          for (const { end } of read(bytes, lengths, []).results) expect(end).not.toBe('as-promised');
         } catch (error) {
           expect(error).toMatchObject({ code: 'protocol' });
         }
@@ -104,8 +104,8 @@ describe('createFrameReader', () => {
   });
 
   test('a message is cut to what a reader takes', () => {
-    const told = read(writeFrameHead({ result: 'failed', message: 'é'.repeat(2000) }), [1], []).told;
-    expect(told[0]!.refused).toBe(`failed: ${'é'.repeat(512)}`);
+    const results = read(writeFrameHead({ result: 'failed', message: 'é'.repeat(2000) }), [1], []).results;
+    expect(results[0]!.refused).toBe(`failed: ${'é'.repeat(512)}`);
   });
 
   test('finds a flipped byte in any block', () => {
@@ -114,17 +114,17 @@ describe('createFrameReader', () => {
     for (const at of [0, BLOCK_BYTES, 2 * BLOCK_BYTES + 2, bytes.length + 1, bytes.length + 24]) {
       const bad = Buffer.from(good);
       bad[FRAME_HEAD_BYTES + at]! ^= 1;
-      expect(read(bad, [bytes.length], []).told[0]!.end).toBe('damaged');
+      expect(read(bad, [bytes.length], []).results[0]!.end).toBe('damaged');
     }
-    expect(read(good, [bytes.length], []).told[0]!.end).toBe('as-promised');
+    expect(read(good, [bytes.length], []).results[0]!.end).toBe('as-promised');
     expect(good.length).toBe(FRAME_HEAD_BYTES + bytes.length + trailerBytes(bytes.length));
   });
 
-  test('no flipped bit of a status makes a part whole, or another end of it', () => {
+  test('no flipped bit of a status makes a file whole, or ends it in another way', () => {
     for (const status of Object.values(TRAILER_STATUS))
       for (let bit = 0; bit < 8; bit++) {
         const bytes = Buffer.from('torn\0\0');
-        expect(read(frame(bytes, status ^ (1 << bit)), [bytes.length], []).told[0]!.end).toBe('damaged');
+        expect(read(frame(bytes, status ^ (1 << bit)), [bytes.length], []).results[0]!.end).toBe('damaged');
       }
   });
 
@@ -134,7 +134,7 @@ describe('createFrameReader', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
         cuts.sort((a, b) => a - b);
-        expect(read(stream, [bytes.length], cuts).told[0]!.end).toBe('as-promised');
+        expect(read(stream, [bytes.length], cuts).results[0]!.end).toBe('as-promised');
       }),
       { numRuns: 20 },
     );
@@ -152,12 +152,12 @@ describe('createFrameReader', () => {
 });
 
 describe('readFetchRequest', () => {
-  const part = (name: string, size: string | number = '1'): Part => [name, String(size), '-5', '9'];
+  const file = (name: string, size: string | number = '1'): RequestedFile => [name, String(size), '-5', '9'];
   const range = (offset: number, length: number, size = 200 * BLOCK_BYTES): FetchRequest => ({
     kind: 'range',
     offset,
     length,
-    dirs: [['data/0', [part('x', size)]]],
+    dirs: [['data/0', [file('x', size)]]],
   });
 
   test.each([
@@ -165,8 +165,8 @@ describe('readFetchRequest', () => {
     {
       kind: 'bundle',
       dirs: [
-        ['data/0', [part('a\nb'), part('é')]],
-        ['data/1/x', [part('c', MAX_BUNDLE_BYTES - 2)]],
+        ['data/0', [file('a\nb'), file('é')]],
+        ['data/1/x', [file('c', MAX_BUNDLE_BYTES - 2)]],
       ],
     },
     range(3 * BLOCK_BYTES, MAX_RANGE_BYTES),
@@ -179,22 +179,22 @@ describe('readFetchRequest', () => {
     ['its kind is', [{ kind: 'other' }]],
     ['first line', [[]]],
     ['exactly one file', [{ kind: 'range', offset: 0, length: 1 }]],
-    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [part('x', MAX_BUNDLE_BYTES + 1)]]]],
-    ['it asks for', [{ kind: 'bundle' }, ['data/0', Array(MAX_PARTS + 1).fill(part('x', 0))]]],
-    ['a multiple of', [{ kind: 'range', offset: 5, length: 1 }, ['data/0', [part('x', 99)]]]],
-    ['ends within', [{ kind: 'range', offset: 0, length: 100 }, ['data/0', [part('x', 99)]]]],
-    ['ends within', [{ kind: 'range', offset: 0, length: MAX_RANGE_BYTES + 1 }, ['data/0', [part('x', 1e12)]]]],
-    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('..')]]]],
-    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [part('a/b')]]]],
+    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [file('x', MAX_BUNDLE_BYTES + 1)]]]],
+    ['it asks for', [{ kind: 'bundle' }, ['data/0', Array(MAX_REQUESTED_FILES + 1).fill(file('x', 0))]]],
+    ['a multiple of', [{ kind: 'range', offset: 5, length: 1 }, ['data/0', [file('x', 99)]]]],
+    ['ends within', [{ kind: 'range', offset: 0, length: 100 }, ['data/0', [file('x', 99)]]]],
+    ['ends within', [{ kind: 'range', offset: 0, length: MAX_RANGE_BYTES + 1 }, ['data/0', [file('x', 1e12)]]]],
+    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [file('..')]]]],
+    ['unsafe path', [{ kind: 'bundle' }, ['data/0', [file('a/b')]]]],
     ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '1', '2']]]]],
     ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '1e3', '2', '3']]]]],
     ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', '-1', '2', '3']]]]],
     ['line 2 is not [directory', [{ kind: 'bundle' }, ['data/0', [['x', 15, '2', '3']]]]],
     ['line 2 is not [directory', [{ kind: 'bundle' }, { dir: 'data/0' }]],
-    ['line 3 is not [directory', [{ kind: 'bundle' }, ['data/0', [part('x')]], ['data/0', []]]],
-    ['a bundle of 10000000000000 bytes', [{ kind: 'bundle' }, ['data/0', [part('x', 1e13)]]]],
-    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [part('x', '9'.repeat(20)), part('y')]]]],
-    ['at most 8192 characters', [{ kind: 'bundle' }, [`data/0${'/a'.repeat(4100)}`, [part('x')]]]],
+    ['line 3 is not [directory', [{ kind: 'bundle' }, ['data/0', [file('x')]], ['data/0', []]]],
+    ['a bundle of 10000000000000 bytes', [{ kind: 'bundle' }, ['data/0', [file('x', 1e13)]]]],
+    ['a bundle of', [{ kind: 'bundle' }, ['data/0', [file('x', '9'.repeat(20)), file('y')]]]],
+    ['at most 8192 characters', [{ kind: 'bundle' }, [`data/0${'/a'.repeat(4100)}`, [file('x')]]]],
     ['its first line has more than', [{ kind: 'bundle', more: 'x'.repeat(5000) }]],
   ])('refuses a body where %s', (message, lines) => {
     const body = Buffer.from(lines.map((line) => JSON.stringify(line)).join('\n'));
@@ -211,7 +211,7 @@ describe('readFetchRequest', () => {
       .filter((name) => !/^\.\.?$|[/\0]/.test(name));
     fc.assert(
       fc.property(names, names, (name, dir) => {
-        const request: FetchRequest = { kind: 'bundle', dirs: [[`data/0/${dir}`, [part(name), part('"],["')]]] };
+        const request: FetchRequest = { kind: 'bundle', dirs: [[`data/0/${dir}`, [file(name), file('"],["')]]] };
         expect(readFetchRequest(writeFetchRequest(request))).toEqual(request);
       }),
     );

@@ -24,33 +24,37 @@ function sealedFrame(bytes: Uint8Array, statuses: readonly TrailerStatus[], alon
 const BYTES = Buffer.alloc(2 * BLOCK_BYTES + 77, 'a range of a file');
 const SOUND = [asPromised, asPromised, asPromised];
 
-interface Told {
+interface Result {
   bytes: number;
-  proved: [position: number, young: boolean][];
+  verified: [position: number, young: boolean][];
   end?: string;
   refused?: string;
   threw?: string;
   done: boolean;
 }
 
-function read(stream: Uint8Array, cuts: readonly number[] = [], length = BYTES.length): Told {
-  const told: Told = { bytes: 0, proved: [], done: false };
+function read(stream: Uint8Array, cuts: readonly number[] = [], length = BYTES.length): Result {
+  const seen: Result = { bytes: 0, verified: [], done: false };
   const reader = createSealedReader(
     length,
     {
       refused(result, message) {
-        told.refused = `${result}: ${message}`;
+        seen.refused = `${result}: ${message}`;
       },
       bytes(chunk, position) {
-        expect(position).toBe(told.bytes);
-        told.bytes += chunk.length;
+        expect(position).toBe(seen.bytes);
+        seen.bytes += chunk.length;
       },
-      proved(position, young) {
-        expect(position).toBe(told.bytes);
-        told.proved.push([position, young]);
+      hole(bytes, position) {
+        expect(position).toBe(seen.bytes);
+        seen.bytes += bytes;
+      },
+      verified(position, young) {
+        expect(position).toBe(seen.bytes);
+        seen.verified.push([position, young]);
       },
       end(end) {
-        told.end = end;
+        seen.end = end;
       },
     },
     hash,
@@ -63,20 +67,20 @@ function read(stream: Uint8Array, cuts: readonly number[] = [], length = BYTES.l
       from = to;
     }
   } catch (error) {
-    told.threw = (error as { code: string }).code;
+    seen.threw = (error as { code: string }).code;
   }
-  told.done = reader.done();
-  return told;
+  seen.done = reader.done();
+  return seen;
 }
 
 describe('a sealed range', () => {
-  test('is proved block by block, wherever it is cut', () => {
+  test('is verified block by block, wherever it is cut', () => {
     const stream = sealedFrame(BYTES, SOUND);
     expect(stream.length).toBe(FRAME_HEAD_BYTES + BYTES.length + sealsBytes(BYTES.length));
     const whole = read(stream);
     expect(whole).toEqual({
       bytes: BYTES.length,
-      proved: [BLOCK_BYTES, 2 * BLOCK_BYTES, BYTES.length].map((position) => [position, false]),
+      verified: [BLOCK_BYTES, 2 * BLOCK_BYTES, BYTES.length].map((position) => [position, false]),
       end: 'as-promised',
       done: true,
     });
@@ -98,14 +102,14 @@ describe('a sealed range', () => {
     ['within it', BLOCK_BYTES + FRAME_HEAD_BYTES + SEAL_BYTES - 1, 0],
     ['behind it', BLOCK_BYTES + FRAME_HEAD_BYTES + SEAL_BYTES, 1],
     ['before the last byte', FRAME_HEAD_BYTES + BYTES.length + sealsBytes(BYTES.length) - 1, 2],
-  ])('that breaks off %s has proved what was sealed', (_, at, blocks) => {
-    const told = read(sealedFrame(BYTES, SOUND).subarray(0, at));
-    expect(told.proved.map(([position]) => position)).toEqual([BLOCK_BYTES, 2 * BLOCK_BYTES].slice(0, blocks));
-    expect(told).toMatchObject({ done: false });
-    expect(told.end).toBeUndefined();
+  ])('that breaks off %s has verified the sealed blocks', (_, at, blocks) => {
+    const seen = read(sealedFrame(BYTES, SOUND).subarray(0, at));
+    expect(seen.verified.map(([position]) => position)).toEqual([BLOCK_BYTES, 2 * BLOCK_BYTES].slice(0, blocks));
+    expect(seen).toMatchObject({ done: false });
+    expect(seen.end).toBeUndefined();
   });
 
-  test('with any bit flipped, in a body, a seal or a head, proves nothing from that block on', () => {
+  test('with any bit flipped, in a body, a seal or a head, has no verified block from that block on', () => {
     const sound = sealedFrame(BYTES, SOUND);
     const sealedBytes = BLOCK_BYTES + SEAL_BYTES;
     const anywhere = fc.oneof(
@@ -119,11 +123,11 @@ describe('a sealed range', () => {
       fc.property(anywhere, fc.nat(7), (at, bit) => {
         const stream = Buffer.from(sound);
         stream[at]! ^= 1 << bit;
-        const told = read(stream);
+        const seen = read(stream);
         const block = Math.floor((at - FRAME_HEAD_BYTES) / sealedBytes);
-        expect(told.proved.length).toBe(at < FRAME_HEAD_BYTES ? 0 : block);
-        expect(told.end).not.toBe('as-promised');
-        if (at >= FRAME_HEAD_BYTES) expect(told.end).toBe('damaged');
+        expect(seen.verified.length).toBe(at < FRAME_HEAD_BYTES ? 0 : block);
+        expect(seen.end).not.toBe('as-promised');
+        if (at >= FRAME_HEAD_BYTES) expect(seen.end).toBe('damaged');
       }),
       { numRuns: 60 },
     );
@@ -142,16 +146,16 @@ describe('a sealed range', () => {
     ],
     ['changed before its second block', [asPromised, changed, changed], [[1, false]], 'changed'],
     ['of which a sector could not be read', [asPromised, failed, failed], [[1, false]], 'failed'],
-    ['said to be well again', [failed, asPromised, asPromised], [], 'failed'],
+    ['reported as sound again', [failed, asPromised, asPromised], [], 'failed'],
   ])('of a file that is %s', (_, statuses, blocks, end) => {
-    const { proved, ...told } = read(sealedFrame(BYTES, statuses));
-    expect(proved).toEqual(blocks.map(([n, young]) => [Math.min(n * BLOCK_BYTES, BYTES.length), young]));
-    expect(told).toMatchObject({ end, done: true });
+    const { verified, ...seen } = read(sealedFrame(BYTES, statuses));
+    expect(verified).toEqual(blocks.map(([n, young]) => [Math.min(n * BLOCK_BYTES, BYTES.length), young]));
+    expect(seen).toMatchObject({ end, done: true });
   });
 
   test('may be refused', () => {
     const refusal = writeFrameHead({ result: 'vanished', message: 'no such file' });
-    expect(read(refusal)).toMatchObject({ refused: 'vanished: no such file', done: true, proved: [] });
+    expect(read(refusal)).toMatchObject({ refused: 'vanished: no such file', done: true, verified: [] });
     expect(read(writeFrameHead({ result: 'failed', message: '' }))).toMatchObject({ refused: 'failed: ', done: true });
   });
 

@@ -25,35 +25,35 @@ const response = fc
     ]),
   );
 
-interface Told {
+interface Result {
   head?: ResponseHead;
   body: Buffer;
   ended: boolean;
   refused?: string;
 }
 
-function read(pieces: Uint8Array[]): Told {
-  const told: Told = { body: Buffer.alloc(0), ended: false };
+function read(pieces: Uint8Array[]): Result {
+  const result: Result = { body: Buffer.alloc(0), ended: false };
   const reader = createResponseReader();
   reader.expect({
     head(head) {
-      expect([told.head, told.ended]).toEqual([undefined, false]);
-      told.head = head;
+      expect([result.head, result.ended]).toEqual([undefined, false]);
+      result.head = head;
     },
     body(chunk) {
-      expect(told.ended).toBe(false);
-      told.body = Buffer.concat([told.body, chunk]);
+      expect(result.ended).toBe(false);
+      result.body = Buffer.concat([result.body, chunk]);
     },
     end() {
-      told.ended = true;
+      result.ended = true;
     },
   });
   try {
     for (const piece of pieces) reader.push(piece);
   } catch (error) {
-    told.refused = codeOf(error);
+    result.refused = codeOf(error);
   }
-  return told;
+  return result;
 }
 
 test(
@@ -62,15 +62,15 @@ test(
     fc.assert(
       fc.property(response, damage, cuts, (sound, harm, cut) => {
         const bytes = harm(sound);
-        const told = read(cut(bytes));
-        expect(told).toEqual(read([bytes]));
-        if (told.refused) expect(told.refused).toBe('protocol');
-        const { head, body } = told;
-        if (!head) return expect([body.length, told.ended]).toEqual([0, false]);
+        const result = read(cut(bytes));
+        expect(result).toEqual(read([bytes]));
+        if (result.refused) expect(result.refused).toBe('protocol');
+        const { head, body } = result;
+        if (!head) return expect([body.length, result.ended]).toEqual([0, false]);
         const begin = bytes.indexOf('\r\n\r\n') + 4;
         expect(body).toEqual(bytes.subarray(begin, begin + head.length));
-        expect(told.ended).toBe(bytes.length >= begin + head.length);
-        expect(told.refused !== undefined).toBe(bytes.length > begin + head.length);
+        expect(result.ended).toBe(bytes.length >= begin + head.length);
+        expect(result.refused !== undefined).toBe(bytes.length > begin + head.length);
         expect([...head.headers.keys()]).not.toContain('transfer-encoding');
         expect(head.headers.get('content-length')).toMatch(/^\d{1,15}$/);
       }),

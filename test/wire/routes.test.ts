@@ -70,7 +70,7 @@ test('a target leads back to its key, whatever the name holds', () => {
   );
 });
 
-test('what a Sidecar can serve is asked for as it is', () => {
+test('a key that a Sidecar can serve is its own target', () => {
   const key = "data/0/ks/nb-1-big-SAI+aa+Group,(x)=@:;!$&'*~_.db";
   expect(isRawKey(key)).toBe(true);
   expect(fileTarget(key)).toBe(fileUrl(key));
@@ -78,19 +78,19 @@ test('what a Sidecar can serve is asked for as it is', () => {
     expect(isRawKey(name)).toBe(false);
 });
 
-test('a Sidecar takes an escape of what is not unreserved for a part of the name, and refuses half a one', () => {
+test('a Sidecar keeps escapes of reserved characters in the name, and refuses half an escape', () => {
   for (const name of ['a%20b', 'a%2Bb', '100%25', '%2F', '%ff'])
     expect([name, isServedRaw(name)]).toEqual([name, true]);
   for (const name of ['100%', '%4', '%zz', 'a%41', '%2e', '%7E', 'a b%20', 'x%2F..', '..%2Fx', 'é%20'])
     expect([name, isServedRaw(name)]).toEqual([name, false]);
 });
 
-test('what is said to be found under its own URL is', () => {
+test('a key that `isFoundRaw` accepts is found under its own URL', () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom('a', '%', '2', 'B', '0', '4', '1', '+', ' ', '?'), { minLength: 1 }),
-      (parts) => {
-        const names = [parts.join('')];
+      (pieces) => {
+        const names = [pieces.join('')];
         const key = `data/0/${names[0]}`;
         if (isFoundRaw(key)) expect(parseTarget(fileUrl(key))).toEqual(file('data', '0', { names }));
         else expect(isRawKey(key)).toBe(false);

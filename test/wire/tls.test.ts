@@ -12,9 +12,9 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { tlsOptions } from '../../src/agent/access/auth.js';
 import { jsonReply } from '../../src/agent/reply.js';
 import { startServer } from '../../src/agent/server.js';
+import { createPacer } from '../../src/pace/rate.js';
 import { Connection } from '../../src/source/connection.js';
 import { createHttpClient } from '../../src/source/http-client.js';
-import { createPacer } from '../../src/wire/rate.js';
 
 /** All that the other end speaks. */
 type Spoken = Pick<ConnectionOptions & TlsOptions, 'minVersion' | 'maxVersion' | 'ciphers'>;
@@ -60,7 +60,7 @@ describe('the agent', () => {
     const server = await startServer({
       listen: { host: '127.0.0.1', port: 0 },
       tls: tlsOptions({ cert, key, clientCa: undefined }),
-      pacer: createPacer(undefined),
+      pacer: createPacer(),
       authorize: () => undefined,
       answer: async () => jsonReply(200, {}),
       served() {},
@@ -104,11 +104,7 @@ async function serve(spoken: Spoken): Promise<{ port: number; suite: () => strin
 }
 
 async function askLane(port: number, pin: string): Promise<void> {
-  const connection = new Connection(
-    { host: '127.0.0.1', port, tls: { pin } },
-    Buffer.alloc(65536),
-    createPacer(undefined),
-  );
+  const connection = new Connection({ host: '127.0.0.1', port, tls: { pin } }, Buffer.alloc(65536), createPacer());
   cleanups.push(() => connection.close());
   await connection.request({ method: 'GET', target: '/' }, { head() {}, body() {}, end() {} });
 }
@@ -116,8 +112,8 @@ async function askLane(port: number, pin: string): Promise<void> {
 async function askClient(port: number, pin: string): Promise<void> {
   const client = await createHttpClient({ url: `https://127.0.0.1:${port}`, pin });
   cleanups.push(() => client.close());
-  const attempt = await client.ask({
-    asked: 'it',
+  const attempt = await client.request({
+    what: 'it',
     target: '/',
     silenceMs: 10_000,
     signal: AbortSignal.timeout(10_000),
@@ -146,7 +142,7 @@ describe.each([
   });
 });
 
-test('a source with which no TLS can be spoken is told from one that serves plain HTTP', async () => {
+test('a source without a common TLS version gets another error than one that serves plain HTTP', async () => {
   const { port } = await serve(only('TLSv1.2', 'AES128-GCM-SHA256'));
   await expect(askClient(port, '')).rejects.toMatchObject({
     code: 'protocol',

@@ -1,72 +1,102 @@
-// Who may talk to the agent: a bearer token, client certificates, no web pages. Reads no secret from a file.
+// Authorizes requests to the agent: by bearer token and client certificate, and never those of a web page.
 
 import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createSecureContext, type TlsOptions } from 'node:tls';
 import { LmError, printable } from '../../errors.js';
+import type { Permission } from '../../permissions.js';
+import { permissionFor } from '../../wire/routes.js';
 import { TLS_PROTOCOL } from '../../wire/tls.js';
 import { errorReply, type Reply } from '../reply.js';
-import { clientNameRefusal } from './client-name.js';
+import { grantsOf, type NameGrant } from './client-name.js';
 import { isOwnName, type OwnNames } from './own-names.js';
 
-/** What is known of a request before anything is done for it. */
-export interface Asker {
+/** What a request is authorized by. */
+export interface RequestHead {
+  /** GET for a HEAD request. */
+  method: string;
+  /** As in the request line. */
+  target: string;
   headers: IncomingHttpHeaders;
-  /** That it has shown, if it was asked for one. */
+  /** The certificate that the client has shown, if the server demanded one. */
   clientCertificate(): X509Certificate | undefined;
 }
 
-/** Undefined where the request may pass. */
-export type Authorize = (asker: Asker) => Reply | undefined;
+/** The reply that refuses the request; undefined where it is authorized. */
+export type Authorize = (request: RequestHead) => Reply | undefined;
 
-/** Each for itself; what is undefined is not asked for. */
-export interface Admission {
-  token?: string | undefined;
-  /** That a request may be for. */
+/** What a request must show; undefined is not checked. */
+interface AccessRules {
+  /** The tokens of which a request must have one, each with what it allows. */
+  tokens?: readonly TokenGrant[] | undefined;
+  /** The names that a request may be for, in its Host header. */
   names?: OwnNames | undefined;
-  /** Of which a client certificate must have one; the server has to demand certificates. */
-  clientNames?: readonly string[] | undefined;
+  /** The names of which a client certificate must have one, each with what it allows; the server has to demand certificates. */
+  clients?: readonly NameGrant[] | undefined;
+  /** The status for another name than `names`; 421 where it is missing. */
+  misdirectedStatus?: (target: string) => number;
+}
+
+export interface TokenGrant {
+  token: string;
+  permissions: readonly Permission[];
 }
 
 /**
- * With a token every request needs it. A request that a browser sent for a web page carries an Origin, or says that it was not typed by
- * its user, and is refused whatever it knows, so that no page can drive an agent through the browser of somebody who can reach it. One
- * whose name was made to lead here would send neither: with `names`, requests for other names are refused as well.
+ * With tokens every request needs one. A request that a browser sends for a web page has an Origin, or a Sec-Fetch-Site that says the user
+ * did not type it. It is refused even with the token, so that no page can use an agent through the browser of a user who can reach it. A
+ * page whose name was made to lead here (DNS rebinding) sends neither: with `names`, requests for other names are refused as well.
  */
-export function createAuthorize({ token, names, clientNames }: Admission): Authorize {
-  const expected = token === undefined ? undefined : hash(`Bearer ${token}`);
-  return ({ headers, clientCertificate }) => {
+export function createAuthorize({ tokens, names, clients, misdirectedStatus }: AccessRules): Authorize {
+  const expected = tokens?.map(({ token, permissions }) => ({ hash: hash(`Bearer ${token}`), permissions }));
+  return ({ method, target, headers, clientCertificate }) => {
     const { origin, host, 'sec-fetch-site': site = 'none' } = headers;
     if (origin !== undefined || site !== 'none') return errorReply(403, 'requests from web pages are refused');
-    if (names && host !== undefined && !isOwnName(host, names)) return misdirected(host);
-    const misnamed = clientNames && clientNameRefusal(clientCertificate(), clientNames);
-    if (misnamed) return misnamed;
-    if (expected === undefined || timingSafeEqual(hash(headers.authorization ?? ''), expected)) return undefined;
-    const wrong =
-      headers.authorization === undefined ? 'a bearer token is required' : 'this is not the token of the agent';
-    return errorReply(401, wrong, { 'www-authenticate': 'Bearer realm="lm"' });
+    if (names && host !== undefined && !isOwnName(host, names))
+      return misdirected(host, misdirectedStatus?.(target) ?? 421);
+    const named = clients && grantsOf(clientCertificate(), clients);
+    if (named && 'status' in named) return named;
+    const sent = hash(headers.authorization ?? '');
+    const shown = expected?.filter((one) => timingSafeEqual(sent, one.hash));
+    if (shown?.length === 0) return noToken(headers.authorization);
+    const permission = permissionFor(method, target);
+    if (permission === null) return undefined;
+    if (shown && !allows(shown, permission)) return notAllowed(permission, 'token');
+    if (named && !allows(named, permission)) return notAllowed(permission, 'client certificate');
+    return undefined;
   };
 }
 
-/** The Sidecar's status for a name it does not have. */
-const misdirected = (host: string): Reply =>
+const allows = (grants: readonly { permissions: readonly Permission[] }[], permission: Permission): boolean =>
+  grants.some(({ permissions }) => permissions.includes(permission));
+
+const notAllowed = (permission: Permission, what: string): Reply =>
+  errorReply(403, `this takes the permission '${permission}', which the ${what} does not have`);
+
+function noToken(authorization: string | undefined): Reply {
+  const wrong = authorization === undefined ? 'a bearer token is required' : 'this is not the token of the agent';
+  return errorReply(401, wrong, { 'www-authenticate': 'Bearer realm="lm"' });
+}
+
+/** A Sidecar too has 421 for a name that is not its own. */
+const misdirected = (host: string, status: number): Reply =>
   errorReply(
-    421,
+    status,
     `this agent does not know itself as ${printable(host).slice(0, 100)}: if it is, start it with --host NAME`,
   );
 
-/** Equally long for every guess, as a comparison in constant time needs it. */
+/** A comparison in constant time needs two values of one length. */
 const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** The content of PEM files. */
-export interface ServerTls {
+/** The contents of PEM files. */
+interface ServerTls {
   cert: string;
   key: string;
-  /** With it every client has to show a certificate signed by one of these. */
+  /** Authorities: every client has to show a certificate signed by one of them. */
   clientCa: string | undefined;
 }
 
-/** Throws `usage` where the parts do not belong together. */
+/** Throws `usage` where these files cannot be used together. */
 export function tlsOptions({ cert, key, clientCa }: ServerTls): TlsOptions {
   const options: TlsOptions = {
     ...TLS_PROTOCOL,
@@ -76,7 +106,7 @@ export function tlsOptions({ cert, key, clientCa }: ServerTls): TlsOptions {
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   };
   try {
-    if (clientCa !== undefined) new X509Certificate(clientCa); // a context passes over a file without any
+    if (clientCa !== undefined) new X509Certificate(clientCa); // a secure context accepts a file without any certificate
     createSecureContext(options);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

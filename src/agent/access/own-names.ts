@@ -1,26 +1,30 @@
-// Whether a request was meant for this host, by its Host header: a web page whose name was made to lead here (DNS rebinding) was not.
+// Tells by the Host header whether a request is meant for this host: that of a web page whose name was made to lead here (DNS rebinding)
+// is not.
 
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { plainAddress } from '../../linux/addresses.js';
 
 export interface OwnNames {
-  /** Of `--listen`, `--host`, and whatever else is always right. */
+  /** The names of `--listen` and `--host`. */
   stated: readonly string[];
-  /** Every other name and address; asked again for each name that is not known, because addresses come and go. */
+  /** Names of other hosts, whatever address of this one they may be: several agents run on it then. */
+  others?: readonly string[];
+  /** Every other name and address. Called for each name that is not stated, because addresses change. */
   more: () => readonly string[];
 }
 
-/** `host`: with or without a port. Loopback's names are right on every host. */
-export function isOwnName(host: string, { stated, more }: OwnNames): boolean {
+/** `host` may have a port. The names of loopback are this host's own everywhere. */
+export function isOwnName(host: string, { stated, others = [], more }: OwnNames): boolean {
   const name = nameIn(host);
   if (name === undefined) return false;
+  const matches = (own: string): boolean => canonical(own) === name;
+  if (others.some(matches)) return false;
   if (name === 'localhost' || name === '::1' || (isIPv4(name) && name.startsWith('127.'))) return true;
-  const isThis = (own: string): boolean => canonical(own) === name;
-  return stated.some(isThis) || more().some(isThis);
+  return stated.some(matches) || more().some(matches);
 }
 
-/** The names that /etc/hosts gives to this host, such as its full one; `known` are the names and addresses that it surely has. */
+/** The names that /etc/hosts has for this host, such as its full one. `known` are names and addresses that are certainly its own. */
 export function namesInHosts(known: readonly string[], file = '/etc/hosts'): string[] {
   const own = new Set(known.map(canonical));
   return linesOf(file)
@@ -33,15 +37,15 @@ function linesOf(file: string): string[] {
   try {
     return readFileSync(file, 'utf8').split('\n');
   } catch {
-    return []; // not every host has one
+    return []; // some hosts have none
   }
 }
 
-/** Undefined for what is no `name`, `name:port`, `[address]` or `[address]:port`. */
+/** Undefined for a text that is not `name`, `name:port`, `[address]` or `[address]:port`. */
 function nameIn(host: string): string | undefined {
   const [, name] = /^(\[[^\]]*\]|[^[\]:/@]+)(?::\d*)?$/.exec(host) ?? [];
   return name === undefined ? undefined : canonical(name);
 }
 
-/** Without case, brackets, a zone, or the full stop at the end of a complete name. */
+/** In lower case, without brackets, zone, or the full stop at the end of an absolute name. */
 const canonical = (name: string): string => plainAddress(name.toLowerCase().replace(/\.$/, ''));

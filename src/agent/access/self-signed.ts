@@ -1,5 +1,5 @@
-// A self-signed certificate for an agent without one: X.509 (RFC 5280) in DER, which Node reads and cannot write. Only what such a
-// certificate holds can be written here.
+// Makes a self-signed certificate for an agent that was given none: X.509 (RFC 5280) in DER, which Node can read and cannot write. It
+// writes only the DER types that such a certificate has.
 
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -39,10 +39,10 @@ const SET = 0x31;
 /** The other host's clock may be a little behind. */
 const DAY_MS = 86_400_000;
 
-/** What RFC 5280, 4.1.2.5, has for no end: who pins a certificate goes by nothing but its fingerprint. */
+/** "No end" in RFC 5280, 4.1.2.5: a client that pins a certificate checks its fingerprint alone. */
 const NO_END = Buffer.from('99991231235959Z');
 
-/** `261129200802Z`: two digits of the year, as is demanded until 2049. */
+/** `261129200802Z`: two digits of the year, which the RFC demands until 2049. */
 const utcTime = (ms: number): Buffer =>
   Buffer.from(
     new Date(ms)
@@ -61,7 +61,7 @@ function alternativeNames(names: readonly string[]): Buffer {
 /** Extended key usage: serverAuth. */
 const forServers = (): Buffer => sequence(oid('2.5.29.37'), der(OCTET_STRING, sequence(oid('1.3.6.1.5.5.7.3.1'))));
 
-/** 4 or 16 bytes; the address is one that `isIP` takes, without a zone. */
+/** 4 or 16 bytes of an address that `isIP` takes, without a zone. */
 function addressBytes(address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number));
   const shortest = new URL(`http://[${address}]`).hostname.slice(1, -1);

@@ -1,4 +1,4 @@
-// A work unit → its frames, as a Reply whose length is known before its head is sent. Knows no gate and no rate.
+// Replies to a /fetch request with the frames of its files. The length of the reply is known before its head is sent.
 
 import { closeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,6 +9,7 @@ import type { Roots } from '../../files/roots.js';
 import { compileFilter, type FilterSpec } from '../../patterns/filter.js';
 import { inTurns } from '../../threads/in-turns.js';
 import { createPool } from '../../threads/threads.js';
+import { MAX_HEAD_CHARACTERS, malformedRequest } from '../../wire/file-requests.js';
 import {
   FRAMES_CONTENT_TYPE,
   type RangeRequest,
@@ -16,70 +17,73 @@ import {
   writeFrameHead,
   YOUNG_HEADER,
 } from '../../wire/frames.js';
-import { malformed } from '../../wire/parts.js';
+import { PAGES_REQUEST_TYPE } from '../../wire/pages/pages-request.js';
+import { OFFSET_HEADER, SEALS_HEADER } from '../../wire/range-seals.js';
 import { createByteBudget, sharedBudget } from '../byte-budget.js';
 import { busyReply } from '../gate.js';
 import type { Notice } from '../notices.js';
 import { andThen, type Reply } from '../reply.js';
 import { changedHead, isAsListed, openListed, type RefusedHead, refusalOf } from './listed-file.js';
 import type { Packed, PackJob, PackSetup } from './pack-thread.js';
-import { rangeFrame } from './range-frame.js';
+import { type RangeFrame, rangeFrame } from './range-frame.js';
+import { sparseFrame } from './sparse-frame.js';
 import { misstatement } from './stated-size.js';
 
-export interface Fetches {
-  /** Throws `protocol` for a body that is no fetch request. */
-  reply(body: Uint8Array): Promise<Reply>;
+interface Fetches {
+  /** `type`: the request's content type. Throws `protocol` for a body that is no fetch request. */
+  reply(body: Uint8Array, type: string | undefined): Promise<Reply>;
   close(): Promise<void>;
 }
 
 /**
- * Of all bundles that are being packed or sent; beyond it the answer is 503. The ten connections of an lm copy, which asks for 8 MiB at
- * once, take 90 MiB at the most.
+ * Limit of all bundles and pages that are being packed or sent; the reply beyond it is 503. The ten connections of an lm copy, which requests 8 MiB at
+ * a time, take at most 90 MiB.
  */
-const MOST_BUNDLE_BYTES = 128 << 20;
+const MAX_PACKED_BYTES = 128 << 20;
 
-/** New buffers are zeroed and make the garbage collector run (2.4 of 4 s of the agent's own thread at 200,000 files). */
-const MOST_SPARE_BYTES = 96 << 20;
+/** Limit of buffers kept for reuse: new ones are zeroed and make the garbage collector run (2.4 of 4 s of the agent's own thread at 200,000 files). */
+const MAX_SPARE_BYTES = 96 << 20;
 
-/** A larger one would count as such for the small bundles it is used for. */
-const LARGEST_SPARE_BYTES = 9 << 20;
-const MOST_PACKERS = 4;
+/** A larger buffer is not kept: its whole size would count in the budget for the small bundles that reuse it. */
+const MAX_SPARE_BUFFER_BYTES = 9 << 20;
+const MAX_PACKERS = 4;
 
-/** The longest key and name, each character an escape of six, are less. */
-const MOST_RANGE_REQUEST_BYTES = 64 << 10;
+/** The longest key and name, each character an escape of six, take less. */
+const MAX_RANGE_REQUEST_BYTES = 64 << 10;
 
 export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notice): Fetches {
   const excludes = compileFilter(...filters);
-  const limit = { most: MOST_BUNDLE_BYTES, shared: sharedBudget() };
-  const budget = createByteBudget(limit.most, limit.shared);
+  const limit = { maxBytes: MAX_PACKED_BYTES, shared: sharedBudget() };
+  const budget = createByteBudget(limit.maxBytes, limit.shared);
   const setup: PackSetup = { roots, filters, budget: limit };
   const packers = createPool<PackJob, Packed>(
     new URL('./pack-thread.js', import.meta.url),
-    Math.min(MOST_PACKERS, availableParallelism()),
+    Math.min(MAX_PACKERS, availableParallelism()),
     setup,
   );
   const spare: ArrayBuffer[] = [];
   let spareBytes = 0;
 
-  async function bundle(body: Uint8Array): Promise<Reply> {
+  async function packed(body: Uint8Array, of: PackJob['of']): Promise<Reply> {
     const reused = spare.pop();
     spareBytes -= reused?.byteLength ?? 0;
-    const packed = await packers.run({ body, buffer: reused }, reused && [reused]);
+    const packed = await packers.run({ body, of, buffer: reused }, reused && [reused]);
     if (!packed) return busyReply();
-    const { buffer, bytes, failed } = packed;
+    const { buffer, bytes, failed, ctimeNs } = packed;
     if (failed)
       notice(
         'unread',
         `cannot read ${printable(failed.key)}: ${failed.message}${failed.files > 1 ? `, and ${failed.files - 1} more` : ''}`,
       );
     const held = buffer.byteLength;
-    return andThen(framesReply(bytes, oneChunk(buffer, bytes)), () => budget.give(held));
+    const headers: Record<string, string> = ctimeNs === undefined ? {} : { [SEALS_HEADER]: ctimeNs };
+    return andThen(framesReply(bytes, oneChunk(buffer, bytes), headers), () => budget.giveBack(held));
   }
 
   async function* oneChunk(buffer: ArrayBuffer, bytes: number): AsyncGenerator<Uint8Array> {
     yield new Uint8Array(buffer, 0, bytes);
-    if (buffer.byteLength > LARGEST_SPARE_BYTES || spareBytes + buffer.byteLength > MOST_SPARE_BYTES) return;
-    spare.push(buffer); // only when all of it has been sent
+    if (buffer.byteLength > MAX_SPARE_BUFFER_BYTES || spareBytes + buffer.byteLength > MAX_SPARE_BYTES) return;
+    spare.push(buffer); // reached only when all of it has been sent
     spareBytes += buffer.byteLength;
   }
 
@@ -92,19 +96,22 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
       return framesReply(head.length, [head]);
     }
     const failed = (message: string): void => noteRange(request, { result: 'failed', message });
-    const { bytes, headers, body } = rangeFrame(fd, request, failed);
-    return { ...framesReply(bytes, body, headers), done: () => closeSync(fd) };
+    const { bytes, headers, body } = await frameOf(fd, request, failed);
+    return {
+      ...framesReply(bytes, body, { ...headers, [OFFSET_HEADER]: `${request.offset}` }),
+      done: () => closeSync(fd),
+    };
   }
 
-  function noteRange({ dirs: [[dir, [part]]] }: RangeRequest, { result, message }: RefusedHead): void {
-    if (result === 'failed') notice('unread', `cannot read ${printable(joinKey(dir, part[0]))}: ${message}`);
+  function noteRange({ dirs: [[dir, [file]]] }: RangeRequest, { result, message }: RefusedHead): void {
+    if (result === 'failed') notice('unread', `cannot read ${printable(joinKey(dir, file[0]))}: ${message}`);
   }
 
-  async function open({ dirs: [[dir, [part]]] }: RangeRequest): Promise<number | RefusedHead> {
+  async function open({ dirs: [[dir, [file]]], torn, offset, length }: RangeRequest): Promise<number | RefusedHead> {
     const dirs = new DirCache(roots, excludes);
     try {
       await inTurns(dirs.levels(dir));
-      return openListed(dirs, dir, part);
+      return openListed(dirs, dir, file, torn && offset + length);
     } catch (error) {
       return refusalOf(error);
     } finally {
@@ -113,20 +120,34 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
   }
 
   return {
-    reply: async (body) => (isRange(body) ? range(readRangeRequest(body)) : bundle(body)),
+    reply: async (body, type) => {
+      if (type === PAGES_REQUEST_TYPE) return packed(body, 'pages');
+      return isRange(body) ? range(readRangeRequest(body)) : packed(body, 'bundle');
+    },
     close: () => packers.close(),
   };
 }
 
-/** Of the range a file ends with: whether it ends there. Closes what it refuses. */
-async function misstatedIn(fd: number, { offset, length, dirs }: RangeRequest): Promise<RefusedHead | undefined> {
-  const [, [part]] = dirs[0];
-  const size = Number(part[1]);
+/** Closes the file where it throws. */
+async function frameOf(fd: number, request: RangeRequest, failed: (message: string) => void): Promise<RangeFrame> {
+  try {
+    return request.seals === 'sparse' ? await sparseFrame(fd, request, failed) : rangeFrame(fd, request, failed);
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Checks that the file ends where its last range ends; undefined when it does, or for any other range. Closes a file that it refuses. */
+async function misstatedIn(fd: number, { offset, length, dirs, torn }: RangeRequest): Promise<RefusedHead | undefined> {
+  const [, [file]] = dirs[0];
+  const size = Number(file[1]);
   if (offset + length < size) return undefined;
   let refused: RefusedHead | undefined;
   try {
     const message = await misstatement(fd, size);
-    if (message !== undefined) refused = isAsListed(fd, part) ? { result: 'failed', message } : changedHead();
+    if (message !== undefined && isAsListed(fd, file)) refused = { result: 'failed', message };
+    else if (message !== undefined && !torn) refused = changedHead();
   } catch (error) {
     refused = refusalOf(error);
   }
@@ -134,25 +155,23 @@ async function misstatedIn(fd: number, { offset, length, dirs }: RangeRequest): 
   return refused;
 }
 
-/** Told from the first line alone: a bundle is parsed where it is packed. */
+/** Reads the first line alone: a bundle is parsed in the thread that packs it. */
 function isRange(body: Uint8Array): boolean {
-  const start = Buffer.from(body.subarray(0, LONGEST_RANGE_HEAD));
+  const start = Buffer.from(body.subarray(0, MAX_HEAD_CHARACTERS));
   const first = start.subarray(0, Math.max(0, start.indexOf(NEWLINE))).toString();
   try {
     return JSON.parse(first)?.kind === 'range';
   } catch {
-    return false; // the packer says what is wrong with it
+    return false; // the packer throws what is wrong with it
   }
 }
 
-/** Of the first line, in bytes: three members and two numbers. */
-const LONGEST_RANGE_HEAD = 1024;
 const NEWLINE = 0x0a;
 
-/** In this thread, so nothing but what can be one file. */
+/** Parses in this thread, and so nothing longer than a request for one file can be. */
 function readRangeRequest(body: Uint8Array): RangeRequest {
-  if (body.length > MOST_RANGE_REQUEST_BYTES)
-    throw malformed(`a range of ${body.length} bytes, at most ${MOST_RANGE_REQUEST_BYTES} name its one file`);
+  if (body.length > MAX_RANGE_REQUEST_BYTES)
+    throw malformedRequest(`a range of ${body.length} bytes, at most ${MAX_RANGE_REQUEST_BYTES} name its one file`);
   return readFetchRequest(body) as RangeRequest;
 }
 

@@ -1,21 +1,21 @@
-// One file, the request's conditions and range → a Reply. Opens nothing; the caller hands over an open file.
+// Replies with one open file, by the request's conditions and range.
 
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { extname } from 'node:path';
 import { printable } from '../../errors.js';
 import { errorReply, type Reply } from '../reply.js';
-import type { OpenFile } from './path-door.js';
 import { parseRange } from './range.js';
 import { readAhead } from './read-ahead.js';
+import type { OpenFile } from './requested-file.js';
 import { misstatement } from './stated-size.js';
 
-/** What decides how a file is answered. */
-export type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino'>;
+/** What a file's validators are made of. */
+type FileStat = Pick<BigIntStats, 'size' | 'mtimeNs' | 'ino'>;
 
 /**
- * The reply owns the descriptor from here on. What states another size than it holds is refused: as a file of that size it would be
- * torn, or an empty one. Only the length found now is ever sent; a file that shrinks breaks the connection.
+ * The reply owns the descriptor from here on. A file that holds another number of bytes than its size says is refused: the client would get
+ * a torn file, or an empty one. Only the length found now is sent; a file that shrinks breaks the connection.
  */
 export async function fileReply(file: OpenFile, headers: IncomingHttpHeaders, method: string): Promise<Reply> {
   const { reply, range } = decide(file.stat, file.name, headers, method);
@@ -25,15 +25,15 @@ export async function fileReply(file: OpenFile, headers: IncomingHttpHeaders, me
   return range ? { ...reply, body: readAhead(file.fd, range.start, range.end), done } : { ...reply, done };
 }
 
-/** A file that is written to meanwhile may end anywhere. What cannot be read will say so itself. */
+/** Undefined also for a file that is being written to, which may end anywhere, and one that cannot be read: the reply's body fails then. */
 async function problemOf({ fd, stat }: OpenFile): Promise<string | undefined> {
   const problem = await misstatement(fd, Number(stat.size)).catch(() => undefined);
   return problem !== undefined && fstatSync(fd, { bigint: true }).size === stat.size ? problem : undefined;
 }
 
 /**
- * As the Sidecar (FileStreamHandler) where it has a say: an empty file is 416, a range over all of it 200, everything odd 416.
- * Validators, If-Range, If-None-Match and the right total are added; its own client looks at none of them.
+ * The Sidecar's choices (FileStreamHandler): an empty file is 416, a range of the whole file 200, an invalid range 416. Validators, If-Range,
+ * If-None-Match and the right total are added; the Sidecar's own client reads none of them.
  */
 export function decide(
   stat: FileStat,
@@ -64,7 +64,7 @@ export function decide(
   return { reply, range };
 }
 
-/** Strong: a file that keeps all three has kept its bytes, as far as anything but reading them can tell. */
+/** A strong validator: a file that keeps all three has the same bytes, as far as its metadata can show. */
 export const etagOf = ({ size, mtimeNs, ino }: FileStat): string =>
   `"${size.toString(16)}-${mtimeNs.toString(16)}-${ino.toString(16)}"`;
 
@@ -73,14 +73,14 @@ const lastModifiedOf = ({ mtimeNs }: FileStat): string => new Date(Number(mtimeN
 const isKnown = (ifNoneMatch: string | undefined, etag: string): boolean =>
   (ifNoneMatch ?? '').split(',').some((given) => given.trim() === '*' || given.trim().replace(/^W\//, '') === etag);
 
-/** A date is a weak promise: it counts only when the file had that second to itself (RFC 9110, 8.8.2.2). */
+/** A date is a weak validator: it counts only once the file's last write is a minute old (RFC 9110, 8.8.2.2). */
 function isCurrent(ifRange: string | undefined, stat: FileStat): boolean {
   if (ifRange === undefined || ifRange === etagOf(stat)) return true;
-  const settled = Date.now() - Number(stat.mtimeNs / 1_000_000n) > 60_000;
-  return settled && ifRange === lastModifiedOf(stat);
+  const isSettled = Date.now() - Number(stat.mtimeNs / 1_000_000n) > 60_000;
+  return isSettled && ifRange === lastModifiedOf(stat);
 }
 
-/** As far as Vert.x knows what Cassandra's directories hold. */
+/** The types that Vert.x knows among the files of Cassandra's directories. */
 const TYPES: Record<string, string | undefined> = {
   '.txt': 'text/plain',
   '.json': 'application/json',

@@ -1,23 +1,29 @@
-// A file as a request describes it → an open descriptor, if it is still that very file. Follows no symbolic link.
+// Opens a file that a request names, if it is still the file that was listed. Follows no symbolic link.
 
 import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
-import { misstated } from '../../digest/digest-files.js';
+import { wrongSizeText } from '../../digest/listed-file.js';
 import { errnoOf, LmError } from '../../errors.js';
 import type { DirCache } from '../../files/dirfd.js';
 import type { EntryKey } from '../../files/entry.js';
 import { FileClocks } from '../../files/young.js';
+import type { RequestedFile } from '../../wire/file-requests.js';
 import { type FrameHead, TRAILER_STATUS, type TrailerStatus } from '../../wire/frames.js';
-import type { Part } from '../../wire/parts.js';
 
-/** Why a file cannot be sent, in the form it has on the wire. */
+/** Why a file cannot be sent, as a frame head. */
 export type RefusedHead = Extract<FrameHead, { result: unknown }>;
 
-/** The caller closes the descriptor. */
-export function openListed(dirs: DirCache, dir: EntryKey, part: Part): number | RefusedHead {
+/** The caller closes the descriptor. `tornTo`: a file that has changed will do, if it is the same inode and has bytes up to there. */
+export function openListed(
+  dirs: DirCache,
+  dir: EntryKey,
+  file: RequestedFile,
+  tornTo = Number.POSITIVE_INFINITY,
+): number | RefusedHead {
   let fd: number | undefined;
   try {
-    fd = dirs.openFile(dir, part[0]);
-    if (isAsListed(fd, part)) return fd;
+    fd = dirs.openFile(dir, file[0]);
+    const stat = fstatSync(fd, { bigint: true });
+    if (isSame(stat, file) || (stat.isFile() && `${stat.ino}` === file[3] && Number(stat.size) >= tornTo)) return fd;
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     return refusalOf(error);
@@ -26,34 +32,47 @@ export function openListed(dirs: DirCache, dir: EntryKey, part: Part): number | 
   return changedHead();
 }
 
-/** Compared exactly: one host sees its own file twice. */
-export const isAsListed = (fd: number, part: Part): boolean => isSame(fstatSync(fd, { bigint: true }), part);
+/** Compared exactly: both stats are of this host. */
+export const isAsListed = (fd: number, file: RequestedFile): boolean => isSame(fstatSync(fd, { bigint: true }), file);
 
 /**
- * How the reading of a file has ended just now. `youngSinceMs`: when it began, by `performance.now()`, for a client that asks whether
- * the file was young then.
+ * The status of a file whose reading has just ended. `youngSinceMs`: when the reading began, by `performance.now()`, for a client that
+ * requests whether the file was young then. `opened`: its state then, for one that is told the ctime of what it gets.
  */
-export function statusOf(fd: number, part: Part, youngSinceMs: number | undefined): TrailerStatus {
+export function statusOf(
+  fd: number,
+  file: RequestedFile,
+  youngSinceMs: number | undefined,
+  opened?: BigIntStats,
+): TrailerStatus {
   const stat = fstatSync(fd, { bigint: true });
-  if (!isSame(stat, part)) return TRAILER_STATUS.changed;
+  if (!isSame(stat, file) || (opened && mayBeWritten(stat, opened))) return TRAILER_STATUS.changed;
   if (youngSinceMs === undefined || !clocks.isYoung(fd, stat, youngSinceMs)) return TRAILER_STATUS.asPromised;
   return TRAILER_STATUS.young;
 }
 
-/** Of this thread. */
+/**
+ * A write whose mtime was set back leaves another ctime. So does a hard link, made or removed, which is usual while a file is read: a snapshot makes
+ * one of every file.
+ */
+const mayBeWritten = (stat: BigIntStats, opened: BigIntStats): boolean =>
+  stat.ctimeNs !== opened.ctimeNs && stat.nlink === opened.nlink;
+
+/** One for this thread. */
 const clocks = new FileClocks();
 
-function isSame(stat: BigIntStats, [, size, mtimeNs, ino]: Part): boolean {
+function isSame(stat: BigIntStats, [, size, mtimeNs, ino]: RequestedFile): boolean {
   return stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
 }
 
 export const changedHead = (): RefusedHead => refused('changed', 'changed since it was listed');
 
-export const misstatedHead = (stated: number, held: number): RefusedHead => refused('failed', misstated(stated, held));
+export const misstatedHead = (stated: number, held: number): RefusedHead =>
+  refused('failed', wrongSizeText(stated, held));
 
 const refused = (result: RefusedHead['result'], message: string): RefusedHead => ({ result, message });
 
-/** What is no system error is the request's fault, or ours, and is thrown on. */
+/** Throws on what is no system error: it is the fault of the request, or of this program. */
 export function refusalOf(error: unknown): RefusedHead {
   if (error instanceof LmError) throw error;
   const code = errnoOf(error);

@@ -1,4 +1,4 @@
-// A bundle's files, read whole, as frames in one buffer. Runs in a worker thread, because it blocks while it reads.
+// Reads the files of a bundle whole and writes their frames into one buffer. Runs in a worker thread, because it blocks while it reads.
 
 import { closeSync, readSync } from 'node:fs';
 import { BLOCK_BYTES } from '../../digest/digest.js';
@@ -7,6 +7,7 @@ import { DirCache } from '../../files/dirfd.js';
 import { type EntryKey, joinKey } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
 import type { Filter } from '../../patterns/filter.js';
+import type { RequestedFile } from '../../wire/file-requests.js';
 import {
   type BundleRequest,
   FRAME_HEAD_BYTES,
@@ -15,17 +16,16 @@ import {
   type TrailerStatus,
   trailerBytes,
 } from '../../wire/frames.js';
-import type { Part } from '../../wire/parts.js';
 import { changedHead, misstatedHead, type RefusedHead, refusalOf, statusOf } from './listed-file.js';
 
-/** No head is longer; the messages of refusals are short and hold no names. */
-const MOST_HEAD_BYTES = 160;
+/** No frame head is longer: the messages of refusals are short and hold no names. */
+const MAX_FRAME_HEAD_BYTES = 160;
 
-/** What the frames of a bundle need at most. */
+/** The bytes that the frames of a bundle take at most. */
 export function packedBytes(request: BundleRequest): number {
   let sum = 0;
-  for (const [, parts] of request.dirs)
-    for (const [, size] of parts) sum += MOST_HEAD_BYTES + Number(size) + trailerBytes(Number(size));
+  for (const [, files] of request.dirs)
+    for (const [, size] of files) sum += MAX_FRAME_HEAD_BYTES + Number(size) + trailerBytes(Number(size));
   return sum;
 }
 
@@ -36,7 +36,7 @@ export interface Packer {
 }
 
 /** Files of a bundle that could not be read, and the first of them. */
-export interface Failed {
+export interface FailedFiles {
   files: number;
   key: EntryKey;
   message: string;
@@ -47,19 +47,19 @@ export function pack(
   request: BundleRequest,
   buffer: Buffer,
   { roots, excludes, hash }: Packer,
-): { bytes: number; failed: Failed | undefined } {
-  let failed: Failed | undefined;
+): { bytes: number; failed: FailedFiles | undefined } {
+  let failed: FailedFiles | undefined;
   const dirs = new DirCache(roots, excludes);
   let end = 0;
   try {
-    for (const [dir, parts] of request.dirs) {
-      for (const part of parts) {
-        const length = Number(part[1]);
+    for (const [dir, files] of request.dirs) {
+      for (const file of files) {
+        const length = Number(file[1]);
         const start = end + FRAME_HEAD_BYTES;
-        const read = readListed(dirs, dir, part, { buffer, start, length }, request.young === true);
+        const read = readListed(dirs, dir, file, { buffer, start, length }, request.young === true);
         end = putFrameHead(buffer, end, typeof read === 'number' ? { length } : read);
         if (typeof read !== 'number' && read.result === 'failed') {
-          failed ??= { files: 0, key: joinKey(dir, part[0]), message: read.message };
+          failed ??= { files: 0, key: joinKey(dir, file[0]), message: read.message };
           failed.files++;
         }
         if (typeof read === 'number') end = putTrailer(buffer, start, length, read, hash);
@@ -72,23 +72,23 @@ export function pack(
 }
 
 /**
- * Reads a whole file. One look at it, afterwards, is enough: a file that was written to since it was listed has another time from
- * then on, whether that was before it was read or meanwhile. Looking before too would find nothing more. What is still as it was
- * listed and yet holds another number of bytes than it states is no file to copy.
+ * Reads a whole file, and stats it once, afterwards: a file that was written to since it was listed has another time from then on, whether
+ * the write came before the read or during it. A stat before the read would find nothing more. A file that is still as it was listed, and
+ * yet holds another number of bytes than it states, cannot be copied.
  */
 function readListed(
   dirs: DirCache,
   dir: EntryKey,
-  part: Part,
+  file: RequestedFile,
   { buffer, start, length }: { buffer: Buffer; start: number; length: number },
-  tellsYoung: boolean,
+  reportsYoung: boolean,
 ): TrailerStatus | RefusedHead {
   try {
-    const fd = dirs.openFile(dir, part[0]);
-    const beganMs = tellsYoung ? performance.now() : undefined;
+    const fd = dirs.openFile(dir, file[0]);
+    const beganMs = reportsYoung ? performance.now() : undefined;
     try {
       const held = readWhole(fd, buffer, start, length);
-      const status = statusOf(fd, part, beganMs);
+      const status = statusOf(fd, file, beganMs);
       if (status === TRAILER_STATUS.changed) return changedHead();
       return held === length ? status : misstatedHead(length, held);
     } finally {
@@ -100,8 +100,8 @@ function readListed(
 }
 
 /**
- * Returns how many bytes there were, of one more than are stated: it is asked for in the same read, for which the frame's trailer
- * leaves room. A read that brings all but that one has come to the end of the file.
+ * Returns how many bytes the file held, up to one more than it states: the same read requests one byte more, for which the frame's trailer
+ * leaves room. A read that brings all but that byte has reached the end of the file.
  */
 function readWhole(fd: number, buffer: Buffer, start: number, length: number): number {
   let at = 0;
@@ -113,7 +113,7 @@ function readWhole(fd: number, buffer: Buffer, start: number, length: number): n
   return at;
 }
 
-/** What a bundle holds has been read to its end, so every trailer says that it is whole. */
+/** `status` is `asPromised` or `young`: the file has been read whole. */
 function putTrailer(buffer: Buffer, start: number, length: number, status: TrailerStatus, hash: Xxh64): number {
   let end = start + length;
   buffer[end++] = status;

@@ -1,6 +1,6 @@
-// A range of an open file as one frame: with a trailer, with a seal behind each block, or the seals alone. Opens and closes nothing.
+// Makes the frame of a range of an open file: with a trailer, with a seal behind each block, or with the seals alone.
 
-import { fstatSync } from 'node:fs';
+import { type BigIntStats, fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
 import {
@@ -10,31 +10,33 @@ import {
   trailerBytes,
   writeFrameHead,
 } from '../../wire/frames.js';
-import { SEALS_HEADER, sealsBytes, writeSeal } from '../../wire/range-seals.js';
+import { SEALS_HEADER, sealsBytes, sealsOfHole, writeSeal } from '../../wire/range-seals.js';
 import { statusOf } from './listed-file.js';
-import { readAhead, type Trouble } from './read-ahead.js';
+import { mapUnread, runsOf } from './map-range.js';
+import { type ReadProblem, readAhead } from './read-ahead.js';
 
 export interface RangeFrame {
-  /** Of all of it. */
+  /** Length of the whole frame. */
   bytes: number;
   headers: Record<string, string>;
   body: AsyncIterable<Uint8Array>;
 }
 
-/** `failed` hears why the file could not be read to the end of the range. */
-export function rangeFrame(fd: number, request: RangeRequest, failed: (message: string) => void): RangeFrame {
+/** Calls `onFailure` with the reason when the file cannot be read to the end of the range. */
+export function rangeFrame(fd: number, request: RangeRequest, onFailure: (message: string) => void): RangeFrame {
   const { length, seals } = request;
   const head = writeFrameHead({ length });
   if (!seals)
     return {
       bytes: head.length + length + trailerBytes(length),
       headers: {},
-      body: withTrailer(fd, head, request, failed),
+      body: withTrailer(fd, head, request, onFailure),
     };
+  const opened = fstatSync(fd, { bigint: true });
   return {
     bytes: head.length + (seals === 'alone' ? 0 : length) + sealsBytes(length),
-    headers: { [SEALS_HEADER]: `${fstatSync(fd, { bigint: true }).ctimeNs}` },
-    body: withSeals(fd, head, request, failed),
+    headers: { [SEALS_HEADER]: `${opened.ctimeNs}` },
+    body: (seals === 'alone' ? sealsAlone : withSeals)(fd, head, request, onFailure, opened),
   };
 }
 
@@ -42,16 +44,16 @@ async function* withTrailer(
   fd: number,
   head: Uint8Array,
   request: RangeRequest,
-  failed: (message: string) => void,
+  onFailure: (message: string) => void,
 ): AsyncGenerator<Uint8Array> {
   const { offset, length } = request;
   const digests: Uint8Array[] = [];
-  const reading = createReading(fd, request, failed);
+  const reading = createReading(fd, request, onFailure);
   yield head;
   yield* readAhead(fd, offset, offset + length, {
-    onTrouble: reading.met,
+    onProblem: reading.onProblem,
     onBlock(digest) {
-      digests.push(digest); // ranges begin on a block
+      digests.push(digest); // a range begins on a block
       return undefined;
     },
   });
@@ -62,50 +64,71 @@ async function* withSeals(
   fd: number,
   head: Uint8Array,
   request: RangeRequest,
-  failed: (message: string) => void,
+  onFailure: (message: string) => void,
+  opened: BigIntStats,
 ): AsyncGenerator<Uint8Array> {
-  const { offset, length, seals } = request;
-  const reading = createReading(fd, request, failed);
-  const made: Uint8Array[] = [];
-  const onBlock = (digest: Uint8Array): Uint8Array | undefined => {
-    const seal = writeSeal(reading.status(), digest);
-    if (seals !== 'alone') return seal;
-    made.push(seal);
-    return undefined;
-  };
-  const chunks = readAhead(fd, offset, offset + length, { onTrouble: reading.met, onBlock });
+  const { offset, length } = request;
+  const reading = createReading(fd, request, onFailure, opened);
+  const onBlock = (digest: Uint8Array): Uint8Array => writeSeal(reading.status(), digest);
   yield head;
-  if (seals !== 'alone') return yield* chunks;
-  for await (const _ of chunks) {
-    await nextTurn(); // no byte of the file is sent, and so nothing else lets others have their turn
-    yield* made.splice(0);
+  yield* readAhead(fd, offset, offset + length, { onProblem: reading.onProblem, onBlock });
+}
+
+async function* sealsAlone(
+  fd: number,
+  head: Uint8Array,
+  request: RangeRequest,
+  onFailure: (message: string) => void,
+  opened: BigIntStats,
+): AsyncGenerator<Uint8Array> {
+  const { offset, length } = request;
+  const reading = createReading(fd, request, onFailure, opened);
+  const made: Uint8Array[] = [];
+  const onBlock = (digest: Uint8Array): undefined => {
+    made.push(writeSeal(reading.status(), digest));
+  };
+  yield head;
+  for (const { hole, start, end } of runsOf(await mapUnread(fd, offset, offset + length))) {
+    if (hole) {
+      yield sealsOfHole(start, end, reading.status());
+      continue;
+    }
+    for await (const _ of readAhead(fd, start, end, { onProblem: reading.onProblem, onBlock })) {
+      await nextTurn(); // no byte of the file is sent, so nothing else lets other requests have a turn
+      yield* made.splice(0);
+    }
   }
 }
 
-/** How the reading of a range goes; whatever has been met before goes on being said. */
-function createReading(fd: number, { young, dirs }: RangeRequest, failed: (message: string) => void) {
-  const [, [part]] = dirs[0];
+/** The status of a range while it is read: once it is `changed` or `failed` it stays so. */
+export function createReading(
+  fd: number,
+  { young, dirs }: RangeRequest,
+  onFailure: (message: string) => void,
+  opened?: BigIntStats,
+) {
+  const [, [file]] = dirs[0];
   const beganMs = young ? performance.now() : undefined;
-  let trouble: Trouble | undefined;
+  let problem: ReadProblem | undefined;
   let ended: TrailerStatus | undefined;
 
-  /** A file that is shorter than it states, and states so still, has not changed. */
-  function look(): TrailerStatus {
-    if (trouble && trouble !== 'shrunk') return TRAILER_STATUS.failed;
-    const status = statusOf(fd, part, beganMs);
-    return trouble && status !== TRAILER_STATUS.changed ? TRAILER_STATUS.failed : status;
+  /** A file that is shorter than it states, and still states the same size, has failed and not changed. */
+  function currentStatus(): TrailerStatus {
+    if (problem && problem !== 'shrunk') return TRAILER_STATUS.failed;
+    const status = statusOf(fd, file, beganMs, opened);
+    return problem && status !== TRAILER_STATUS.changed ? TRAILER_STATUS.failed : status;
   }
 
   return {
-    met(what: Trouble): void {
-      trouble = what;
+    onProblem(met: ReadProblem): void {
+      problem = met;
     },
     status(): TrailerStatus {
       if (ended !== undefined) return ended;
-      const status = look();
+      const status = currentStatus();
       if (status === TRAILER_STATUS.changed || status === TRAILER_STATUS.failed) ended = status;
-      if (trouble && status === TRAILER_STATUS.failed)
-        failed(trouble === 'shrunk' ? 'it is shorter than it states' : (errnoOf(trouble) ?? trouble.message));
+      if (problem && status === TRAILER_STATUS.failed)
+        onFailure(problem === 'shrunk' ? 'it is shorter than it states' : (errnoOf(problem) ?? problem.message));
       return status;
     },
   };

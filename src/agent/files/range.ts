@@ -1,13 +1,13 @@
-// The Range header as the Sidecar reads it (HttpRange): exactly one range, no spaces. Stricter than HTTP, which would ignore
-// what it does not understand.
+// Parses the Range header as the Sidecar does (HttpRange): exactly one range, no spaces. HTTP would ignore a header that it does not
+// understand; this refuses it.
 
 /** `end` is the first byte that is not sent. */
-export interface ByteRange {
+interface ByteRange {
   start: number;
   end: number;
 }
 
-/** Of a file of `size` bytes, at least 1; a reason where there is nothing to send. The end is clipped to the file. */
+/** The range of a file of `size` bytes, at least 1, clipped to the file; `problem` where there is nothing to send. */
 export function parseRange(header: string, size: number): ByteRange | { problem: string } {
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header) ?? [];
   if (first === undefined || last === undefined || (first === '' && last === '')) return invalid(header);

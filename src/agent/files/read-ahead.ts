@@ -1,33 +1,33 @@
-// A slice of an open file as chunks of one reused buffer, and the XXH64 of its blocks. Sends nothing.
+// Reads a slice of an open file as chunks of one reused buffer, and hashes its blocks with XXH64.
 
 import { read, readSync } from 'node:fs';
 import { BLOCK_BYTES } from '../../digest/digest.js';
 import { createXxh64, type Xxh64 } from '../../digest/kernels/xxh64.js';
 
-/** What keeps a file from being sent as it was stat-ed. */
-export type Trouble = 'shrunk' | NodeJS.ErrnoException;
+/** Why a file cannot be read as it was stat-ed. */
+export type ReadProblem = 'shrunk' | NodeJS.ErrnoException;
 
-/** Read, hashed and handed to the kernel again while a core's own cache holds it. A block is a multiple of it. */
+/** Small enough to be read, hashed and written to the socket while it is in a core's own cache. A block is a multiple of it. */
 const CHUNK_BYTES = 256 << 10;
 
-/** Behind a chunk, for what is to be sent with it, which so needs no write of its own. A page, so that chunks begin on one. */
+/** Room behind a chunk, so that a seal is sent in the same write. It is a page, so that chunks begin on one. */
 const BEHIND_BYTES = 4096;
 
 export interface SliceSink {
-  /** Hears why, and what is left comes as zeros, to the promised length. Without it, trouble is thrown. */
-  onTrouble?(trouble: Trouble): void;
+  /** Called with the problem; the rest then comes as zeros, to the promised length. Without it, the problem is thrown. */
+  onProblem?(problem: ReadProblem): void;
   /**
-   * Hears the XXH64 of each block, counted from `start`, before its last chunk is handed out; the last block may be shorter. What it
-   * returns, a few bytes, is handed out behind that chunk.
+   * Called with the XXH64 of each block, counted from `start`, before its last chunk is yielded; the last block may be shorter. The few
+   * bytes that it returns are yielded behind that chunk.
    */
   onBlock?(digest: Uint8Array): Uint8Array | undefined;
-  /** How much longer than from memory reading may take before it is left to other threads. */
+  /** How much longer than from memory the reads may take before other threads do them. */
   patienceMs?: number;
 }
 
 const HALF_BYTES = CHUNK_BYTES + BEHIND_BYTES;
 
-/** Chunks from `start` up to `end`. Each is valid until the next is asked for. */
+/** Chunks from `start` up to `end`. Each is valid until the next is requested. */
 export async function* readAhead(
   fd: number,
   start: number,
@@ -46,7 +46,7 @@ export async function* readAhead(
       const chunk = await (ahead ?? fill(at));
       const next = at + CHUNK_BYTES;
       ahead = read.isSlow() && next < end ? fill(next) : undefined;
-      ahead?.catch(() => {}); // thrown where it is awaited
+      ahead?.catch(() => {}); // the await above throws it
       let behind: Uint8Array | undefined;
       if (sink.onBlock) {
         hasher.update(chunk);
@@ -57,27 +57,27 @@ export async function* readAhead(
         yield halfAt(at).subarray(0, chunk.length + behind.length);
       } else yield chunk;
     }
-    if (spare.length < MOST_SPARE) spare.push(hasher);
+    if (spare.length < MAX_SPARE) spare.push(hasher);
   } finally {
-    await ahead?.catch(() => {}); // the descriptor may be closed after this
+    await ahead?.catch(() => {}); // the caller may close the descriptor after this
   }
 }
 
-/** Only buffers that have been sent whole come back; the kernel or TLS may still read those of a broken connection. */
+/** Hashers for reuse, of slices sent to the end: the kernel or TLS may still read the buffer of a broken connection. */
 const spare: Xxh64[] = [];
-const MOST_SPARE = 16;
+const MAX_SPARE = 16;
 
-/** A slow memory's speed: what takes longer was read from a disk, or the thread was held up meanwhile. */
+/** The speed of a slow memory: a slower read came from a disk, or the thread was held up. */
 const MEMORY_BYTES_PER_MS = 512 << 10;
 
-/** So that being held up now and then does not count; a range of 64 MiB that comes from a disk costs no more than this. */
+/** A thread that is held up now and then does not count as a slow disk; a range of 64 MiB from a disk costs no more than this. */
 const PATIENCE_MS = 10;
 
 /**
- * Fills buffers, in order. What is in memory is read here and now: through another thread it would come by way of another
- * core's cache. What has to come from a disk is read by Node's own threads from then on, so that it keeps nobody else waiting.
+ * Fills buffers, in order. A file in memory is read in this thread: through another thread it would come by way of another core's cache.
+ * Once reads are slow, which means a disk, Node's own threads do them, so that other requests do not wait.
  */
-function createReader(fd: number, { onTrouble, patienceMs = PATIENCE_MS }: SliceSink) {
+function createReader(fd: number, { onProblem, patienceMs = PATIENCE_MS }: SliceSink) {
   let owedMs = 0;
   const isSlow = (): boolean => owedMs > patienceMs;
 
@@ -98,8 +98,8 @@ function createReader(fd: number, { onTrouble, patienceMs = PATIENCE_MS }: Slice
         filled += got;
       }
     } catch (error) {
-      if (!onTrouble) throw error;
-      onTrouble((error as { shrunk?: true }).shrunk ? 'shrunk' : (error as NodeJS.ErrnoException));
+      if (!onProblem) throw error;
+      onProblem((error as { shrunk?: true }).shrunk ? 'shrunk' : (error as NodeJS.ErrnoException));
       buffer.fill(0, filled);
     }
     return buffer;

@@ -1,20 +1,20 @@
-// The operator's --at-rest-check at the source: one run at a time, however many ask, and a pause after each. Judges no outcome.
+// Runs the operator's --at-rest-check command at the source: one run at a time, however many clients ask, with a pause after each.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { printable } from '../../errors.js';
 import { howItEnded, runCommand } from '../../linux/shell-command.js';
 import type { OpenFilesReport } from '../../wire/messages.js';
 
-export type CheckOutcome = NonNullable<OpenFilesReport['check']>;
+type CheckOutcome = NonNullable<OpenFilesReport['check']>;
 
 export interface AtRestCheck {
-  /** The outcome of a run that began after it was asked for; all who wait for one share it. */
+  /** Resolves with the outcome of a run that began after this call. All callers that wait for one run share it. */
   run(): Promise<CheckOutcome>;
-  /** Kills a run that is under way, and begins no other. */
+  /** Kills the run under way, and starts no other. */
   close(): void;
 }
 
-/** So that no client can keep the command running without end. */
+/** Between two runs, so that no client can keep the command running without end. */
 const PAUSE_MS = 5_000;
 
 export function createAtRestCheck(
@@ -29,7 +29,7 @@ export function createAtRestCheck(
 
   async function begin(): Promise<CheckOutcome> {
     await ready;
-    waiting = undefined; // whoever asks from here on gets a run of its own
+    waiting = undefined; // a call from here on gets the next run
     const running = outcomeOf(command, env, signal);
     ready = running.then(pause, pause);
     return running;

@@ -1,4 +1,4 @@
-// Worker thread that reads /digests requests: 8,192 files would hold up the agent's own thread. Holds no state between jobs.
+// Worker thread that reads /digests requests: one of 8,192 files would hold up the agent's own thread. Holds no state between jobs.
 
 import { workerData } from 'node:worker_threads';
 import type { Roots } from '../../files/roots.js';

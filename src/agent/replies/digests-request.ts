@@ -1,71 +1,99 @@
-// The body of a /digests request → what is to be read for it, cut into jobs. Opens nothing.
+// Reads the body of a /digests request and cuts the files it names into jobs. Opens no file.
 
-import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../../digest/digest.js';
-import type { ListedFile } from '../../digest/digest-files.js';
+import { batchesOf } from '../../batches.js';
+import { FILE_ALGORITHMS, type FileAlgorithm } from '../../digest/digest.js';
+import type { ListedFile } from '../../digest/listed-file.js';
+import { type PackedFiles, packFiles } from '../../digest/messages.js';
 import { joinKey } from '../../files/entry.js';
 import { pathOf, type Roots } from '../../files/roots.js';
-import { MAX_REQUEST_BYTES, malformed, readParts } from '../../wire/parts.js';
+import { DEFAULT_YIELD_FLOOR } from '../../pace/yielding.js';
+import { MAX_REQUEST_BYTES, malformedRequest, readFileRequest } from '../../wire/file-requests.js';
 
 export interface DigestsRequest {
-  algorithm: DigestAlgorithm;
-  tellsYoung: boolean;
-  /** How many were asked for, those named again among them. */
+  algorithm: FileAlgorithm;
+  reportsYoung: boolean;
+  /** Whether a line of the reply may hold several files. */
+  rows: boolean;
+  checksSSTables: boolean;
+  pace: RequestedPace;
+  /** How many files the request names; a file that is named twice counts twice. */
   files: number;
   jobs: DigestsJob[];
 }
 
-/** Each file once, and its places in the request: a file named many times is read once. */
-export interface DigestsJob {
-  files: ListedFile[];
-  indexes: number[][];
-  /** Sum of the sizes stated. */
-  bytes: number;
+/** How gently the client wants the files to be read. */
+export interface RequestedPace {
+  /** Its requests keep to the limit together. */
+  client: string;
+  /** Bytes a second. */
+  limitRate?: number;
+  /** It wants reading to yield to others who wait for the disk, down to so many bytes a second. */
+  yieldFloor?: number;
 }
 
-const FILES_PER_JOB = 64;
-const BYTES_PER_JOB = 32 << 20;
+/** Each file once, with its indexes in the request: a file that is named many times is read once. */
+export interface DigestsJob {
+  files: PackedFiles;
+  /** Pairs of a file of the job, by its place there, and an index in the request. */
+  named: Uint32Array;
+}
 
-/** Throws `protocol` for what is no digests request, and for names that no listing of these roots holds. */
+const JOB_LIMITS = { items: 256, bytes: 32 << 20 };
+
+/** Throws `protocol` for a body that is no digests request, and for names that no listing of these roots can hold. */
 export function readDigestsRequest(body: Uint8Array, roots: Roots): DigestsRequest {
-  const { head, dirs } = readParts(body);
-  const algorithm = DIGEST_ALGORITHMS.find((known) => known === head['digestAlgorithm']);
-  if (!algorithm) throw malformed(`digestAlgorithm is none of ${DIGEST_ALGORITHMS.join(', ')}`);
-  const asked = new Map<string, AskedFile>();
-  let files = 0;
+  const { head, dirs } = readFileRequest(body);
+  const algorithm = FILE_ALGORITHMS.find((known) => known === head['digestAlgorithm']);
+  if (!algorithm) throw malformedRequest(`digestAlgorithm is none of ${FILE_ALGORITHMS.join(', ')}`);
+  const requested = new Map<string, FileWithIndexes>();
+  let count = 0;
   let keyLengths = 0;
-  for (const [dir, parts] of dirs) {
+  for (const [dir, files] of dirs) {
     pathOf(roots, dir);
-    for (const [name, size, mtimeNs, ino] of parts) {
+    for (const [name, size, mtimeNs, ino] of files) {
       const key = joinKey(dir, name);
-      keyLengths += key.length; // of a long directory with many files, each has it
+      keyLengths += key.length; // each file of a directory with a long path repeats that path
       if (keyLengths > MAX_REQUEST_BYTES)
-        throw malformed(`the whole names of its files have more than ${MAX_REQUEST_BYTES} characters`);
+        throw malformedRequest(`the whole names of its files have more than ${MAX_REQUEST_BYTES} characters`);
       const description = [key, size, mtimeNs, ino].join('\0');
-      const known = asked.get(description);
-      if (known) known.indexes.push(files++);
-      else asked.set(description, { file: { key, size, mtimeNs, ino }, indexes: [files++] });
+      const known = requested.get(description);
+      if (known) known.indexes.push(count++);
+      else requested.set(description, { file: { key, size, mtimeNs, ino }, indexes: [count++] });
     }
   }
-  return { algorithm, tellsYoung: head['young'] === true, files, jobs: [...jobsOf(asked.values())] };
+  const [reportsYoung, checksSSTables] = [head['young'] === true, head['sstables'] === true];
+  const [rows, pace] = [head['rows'] === true, requestedPace(head)];
+  return { algorithm, reportsYoung, rows, checksSSTables, pace, files: count, jobs: [...jobsOf(requested.values())] };
 }
 
-interface AskedFile {
+function requestedPace({ client, limitRate, yieldToIo, yieldFloor }: Record<string, unknown>): RequestedPace {
+  if (limitRate !== undefined && !isRate(limitRate)) throw malformedRequest('limitRate is no number of bytes a second');
+  if (yieldFloor !== undefined && !isRate(yieldFloor))
+    throw malformedRequest('yieldFloor is no number of bytes a second');
+  return {
+    client: typeof client === 'string' ? client.slice(0, MAX_CLIENT_ID) : '',
+    ...(limitRate !== undefined && { limitRate }),
+    ...(yieldToIo === true && { yieldFloor: yieldFloor ?? DEFAULT_YIELD_FLOOR }),
+  };
+}
+
+const isRate = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/** A UUID has 36. */
+const MAX_CLIENT_ID = 64;
+
+interface FileWithIndexes {
   file: ListedFile;
   indexes: number[];
 }
 
-/** Big files alone, small ones together, so that threads share the work evenly and answers come steadily. */
-function* jobsOf(asked: Iterable<AskedFile>): Generator<DigestsJob> {
-  let job: DigestsJob = { files: [], indexes: [], bytes: 0 };
-  for (const { file, indexes } of asked) {
-    const bytes = Number(file.size);
-    if (job.files.length === FILES_PER_JOB || (job.files.length > 0 && job.bytes + bytes > BYTES_PER_JOB)) {
-      yield job;
-      job = { files: [], indexes: [], bytes: 0 };
-    }
-    job.files.push(file);
-    job.indexes.push(indexes);
-    job.bytes += bytes;
-  }
-  if (job.files.length > 0) yield job;
+/** A big file is a job alone, small files share one: so the threads share the work evenly, and answers come steadily. */
+function* jobsOf(requested: Iterable<FileWithIndexes>): Generator<DigestsJob> {
+  for (const batch of batchesOf(requested, JOB_LIMITS, sizeOf))
+    yield {
+      files: packFiles(batch.map(({ file }) => file)),
+      named: Uint32Array.from(batch.flatMap(({ indexes }, i) => indexes.flatMap((index) => [i, index]))),
+    };
 }
+
+const sizeOf = ({ file }: FileWithIndexes): number => Number(file.size);

@@ -1,5 +1,5 @@
-// Who on this host has files of the roots open for writing, or may be the service by its ports, and what the operator's own check
-// says → a Reply. Judges nothing: whether that matters is the client's to say.
+// Replies with what shows whether the service runs on this host: processes that have files of the roots open for writing, listeners on
+// its ports, and the outcome of the operator's own check. The client judges it.
 
 import { HOT_TYPES } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
@@ -16,24 +16,24 @@ import type { Reply } from '../reply.js';
 import type { AtRestCheck } from './at-rest-check.js';
 
 export interface OpenFilesSetup {
-  /** What the service listens on while it runs. */
+  /** The ports that the service listens on while it runs. */
   ports: readonly ServicePort[];
   atRestCheck: AtRestCheck | undefined;
 }
 
-/** `check`: for a final pass, which runs the operator's command as well. `hot`: for a pass below 1.0, which leaves such files out. */
+/** `check`: for a final pass, the operator's command is run as well. `hot`: for a pass below 1.0, which leaves hot files out. */
 export function createOpenFiles(
   roots: Roots,
   excludes: Filter,
   { ports, atRestCheck }: OpenFilesSetup,
-): (asked: { check?: boolean; hot?: boolean }) => Promise<Reply> {
+): (options: { check?: boolean; hot?: boolean }) => Promise<Reply> {
   let guarded: Promise<GuardedPort[]> | undefined;
 
   async function report(hot: boolean): Promise<OpenFilesReport> {
     guarded ??= lookUpPorts(ports);
     const { hidden, isComplete, outside, uninspected, writers } = await findWriters(roots, excludes);
-    const { suspects } = await findServiceListeners(await guarded, isComplete);
-    const listeners = suspects.map(({ address, port, process, name, why }) => ({
+    const { possible } = await findServiceListeners(await guarded, isComplete);
+    const listeners = possible.map(({ address, port, process, name, why }) => ({
       ...{ address, port, name, why },
       ...(process && { process }),
     }));
@@ -47,15 +47,15 @@ export function createOpenFiles(
     };
   }
 
-  const plain = oneAtATime(() => report(false));
+  const withoutHot = oneAtATime(() => report(false));
   const withHot = oneAtATime(() => report(true));
 
   return async ({ check, hot }) => {
-    const found = await (hot ? withHot() : plain()); // a failure of this is an answer of its own
+    const found = await (hot ? withHot() : withoutHot()); // before the reply begins: a failure here still gets an error reply
     if (!check || !atRestCheck) return linesReply(lineOf(found));
-    const whole = atRestCheck.run().then((outcome) => ({ ...found, check: outcome }));
-    whole.catch(() => {}); // the client may have left before it would have heard of that
-    return linesReply(keepAlive(lineOf(whole), () => WAITING));
+    const withCheck = atRestCheck.run().then((outcome) => ({ ...found, check: outcome }));
+    withCheck.catch(() => {}); // the client may leave before it is awaited
+    return linesReply(keepAlive(lineOf(withCheck), () => WAITING));
   };
 }
 
@@ -65,14 +65,14 @@ const linesReply = (lines: AsyncGenerator<Uint8Array>): Reply => ({
   body: sealed(lines),
 });
 
-/** Only who asks for the check is told so: others take the first line for the report. */
+/** Sent only to a client that asks for the check: any other takes the first line for the report. */
 const WAITING = `${JSON.stringify({ type: 'progress' })}\n`;
 
 async function* lineOf(report: OpenFilesReport | Promise<OpenFilesReport>): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`${JSON.stringify(await report)}\n`);
 }
 
-/** Without what is excluded, as far as a process calls it by the name it has here: a log may go on being written. */
+/** Leaves out excluded files, such as a log that goes on being written, where a process has them open by the path they have here. */
 async function findWriters(roots: Roots, excludes: Filter) {
   const isExcluded = (path: string): boolean =>
     roots.some((root) => path.startsWith(`${root.path}/`) && isKeyExcluded(excludes, keyIn(root, path)));

@@ -1,19 +1,13 @@
-// A walk as the Sidecar's JSON document, written to an open file. Refuses to write a list that its client would misread.
+// Walks the roots and writes the listing to an open file, as the Sidecar's JSON document. Throws where a Sidecar would misread it.
 
-import { realpathSync, statSync, writeSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { formatCount } from '../../amounts.js';
 import { errnoOf, LmError, printable } from '../../errors.js';
-import {
-  type Block,
-  type Entry,
-  type EntryKey,
-  FIRST_FEW,
-  joinKey,
-  type ListingEnd,
-  rootOf,
-} from '../../files/entry.js';
+import { type Entry, type EntryKey, isPartName, joinKey, rootOf } from '../../files/entry.js';
+import { type Block, FIRST_FEW, type ListingTotals } from '../../files/listing.js';
 import { pathOf, type Root, type Roots, rootFor } from '../../files/roots.js';
 import { milliseconds } from '../../files/times.js';
+import { writeAll } from '../../files/write-all.js';
 import { walkBlocks } from '../../listing/walk.js';
 import { compileFilter, type FilterSpec } from '../../patterns/filter.js';
 import { givenUp, isRaised, type StopFlag } from '../../threads/stop-flag.js';
@@ -23,28 +17,30 @@ import type { InstanceFileInfo } from '../../wire/messages.js';
 export interface SidecarListingJob {
   roots: Roots;
   filters: FilterSpec[];
+  /** What a copy has not finished yet is no entry of this side. */
+  hidesParts?: boolean;
   /** Empty, open for writing; the descriptor is the process's, so any thread may use it. */
   fd: number;
-  /** Raised: nobody waits for it any more. */
+  /** Raised when the client has gone. */
   stop?: StopFlag;
 }
 
 export interface SidecarListing {
   /** Length of the document. */
   bytes: number;
-  /** What a Sidecar has no word for: links out of the root or to nothing, pipes, sockets, devices. The first few by name. */
+  /** Entries that the document cannot express: links out of the root or to nothing, pipes, sockets, devices. The first few by name. */
   leftOut: number;
   firstLeftOut: EntryKey[];
-  /** By patterns. */
+  /** Entries excluded by patterns. */
   excluded: number;
   firstExcluded: EntryKey[];
 }
 
-/** What stands in the way of a list, gathered so that it is said once. */
+/** Entries that make the listing impossible, collected for one error message. */
 interface Unlistable {
   unfetchable: number;
   firstUnfetchable: EntryKey[];
-  /** Escaped for people. */
+  /** Names that are not UTF-8, escaped for people. */
   unnameable: string[];
 }
 
@@ -52,10 +48,16 @@ const FLUSH_CHARACTERS = 256 * 1024;
 const ENTRIES_PER_BLOCK = 1000;
 
 /**
- * Throws `local` for an incomplete walk, naming the first place, `refused` for names that its client could not fetch, naming the first
- * few, and `givenUp` within a block after `stop` has been raised.
+ * Throws `local` for an incomplete walk, naming the first entry that could not be read, `refused` for names that a Sidecar could not
+ * fetch, naming the first few, and `givenUp` within a block after `stop` has been raised.
  */
-export function writeSidecarListing({ roots, filters, fd, stop }: SidecarListingJob): SidecarListing {
+export function writeSidecarListing({
+  roots,
+  filters,
+  hidesParts = false,
+  fd,
+  stop,
+}: SidecarListingJob): SidecarListing {
   const excludes = compileFilter(...filters);
   const result: SidecarListing = { bytes: 0, leftOut: 0, firstLeftOut: [], excluded: 0, firstExcluded: [] };
   const unlistable: Unlistable = { unfetchable: 0, firstUnfetchable: [], unnameable: [] };
@@ -63,7 +65,7 @@ export function writeSidecarListing({ roots, filters, fd, stop }: SidecarListing
   let separator = '';
   let totalSize = 0;
   const flush = (): void => {
-    result.bytes += writeAll(fd, text, result.bytes);
+    result.bytes += writeText(fd, text, result.bytes);
     text = '';
   };
   for (const root of roots) {
@@ -71,7 +73,8 @@ export function writeSidecarListing({ roots, filters, fd, stop }: SidecarListing
     let step = blocks.next();
     for (; !step.done; step = blocks.next()) {
       if (isRaised(stop)) throw givenUp();
-      for (const info of infosOf(roots, step.value, result, unlistable)) {
+      const block = hidesParts ? withoutParts(step.value) : step.value;
+      for (const info of infosOf(roots, block, result, unlistable)) {
         if (info.fileType === 'FILE') totalSize += info.size;
         text += separator + JSON.stringify(info);
         separator = ',';
@@ -89,8 +92,8 @@ export function writeSidecarListing({ roots, filters, fd, stop }: SidecarListing
   return result;
 }
 
-/** An incomplete list would have the destination remove what is missing from it. */
-function refuseIncomplete(end: ListingEnd): void {
+/** The destination would remove what an incomplete listing lacks. */
+function refuseIncomplete(end: ListingTotals): void {
   const [first] = end.firstErrors;
   if (first)
     throw new LmError('local', `cannot list ${printable(first.key)}: ${first.message} (${end.errors} such errors)`);
@@ -113,6 +116,11 @@ function refuseUnlistable({ unfetchable, firstUnfetchable, unnameable }: Unlista
     hint: 'exclude or rename them, or copy with lm',
   });
 }
+
+const withoutParts = (block: Block): Block => ({
+  ...block,
+  entries: block.entries.filter(({ name }) => !isPartName(name)),
+});
 
 function* infosOf(
   roots: Roots,
@@ -147,7 +155,7 @@ function infoOf(roots: Roots, key: EntryKey, { kind, size, mtimeNs }: Entry): In
   }
 }
 
-/** The Sidecar reads attributes through links; what it would then refuse to serve is not listed. */
+/** The Sidecar reads attributes through links. A link that it would refuse to serve is not listed. */
 function throughLink(root: Root, path: string, key: EntryKey): InstanceFileInfo | undefined {
   try {
     const real = realpathSync.native(path);
@@ -162,16 +170,16 @@ function throughLink(root: Root, path: string, key: EntryKey): InstanceFileInfo 
       lastModifiedTime: milliseconds(`${stat.mtimeNs}`),
     };
   } catch (error) {
-    if (LEADS_NOWHERE.has(errnoOf(error) ?? '')) return undefined;
-    throw error; // a disk that fails says nothing about the link, and what is not listed is removed at the destination
+    if (UNRESOLVABLE.has(errnoOf(error) ?? '')) return undefined;
+    throw error; // a failing disk says nothing about the link, and the destination removes what is not listed
   }
 }
 
-/** To nothing, in circles, or where this user may not go: a directory of the root's own that he may not enter fails the walk. */
-const LEADS_NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES']);
+/** Links to nothing, in circles, or into a directory this user may not enter; such a directory within the root fails the walk itself. */
+const UNRESOLVABLE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES']);
 
-function writeAll(fd: number, text: string, position: number): number {
+function writeText(fd: number, text: string, position: number): number {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  writeAll(fd, bytes, position);
   return bytes.length;
 }

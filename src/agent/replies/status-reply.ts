@@ -1,29 +1,38 @@
-// The Sidecar's /status: whether this side of the migration is complete (LiveMigrationStatus*Handler). Keeps no record itself.
+// Replies to /status as the Sidecar does (LiveMigrationStatus*Handler): whether this side of the migration is complete.
 
 import { LmError } from '../../errors.js';
 import type { LiveMigrationStatus } from '../../wire/messages.js';
-import { AGENT_HEADER, AGENT_PROTOCOL, MAX_REQUESTS_HEADER, REOPENED_HEADER } from '../../wire/routes.js';
+import {
+  AGENT_HEADER,
+  AGENT_PROTOCOL,
+  MAX_REQUESTS_HEADER,
+  PACED_DIGESTS_HEADER,
+  PAGES_HEADER,
+  REOPENED_HEADER,
+  type Role,
+} from '../../wire/routes.js';
 import { errorReply, guardReply, jsonReply, type Reply } from '../reply.js';
 import type { Request } from '../request.js';
 
-/** The record of completion; all of it throws when the disk does. */
+/** The record of completion. Every method throws when the disk fails. */
 export interface Completion {
-  /** Looks anew each time: `lm complete`, run beside the agent, sends no message. */
+  /** Reads the record each time: `lm complete`, run beside the agent, sends no message. */
   read(): LiveMigrationStatus;
-  /** Throws `refused` when it is complete already. */
-  mark(): LiveMigrationStatus;
-  /** Takes it back, on behalf of the client with this address. */
+  /** On behalf of the client with this address. `unproved`: what `lm complete` would have asked for. Throws `refused` when it is complete already. */
+  mark(by: string): { status: LiveMigrationStatus; unproved: readonly string[] };
+  /** Takes completion back, on behalf of the client with this address. */
   reopen(by: string): void;
-  /** By whom it was last taken back so. */
+  /** Who last took completion back over HTTP, and when. */
   reopened(): { by: string; atMs: number } | undefined;
 }
 
 export interface StatusSetup {
+  role: Role;
   completion: Completion;
   /** Whether the pair is still in the migration map; while it is, completion cannot be taken back. */
   isMapped: boolean;
   maxConcurrentFileRequests: number;
-  /** Hears of what a client has changed. */
+  /** Called after a client has changed the status. */
   warn(text: string): void;
 }
 
@@ -38,24 +47,27 @@ function statusNow({ completion, maxConcurrentFileRequests }: StatusSetup): Repl
   return jsonReply(200, completion.read(), {
     [AGENT_HEADER]: AGENT_PROTOCOL,
     [MAX_REQUESTS_HEADER]: maxConcurrentFileRequests,
+    [PACED_DIGESTS_HEADER]: 1,
+    [PAGES_HEADER]: 1,
     ...(reopened && { [REOPENED_HEADER]: `${timeText(reopened.atMs)} by ${reopened.by}` }),
   });
 }
 
-/** In the Sidecar's protocol whoever may copy may do this, but not in silence. */
-function reopen({ completion, warn }: StatusSetup, by: string): Reply {
+/** The Sidecar's protocol lets any client that may copy do this; the operator gets a warning. */
+function reopen({ role, completion, warn }: StatusSetup, by: string): Reply {
   const { endTime } = completion.read();
   if (typeof endTime !== 'number') return errorReply(400, 'Live migration is not marked as COMPLETED here');
   completion.reopen(by);
+  const audit = `reopened this ${role}`;
   warn(
-    `${by} reopened this source over HTTP at ${timeText(Date.now())}: complete since ${timeText(endTime)}, it serves its files again; lm complete closes it`,
+    `${by} ${audit} over HTTP at ${timeText(Date.now())}: complete since ${timeText(endTime)}, ${WORK[role].again}; lm complete closes it`,
   );
-  return jsonReply(200, { status: 'OK' });
+  return { ...jsonReply(200, { status: 'OK' }), audit };
 }
 
 const timeText = (ms: number): string => new Date(ms).toISOString();
 
-/** The guard of everything that moves data: undefined while the migration is not complete. */
+/** Refuses requests that move data once the migration is complete; undefined before. */
 export function completionGuard(completion: Completion): Reply | undefined {
   try {
     return completion.read().state === 'COMPLETED' ? guardReply(400) : undefined;
@@ -64,17 +76,23 @@ export function completionGuard(completion: Completion): Reply | undefined {
   }
 }
 
-function mark({ completion, warn }: StatusSetup, by: string): Reply {
+function mark({ role, completion, warn }: StatusSetup, by: string): Reply {
   try {
-    const status = completion.mark();
-    warn(`${by} completed this source over HTTP at ${timeText(Date.now())}: it serves its files no more`);
-    return jsonReply(200, status);
+    const { status, unproved } = completion.mark(by);
+    const audit = `completed this ${role}${unproved.length > 0 ? `, without ${unproved.join(' and ')}` : ''}`;
+    warn(`${by} ${audit} over HTTP at ${timeText(Date.now())}: ${WORK[role].noMore}`);
+    return { ...jsonReply(200, status), audit };
   } catch (error) {
     if (error instanceof LmError && error.code === 'refused')
       return errorReply(400, 'Live migration marked as COMPLETED earlier.');
     return errorReply(503, 'Could not update Live Migration as complete.');
   }
 }
+
+const WORK: Record<Role, { again: string; noMore: string }> = {
+  source: { again: 'it serves its files again', noMore: 'it serves its files no more' },
+  destination: { again: 'it takes tasks again', noMore: 'it takes no more tasks' },
+};
 
 function orUnavailable(reply: () => Reply): Reply {
   try {

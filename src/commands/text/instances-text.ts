@@ -1,4 +1,4 @@
-// A migration that this host knows, as a line for people.
+// Formats a migration that this host has records of as a line for people.
 
 import type { Completion } from '../../state/completion.js';
 import { type Instance, rootsText } from '../../state/instance.js';
@@ -10,7 +10,7 @@ interface Shown {
   holders: readonly LockHolder[];
 }
 
-/** `width`: of the longest name. */
+/** `width`: the length of the longest name. */
 export function instanceText({ name, role, roots }: Instance, shown: Shown, width: number): string {
   const { completion, used, holders } = shown;
   const state =

@@ -1,44 +1,73 @@
-// The status of a migration as lines for people. Pure: asks nobody, judges nothing.
+// Formats the status of a migration as lines for people.
 
+import { formatBytes, formatCount, formatLeft, formatRate, formatShare } from '../../amounts.js';
 import { printable } from '../../errors.js';
 import { EXIT_MEANING } from '../../exit-codes.js';
-import type { SourceStatus } from '../../migration/ask-source.js';
+import type { SourceStatus } from '../../migration/source-status.js';
 import type { MigrationStatus, RunningAgent } from '../../migration/status.js';
-import { strangersRecords } from '../../migration/this-migration.js';
-import { formatBytes, formatCount, formatLeft, formatRate, formatShare } from '../../render/quantities.js';
+import { untrustedRecordsText } from '../../migration/this-migration.js';
+import { columns } from '../../render/columns.js';
+import { ageText, lostText } from '../../render/rows/proofs.js';
 import { exitName } from '../../render/summary.js';
-import type { CopyReport, Iteration, VerifyReport } from '../../report.js';
+import type { CopyReport, Iteration } from '../../report/copy-report.js';
+import type { VerifyReport } from '../../report/verify-report.js';
+import type { CompletedOverHttp } from '../../state/completed-over-http.js';
 import type { LastRun } from '../../state/last-run.js';
-import { holderText } from '../../state/lock/lock-holder.js';
+import { holderText, type LockHolder } from '../../state/lock/lock-holder.js';
 import type { AgentState, RunProgress } from '../../state/lock/run-progress.js';
 import type { Reopening } from '../../state/reopening.js';
+import { type TaskRecord, taskState } from '../../state/task-record.js';
 
 export function statusLines(status: Omit<MigrationStatus, 'source'>): string[] {
   return [
     `${status.instance}: ${status.role}`,
     ...status.roots.map((root) => row(root.key, printable(root.path))),
     row('records', printable(status.dir)),
-    ...(status.stranger === undefined ? [] : [row('', strangersRecords(status.stranger))]),
+    ...(status.stranger === undefined ? [] : [row('', untrustedRecordsText(status.stranger))]),
     row('completion', completionText(status.completion)),
+    ...(status.completedOverHttp === undefined ? [] : [row('completed', completedText(status.completedOverHttp))]),
     ...(status.reopened === undefined ? [] : [row('reopened', reopenedText(status.reopened))]),
     ...(status.role === 'destination' ? destinationLines(status) : agentLines(status.agents ?? [])),
   ];
 }
 
-/** What is known last, because it has to be asked for. */
+/** The lines that come last, because the source has to answer first. */
 export const sourceLines = ({ role, source }: MigrationStatus): string[] =>
   role === 'source' ? [] : [row('source', source ? sourceText(source) : 'not known yet')];
 
 function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
-  const { holder, progress, lastCopy, lastVerify, damagedLines } = status;
+  const { holder, progress, agents = [], lastCopy, lastVerify, damagedAtSource = 0, damagedLines } = status;
   return [
     row('running', holder === null ? 'nothing' : holderText(holder)),
     ...(progress === null ? [] : [row('', progressText(progress))]),
+    ...(agents.length === 0 ? [] : agentLines(agents)),
+    ...(status.task === undefined ? [] : [row('task', taskText(status.task, holder))]),
     ...copyLines(status),
     ...(lastCopy ? passTable(lastCopy.report.status) : []),
     row('last verify', lastVerify ? verifyText(lastVerify) : 'none'),
-    row('verified', status.verified ? 'yes: no difference, and no copy since' : 'no'),
-    ...(damagedLines > 0 ? [row('journal', `${damagedLines} damaged, what they said is taken for the worst`)] : []),
+    row('verified', verifiedText(status)),
+    ...proofLines(status),
+    ...(damagedAtSource > 0
+      ? [row('damaged', `${formatCount(damagedAtSource, 'SSTable')} at the source already, and so here`)]
+      : []),
+    ...(damagedLines > 0 ? [row('journal', `${damagedLines} damaged lines, for which the worst is assumed`)] : []),
+  ];
+}
+
+function verifiedText({ verified, verifiedBy }: Omit<MigrationStatus, 'source'>): string {
+  if (!verified) return 'no';
+  const yes = 'yes: no difference, and no copy since';
+  if (verifiedBy?.by !== 'incremental') return yes;
+  const { oldestMs } = verifiedBy;
+  return `${yes}; incrementally${oldestMs === undefined ? '' : `, with proofs back to ${ageText(oldestMs, Date.now())}`}`;
+}
+
+function proofLines({ proofs }: Omit<MigrationStatus, 'source'>): string[] {
+  if (!proofs || proofs.files === 0) return [];
+  const { read, received, bytes, lost } = proofs;
+  return [
+    row('proofs', `${formatCount(read, 'file')} read back, ${received} only received, ${formatBytes(bytes)}`),
+    ...(lost && lost.entries > 0 ? [row('', `lost by the last verification: ${lostText(lost)}`)] : []),
   ];
 }
 
@@ -59,13 +88,18 @@ const clientText = ({ address, sinceMs, requests, bytes, bytesPerSecond }: Agent
 function progressText(progress: RunProgress): string {
   const { state, iteration, matchRatio, bytesDone, bytesTotal, bytesPerSecond, filesDone, filesTotal } = progress;
   return [
-    state === 'VERIFYING' ? state : `iteration ${iteration}: ${printable(state)}`,
+    stateText(state, iteration),
     ...(bytesDone === undefined ? [] : [`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal ?? -1)}`]),
     ...(bytesPerSecond === undefined ? [] : [formatRate(bytesPerSecond)]),
     ...(filesDone === undefined ? [] : [`${filesDone} of ${formatCount(filesTotal ?? 0, 'file')}`]),
     ...(matchRatio === undefined ? [] : [`${formatShare(matchRatio)} of the bytes matched at its start`]),
     `since ${timeText(progress.sinceMs)}`,
   ].join(', ');
+}
+
+function stateText(state: string, iteration: number): string {
+  if (state === 'POST_CHECK') return 'the post-check runs';
+  return state === 'VERIFYING' || state === 'REPAIRING' ? state : `iteration ${iteration}: ${printable(state)}`;
 }
 
 function copyLines({
@@ -86,8 +120,21 @@ function copyLines({
   ];
 }
 
+/** `copy 5b6c…, for 10.0.0.9 since 2026-…: FAILED 2026-…: why` */
+function taskText(task: TaskRecord, holder: LockHolder | null): string {
+  const { kind, id, by, createdMs, endedMs, document } = task;
+  const isRunning = holder !== null && holder !== 'unknown' && 'command' in holder && holder.command.includes(id);
+  const end = endedMs === null ? (isRunning ? '' : ', cut off') : ` ${timeText(endedMs)}`;
+  const why = document.message === undefined ? '' : `: ${printable(document.message)}`;
+  return `${kind} ${printable(id)}, for ${printable(by)} since ${timeText(createdMs)}: ${printable(taskState(task))}${end}${why}`;
+}
+
 const completionText = ({ state, endTime }: { state: string; endTime?: number | null | undefined }): string =>
   typeof endTime === 'number' ? `${state} since ${timeText(endTime)}` : state;
+
+const completedText = ({ by, atMs, unproved }: CompletedOverHttp): string =>
+  `${timeText(atMs)} by ${printable(by)}, over HTTP` +
+  (unproved.length > 0 ? `, without ${unproved.map(printable).join(' and ')}` : '');
 
 const reopenedText = ({ by, atMs }: Reopening): string => `${timeText(atMs)} by ${printable(by)}, over HTTP`;
 
@@ -109,7 +156,7 @@ const verifyText = ({ endedMs, exitCode, report }: LastRun<VerifyReport>): strin
   `filesMatched ${report.filesMatched}, digestMismatches ${report.digestMismatches}, ` +
   `metadataMismatches ${report.metadataMismatches}`;
 
-/** Iterations in columns, numbers to the right. */
+/** One line per pass, in columns. */
 function passTable(iterations: readonly Iteration[]): string[] {
   const head = ['pass', 'state', 'matching', 'of', 'downloaded', 'removed', 'failed'];
   const cells = iterations.map((pass) => [
@@ -121,13 +168,7 @@ function passTable(iterations: readonly Iteration[]): string[] {
     `${pass.filesRemoved}`,
     `${pass.downloadFailures}`,
   ]);
-  const widths = head.map((name, column) => Math.max(name.length, ...cells.map((line) => line[column]!.length)));
-  return [head, ...cells].map((line) => {
-    const padded = line.map((cell, column) =>
-      column === 1 ? cell.padEnd(widths[1]!) : cell.padStart(widths[column]!),
-    );
-    return `    ${padded.join('  ')}`;
-  });
+  return columns([head, ...cells], { indent: '    ', isRight: (column) => column !== 1 });
 }
 
 const row = (name: string, value: string): string => `  ${name.padEnd(12)}  ${value}`;

@@ -1,4 +1,5 @@
-// What a pass below 1.0 leaves for the final pass, asked of the source anew before each listing. Judges no name itself.
+// Finds the files that a pass below 1.0 leaves for the final pass: requests them from the source before each listing. plan/hot-files.ts
+// decides which names can be among them.
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
 import { DirCache } from '../../files/dirfd.js';
@@ -19,7 +20,7 @@ export async function findLeftFiles(
   return hotFiles(report, changed, (index) => isCompleted(roots, index));
 }
 
-/** An index that is not here yet, or cannot be read, says nothing. */
+/** False for an index that does not exist here yet, or cannot be read. */
 function isCompleted(roots: Roots, index: EntryKey): boolean {
   const dirs = new DirCache(roots);
   try {

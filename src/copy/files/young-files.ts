@@ -1,4 +1,4 @@
-// The young files of a destination, in memory and in the journal, until digests settle them. Compares nothing itself.
+// Keeps the young files of a destination, in memory and in the journal, until digests have proved them. plan/ compares them.
 
 import { lstatSync } from 'node:fs';
 import { errnoOf } from '../../errors.js';
@@ -9,30 +9,30 @@ import type { Roots } from '../../files/roots.js';
 import type { YoungFiles } from '../../plan/young-files.js';
 import type { History } from '../../state/journal/history.js';
 import type { Journal } from '../../state/journal/journal.js';
-import type { Wanted } from '../../transfer/lane-jobs.js';
+import type { WantedFile } from '../../transfer/worker-jobs.js';
 
 export interface YoungRecord extends YoungFiles {
-  /** Before a survey of both sides. */
+  /** Called before a survey. */
   begin(): void;
-  /** After it, when both sides are known to be those of this migration; `complete`: it saw every entry. */
+  /** Called after a survey, once both sides are known to be those of this migration. `complete`: the survey saw every entry. */
   accept(complete: boolean): void;
 }
 
-export interface YoungOptions {
+interface YoungOptions {
   roots: Roots;
-  /** Whether there are unfinished bytes of a file to go on with: then it is not gone for good. */
+  /** Whether a part of the file exists, so that it will come back. */
   isPart(key: EntryKey): boolean;
   emit: Emit;
   maxNamed?: number;
 }
 
-/** About 20 MB of journal. Beyond it files are told by their times. */
+/** About 20 MB of journal. Beyond that, young files are known by their times instead of their keys. */
 const MAX_NAMED = 100_000;
 
 /** Keeps a line of the journal short. */
-const KEYS_A_RECORD = 1_000;
+const MAX_KEYS_PER_RECORD = 1_000;
 
-/** Without a journal, as in a dry run, nothing is written down. */
+/** Without a journal, as in a dry run, nothing is recorded. */
 export function createYoungFiles(
   journal: Pick<Journal, 'append'> | undefined,
   known: Pick<History, 'young' | 'youngSinceNs'>,
@@ -41,11 +41,11 @@ export function createYoungFiles(
   const named = new Set(known.young);
   let dirs: Set<EntryKey> | undefined;
   let sinceNs = known.youngSinceNs === undefined ? undefined : BigInt(known.youngSinceNs);
-  /** Of those told by time, whether this survey has compared all: none of them has been added meanwhile. */
+  /** Whether this survey has compared every file that is young by its time, so none was added meanwhile. */
   let comparesSince = false;
-  let compared: (Wanted & { young: boolean })[] = [];
+  let compared: (WantedFile & { young: boolean })[] = [];
 
-  function addSince(files: readonly Wanted[]): void {
+  function addSince(files: readonly WantedFile[]): void {
     const first = earliest(files.map(({ entry }) => BigInt(entry.mtimeNs)));
     comparesSince = false;
     if (sinceNs !== undefined && sinceNs <= first) return;
@@ -54,18 +54,21 @@ export function createYoungFiles(
     sinceNs = first;
   }
 
+  function record(type: 'settled' | 'young', keys: readonly EntryKey[]): void {
+    for (let at = 0; at < keys.length; at += MAX_KEYS_PER_RECORD)
+      journal?.append({ type, keys: keys.slice(at, at + MAX_KEYS_PER_RECORD) });
+  }
+
   function forget(keys: readonly EntryKey[]): void {
-    for (let at = 0; at < keys.length; at += KEYS_A_RECORD)
-      journal?.append({ type: 'settled', keys: keys.slice(at, at + KEYS_A_RECORD) });
+    record('settled', keys);
     for (const key of keys) named.delete(key);
     dirs = undefined;
   }
 
-  function add(files: readonly Wanted[]): void {
-    const fresh = files.filter((file) => !named.has(keyOf(file)));
-    const keys = fresh.slice(0, Math.max(0, maxNamed - named.size)).map(keyOf);
-    for (let at = 0; at < keys.length; at += KEYS_A_RECORD)
-      journal?.append({ type: 'young', keys: keys.slice(at, at + KEYS_A_RECORD) });
+  function add(files: readonly WantedFile[]): void {
+    const fresh = files.filter((file) => !named.has(keyOfFile(file)));
+    const keys = fresh.slice(0, Math.max(0, maxNamed - named.size)).map(keyOfFile);
+    record('young', keys);
     for (const key of keys) named.add(key);
     if (keys.length > 0) dirs = undefined;
     if (keys.length < fresh.length) addSince(fresh.slice(keys.length));
@@ -73,7 +76,7 @@ export function createYoungFiles(
 
   return {
     add,
-    get some() {
+    get hasAny() {
       return named.size > 0 || sinceNs !== undefined;
     },
     has: (key, entry: Entry) => named.has(key) || (sinceNs !== undefined && BigInt(entry.mtimeNs) >= sinceNs),
@@ -82,13 +85,15 @@ export function createYoungFiles(
       return sinceNs !== undefined || dirs.has(dir);
     },
     compared: (files) =>
-      void compared.push(...files.filter((file) => (file.young && file.entry.size !== '0') || named.has(keyOf(file)))),
+      void compared.push(
+        ...files.filter((file) => (file.young && file.entry.size !== '0') || named.has(keyOfFile(file))),
+      ),
     begin() {
       comparesSince = sinceNs !== undefined;
       compared = [];
     },
     accept(complete) {
-      forget(compared.filter(({ young }) => !young).map(keyOf));
+      forget(compared.filter(({ young }) => !young).map(keyOfFile));
       add(compared.filter(({ young }) => young));
       compared = [];
       if (complete && named.size > 0) forget(goneOf(named, roots).filter((key) => !isPart(key)));
@@ -101,7 +106,7 @@ export function createYoungFiles(
 
 const earliest = (times: bigint[]): bigint => times.toSorted((a, b) => Number(a - b))[0]!;
 
-const keyOf = ({ dir, entry }: Wanted): EntryKey => joinKey(dir, entry.name);
+const keyOfFile = ({ dir, entry }: WantedFile): EntryKey => joinKey(dir, entry.name);
 
 function goneOf(keys: Iterable<EntryKey>, roots: Roots): EntryKey[] {
   const dirs = new DirCache(roots);
@@ -120,6 +125,6 @@ function goneOf(keys: Iterable<EntryKey>, roots: Roots): EntryKey[] {
   }
 }
 
-const tooMany = (most: number, sinceNs: bigint): string =>
-  `more than ${most} files were written to less than 2 s before they were read: until digests have settled them, every file modified ` +
+const tooMany = (max: number, sinceNs: bigint): string =>
+  `more than ${max} files were written to less than 2 s before they were read: until digests have proved them, every file modified ` +
   `since ${new Date(Number(sinceNs / 1_000_000n)).toISOString()} is compared by its digest`;

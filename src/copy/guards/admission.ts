@@ -1,5 +1,5 @@
-// Whether source and destination are those of this migration, and whether the destination was given to lm at all. Records what
-// it admits, before the first write; compares no files.
+// Admits a survey: source and destination must be those of this migration, and the destination must have been given to lm. Records what it
+// admits, before the first write.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,13 @@ import { formatBytes, formatEntries } from '../../amounts.js';
 import { LmError, localError, printable } from '../../errors.js';
 import type { Emit } from '../../events.js';
 import { isPartName } from '../../files/entry.js';
-import { holds, LOST_FOUND } from '../../files/lost-found.js';
+import { contentsOf, LOST_FOUND } from '../../files/names/lost-found.js';
 import { checkRootPaths } from '../../guards/guard-roots.js';
 import { refuseSourceItself } from '../../guards/guard-same.js';
 import type { OutsideChanges } from '../../guards/outside-changes.js';
 import { homesOnThisHost } from '../../migration/destination.js';
-import { hintForOthers, mountDifferences, mountsChanged } from '../../migration/known-sides.js';
+import type { Objection } from '../../migration/guards/objections.js';
+import { hintForOthers, mountDifferences, mountsChangedError } from '../../migration/known-sides.js';
 import { isRoot } from '../../migration/user.js';
 import { removalLines } from '../../removals/removals.js';
 import { toRemember } from '../../settings/remembered.js';
@@ -25,29 +26,28 @@ import { destinationRoots, readIdentities, recordIdentities } from '../../state/
 import { remember } from '../../state/remembered.js';
 import type { CopyMigration } from '../copy-migration.js';
 import type { CopyRecord } from '../record.js';
-import type { Survey } from '../survey.js';
+import type { Survey } from '../survey-types.js';
 import { mountsToKeep, refuseMovedMounts, refuseUnmatchedMounts } from './mount-guard.js';
-import type { Objection } from './objections.js';
-import { NOTHING, type OutsideWork } from './outside-work.js';
+import { NO_CHANGES, type OutsideWork } from './outside-work.js';
 import type { OwnerGuard } from './owner-guard.js';
 
-export interface AdmissionOptions {
+interface AdmissionOptions {
   migration: CopyMigration;
   /** The real path of --backup-dir. */
   backupDir: string | undefined;
-  /** Its origin is all there is to know a Sidecar by. */
-  source: Pick<Source, 'url' | 'tells' | 'findsEmpty'>;
+  /** A Sidecar is identified by its URL alone. */
+  source: Pick<Source, 'url' | 'capabilities' | 'findsEmpty'>;
   signal: AbortSignal;
-  /** Looks for the work of somebody else, once this is known to be the destination. */
+  /** Called once this is known to be the destination. */
   outside: Pick<OutsideWork, 'judge'>;
   owners: Pick<OwnerGuard, 'areSet' | 'judge'>;
-  /** Begun as soon as everything is admitted. Undefined for a dry run, which records nothing. */
+  /** Its `begin` is called once everything is admitted. Undefined for a dry run, which records nothing. */
   record: Pick<CopyRecord, 'begin'> | undefined;
   emit: Emit;
   object: Objection;
 }
 
-/** Returns what of a survey is somebody else's work. Throws `refused`, saying what is different and which flag would allow it. */
+/** Returns the outside changes in a survey. Throws `refused`, which names what differs and the flag that allows it. */
 export type Admit = (survey: Survey) => Promise<OutsideChanges>;
 
 export function createAdmission(options: AdmissionOptions): Admit {
@@ -57,24 +57,24 @@ export function createAdmission(options: AdmissionOptions): Admit {
   const { backupDir } = options;
   let admitted = false;
   return async (survey) => {
-    const { header, proof } = survey;
+    const { header, totals } = survey;
     const { machine } = header;
-    const { tells } = options.source;
-    const theirs = { machine, ownMachine: machineId(instance.dir), roots: header.roots };
+    const { capabilities } = options.source;
+    const remote = { machine, ownMachine: machineId(instance.dir), roots: header.roots };
     const around = { stateDir, homes: homesOnThisHost(user.home), ...(backupDir !== undefined && { backupDir }) };
-    await checkRootPaths(roots, { ...around, source: { ...theirs, guesses: !record } }); // a dry run makes no file to ask for
+    await checkRootPaths(roots, { ...around, source: { ...remote, guesses: !record } }); // a dry run cannot ask the source for a file made here
     if (record && !admitted && !(await refuseSourceItself(roots, header.roots, options.source, options.signal)))
-      await checkRootPaths(roots, { ...around, source: { ...theirs, guesses: true } });
-    const source = sourceIdentity(options.source.url, header, tells.mounts ? proof : undefined, only);
+      await checkRootPaths(roots, { ...around, source: { ...remote, guesses: true } });
+    const source = sourceIdentity(options.source.url, header, capabilities.mounts ? totals : undefined, only);
     const known = readIdentities(instance.dir);
     if (!record && absent.length > 0) {
       owners.judge(survey);
-      return NOTHING;
+      return NO_CHANGES;
     }
     const destination = destinationRoots(roots);
     if (known && !(settings.newSource && !admitted)) {
       const others = compareDestinations(known.destination, destination);
-      const hint = hintForOthers(others.length > 0); // of both at once: a flag that leads into the next refusal helps nobody
+      const hint = hintForOthers(others.length > 0); // for both at once, so that the flag does not lead to the next refusal
       refuseOther(
         compareSources(known.source, source),
         'the source is not the one this destination was copied from',
@@ -85,7 +85,7 @@ export function createAdmission(options: AdmissionOptions): Admit {
     }
     const adoption = adoptionOf(survey, settings.adopt && !admitted, options);
     refuseUnmatchedMounts(survey, object);
-    refuseForeignRoots(survey, options);
+    refuseRootsOfOthers(survey, options);
     refuseMovedMounts(survey);
     owners.judge(survey);
     const changes = await outside.judge(survey);
@@ -99,7 +99,7 @@ export function createAdmission(options: AdmissionOptions): Admit {
   };
 }
 
-/** At the end of a run: what it made at the top of the roots is part of what they are known by. */
+/** Called at the end of a run: what the run made at the top of the roots is among the marks by which they are recognised. */
 export function recordMarks({ instance, roots }: Pick<CopyMigration, 'instance' | 'roots'>): void {
   const { dir } = instance;
   const [known, adoption] = [readIdentities(dir), readAdoption(dir)];
@@ -113,7 +113,7 @@ function refuseOther(details: string[], message: string, hint: string, object: O
   if (details.length > 0) object(new LmError('refused', message, { details, hint }));
 }
 
-/** Known already, or empty, or given by the operator's word. */
+/** The adoption to record: one that is known, or a new one of roots that are empty or given with --adopt. */
 function adoptionOf(
   survey: Survey,
   adopt: boolean,
@@ -124,8 +124,8 @@ function adoptionOf(
   const known = readAdoption(instance.dir);
   if (known && notAdopted(known, destinationRoots(roots)).length === 0)
     return { ...known, mounts: admitMounts(known, survey, adopt, options) };
-  const held = roots.filter(({ path }) => holdsSomething(path));
-  if (held.length > 0 && !adopt) {
+  const occupied = roots.filter(({ path }) => holdsSomething(path));
+  if (occupied.length > 0 && !adopt) {
     const { download, remove } = survey.plan.counts;
     object(
       new LmError(
@@ -133,7 +133,7 @@ function adoptionOf(
         'the destination is not empty, and lm has not been told that it may change what is there',
         {
           details: [
-            ...held.map(({ key, path }) => `${key} is ${printable(path)}`),
+            ...occupied.map(({ key, path }) => `${key} is ${printable(path)}`),
             ...survey.mountPoints.map(({ key, fsType, source }) =>
               printable(`${key} is a mount point, of ${fsType} ${source}, and would be given with it`),
             ),
@@ -145,10 +145,10 @@ function adoptionOf(
       ),
     );
   }
-  return { atMs: Date.now(), how: held.length > 0 ? 'adopted' : 'empty', mounts: mountsToKeep({}, survey) };
+  return { atMs: Date.now(), how: occupied.length > 0 ? 'adopted' : 'empty', mounts: mountsToKeep({}, survey) };
 }
 
-/** Those of the adoption, or by the operator's word those of now. */
+/** Objects when the mounts are not those of the adoption; with --adopt they are taken as they are now. */
 function admitMounts(
   known: Adoption,
   survey: Survey,
@@ -157,15 +157,15 @@ function admitMounts(
 ): Adoption['mounts'] {
   const differences = mountDifferences(known, survey.mounts);
   if (adopt) for (const text of differences) emit({ type: 'warning', text: `taken as it is (--adopt): ${text}` });
-  else if (differences.length > 0) object(mountsChanged(differences));
+  else if (differences.length > 0) object(mountsChangedError(differences));
   return mountsToKeep(known, survey);
 }
 
-/** What lm itself has left unfinished, or mkfs has made, does not count. */
+/** Parts of lm, and an empty lost+found of mkfs, do not count. */
 function holdsSomething(path: string): boolean {
   try {
     return readdirSync(path, { withFileTypes: true }).some((entry) => {
-      if (entry.name === LOST_FOUND && entry.isDirectory()) return holds(join(path, LOST_FOUND)) === 'something';
+      if (entry.name === LOST_FOUND && entry.isDirectory()) return contentsOf(join(path, LOST_FOUND)) === 'something';
       return !isPartName(entry.name);
     });
   } catch (error) {
@@ -173,8 +173,8 @@ function holdsSomething(path: string): boolean {
   }
 }
 
-/** But for a process that may take it, the mode of a root is its owner's to set: said now, and not once all has been copied. */
-function refuseForeignRoots({ rootPairs }: Survey, { migration, owners, object }: AdmissionOptions): void {
+/** Only its owner, or a process that may take it over, can set the mode of a root. Refused here, before everything is copied. */
+function refuseRootsOfOthers({ rootPairs }: Survey, { migration, owners, object }: AdmissionOptions): void {
   const { roots, user } = migration;
   for (const { key, path } of roots) {
     const pair = rootPairs.get(key);

@@ -1,8 +1,10 @@
-// The guards that the loop of a copy asks, made from its settings and its records. Calls none of them: that is loop.ts's.
+// Creates the guards of a copy from its settings and its records. loop.ts calls them.
 
 import type { Emit } from '../../events.js';
 import { createSourceGuard, type SourceGuard } from '../../guards/guard-source.js';
 import { createTxnLogGuard, type TxnLogGuard } from '../../guards/guard-txn-logs.js';
+import type { Objection } from '../../migration/guards/objections.js';
+import { isCassandraTree } from '../../migration/guards/service-watch.js';
 import type { Owners } from '../../migration/owners.js';
 import type { CopySettings } from '../../settings/settings.js';
 import type { Source } from '../../source/source.js';
@@ -12,30 +14,31 @@ import type { CopyMigration } from '../copy-migration.js';
 import type { CopyRecord } from '../record.js';
 import { type Admit, createAdmission } from './admission.js';
 import { createRemovals, type Removals } from './max-delete.js';
-import type { Objection } from './objections.js';
 import { createOutsideWork, type OutsideWork } from './outside-work.js';
 import { createOwnerGuard, type OwnerGuard } from './owner-guard.js';
 import { createSelectionGuard, type SelectionGuard } from './selection.js';
-import { isCassandras } from './service-watch.js';
+import { createSSTableGuard, type SSTableGuard } from './sstables.js';
 
 export interface Guards {
   selection: SelectionGuard;
-  /** Whether the source and the destination are those of this migration; records what it accepts. */
+  /** Checks that source and destination are those of this migration; records what it admits. */
   admit: Admit;
   outside: OutsideWork;
   removals: Removals;
-  /** Of a final pass. */
+  /** Set for a final pass. */
   source: SourceGuard | undefined;
   txnLogs: TxnLogGuard;
   owners: OwnerGuard;
-  /** Takes what other guards refuse. */
+  /** Of a copy with --sstables. */
+  sstables: SSTableGuard | undefined;
+  /** Called with what a guard refuses. */
   object: Objection;
 }
 
-export interface GuardsOptions {
+interface GuardsOptions {
   run: string;
   source: Source;
-  /** As it was when the run began. */
+  /** The history as it was when the run began. */
   history: History;
   backups: Backups | undefined;
   /** Undefined for a dry run. */
@@ -46,7 +49,7 @@ export interface GuardsOptions {
   signal: AbortSignal;
 }
 
-/** A part of the keys proves nothing of the rest, so it need not be proved itself. */
+/** A run with --only is no final pass: a part of the keys proves nothing about the rest. */
 export const isFinal = ({ threshold, only }: CopySettings): boolean => threshold === 1 && only === undefined;
 
 export function createGuards(migration: CopyMigration, options: GuardsOptions): Guards {
@@ -54,8 +57,8 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
   const { only, adopt, maxDelete, usualMaxDelete, exclusions, dryRun, allowLiveSource, allowTxnLogs } = settings;
   const { run, source, history, backups, record, object, emit, signal } = options;
   const { dir } = instance;
-  const { tells } = source;
-  const cassandra = isCassandras(settings, roots);
+  const { capabilities } = source;
+  const cassandra = isCassandraTree(settings, roots);
   const final = isFinal(settings);
   const journal = record?.journal;
   const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });
@@ -77,7 +80,7 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
     owners,
     removals: createRemovals({
       ...{ dir, only, exclusions, maxDelete, usualMaxDelete, dryRun, history, emit, object },
-      tellsMounts: tells.mounts,
+      tellsMounts: capabilities.mounts,
       isFinal: final,
     }),
     source: final
@@ -87,6 +90,9 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
         })
       : undefined,
     txnLogs: createTxnLogGuard({ roots, cassandra, isFinal: final, allowTxnLogs, emit, object }),
+    sstables: settings.sstables
+      ? createSSTableGuard({ source, isAllowed: settings.allowDamagedAtSource, journal, emit, object, signal })
+      : undefined,
     object,
   };
 }

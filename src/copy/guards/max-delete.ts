@@ -1,9 +1,11 @@
-// `--max-delete` through a run: the reference that the source is held up to, read, judged by and kept.
+// Applies `--max-delete` during a run: reads the reference with which the source is compared, judges by it, and records it.
 
 import { formatBytes, formatEntries } from '../../amounts.js';
 import { LmError } from '../../errors.js';
 import type { Emit, Share } from '../../events.js';
-import type { EntryKey, Exclusions } from '../../files/entry.js';
+import type { EntryKey } from '../../files/entry.js';
+import type { Exclusions } from '../../files/listing.js';
+import type { Objection } from '../../migration/guards/objections.js';
 import type { DeleteLimit } from '../../removals/loss.js';
 import {
   noReference,
@@ -19,19 +21,18 @@ import { judgeRemovals, NOTHING_OUTSIDE, type Outside } from '../../removals/rem
 import { readAdoption } from '../../state/adoption.js';
 import type { History } from '../../state/journal/history.js';
 import { type ReferenceRow, readReference, recordReference } from '../../state/journal/reference.js';
-import type { Survey } from '../survey.js';
-import type { Objection } from './objections.js';
+import type { Survey } from '../survey-types.js';
 
-export interface RemovalsOptions {
-  /** The instance's. */
+interface RemovalsOptions {
+  /** The directory of the instance. */
   dir: string;
   tellsMounts: boolean;
   only: EntryKey | undefined;
   exclusions: Exclusions;
   maxDelete: DeleteLimit;
-  /** What it is where no flag is given. */
+  /** The limit when no flag is given. */
   usualMaxDelete: DeleteLimit;
-  /** A part proves nothing of the rest. */
+  /** See `isFinal` of guards.ts. */
   isFinal: boolean;
   dryRun: boolean;
   history: Pick<History, 'inventory' | 'lastCopy'>;
@@ -41,13 +42,13 @@ export interface RemovalsOptions {
 
 export interface Removals {
   /**
-   * Whether so much may be removed: throws `refused`. 'later': what goes is to stay until what replaces it has come. `outside`: what
-   * somebody else has put here; `adopted`: it was given to lm in this run.
+   * Throws `refused` when more would be removed than is allowed. 'later': removals come after the downloads that replace them. `outside`:
+   * what somebody else has put here; `adopted`: it was given to lm in this run.
    */
   allow(survey: Survey, outside: Outside & { adopted: boolean }): 'now' | 'later';
-  /** Before the first write of a pass. */
+  /** Called before the first write of a pass. */
   begin(survey: Survey): void;
-  /** At the end of the last pass, in which `survey` was taken. */
+  /** Called at the end of the last pass, in which `survey` was taken. */
   end(survey: Survey): void;
 }
 
@@ -76,7 +77,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
     only,
   });
 
-  /** As far as it can be known before this pass. */
+  /** The reference as far as it is known before this pass. */
   const current = ({ header, plan: { counts } }: Survey): Reference | undefined => {
     if (isLost) return undefined;
     const exclusions = JSON.stringify([options.exclusions, header.exclusions]);
@@ -102,7 +103,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
       const others = { outside, adopted: outside.adopted };
       const verdict = judgeRemovals({ plan, limit, usual, reference, only, ...others, tellsMounts });
       if (verdict.objection) object(verdict.objection);
-      else if (dryRun && only === undefined) tellFinal(survey);
+      else if (dryRun && only === undefined) reportFinal(survey);
       accepted = verdict.accepted;
       if (verdict.later) emit({ type: 'settings', text: laterText(plan.counts.remove) });
       return verdict.later ? 'later' : 'now';
@@ -117,20 +118,20 @@ export function createRemovals(options: RemovalsOptions): Removals {
     end(survey) {
       const exclusions = JSON.stringify([options.exclusions, survey.header.exclusions]);
       const { counts } = survey.plan;
-      if (survey.proof.errors > 0) {
-        // What could not be listed is not lost; but what has come is what the source is held up to.
+      if (survey.totals.errors > 0) {
+        // What could not be listed is not lost. But what has come here becomes the reference.
         if (!reference && !isLost)
           keep(referenceOfHere(counts.holdings, noReference(exclusions, wasAdopted(dir, counts.local.entries > 0))));
         return;
       }
       if (isLost && only !== undefined) return;
       keep(whenPassEnds(reference ?? noReference(exclusions, false), seen(survey), limit));
-      if (!isFinal && only === undefined) tellFinal(survey);
+      if (!isFinal && only === undefined) reportFinal(survey);
     },
   };
 
-  /** Flags are not remembered, so a final pass is judged by what holds without one. */
-  function tellFinal({ plan }: Survey): void {
+  /** Reports whether a final pass would be refused. Flags are not remembered, so it is judged by the usual limit. */
+  function reportFinal({ plan }: Survey): void {
     const others = { outside: NOTHING_OUTSIDE, adopted: false };
     const { objection } = judgeRemovals({ plan, limit: usual, usual, reference, only, ...others, tellsMounts });
     if (objection) emit({ type: 'warning', text: `a final pass would be refused now: ${objection.message}` });
@@ -138,7 +139,7 @@ export function createRemovals(options: RemovalsOptions): Removals {
   }
 }
 
-/** A dry run, and one that is still to be admitted, have no record to ask. */
+/** Before a run is admitted, and in a dry run, there is no record: then entries here mean that it will be adopted. */
 const wasAdopted = (dir: string, holdsSomething: boolean): boolean => {
   const how = readAdoption(dir)?.how;
   return how === undefined ? holdsSomething : how === 'adopted';
@@ -150,7 +151,7 @@ const LOST =
 const laterText = ({ entries, bytes }: Share): string =>
   `${formatEntries(entries)} (${formatBytes(bytes)}) ${entries === 1 ? 'goes' : 'go'} once what replaces them is here`;
 
-/** Of a pass that removes nothing yet: why room for both is needed, and how to do without. */
+/** Explains, for a pass that removes later, why room for both is needed and how to copy without it. */
 export function noRoomForBoth(error: unknown, { plan: { counts } }: Survey): unknown {
   if (!(error instanceof LmError) || !error.message.startsWith('not enough')) return error;
   const { entries, bytes } = counts.remove;

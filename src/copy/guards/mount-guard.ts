@@ -1,14 +1,14 @@
-// Whether what is mounted below a destination is what was given to lm with it: an unmounted disk must not be filled on its parent's,
-// and nothing is removed from one that nobody spoke of. Records nothing.
+// Checks that the mounts below a destination are those that were given to lm with it: files of an unmounted disk must not be written to
+// the file system below, and nothing is removed from a disk that nobody named.
 
 import { LmError, printable } from '../../errors.js';
 import type { KnownMount, MountPoint } from '../../linux/mount-points.js';
+import type { Objection } from '../../migration/guards/objections.js';
 import type { Adoption } from '../../state/adoption.js';
 import { compareMounts } from '../../state/identity/identity.js';
-import type { Survey } from '../survey.js';
-import type { Objection } from './objections.js';
+import type { Survey } from '../survey-types.js';
 
-/** Throws `refused` when anything has been mounted or unmounted since that survey began. */
+/** Throws `refused` when something was mounted or unmounted since the survey began. */
 export function refuseMovedMounts({ mountPoints, mounts }: Survey): void {
   const text = (points: readonly MountPoint[]): string => JSON.stringify(points.map(({ key, id }) => [key, id]));
   const now = mounts.now();
@@ -20,10 +20,10 @@ export function refuseMovedMounts({ mountPoints, mounts }: Survey): void {
   });
 }
 
-/** No removal can take away a mount point: kept, it would be told for a copy, and emptied, it would be there still. */
-export function refuseUnmatchedMounts({ plan, mountPoints, proof }: Survey, object: Objection): void {
+/** A removal cannot remove a mount point: if it is left, it passes for a copied directory, and emptied it still exists. */
+export function refuseUnmatchedMounts({ plan, mountPoints, totals }: Survey, object: Objection): void {
   const onFiles = mountPoints.filter(({ isDirectory }) => !isDirectory);
-  const onlyHere = proof.errors > 0 ? [] : plan.counts.mountsOnlyHere;
+  const onlyHere = totals.errors > 0 ? [] : plan.counts.mountsOnlyHere;
   if (onFiles.length + onlyHere.length === 0) return;
   object(
     new LmError('refused', 'mount points of the destination are in the way of what the source has', {
@@ -36,7 +36,7 @@ export function refuseUnmatchedMounts({ plan, mountPoints, proof }: Survey, obje
   );
 }
 
-/** What an adoption is to keep: those that took part as they are now, the others as they were. */
+/** Returns the mounts for the adoption's record: those that take part as they are now, the others as they were. */
 export function mountsToKeep({ mounts: known = [] }: Pick<Adoption, 'mounts'>, { mounts }: Survey): KnownMount[] {
   const now = mounts.now().map(({ key, root, fsType, source, ino, birthNs }) => ({
     key,

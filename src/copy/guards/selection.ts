@@ -1,18 +1,19 @@
-// A run that selects nothing is no success: a key that is nowhere is a slip of the pen, and a source without any entry is most
-// likely a disk that is not mounted. Refuses, and says what is there instead.
+// Refuses a run that selects nothing, and names what could be meant: a key that exists on neither side is a typing error, and a source
+// without entries is most likely a disk that is not mounted.
 
 import { readdirSync } from 'node:fs';
 import { formatCount, formatSpecial } from '../../amounts.js';
 import { LmError, printable } from '../../errors.js';
-import { type EntryKey, type Exclusions, joinKey, rootOf } from '../../files/entry.js';
+import { type EntryKey, joinKey, rootOf } from '../../files/entry.js';
+import type { Exclusions } from '../../files/listing.js';
 import { pathOf, type Roots } from '../../files/roots.js';
 import { nearest } from '../../settings/values/nearest.js';
-import type { Selected } from '../../sides/look-out.js';
+import type { Selected } from '../../sides/selected-key.js';
 import type { Source } from '../../source/source.js';
 import type { CopyMigration } from '../copy-migration.js';
-import type { Survey } from '../survey.js';
+import type { Survey } from '../survey-types.js';
 
-/** Before anything is asked of the source. Throws `usage`. */
+/** Called before the first request to the source. Throws `usage`. */
 export function refuseUnknownRoot(only: EntryKey | undefined, roots: Roots): void {
   const keys = roots.map(({ key }) => key);
   if (only === undefined || keys.includes(rootOf(only))) return;
@@ -23,11 +24,11 @@ export function refuseUnknownRoot(only: EntryKey | undefined, roots: Roots): voi
 }
 
 export interface SelectionGuard {
-  /** Throws `usage` for a key that neither side has, `refused` when there is nothing at all. */
+  /** Throws `usage` for a key that neither side has, and `refused` when there is nothing to copy at all. */
   check(survey: Survey): Promise<void>;
 }
 
-/** A key that was there once in the run may go on both sides later on. */
+/** A key that was found once in the run may later disappear on both sides. */
 export function createSelectionGuard(
   source: Source,
   { roots, settings }: Pick<CopyMigration, 'roots' | 'settings'>,
@@ -36,17 +37,17 @@ export function createSelectionGuard(
   let wasFound = false;
   return {
     async check(survey) {
-      const { selected, proof } = survey;
+      const { selected, totals } = survey;
       wasFound ||= selected?.found() !== false;
-      if (proof.errors > 0) return; // it may be among what could not be read
-      if (selected && !wasFound) throw await nowhere(selected, source, roots, signal);
+      if (totals.errors > 0) return; // the key may be among what could not be read
+      if (selected && !wasFound) throw await notFound(selected, source, roots, signal);
       refuseNothing(survey);
       refuseNoFiles(survey, settings.exclusions);
     },
   };
 }
 
-async function nowhere(selected: Selected, source: Source, roots: Roots, signal: AbortSignal): Promise<LmError> {
+async function notFound(selected: Selected, source: Source, roots: Roots, signal: AbortSignal): Promise<LmError> {
   const { key, isExcluded } = selected;
   if (isExcluded)
     return new LmError('usage', `--only: ${printable(key)} is excluded`, {
@@ -54,13 +55,13 @@ async function nowhere(selected: Selected, source: Source, roots: Roots, signal:
     });
   const above = selected.reached();
   const name = key.slice(above.length + 1).split('/', 1)[0]!;
-  const names = [...new Set([...(await namesThere(source, above, signal)), ...namesHere(roots, above)])].sort();
+  const names = [...new Set([...(await namesAtSource(source, above, signal)), ...namesHere(roots, above)])].sort();
   return new LmError('usage', `--only: neither side has ${printable(key)}`, { hint: hintOf(above, name, names) });
 }
 
 const SHOWN = 5;
 
-/** A table's directory is its name and an id, which nobody types. */
+/** The directory of a table is its name and an id, which nobody types. */
 function hintOf(above: EntryKey, name: string, names: string[]): string {
   const guess = nearest(name, names) ?? names.find((each) => each.startsWith(`${name}-`));
   if (guess !== undefined) return `did you mean ${printable(joinKey(above, guess))}?`;
@@ -69,15 +70,15 @@ function hintOf(above: EntryKey, name: string, names: string[]): string {
   return `${printable(above)} holds ${some}${names.length > SHOWN ? ', …' : ''}`;
 }
 
-/** What a directory of the source holds, as far as can be told: a suggestion is worth no further error. */
-async function namesThere(source: Source, dir: EntryKey, signal: AbortSignal): Promise<string[]> {
+/** The names in a directory of the source; as many as were listed when that fails, because they are for a suggestion only. */
+async function namesAtSource(source: Source, dir: EntryKey, signal: AbortSignal): Promise<string[]> {
   const names: string[] = [];
   try {
     const { blocks } = await source.list({ only: dir }, signal);
     for await (const listed of blocks) {
       const block = listed.block();
       if (block?.dir === dir) names.push(...block.entries.map(({ name }) => name));
-      else if (block?.dir.startsWith(`${dir}/`)) break; // what is in it has been listed
+      else if (block?.dir.startsWith(`${dir}/`)) break; // the directory itself has been listed
     }
   } catch {
     signal.throwIfAborted();
@@ -93,7 +94,7 @@ function namesHere(roots: Roots, dir: EntryKey): string[] {
   }
 }
 
-/** Directories alone are nothing that anybody wanted to keep. */
+/** Refuses when exclusions leave directories and no file. */
 function refuseNoFiles({ header, plan, leftOut }: Survey, own: Exclusions): void {
   const globs = [...(own.exclude ?? []), ...(header.exclusions.exclude ?? [])];
   const excluded = leftOut.excludedAtSource.entries;
@@ -104,13 +105,13 @@ function refuseNoFiles({ header, plan, leftOut }: Survey, own: Exclusions): void
   });
 }
 
-/** What only this side has is removed or kept by other rules. The directories on the way to a key are not what was asked for. */
-function refuseNothing({ plan, selected, proof }: Survey): void {
+/** Extraneous entries are judged by other guards. The directories above a selected key are not counted as selected. */
+function refuseNothing({ plan, selected, totals }: Survey): void {
   const { total, remove, special } = plan.counts;
   const onTheWay = selected ? Math.max(0, selected.key.split('/').length - 3) : 0;
   if (total.entries > onTheWay || remove.entries > 0) return;
   const beside = [
-    ...(proof.excluded > 0 ? [`${formatCount(proof.excluded, 'entry is', 'entries are')} excluded there`] : []),
+    ...(totals.excluded > 0 ? [`${formatCount(totals.excluded, 'entry is', 'entries are')} excluded there`] : []),
     ...(special > 0 ? [formatSpecial(special)] : []),
   ];
   throw new LmError('refused', 'the source lists nothing that could be copied', {

@@ -1,20 +1,20 @@
-// Whether there is room for what a pass will download, at each root and mount point. Writes nothing.
+// Checks that there is room for what a pass will download, at each root and mount point.
 
 import type { Roots } from '../../files/roots.js';
 import { checkSpace, type SpaceNeed } from '../../guards/guard-space.js';
 import type { MountPoint } from '../../linux/mount-points.js';
+import { type Objection, objecting } from '../../migration/guards/objections.js';
 import { noRoom, roomNeeded } from '../../plan/counts.js';
 import type { Plan } from '../../plan/plan.js';
-import type { Survey } from '../survey.js';
+import type { Survey } from '../survey-types.js';
 import { noRoomForBoth } from './max-delete.js';
-import { type Objection, objecting } from './objections.js';
 
-export interface RoomOptions {
+interface RoomOptions {
   roots: Roots;
   concurrency: number;
-  /** What is to go stays until what replaces it has come, so that there has to be room for both. */
+  /** Removals come after the downloads, so that there has to be room for both. */
   removesLater: boolean;
-  /** What is to go has not gone, though it would have by then: a dry run removes nothing. */
+  /** Nothing has been removed, though a real run would have done so by now: a dry run. */
   uncleaned: boolean;
   object: Objection;
 }
@@ -31,14 +31,14 @@ export async function checkRoom(survey: Survey, options: RoomOptions): Promise<v
   );
 }
 
-/** What the downloads take up in the cleaned tree. */
+/** The space that the downloads take up in the cleaned tree. */
 function needsOf(
   { counts, bytesResumed }: Plan,
-  places: readonly Pick<MountPoint, 'key' | 'path'>[],
+  directories: readonly Pick<MountPoint, 'key' | 'path'>[],
   concurrency: number,
   uncleaned: boolean,
 ): SpaceNeed[] {
-  return places.map(({ key, path }) => {
+  return directories.map(({ key, path }) => {
     const room = counts.room.get(key) ?? noRoom();
     const { bytes, inodes } = roomNeeded(room, concurrency);
     const there = (bytesResumed.get(key) ?? 0) + (uncleaned ? room.freedBytes : 0);

@@ -1,35 +1,35 @@
-// Up to eight messages hashed at once, each in a lane with its own buffer. Reads nothing: whoever fills the buffers does.
+// Hashes up to eight messages at once, each in a lane with its own buffer. The caller fills the buffers.
 
 import { type FunctionSource, load } from './wasm.js';
 
 /** Lanes of the widest kernel. */
-const MOST_LANES = 8;
+const MAX_LANES = 8;
 
-/** Where the kernels find, lane by lane, the addresses of its state (4 words) and of its next block. They move neither. */
-export const TABLE = { states: 0, blocks: 4 * MOST_LANES, end: 8 * MOST_LANES };
+/** Addresses of the tables in which kernels find, for each lane, the address of its state (4 words) and of its next block. Kernels change neither. */
+export const TABLE = { states: 0, blocks: 4 * MAX_LANES, end: 8 * MAX_LANES };
 
-/** What a hash has of its own. */
+/** What differs between hashes. */
 export interface LaneHash {
   /** A power of two, of 64 at most. */
   blockBytes: number;
   initialState: readonly number[];
-  /** From the narrowest to the widest; the parameter is how many blocks to take of each lane in the table, 1 at least. */
+  /** From the narrowest to the widest. Their parameter is the number of blocks to hash of each lane in the table, at least 1. */
   kernels: readonly { lanes: number; source: FunctionSource }[];
-  /** Writes behind a message what belongs there. `next` is where its first block begins that is not hashed yet. Returns the new end. */
+  /** Writes the padding behind a message. `next` is where its first unhashed block begins. Returns the new end. */
   pad(view: DataView, next: number, end: number, messageBytes: number): number;
-  /** The text a Sidecar would answer. What is left from `next` to `end` is less than a block. */
+  /** The text that a Sidecar would answer. From `next` to `end` there is less than a block. */
   digest(view: DataView, state: number, next: number, end: number, messageBytes: number): string;
 }
 
-/** Enough for a read to be worth its system call; eight of them and what is written over them stay in a core's own cache. */
+/** Enough for a read to be worth its system call; eight such buffers stay in a core's own cache. */
 export const LANE_BYTES = 64 << 10;
 
-/** One message after another: `begin`, then bytes in pieces, `finish`, and a digest when no block is left. */
+/** Hashes one message after another: `begin`, bytes in pieces, `finish`, and `digest` when no block is left. */
 export interface Lane {
   begin(): void;
-  /** Makes room for the next bytes of the message, once no whole block is left. Returns where in `HashLanes.memory` it begins. */
+  /** Makes room for the next bytes of the message, once no whole block is left. Returns its address in `HashLanes.memory`. */
   room(): number;
-  /** So many bytes of the room have been filled, LANE_BYTES at most. */
+  /** `bytes` bytes of the room have been filled, LANE_BYTES at most. */
   filled(bytes: number): void;
   /** The message ends here. */
   finish(): void;
@@ -41,25 +41,25 @@ export interface Lane {
 
 export interface HashLanes {
   lanes: readonly Lane[];
-  /** Holds the rooms of all lanes. */
+  /** The memory that holds the buffers of all lanes. */
   memory: Buffer;
-  /** Takes as many blocks of each of these lanes as the least of them has, 1 at least. Returns how many bytes that were in all. */
+  /** Hashes of each of these lanes as many blocks as every one of them has, at least 1. Returns the bytes hashed in all. */
   advance(lanes: readonly Lane[]): number;
 }
 
 const STATE_BYTES = 64;
 
-/** What padding and a rest of a block may add to a full buffer. */
+/** What padding and an incomplete block may add to a full buffer. */
 const SPARE_BYTES = 128;
 
-/** No power of two: neighbours would share the same few places of the cache. */
+/** Not a power of two: neighbours would share the same few cache sets. */
 const LANE_STRIDE = STATE_BYTES + LANE_BYTES + SPARE_BYTES;
 
-const PAGES = Math.ceil((TABLE.end + MOST_LANES * LANE_STRIDE) / 65536);
+const PAGES = Math.ceil((TABLE.end + MAX_LANES * LANE_STRIDE) / 65536);
 
 /**
- * Takes `hasVectors()`. The kernels are put together here, once a thread, rather than when the program is built: no binary
- * has to be kept in step with its source, and nothing has to be built before it can be tested.
+ * Requires `hasVectors()`. The kernels are assembled here, once in each thread, rather than when the program is built: so no binary has to be
+ * kept in step with its source, and tests need no build.
  */
 export function createHashLanes(hash: LaneHash): HashLanes {
   const { memory: buffer, functions } = load(
@@ -69,7 +69,7 @@ export function createHashLanes(hash: LaneHash): HashLanes {
   const memory = Buffer.from(buffer);
   const view = new DataView(buffer);
   const lanes = Array.from(
-    { length: MOST_LANES },
+    { length: MAX_LANES },
     (_, i) => new HashLane(hash, memory, view, TABLE.end + i * LANE_STRIDE),
   );
 
@@ -80,11 +80,11 @@ export function createHashLanes(hash: LaneHash): HashLanes {
       const busy = some as readonly HashLane[];
       const kernel = hash.kernels.find((one) => busy.length <= one.lanes)!;
       let blocks = Number.POSITIVE_INFINITY;
-      for (let place = 0; place < kernel.lanes; place++) {
-        const lane = busy[place] ?? busy[0]!; // computed twice, and written with the same result
+      for (let slot = 0; slot < kernel.lanes; slot++) {
+        const lane = busy[slot] ?? busy[0]!; // a lane may be computed twice, with the same result
         blocks = Math.min(blocks, lane.blocks());
-        view.setUint32(TABLE.states + 4 * place, lane.state, true);
-        view.setUint32(TABLE.blocks + 4 * place, lane.next, true);
+        view.setUint32(TABLE.states + 4 * slot, lane.state, true);
+        view.setUint32(TABLE.blocks + 4 * slot, lane.next, true);
       }
       functions[kernel.source.name]!(blocks);
       for (const lane of busy) lane.next += blocks * hash.blockBytes;

@@ -1,3 +1,3 @@
-// The digests that no kernel of ours computes one file at a time: a module of its own, loaded when one of them is asked for.
+// Exports the hash-wasm functions for digests without a kernel here. It is a module of its own so that it can be loaded on demand.
 
 export { createCRC32, createMD5, createXXHash32, type IHasher } from 'hash-wasm';

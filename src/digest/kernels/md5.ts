@@ -1,4 +1,4 @@
-// MD5 of several messages side by side: the source of the kernels, and what comes before and after them.
+// Hashes several messages with MD5 side by side: the source of the kernels, and the steps before and after them.
 
 import { type LaneHash, TABLE } from './hash-lanes.js';
 import {
@@ -16,8 +16,8 @@ import {
 const BLOCK_BYTES = 64;
 
 /**
- * MD5 waits for its own last step all the time. Four words side by side take no longer than one, and a second four fill
- * the time the first spend waiting; a third four would gain next to nothing.
+ * Each step of MD5 waits for the step before. Four words side by side take no longer than one, and four more use the time that the first
+ * four spend waiting; another four would gain next to nothing.
  */
 export const MD5: LaneHash = {
   blockBytes: BLOCK_BYTES,
@@ -64,7 +64,7 @@ function kernel(name: string, widths: readonly Words[]): FunctionSource {
   };
 }
 
-/** One computation, of one lane or of four that share vectors. */
+/** The computation of one lane, or of four lanes that share vectors. */
 interface Chain {
   begin: Code;
   takeBlock: Code;
@@ -114,11 +114,11 @@ function chain(words: Words, firstLane: number, local: (type: ValueType) => Loca
   };
 }
 
-/** Four words from the one address. */
+/** Loads four words from one address. */
 const loadWords = (addresses: readonly Local[], offset: number, into: readonly Local[]): Code =>
   into.map((word, i) => word.set(i32.load(addresses[0]!.get, offset + 4 * i)));
 
-/** Four words from each of four addresses: the first of all in the first vector, and so on. */
+/** Loads four words from each of four addresses: the first words into the first vector, and so on. */
 const loadTransposed =
   (scratch: readonly Local[]) =>
   (addresses: readonly Local[], offset: number, into: readonly Local[]): Code => {
@@ -146,8 +146,8 @@ function transpose(rows: readonly Local[], halves: readonly Local[], into: reado
 }
 
 /**
- * The functions F, G, H and I of RFC 1321, added to what is known before b is. b is the last to be known, so each is
- * written with as little behind b as can be: F as d ^ (b & (c ^ d)), and both halves of G added one after the other.
+ * The functions F, G, H and I of RFC 1321, added to `early`, which does not depend on b. b is known last, so each is written with as few
+ * operations after b as possible: F as d ^ (b & (c ^ d)), and the halves of G are added one after the other.
  */
 const MIX: ((words: Words, early: Code, b: Code, c: Code, d: Code) => Code)[] = [
   (w, early, b, c, d) => w.add(early, w.xor(d, w.and(b, w.xor(c, d)))),

@@ -1,4 +1,4 @@
-// The few WebAssembly instructions the hash kernels are written in, and the module they make. Knows no hash.
+// Assembles WebAssembly modules from the few instructions that the hash kernels need.
 
 /** Bytes of the binary format, nested as they were put together. */
 export type Code = number | readonly Code[];
@@ -15,7 +15,7 @@ export interface Local {
   set(value: Code): Code;
 }
 
-/** A function of i32 parameters and no result. `body` gets its parameters and asks for the further locals it wants. */
+/** A function of i32 parameters and no result. `body` gets the parameters, and calls `local` for each further local variable. */
 export interface FunctionSource<Name extends string = string> {
   name: Name;
   params: number;
@@ -132,19 +132,19 @@ const END = 0x0b;
 const SECTION = { types: 1, functions: 3, memories: 5, exports: 7, code: 10 };
 const EXPORT = { function: 0, memory: 2 };
 
-/** Types for Node have none of these yet. */
+/** @types/node does not declare these yet. */
 declare const WebAssembly: {
   validate(binary: Uint8Array): boolean;
   Module: new (binary: Uint8Array) => object;
   Instance: new (module: object) => { exports: Record<string, unknown> };
 };
 
-export interface Loaded<Name extends string> {
+interface Loaded<Name extends string> {
   memory: ArrayBuffer;
   functions: Record<Name, (...args: number[]) => void>;
 }
 
-/** Whether processor and Node compute with vectors; there are old ones that do not. */
+/** Whether the processor and Node have vector instructions; old ones do not. */
 export function hasVectors(): boolean {
   const probe: FunctionSource = { name: 'zero', params: 0, body: (_, local) => local(V128).set(i32x4.const(0)) };
   vectors ??= WebAssembly.validate(assemble(0, [probe]));
@@ -153,7 +153,7 @@ export function hasVectors(): boolean {
 
 let vectors: boolean | undefined;
 
-/** Loads these functions with so many pages of 64 KiB of memory. Takes about ten milliseconds, most of it putting the code together. */
+/** Loads functions with `pages` pages of 64 KiB of memory. Takes about ten milliseconds, most of it assembling the code. */
 export function load<Name extends string>(pages: number, functions: readonly FunctionSource<Name>[]): Loaded<Name> {
   const module = new WebAssembly.Module(assemble(pages, functions));
   const { memory, ...rest } = new WebAssembly.Instance(module).exports;
@@ -200,7 +200,7 @@ const bytesOf = (code: Code): Buffer => Buffer.from(flatten(code, []));
 
 function flatten(code: Code, bytes: number[]): number[] {
   if (typeof code === 'number') bytes.push(code);
-  else for (let i = 0; i < code.length; i++) flatten(code[i]!, bytes); // tens of thousands: an iterator each would show
+  else for (let i = 0; i < code.length; i++) flatten(code[i]!, bytes); // there are tens of thousands, and an iterator for each would be slow
   return bytes;
 }
 

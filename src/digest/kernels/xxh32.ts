@@ -1,4 +1,4 @@
-// XXH32 (seed 0) of several messages side by side: the source of the kernels, and what comes before and after them.
+// Hashes several messages with XXH32 (seed 0) side by side: the source of the kernels, and the steps before and after them.
 
 import { type LaneHash, TABLE } from './hash-lanes.js';
 import {
@@ -22,8 +22,8 @@ const P5 = 0x165667b1;
 const BLOCK_BYTES = 16;
 
 /**
- * A block is a word for each of four accumulators: one vector. Multiplying one takes long, but the next can be begun at once:
- * so vectors of several messages take turns, and a message that is alone is better off with its four words one by one.
+ * A block is one vector: a word for each of four accumulators. A multiplication takes long, but the next one can start at once. So vectors
+ * of several messages take turns, and a single message is faster with its four words one by one.
  */
 export const XXH32: LaneHash = {
   blockBytes: BLOCK_BYTES,
@@ -78,7 +78,7 @@ function kernel(name: string, words: Words, lanes: number): FunctionSource {
   };
 }
 
-/** The steps of one message; those of all messages take turns, so that none waits for its own last one. */
+/** The steps of one message. Steps of all messages alternate, so that none waits for its own last step. */
 function message(
   words: Words,
   lane: number,

@@ -1,9 +1,9 @@
-// A migration is forgotten only once its pair is out of the migration map.
+// Refuses to forget a migration while its pair of hosts is in the migration map.
 
 import { LmError } from '../../errors.js';
 import type { Stated } from '../../settings/stated.js';
 
-/** While the map still has the pair, a copy started by habit would find a clean slate. Throws `refused`. */
+/** While the map has the pair, a copy that is started by habit would begin as a first one. Throws `refused`. */
 export function refuseIfInMap({ migration }: Pick<Stated, 'migration'>, command: string): void {
   if (!migration?.pair) return;
   const { source, destination } = migration.pair;

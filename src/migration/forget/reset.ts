@@ -1,34 +1,44 @@
-// What forgets a migration: on the source no more than its completion, at the destination all its records. Touches no data.
+// Resets a complete migration: removes the completion at the source, and all records at the destination. Removes no data.
 
 import { existsSync } from 'node:fs';
 import { LmError } from '../../errors.js';
+import { COMPLETED_OVER_HTTP_FILE, forgetCompletedOverHttp } from '../../state/completed-over-http.js';
 import { COMPLETION_FILE, clearCompletion, readCompletion } from '../../state/completion.js';
-import { type Instance, isUsed, removeInstance } from '../../state/instance.js';
-import { acquireLock, LOCK_FILE } from '../../state/lock/lock.js';
+import { keepEvidence } from '../../state/evidence/evidence-file.js';
+import { type Instance, isUsed } from '../../state/instance.js';
+import { acquireLock } from '../../state/lock/lock.js';
 import { forgetReopening, REOPENING_FILE } from '../../state/reopening.js';
-import { noteReset, readReset } from '../../state/reset-note.js';
+import { readReset, recordReset } from '../../state/reset-note.js';
+import { type Forgotten, refuseIfServed, removeRecords } from './forget.js';
 
-/** Returns the names of the records that went. Throws `refused` for one that is not complete, and `locked`. */
-export async function resetMigration(migration: Instance): Promise<string[]> {
+/** Throws `refused` for a migration that is not complete, `locked`, and `local`, as when its evidence cannot be kept: nothing is removed then. */
+export async function resetMigration(migration: Instance): Promise<Forgotten> {
   refuseUnlessComplete(migration);
   return migration.role === 'source' ? resetSource(migration) : await resetDestination(migration);
 }
 
-/** When a source was reset that was not served since. A destination's records are gone after it. */
+/** When a source was reset, if it has not been served since. A destination has no records after a reset. */
 export const resetBefore = ({ role, dir }: Instance): number | undefined =>
   role === 'source' && readCompletion(dir).state !== 'COMPLETED' ? readReset(dir) : undefined;
 
-function resetSource({ dir, stranger }: Instance): string[] {
-  if (stranger === undefined) noteReset(dir); // first: between the two it is complete, and is reset again
-  return [...(clearCompletion(dir) ? [COMPLETION_FILE] : []), ...(forgetReopening(dir) ? [REOPENING_FILE] : [])];
+function resetSource({ dir, untrusted }: Instance): Forgotten {
+  const kept = untrusted === undefined ? keepEvidence(dir, 'reset') : undefined;
+  if (untrusted === undefined) recordReset(dir); // first: after a crash between the two, it is still complete and can be reset again
+  const removed = [
+    ...(clearCompletion(dir) ? [COMPLETION_FILE] : []),
+    ...(forgetReopening(dir) ? [REOPENING_FILE] : []),
+    ...(forgetCompletedOverHttp(dir) ? [COMPLETED_OVER_HTTP_FILE] : []),
+  ];
+  return { removed, ...(kept !== undefined && { report: kept }) };
 }
 
-async function resetDestination(migration: Instance): Promise<string[]> {
-  const there = migration.roots.filter(({ path }) => existsSync(path)); // nobody can be at work in one that is gone
+async function resetDestination(migration: Instance): Promise<Forgotten> {
+  await refuseIfServed(migration);
+  const there = migration.roots.filter(({ path }) => existsSync(path)); // no task can be at work in a root that is gone
   const lock = await acquireLock(there, { dir: migration.dir, command: 'lm reset' });
   try {
     refuseUnlessComplete(migration);
-    return removeInstance(migration).filter((name) => name !== LOCK_FILE); // our own
+    return removeRecords(migration, 'reset');
   } finally {
     await lock.release();
   }

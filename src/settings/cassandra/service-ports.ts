@@ -1,16 +1,16 @@
-// What a service on this host would listen on: what the operator names and what cassandra.yaml says. Asks nobody.
+// Lists the ports that a service on this host would listen on: those that the operator states and those of cassandra.yaml.
 
 import type { ServicePort } from '../../linux/service-ports.js';
 import type { ValueOf } from '../options.js';
 import type { CassandraYaml } from './cassandra-yaml.js';
 
-export interface StatedPorts {
+interface StatedPorts {
   guardPorts: ValueOf<'guard-port'>;
   jmxPort: ValueOf<'jmx-port'>;
   cassandra: CassandraYaml | undefined;
 }
 
-/** Cassandra's default: it is set elsewhere than in cassandra.yaml, and so is where it listens. */
+/** Cassandra's default. Port and address of JMX are not set in cassandra.yaml. */
 const JMX_PORT = 7199;
 
 export function servicePorts({ guardPorts, jmxPort, cassandra }: StatedPorts): ServicePort[] {

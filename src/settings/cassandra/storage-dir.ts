@@ -1,6 +1,6 @@
-// Where Cassandra keeps what its cassandra.yaml does not name: below -Dcassandra.storagedir. Told by the process that runs with
-// that file, else by where the file lies; by no look at what such a directory holds, which would take the old tree for the new. Whoever
-// may start a process may give it such words: those of a stranger's are no more than a reason to ask.
+// Finds the directory below which Cassandra keeps what its cassandra.yaml does not name: -Dcassandra.storagedir of the process that runs
+// with that file, else the default for where the file lies. What such a directory holds is not looked at: an old tree may look like the
+// right one. Another user's process can have any argument, so it is never enough by itself: the operator has to decide.
 
 import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { LmError, printable } from '../../errors.js';
@@ -12,43 +12,43 @@ import { readAccounts, userText } from '../../owners/accounts.js';
 export interface CommandLine {
   pid: number;
   argv: readonly string[];
-  /** User ids; those of a set-user-id program are several. */
+  /** User ids; a set-user-id program has several. */
   users: readonly number[];
 }
 
-/** What is asked of this host. */
+/** What storageDir needs to know of a host. */
 export interface Host {
   processes(): Iterable<CommandLine>;
-  /** Who decides what the service does that runs with this file: root, the caller, and the owner of the file. */
+  /** The users who decide what a service with this file does: root, the caller, and the owner of the file. */
   trusted(file: string): readonly number[];
   /**
-   * What this process would call what `pid` calls `path`, which may start from that one's working directory or show in its mount
-   * namespace alone; undefined where it cannot be told.
+   * The path in this process of what `pid` calls `path`, which may be relative to the working directory of `pid`, or exist only in its
+   * mount namespace; undefined where it cannot be found out.
    */
-  asHere(pid: number, path: string): string | undefined;
-  /** Without links, as far as it is there. */
-  real(path: string): string;
+  toLocalPath(pid: number, path: string): string | undefined;
+  /** With links resolved, as far as the path exists. */
+  realPath(path: string): string;
   exists(path: string): boolean;
 }
 
-/** `why` follows "the default": `by -Dcassandra.storagedir of pid 7`. */
-export interface StorageDir {
+/** `why` follows the words "the default": `by -Dcassandra.storagedir of pid 7`. */
+interface StorageDir {
   path: string;
   why: string;
-  /** A process says so that somebody else may have started. */
-  isDoubtful?: true;
+  /** It comes from a process that somebody else may have started. */
+  isUntrusted?: true;
 }
 
 /**
- * Undefined when nothing tells. Throws `usage`, naming both, when two processes, or two places of the file, tell of different
- * directories, or a stranger's process of another than the place of the file; `unnamed` is what is looked for.
+ * `unnamed` are the types that are looked for. Undefined when nothing is found. Throws `usage`, naming the candidates, when two processes
+ * or two locations of the file lead to different directories, or when only a process of another user leads to one.
  */
 export function storageDir(file: string, unnamed: readonly DirType[], host: Host): StorageDir | undefined {
-  const told = byProcess(file, host);
-  const believed = told.filter(({ isDoubtful }) => !isDoubtful);
-  const [first, ...others] = believed.length > 0 ? believed : [...byPlace(file, host), ...told];
-  const other = others.find(({ path }) => host.real(path) !== host.real(first!.path));
-  if (!first || !(other || first.isDoubtful)) return first;
+  const byProcesses = fromProcesses(file, host);
+  const trusted = byProcesses.filter(({ isUntrusted }) => !isUntrusted);
+  const [first, ...others] = trusted.length > 0 ? trusted : [...fromLocation(file, host), ...byProcesses];
+  const other = others.find(({ path }) => host.realPath(path) !== host.realPath(first!.path));
+  if (!first || !(other || first.isUntrusted)) return first;
   const candidates = other ? [first, other] : [first];
   const below = candidates.map(({ path, why }) => `${printable(path)} (${printable(why)})`).join(' or ');
   const lines = (dir: StorageDir): string[] =>
@@ -66,9 +66,9 @@ export const keysText = (types: readonly DirType[]): string =>
 export const andText = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 
-/** The packages keep their file below /etc/cassandra, the RPM behind an alternative of `conf`; a tarball in CASSANDRA_HOME/conf. */
-function byPlace(file: string, { real }: Host): StorageDir[] {
-  return [normalize(file), real(file)].flatMap((path): StorageDir[] => {
+/** Packages keep the file below /etc/cassandra (the RPM behind an alternative named `conf`), a tarball in CASSANDRA_HOME/conf. */
+function fromLocation(file: string, { realPath }: Host): StorageDir[] {
+  return [normalize(file), realPath(file)].flatMap((path): StorageDir[] => {
     const dir = dirname(path);
     if (/^\/etc\/cassandra(?:\/(?:conf|[^/]+\.conf))?$/.test(dir))
       return [{ path: '/var/lib/cassandra', why: `of the package, whose file lies in ${dir}` }];
@@ -77,36 +77,36 @@ function byPlace(file: string, { real }: Host): StorageDir[] {
   });
 }
 
-function byProcess(file: string, host: Host): StorageDir[] {
+function fromProcesses(file: string, host: Host): StorageDir[] {
   const found: StorageDir[] = [];
   const trusted = host.trusted(file);
   for (const { pid, argv, users } of host.processes()) {
     const storage = property(argv, 'cassandra.storagedir');
     if (!storage || argv.some((word) => word.startsWith(TOOLS))) continue;
     const config = configOf(pid, argv, host);
-    if (config === undefined || host.real(config) !== host.real(file)) continue;
-    const path = host.asHere(pid, storage);
+    if (config === undefined || host.realPath(config) !== host.realPath(file)) continue;
+    const path = host.toLocalPath(pid, storage);
     if (path === undefined)
       throw new LmError(
         'usage',
         `pid ${pid} runs with ${printable(file)} and keeps its data in ${printable(storage)}`,
         {
-          details: ['where that is on this host could not be told'],
+          details: ['where that is on this host could not be found out'],
           hint: 'run as root; or give every --root TYPE=DIR instead of the file',
         },
       );
-    const stranger = users.find((uid) => !trusted.includes(uid));
+    const otherUser = users.find((uid) => !trusted.includes(uid));
     const why = `by -Dcassandra.storagedir of pid ${pid}`;
-    if (stranger === undefined) found.push({ path: resolve(path), why });
+    if (otherUser === undefined) found.push({ path: resolve(path), why });
     else {
-      const whose = `a process of ${userText(readAccounts(), stranger)}`;
-      found.push({ path: resolve(path), why: `${why}, ${whose}`, isDoubtful: true });
+      const whose = `a process of ${userText(readAccounts(), otherUser)}`;
+      found.push({ path: resolve(path), why: `${why}, ${whose}`, isUntrusted: true });
     }
   }
   return found;
 }
 
-/** nodetool and its kin are told of a storage directory as well, and keep nothing there. */
+/** nodetool and other tools get a storage directory too, but keep nothing there. */
 const TOOLS = 'org.apache.cassandra.tools.';
 
 /** The last one counts, as in Java. */
@@ -115,14 +115,14 @@ function property(argv: readonly string[], name: string): string | undefined {
   return argv.findLast((word) => word.startsWith(prefix))?.slice(prefix.length);
 }
 
-/** The file a Cassandra was started with, as this process would call it: a URL, or a name that is looked up in its class path. */
+/** The path in this process of the file that a Cassandra was started with. It is given as a path, a URL, or a name in the class path. */
 function configOf(pid: number, argv: readonly string[], host: Host): string | undefined {
   const config = property(argv, 'cassandra.config') ?? 'cassandra.yaml';
-  if (config.startsWith('/')) return host.asHere(pid, config);
+  if (config.startsWith('/')) return host.toLocalPath(pid, config);
   if (config.startsWith('file:'))
-    return URL.canParse(config) ? host.asHere(pid, decoded(new URL(config).pathname)) : undefined;
+    return URL.canParse(config) ? host.toLocalPath(pid, decoded(new URL(config).pathname)) : undefined;
   return classPath(argv)
-    .map((entry) => host.asHere(pid, join(entry, config)))
+    .map((entry) => host.toLocalPath(pid, join(entry, config)))
     .find((path) => path !== undefined && host.exists(path));
 }
 

@@ -1,4 +1,4 @@
-// The processes and paths of this host, for those who ask which Cassandra runs with a file. Judges nothing.
+// Reads from /proc what storage-dir.ts needs to know of this host: its processes, and how they name paths.
 
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,19 +15,19 @@ export const thisHost: Host = {
     }
   },
   trusted: (file) => [0, geteuid!(), statSync(file).uid],
-  asHere(pid, path) {
+  toLocalPath(pid, path) {
     try {
       const absolute = path.startsWith('/') ? path : join(readlinkSync(`/proc/${pid}/cwd`), path);
       return sharesMounts(pid) ? absolute : throughMounts(pid, absolute);
     } catch {
-      return undefined; // of another user, or gone
+      return undefined; // the process is of another user, or has ended
     }
   },
-  real,
+  realPath,
   exists: existsSync,
 };
 
-/** Everybody may read it; empty for a kernel thread, and for a process that has gone. */
+/** Any user may read it. Empty for a kernel thread and for a process that has ended. */
 function commandLine(pid: string): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
@@ -36,7 +36,7 @@ function commandLine(pid: string): string[] {
   }
 }
 
-/** What cannot be looked into is taken to see what most do. */
+/** A process that cannot be inspected is assumed to share this one's mount namespace, as most do. */
 function sharesMounts(pid: number): boolean {
   try {
     return readlinkSync(`/proc/${pid}/ns/mnt`) === readlinkSync('/proc/self/ns/mnt');
@@ -45,17 +45,17 @@ function sharesMounts(pid: number): boolean {
   }
 }
 
-/** A service of systemd often has a namespace of its own in which everything is where it is here: then that is meant. */
+/** A service of systemd often has a mount namespace of its own with the same paths as here: then the same path is meant. */
 function throughMounts(pid: number, path: string): string | undefined {
   const names = seenFrom(readMounts('self'), path, readMounts(pid));
   return names.includes(path) ? path : names[0];
 }
 
-function real(path: string): string {
+function realPath(path: string): string {
   try {
     return realpathSync.native(path);
   } catch {
     const above = dirname(path);
-    return above === path ? path : join(real(above), path.slice(above.length));
+    return above === path ? path : join(realPath(above), path.slice(above.length));
   }
 }

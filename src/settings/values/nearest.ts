@@ -1,21 +1,21 @@
-// What was probably meant by a misspelt name. Stays silent rather than guess wildly.
+// Finds the name that a misspelt one was probably meant to be. Suggests nothing when no name is close.
 
-/** The candidate at most two slips away (one, for short names); undefined when none is that near. */
+/** The closest candidate within two edits (one for short names); undefined when there is none. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = word.length < 5 ? 1 : 2;
+  let max = word.length < 5 ? 1 : 2;
   for (const candidate of candidates) {
-    if (Math.abs(word.length - candidate.length) > least) continue; // as many slips at least, and long words take long
-    const slips = distance(word, candidate);
-    if (slips <= least && (best === undefined || slips < least)) {
+    if (Math.abs(word.length - candidate.length) > max) continue; // it needs at least as many edits, and long words take long
+    const edits = distance(word, candidate);
+    if (edits <= max && (best === undefined || edits < max)) {
       best = candidate;
-      least = slips;
+      max = edits;
     }
   }
   return best;
 }
 
-/** Letters added, dropped, changed, or swapped with their neighbour. */
+/** The number of edits: letters added, removed, changed, or swapped with their neighbour (optimal string alignment). */
 export function distance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -1,4 +1,4 @@
-// Reads the files that prove who somebody is. Refuses a secret that others on this host could read too, or could have put there.
+// Reads tokens, private keys and certificates. Refuses a secret that other users of this host could read or could have put there.
 
 import type { Stats } from 'node:fs';
 import { getegid, geteuid, getgroups } from 'node:process';
@@ -6,13 +6,13 @@ import { errnoOf, LmError, printable } from '../../errors.js';
 import { readAccounts, userText } from '../../owners/accounts.js';
 import { readRegular, readTrusted } from '../../trust/regular-file.js';
 
-/** What can be found by trying is no secret. */
-const LEAST_TOKEN = 16;
+/** A shorter token could be found by trying. */
+const MIN_TOKEN = 16;
 
-/** An agent, as other servers do, takes 16 KiB for all header fields of a request. */
+/** An agent accepts 16 KiB for all header fields of a request, as other servers do. */
 const MAX_TOKEN = 4_096;
 
-/** A bearer token: one line of visible ASCII, as an HTTP header can carry it. Throws `usage`. */
+/** A bearer token: one line of visible ASCII, which an HTTP header can carry. Throws `usage`. */
 export function readToken(path: string): string {
   const token = readSecret(path);
   if (!/^[\x21-\x7e]+$/.test(token))
@@ -22,20 +22,20 @@ export function readToken(path: string): string {
       'usage',
       `${printable(path)}: got ${token.length} characters, takes a token of ${MAX_TOKEN} at most`,
     );
-  if (token.length >= LEAST_TOKEN) return token;
+  if (token.length >= MIN_TOKEN) return token;
   const got = `got ${token.length} ${token.length === 1 ? 'character' : 'characters'}`;
-  throw new LmError('usage', `${printable(path)}: ${got}, takes a token of ${LEAST_TOKEN} or more`, {
+  throw new LmError('usage', `${printable(path)}: ${got}, takes a token of ${MIN_TOKEN} or more`, {
     hint: `(umask 077; openssl rand -hex 32 > ${printable(path)}), and the same text on the other host`,
   });
 }
 
-/** A token or a private key, trimmed. Throws `usage` when it is empty, unreadable, somebody else's, or open to group or others. */
+/** A token or a private key, trimmed. Throws `usage` when the file is empty, unreadable, another user's, or open to group or others. */
 export function readSecret(path: string): string {
   return readText(path, () => readRegular(path, SECRET_BYTES, (stat) => judgeSecret(path, stat)));
 }
 
 function judgeSecret(path: string, stat: Stats): void {
-  refuseStranger(path, stat);
+  refuseOtherOwner(path, stat);
   if (!isOpen(stat)) return;
   const shown = (stat.mode & 0o777).toString(8).padStart(4, '0');
   throw new LmError('usage', `${printable(path)}: mode ${shown} lets others read it, takes 0600 or less`, {
@@ -43,21 +43,21 @@ function judgeSecret(path: string, stat: Stats): void {
   });
 }
 
-/** Certificates to show, which are no secret. Throws `usage` when empty or unreadable. */
+/** Certificates to present, which are no secret. Throws `usage` when the file is empty or unreadable. */
 export const readCertificates = (path: string): string => readText(path, () => readRegular(path, CERTIFICATES_BYTES));
 
 /**
- * Certificates to go by: who may write them decides whom the source is taken for, or who may ask an agent. Throws `usage` when a stranger
- * could have put them there.
+ * Certificates to check others by: who can write this file decides which host is accepted as the source, or which clients an agent serves.
+ * Throws `usage` when another user could have written it.
  */
 export const readAuthorities = (path: string): string => readText(path, () => readTrusted(path, CERTIFICATES_BYTES));
 
-/** The longest key is a hundredth of it; a system's whole bundle of authorities a tenth. */
+/** A hundred times the longest key, and ten times a system's whole bundle of authorities. */
 const SECRET_BYTES = 2 ** 18;
 const CERTIFICATES_BYTES = 2 ** 22;
 
-/** Who owns it knows it, and may change it. */
-function refuseStranger(path: string, { uid }: Stats): void {
+/** The owner of a secret knows it, and can change it. */
+function refuseOtherOwner(path: string, { uid }: Stats): void {
   if (uid === 0 || uid === geteuid!()) return;
   throw new LmError(
     'usage',
@@ -68,7 +68,7 @@ function refuseStranger(path: string, { uid }: Stats): void {
   );
 }
 
-/** Root may have given it to a group of the caller's to read: a Kubernetes Secret is handed to a user in this way, by `fsGroup`. */
+/** Root may let a group of the caller read it: `fsGroup` gives a Kubernetes Secret to a user in this way. */
 function isOpen({ mode, uid, gid }: Stats): boolean {
   const given = uid === 0 && [getegid!(), ...getgroups!()].includes(gid);
   return (mode & (given ? 0o037 : 0o077)) !== 0;

@@ -1,29 +1,29 @@
-// The URL of a source: scheme, host and port, and nothing that a request could not be sent to. Resolves no name.
+// Parses the URL of a source. Refuses a URL that no request could be sent to. Resolves no name.
 
 import { isIPv6 } from 'node:net';
 import { plainAddress } from '../../linux/addresses.js';
-import type { Kind } from '../kinds.js';
+import type { OptionType } from '../types.js';
 
-/** Of a name, and of each part between its dots (RFC 1035, 2.3.4). */
+/** The longest name, and the longest part between two dots (RFC 1035, 2.3.4). */
 const MAX_HOST = 253;
 const MAX_LABEL = 63;
 
-/** An agent or a Sidecar: scheme, host and port only. A secret in a URL would show in every process list. */
-export const sourceUrl: Kind<URL> = {
+/** The URL of an agent or a Sidecar: scheme, host and port only. A secret in a URL would show in every process list. */
+export const sourceUrl: OptionType<URL> = {
   metavar: 'URL',
   takes: 'http://HOST:PORT or https://HOST:PORT, nothing more',
   parse(given) {
-    if (/[\s\p{Cc}]/u.test(given)) return undefined; // a URL is read as if there were no line breaks and tabs in it
+    if (/[\s\p{Cc}]/u.test(given)) return undefined; // URL would ignore line breaks and tabs
     const url = /^https?:\/\//i.test(given) && URL.canParse(given) ? new URL(given) : undefined;
     if (!url || url.href !== `${url.origin}/` || url.port === '0' || !isHost(url.hostname)) return undefined;
     const plain = plainAddress(url.hostname);
-    if (!plain.includes(':')) url.hostname = plain; // an IPv4 address in IPv6 form is shown as what it is
+    if (!plain.includes(':')) url.hostname = plain; // an IPv4 address in IPv6 form is written as IPv4
     return url;
   },
   suggest(given) {
     const [, scheme = '', rest = ''] = /^(?:(\w+):?\/+)?(.*)$/.exec(given.replaceAll(/\s/g, '')) ?? [];
     const host = rest.replace(/[/?#].*$/, '');
-    if (host.includes('@')) return undefined; // a secret is not said again
+    if (host.includes('@')) return undefined; // it may hold a secret, which must not be printed
     const name = isIPv6(host) ? `[${host}]` : host;
     const guess = `${/s$/i.test(scheme) ? 'https' : 'http'}://${name}${/:\d+$/.test(name) ? '' : ':9043'}`;
     return sourceUrl.parse(guess, '') && guess;
@@ -36,7 +36,7 @@ export const sourceUrl: Kind<URL> = {
   mask: (given) => given.replace(/^(\w+:\/+)?.*@/s, '$1…@'),
 };
 
-/** Of one link alone needs a zone to be reached (RFC 4007, 11). */
+/** A link-local address is reached only with a zone (RFC 4007, 11). */
 const isLinkLocal = (hostname: string): boolean => /^\[fe[89ab][0-9a-f]:/.test(hostname);
 
 const isHost = (hostname: string): boolean =>

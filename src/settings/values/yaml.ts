@@ -1,4 +1,4 @@
-// YAML text → a document whose keys know their lines. The only importer of yaml; judges no setting.
+// Reads a YAML file, and finds the line of each key. Checks no setting.
 
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { errnoOf, LmError, printable } from '../../errors.js';
@@ -8,32 +8,32 @@ import type { TrustOptions } from '../../trust/trust.js';
 export interface YamlFile {
   path: string;
   value: unknown;
-  /** `/etc/lm/lm.yaml:3`, where the key or item at the end of `keys` stands; the nearest one above it if it is not there. */
-  placeOf(keys: readonly PropertyKey[]): string;
+  /** `/etc/lm/lm.yaml:3`, the line of the key or item at the end of `keys`; if that is absent, of the nearest one above it. */
+  locationOf(keys: readonly PropertyKey[]): string;
 }
 
-/** Undefined when there is no such file. Throws `usage` when it cannot be read, a stranger could have written it, or it is not YAML. */
+/** Undefined when there is no such file. Throws `usage` when it cannot be read, is not YAML, or another user could have written it. */
 export function readYaml(path: string, trust: TrustOptions = {}): YamlFile | undefined {
   const text = readText(path, trust);
   if (text === undefined) return undefined;
   const lines = new LineCounter();
-  const { document, value } = understood(path, () => {
+  const { document, value } = parsed(path, () => {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
     return { document, value: document.errors.length > 0 ? undefined : document.toJS() };
   });
-  const place = (offset: number): string => `${path}:${lines.linePos(offset).line}`;
+  const location = (offset: number): string => `${path}:${lines.linePos(offset).line}`;
   const [error] = document.errors;
   if (error)
-    throw new LmError('usage', `${printable(place(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`);
+    throw new LmError('usage', `${printable(location(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`);
   return {
     path,
     value,
-    placeOf: (keys) => place(offsetOf(document.contents, keys)),
+    locationOf: (keys) => location(offsetOf(document.contents, keys)),
   };
 }
 
-/** What is nested too deep, or made of aliases of aliases, is thrown by the parser instead of being told as an error. */
-function understood<T>(path: string, parse: () => T): T {
+/** For YAML that is nested too deep, or has aliases of aliases, the parser throws instead of listing an error. */
+function parsed<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
@@ -60,12 +60,12 @@ function offsetOf(root: Node | null, keys: readonly PropertyKey[]): number {
   return offset;
 }
 
-/** A thousand times what any of them holds. */
-const MOST_BYTES = 4 * 2 ** 20;
+/** A thousand times the usual size. */
+const MAX_BYTES = 4 * 2 ** 20;
 
 function readText(path: string, trust: TrustOptions): string | undefined {
   try {
-    return readTrusted(path, MOST_BYTES, trust).toString();
+    return readTrusted(path, MAX_BYTES, trust).toString();
   } catch (error) {
     if (error instanceof LmError) throw error;
     const code = errnoOf(error);

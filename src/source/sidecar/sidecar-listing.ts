@@ -1,23 +1,26 @@
-// A Sidecar's listing document → a Listing in our order, proved: whole, its sizes add up, no entry twice, no orphan.
-// Knows no attribute the document does not have, and removes nothing from it but what `only` leaves aside.
+// Reads a Sidecar's listing document into a Listing in this program's order, and checks it: it is complete, its sizes add up, no entry comes
+// twice, and every entry has its parent.
 
 import { excerpt, LmError, printable } from '../../errors.js';
 import {
-  type Block,
   compareKeys,
   type EntryKey,
-  endOfNothing,
   isWithin,
   joinKey,
-  type Listing,
-  type ListingEnd,
-  type ListingHeader,
   NO_INODE,
   parentOf,
   rootOf,
   S_IFDIR,
   S_IFREG,
 } from '../../files/entry.js';
+import {
+  type Block,
+  invalidListing,
+  type Listing,
+  type ListingHeader,
+  type ListingTotals,
+  noTotals,
+} from '../../files/listing.js';
 import { pathOf, type Roots } from '../../files/roots.js';
 import { fromMilliseconds } from '../../files/times.js';
 import { PROTOCOL_VERSION } from '../../listing/listing-lines.js';
@@ -27,18 +30,18 @@ import { readFileList } from '../../wire/file-list.js';
 import { isServedRaw, keyOfFileUrl } from '../../wire/file-urls.js';
 import type { InstanceFileInfo } from '../../wire/messages.js';
 
-export interface SidecarListingOptions {
-  /** The destination's roots: the source's are taken to be the same, since a Sidecar names none. */
+interface SidecarListingOptions {
+  /** The destination's roots, taken for the source's too, since a Sidecar names none. */
   roots: Roots;
   spool: string;
   only?: EntryKey | undefined;
-  /** Called whenever files have come. */
+  /** Called when files have come. */
   progressed?(files: number): void;
 }
 
 /**
- * Resolves when the document has been read and its total proved; order and parents are proved as the blocks are read.
- * Throws `protocol` for a document that cannot be right and `usage` for a directory that is not configured here.
+ * Resolves when the document has been read and its total checked; order and parents are checked as the blocks are read. Throws `protocol` for
+ * a document that cannot be right and `usage` for a directory that is not configured here.
  */
 export async function readSidecarListing(
   chunks: AsyncIterable<Uint8Array>,
@@ -56,11 +59,11 @@ export async function readSidecarListing(
   }
   const listed = roots.map((root) => root.key).filter((key) => only === undefined || key === rootOf(only));
   const header = headerOf(listed);
-  let proof: ListingEnd | undefined;
+  let proof: ListingTotals | undefined;
   return {
     header,
     blocks: (async function* () {
-      const end = endOfNothing();
+      const end = noTotals();
       const size = new ListingSize();
       for await (const block of withEveryDirectory(sort.blocks(), listed, size)) {
         count(block, end);
@@ -69,14 +72,14 @@ export async function readSidecarListing(
       proof = end;
     })(),
     serves: isServedRaw,
-    end() {
+    totals() {
       if (!proof) throw new Error('the listing has not been read to its end');
       return proof;
     },
   };
 }
 
-/** With `only`, what lies beside it and is not on the way to it is left aside. */
+/** With `only`, ignores files that lie neither in it nor on the path to it. */
 function addTo(sort: SpoolSort, file: InstanceFileInfo, roots: Roots, only: EntryKey | undefined): void {
   const key = keyOf(file, roots);
   if (key === undefined) return;
@@ -94,26 +97,27 @@ function addTo(sort: SpoolSort, file: InstanceFileInfo, roots: Roots, only: Entr
     target: undefined,
     ctimeNs: undefined,
     links: undefined,
+    allocated: undefined,
   });
 }
 
-/** Undefined for a root itself: a Sidecar lists it when it was configured with a trailing slash. */
+/** Undefined for a root itself, which a Sidecar lists when it is configured with a trailing slash. */
 function keyOf({ fileUrl, fileType }: InstanceFileInfo, roots: Roots): EntryKey | undefined {
   const key = keyOfFileUrl(fileUrl);
-  if (key === undefined) throw broken(`${excerpt(fileUrl)} is no file of a live migration`);
+  if (key === undefined) throw invalidListing(`${excerpt(fileUrl)} is no file of a live migration`);
   const root = rootOf(key);
   if (!roots.some((known) => known.key === root)) throw unknownRoot(root);
   if (key === root || key === `${root}/`) {
     if (fileType === 'DIRECTORY') return undefined;
-    throw broken(`${excerpt(key)} is a file`);
+    throw invalidListing(`${excerpt(key)} is a file`);
   }
-  pathOf(roots, key); // the one judge of names; the path itself is of no use here
+  pathOf(roots, key); // for its check of names; the path itself is not used
   return key;
 }
 
 /**
- * Gives directories that hold nothing the block they are due, in its place. A block is expected for every root and for every
- * directory entry, depth first; one that was never announced has no parent in the listing.
+ * Inserts the blocks of empty directories. There must be a block for every root and every directory entry, depth first; a block without such
+ * an entry has no parent in the listing.
  */
 async function* withEveryDirectory(
   blocks: AsyncIterable<Block>,
@@ -131,7 +135,7 @@ async function* withEveryDirectory(
   for await (const block of blocks) {
     while (block.dir !== dir) {
       dir = nextDue();
-      if (dir === undefined) throw broken(`${printable(block.dir)} is not listed, what it holds is`);
+      if (dir === undefined) throw invalidListing(`${printable(block.dir)} is not listed, what it holds is`);
       if (dir !== block.dir) yield { dir, entries: [] };
     }
     size.addEntries(block.entries.length);
@@ -145,7 +149,7 @@ async function* withEveryDirectory(
   for (let rest = nextDue(); rest !== undefined; rest = nextDue()) yield { dir: rest, entries: [] };
 }
 
-function count({ entries }: Block, end: ListingEnd): void {
+function count({ entries }: Block, end: ListingTotals): void {
   end.entries += entries.length;
   for (const { size } of entries) end.bytes += Number(size);
 }
@@ -158,9 +162,6 @@ const headerOf = (roots: EntryKey[]): ListingHeader => ({
   roots: roots.map((key) => ({ key, path: '', ino: NO_INODE, mode: S_IFDIR, uid: null, gid: null })),
   exclusions: { filesToExclude: [], dirsToExclude: [] },
 });
-
-const broken = (what: string): LmError =>
-  new LmError('protocol', `the source sent a listing that cannot be right: ${what}`);
 
 const unknownRoot = (root: string): LmError =>
   new LmError('usage', `the source has a directory ${excerpt(root)}, which is not configured here`, {

@@ -1,4 +1,4 @@
-// Keeps the identities a migration was begun with, for the runs after it. Compares nothing.
+// Records the identities of source and destination with which a migration was begun; identity.ts compares them.
 
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Roots } from '../../files/roots.js';
 import { readRecord, recordText, writeFileAtomically } from '../atomic-file.js';
 import type { DestinationRoot, SourceIdentity } from './identity.js';
 
-export interface Identities {
+interface Identities {
   source: SourceIdentity;
   destination: DestinationRoot[];
 }
@@ -36,7 +36,7 @@ const IdentitiesRecord: z.ZodType<Identities> = z.object({
 
 const pathIn = (dir: string): string => join(dir, 'identity.json');
 
-/** Undefined before the first copy. Throws `local` when the record is damaged: then nobody knows whom to expect. */
+/** Undefined before the first copy. Throws `local` when the record is damaged. */
 export const readIdentities = (dir: string): Identities | undefined =>
   readRecord(
     pathIn(dir),

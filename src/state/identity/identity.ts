@@ -1,27 +1,28 @@
-// Who the other side is, and which directories are meant, so that another machine, another disk or a disk that is not mounted
-// is never mistaken for the one seen before. Pure; what follows from a difference is decided by the guards.
+// Compares the identities of source, destination and mounts with those recorded before, so that another machine, another disk or a disk
+// that is not mounted is noticed. Pure; the guards decide what follows from a difference.
 
 import { printable } from '../../errors.js';
-import { describeMarks, isSameDirectory, type ToldMarks } from '../../files/directory-marks.js';
-import { type EntryKey, isWithin, type ListingEnd, type ListingHeader, type RootKey } from '../../files/entry.js';
+import { describeMarks, isSameDirectory, type ReportedMarks } from '../../files/directory-marks.js';
+import { type EntryKey, isWithin, type RootKey } from '../../files/entry.js';
+import type { ListingHeader, ListingTotals } from '../../files/listing.js';
 import type { KnownMount, MountPoint } from '../../linux/mount-points.js';
 
-/** A source as far as it told. An lm agent is known by its id and machine; a Sidecar tells neither: its URL must do. */
+/** The identity that a source reports. An lm agent is known by its id and machine; a Sidecar reports neither, so it is known by its URL. */
 export interface SourceIdentity {
   url: string;
   /** '' for a Sidecar. */
   agentId: string;
   machine: string;
-  roots: (ToldMarks & { key: RootKey })[];
+  roots: (ReportedMarks & { key: RootKey })[];
   /** Device of every mount point, below the keys in `within`: what listings have covered so far. */
   devices: Record<EntryKey, string>;
-  /** What else is known of them; of an older agent, nothing. */
-  mounts?: ListingEnd['mounts'];
+  /** Inode and birth time of mount points; absent for an older agent. */
+  mounts?: ListingTotals['mounts'];
   within: EntryKey[];
 }
 
 /** The device number, major and minor in one, is for people: a boot may change it. Records of lm 0.1.0 keep no more than the inode beside it. */
-export interface DestinationRoot extends ToldMarks {
+export interface DestinationRoot extends ReportedMarks {
   key: RootKey;
   path: string;
   dev: string;
@@ -31,7 +32,7 @@ export interface DestinationRoot extends ToldMarks {
 export function sourceIdentity(
   url: string,
   header: Pick<ListingHeader, 'agentId' | 'machine' | 'roots'>,
-  end?: Pick<ListingEnd, 'devices' | 'mounts'>,
+  end?: Pick<ListingTotals, 'devices' | 'mounts'>,
   only?: EntryKey,
 ): SourceIdentity {
   const roots = header.roots.map(({ key, ino, birthNs, top }) => ({
@@ -41,11 +42,11 @@ export function sourceIdentity(
   }));
   const within = only === undefined ? roots.map((root) => root.key) : [only];
   const { agentId, machine } = header;
-  const told = { url, agentId, machine, roots, devices: end?.devices ?? {}, within: end ? within : [] };
-  return end?.mounts ? { ...told, mounts: end.mounts } : told;
+  const identity = { url, agentId, machine, roots, devices: end?.devices ?? {}, within: end ? within : [] };
+  return end?.mounts ? { ...identity, mounts: end.mounts } : identity;
 }
 
-/** What speaks against `seen` being the source that was `known`, a line each; none when it is. */
+/** The differences between the source that was `known` and the one `seen` now, a line each; none when it is the same. */
 export function compareSources(known: SourceIdentity, seen: SourceIdentity): string[] {
   if (!known.agentId || !seen.agentId) return compareSidecars(known, seen);
   return [
@@ -56,7 +57,7 @@ export function compareSources(known: SourceIdentity, seen: SourceIdentity): str
   ].map(printable);
 }
 
-/** What is known after `seen` was accepted: what it covered is as it says, the rest as before. */
+/** The identity to record once `seen` was accepted: `seen` for what it covered, `known` for the rest. */
 export function mergeSources(known: SourceIdentity | undefined, seen: SourceIdentity): SourceIdentity {
   if (!known || known.agentId !== seen.agentId) return seen;
   const kept = Object.entries(known.devices).filter(([key]) => !covers(seen, key));
@@ -94,7 +95,7 @@ export function compareMounts(known: readonly KnownMount[], seen: readonly Mount
   return differences.map(printable);
 }
 
-/** A birth time that is not kept tells nothing: another kernel may keep it. A device number may change with every boot. */
+/** A birth time of 0 is not compared: another kernel may report one. Neither is the device number, which may change with every boot. */
 function isSameMount(a: KnownMount, b: KnownMount): boolean {
   const marks = ({ root, fsType, source, ino }: KnownMount): string => JSON.stringify([root, fsType, source, ino]);
   return marks(a) === marks(b) && (a.birthNs === b.birthNs || a.birthNs === '0' || b.birthNs === '0');
@@ -112,7 +113,7 @@ function compareSidecars(known: SourceIdentity, seen: SourceIdentity): string[] 
   return text(known) === text(seen) ? [] : [printable(`another source: ${text(seen)}, was ${text(known)}`)];
 }
 
-type KnownRoot = ToldMarks & { key: RootKey; path?: string };
+type KnownRoot = ReportedMarks & { key: RootKey; path?: string };
 
 function compareRoots<R extends KnownRoot>(
   known: readonly R[],
@@ -126,21 +127,23 @@ function compareRoots<R extends KnownRoot>(
 
 interface SourceMount {
   device: string;
-  marks: ToldMarks | undefined;
+  marks: ReportedMarks | undefined;
 }
 
-/** Of the mount points of one, those the other has looked at as well. A root is one where its inode is all there is to know it by. */
+/** The mount points of one that the other covers too. A root is among them only when its birth time is unknown, so its inode alone identifies it. */
 const mountsIn = (one: SourceIdentity, other: SourceIdentity): Map<string, SourceMount> =>
   new Map(
     Object.entries(one.devices)
-      .filter(([key]) => covers(one, key) && covers(other, key) && !(tellsBirth(one, key) && tellsBirth(other, key)))
+      .filter(
+        ([key]) => covers(one, key) && covers(other, key) && !(hasBirthTime(one, key) && hasBirthTime(other, key)),
+      )
       .map(([key, device]) => [key, { device, marks: one.mounts?.[key] }]),
   );
 
-const tellsBirth = ({ roots }: SourceIdentity, key: string): boolean =>
+const hasBirthTime = ({ roots }: SourceIdentity, key: string): boolean =>
   roots.some((root) => root.key === key && root.birthNs !== undefined);
 
-/** Between an end that tells no more than a device number and any other, that must do. */
+/** When one side reports no more than a device number, that is all there is to compare. */
 const isSameSourceMount = (was: SourceMount, now: SourceMount): boolean =>
   was.marks && now.marks ? isSameDirectory(was.marks, now.marks) : was.device === now.device;
 

@@ -1,9 +1,10 @@
-// What the journal's records of unfinished parts add up to. Pure; a range counts only while nothing may have lost its bytes.
+// Folds the journal's records of parts into the parts that exist. Pure; a range counts only while its bytes cannot have been lost.
 
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../../digest/digest.js';
 import type { EntryKey } from '../../files/entry.js';
 
 export type PartRecord =
-  /** A part of a big file was made: what the source promised, and which file here holds the bytes. */
+  /** A part of a big file was made: the file as the source lists it, and the inode here that holds the bytes. */
   | {
       type: 'part-started';
       key: EntryKey;
@@ -11,22 +12,33 @@ export type PartRecord =
       mtimeNs: string;
       ino: string;
       partIno: string;
-      /** Absent where it is not kept, and in records of lm 0.1.0. */
+      /** Absent where the file system keeps none, and in records of lm 0.1.0. */
       partBirthNs?: string;
     }
   /** A range is about to be fetched. */
   | { type: 'range-begun'; key: EntryKey; offset: number; length: number }
   /**
-   * The kernel has these bytes, and they are the source's. `ctimeNs`: of the file there, as it was opened for them; absent where the
-   * source tells none. `young`: the file was, as they were read.
+   * The kernel has these bytes, and they are the source's. `ctimeNs`: ctime of the source's file when it was opened for them; absent where
+   * the source sends none. `young`: the file was young when they were read. `blocks`: XXH64 of each MiB of them, in base64; absent where the
+   * source sends none, and in records of lm 0.1.0.
    */
-  | { type: 'range-done'; key: EntryKey; offset: number; length: number; ctimeNs?: string; young?: true }
-  /** Published, or given up: there is nothing left to resume. */
-  | { type: 'part-ended'; key: EntryKey };
+  | {
+      type: 'range-done';
+      key: EntryKey;
+      offset: number;
+      length: number;
+      ctimeNs?: string;
+      young?: true;
+      blocks?: string;
+    }
+  /** The file was published or abandoned: there is nothing to resume. */
+  | { type: 'part-ended'; key: EntryKey }
+  /** In a journal that was started afresh: what the records of this part amounted to before. */
+  | ({ type: 'part-carried'; key: EntryKey } & FoldedPart);
 
 /**
- * An unfinished file beside its target. `done` are the ranges whose bytes are there, ascending, none suspect, and merged as far as they
- * were read under one ctime; `begun` those of which bytes may be there, ascending and merged: only the source's hashes can tell.
+ * An unfinished file beside its target. `done` are the ranges whose bytes are here and on disk, ascending, merged where they were read under
+ * one ctime. `begun` are the ranges of which some bytes may be here, ascending and merged: only the source's hashes can prove them.
  */
 export interface KnownPart {
   size: string;
@@ -36,9 +48,11 @@ export interface KnownPart {
   partId: string;
   done: [offset: number, length: number, ctimeNs?: string][];
   begun: [offset: number, length: number][];
+  /** The hashes of blocks in `done`, where there are any. */
+  blocks?: { offset: number; blocks: Uint8Array; ctimeNs: string }[];
 }
 
-export type FoldedPart = Omit<KnownPart, 'done' | 'begun'> & { ranges: FoldedRange[] };
+export type FoldedPart = Omit<KnownPart, 'done' | 'begun' | 'blocks'> & { ranges: FoldedRange[] };
 
 interface FoldedRange {
   offset: number;
@@ -49,6 +63,7 @@ interface FoldedRange {
   /** Proved, and not read while the file was young. */
   done: boolean;
   ctimeNs?: string | undefined;
+  blocks?: string | undefined;
 }
 
 export function applyToParts(parts: Map<EntryKey, FoldedPart>, record: PartRecord, boot: string, atMs: number): void {
@@ -65,31 +80,93 @@ export function applyToParts(parts: Map<EntryKey, FoldedPart>, record: PartRecor
       return;
     }
     case 'range-done': {
-      const { key, offset, length, ctimeNs, young } = record;
-      parts.get(key)?.ranges.push({ offset, length, ...written, done: !young, ctimeNs });
+      const { key, offset, length, ctimeNs, young, blocks } = record;
+      parts.get(key)?.ranges.push({ offset, length, ...written, done: !young, ctimeNs, blocks });
       return;
     }
     case 'part-ended':
       parts.delete(record.key);
+      return;
+    case 'part-carried': {
+      const { type: _, key, ...part } = record;
+      parts.set(key, part);
+    }
   }
 }
 
-/** What was written under `boot` before `beganMs` is on disk. */
+/** A part of which more is to be recorded by the process that goes on with it; what is known of it now stays so while that runs. */
+export function unfolded({ done, begun, blocks = [], ...part }: KnownPart, boot: string): FoldedPart {
+  const written = { boot, atMs: 0, onDisk: false };
+  const hashed = blocks.map(({ offset, blocks: hashes, ctimeNs }): FoldedRange => {
+    const length = Math.min(Number(part.size) - offset, (hashes.length / BLOCK_DIGEST_BYTES) * BLOCK_BYTES);
+    return { offset, length, ...written, done: true, ctimeNs, blocks: Buffer.from(hashes).toString('base64') };
+  });
+  return {
+    ...part,
+    ranges: [
+      ...done.map(([offset, length, ctimeNs]) => ({ offset, length, ...written, done: true, ctimeNs })),
+      ...begun.map(([offset, length]) => ({ offset, length, ...written, done: false })),
+      ...hashed,
+    ],
+  };
+}
+
+/** One record a part, which amounts to all of it that were written so far; ranges that adjoin and are trusted alike are one. */
+export const carryParts = (parts: ReadonlyMap<EntryKey, FoldedPart>): PartRecord[] =>
+  [...parts].map(([key, { ranges, ...part }]) => ({ type: 'part-carried', key, ...part, ranges: joined(ranges) }));
+
+/** A joined range is as young as the youngest of its ranges: a sync point that began between them vouches for none of them. */
+function joined(ranges: readonly FoldedRange[]): FoldedRange[] {
+  const last = new Map<string, FoldedRange>();
+  const result: FoldedRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.offset - b.offset)) {
+    const { offset, length, boot, atMs, onDisk, done, ctimeNs } = range;
+    const kind = JSON.stringify([boot, onDisk, done, ctimeNs]);
+    const before = last.get(kind);
+    if (before && offset <= before.offset + before.length) {
+      before.blocks = joinedBlocks(before, range);
+      before.length = Math.max(before.length, offset + length - before.offset);
+      before.atMs = Math.max(before.atMs, atMs);
+      continue;
+    }
+    const next = { ...range };
+    result.push(next);
+    last.set(kind, next);
+  }
+  return result;
+}
+
+/** The hashes of two ranges that overlap or adjoin; undefined where those of some block are not known. */
+function joinedBlocks(before: FoldedRange, next: FoldedRange): string | undefined {
+  const [a, b] = [blocksOf(before), blocksOf(next)];
+  if (!a || !b) return undefined;
+  const at = ((next.offset - before.offset) / BLOCK_BYTES) * BLOCK_DIGEST_BYTES;
+  if (!Number.isInteger(at / BLOCK_DIGEST_BYTES)) return undefined;
+  return Buffer.concat([a.subarray(0, at), b, a.subarray(at + b.length)]).toString('base64');
+}
+
+/** Undefined unless there is one for each block. */
+function blocksOf({ length, blocks }: FoldedRange): Buffer | undefined {
+  const bytes = Buffer.from(blocks ?? '', 'base64');
+  return bytes.length === Math.ceil(length / BLOCK_BYTES) * BLOCK_DIGEST_BYTES ? bytes : undefined;
+}
+
+/** Marks as on disk what was written under `boot` before `beganMs`. */
 export function syncParts(parts: ReadonlyMap<EntryKey, FoldedPart>, boot: string, beganMs: number): void {
   for (const { ranges } of parts.values())
     for (const range of ranges) range.onDisk ||= range.boot === boot && range.atMs <= beganMs;
 }
 
 /**
- * A run has ended because a disk failed: what it or an earlier run under `boot` has handed to the kernel may be lost by now, and a later
- * sync, to which the failure is told no more, proves nothing of it. The source's hashes can.
+ * Called when a run ended because a disk failed: what runs under `boot` have written and not synced may be lost by now. A later sync proves
+ * nothing, because the kernel reports the failure once. The source's hashes can prove the bytes.
  */
-export function doubtParts(parts: ReadonlyMap<EntryKey, FoldedPart>, boot: string): void {
+export function requireDigests(parts: ReadonlyMap<EntryKey, FoldedPart>, boot: string): void {
   for (const { ranges } of parts.values())
     for (const range of ranges) if (range.boot === boot && !range.onDisk) range.done = false;
 }
 
-/** As `boot` of the machine may believe it. */
+/** The part as it can be resumed under `boot`: without ranges that another boot has written and not synced. */
 export function knownPart({ ranges, ...part }: FoldedPart, boot: string): KnownPart {
   const sound = ranges.filter((range) => range.onDisk || range.boot === boot);
   const byCtime = new Map<string | undefined, FoldedRange[]>();
@@ -101,7 +178,16 @@ export function knownPart({ ranges, ...part }: FoldedPart, boot: string): KnownP
   const done = [...byCtime].flatMap(([ctimeNs, same]) =>
     merged(same).map((range): KnownPart['done'][number] => (ctimeNs === undefined ? range : [...range, ctimeNs])),
   );
-  return { ...part, done: done.sort(([a], [b]) => a - b), begun: merged(sound.filter((range) => !range.done)) };
+  const blocks = sound.flatMap((range) => {
+    const [hashes, { offset, done: isDone, ctimeNs }] = [blocksOf(range), range];
+    return hashes && isDone && ctimeNs !== undefined ? [{ offset, blocks: hashes, ctimeNs }] : [];
+  });
+  return {
+    ...part,
+    done: done.sort(([a], [b]) => a - b),
+    begun: merged(sound.filter((range) => !range.done)),
+    ...(blocks.length > 0 && { blocks }),
+  };
 }
 
 function merged(ranges: readonly FoldedRange[]): [offset: number, length: number][] {

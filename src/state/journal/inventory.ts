@@ -1,5 +1,5 @@
-// What the last complete pass left here, entry by entry, and what passes after it that did not end were about to write. Kept so that
-// the work of somebody else can be told from lm's own; judges nothing. The lines are those of a walk, opaque here.
+// Records what the last complete pass left here, entry by entry, and what passes after it that did not end were about to write, so that
+// guards can distinguish the work of somebody else from lm's own. The lines are those of a walk, and are not parsed here.
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -7,7 +7,6 @@ import {
   closeSync,
   constants,
   fdatasyncSync,
-  fsyncSync,
   linkSync,
   openSync,
   readdirSync,
@@ -21,7 +20,7 @@ import { errnoOf, localError } from '../../errors.js';
 import type { EntryKey } from '../../files/entry.js';
 import { removeIfThere } from '../../files/if-there.js';
 import { openRegular } from '../../trust/regular-file.js';
-import { readFileIfAny, recordText, syncDirectory, writeFileAtomically } from '../atomic-file.js';
+import { readFileIfThere, recordText, syncPath, writeFileAtomically } from '../atomic-file.js';
 
 /** Lines of a walk on disk. `sum` is the XXH64 of the `bytes` bytes of `path`, in hex. */
 export interface WalkedLines {
@@ -31,11 +30,11 @@ export interface WalkedLines {
 }
 
 export interface Inventory extends WalkedLines {
-  /** The copy that left it. */
+  /** The run of the copy that left it. */
   run: string;
   /** A final pass has succeeded, then or before. */
   final: boolean;
-  /** The prefixes of keys that it covers: every root, or what `--only` has looked at. */
+  /** The prefixes of keys that it covers: every root, or the keys of `--only`. */
   within: EntryKey[];
 }
 
@@ -52,9 +51,9 @@ const Head = z.object({
 const headIn = (dir: string): string => join(dir, 'inventory.json');
 const plannedIn = (dir: string): string => join(dir, 'planned.jsonl');
 
-/** 'damaged': there was one, and what it said is not known any more. `expected`: whether the journal tells of one. */
+/** 'damaged' when there was one whose content is not known any more. `expected`: whether the journal records one. */
 export function readInventory(dir: string, expected: boolean): Inventory | 'damaged' | undefined {
-  const text = readFileIfAny(headIn(dir));
+  const text = readFileIfThere(headIn(dir));
   if (text === undefined) return expected ? 'damaged' : undefined;
   const head = parsed(text);
   if (!head) return 'damaged';
@@ -71,7 +70,7 @@ function parsed(text: string): z.infer<typeof Head> | undefined {
   }
 }
 
-/** Only a file that is not there, or holds other bytes, is damaged: what cannot be read is an error like any other. */
+/** False for a file that is missing or holds other bytes. Throws `local` for one that cannot be read. */
 function isWhole({ path, bytes, sum }: WalkedLines): boolean {
   const hash = createXxh64();
   let seen = 0;
@@ -88,20 +87,20 @@ function isWhole({ path, bytes, sum }: WalkedLines): boolean {
 }
 
 /**
- * Replaces the inventory, and forgets what was planned after the one before it. The lines keep their own name as well. A crash leaves
- * this one or the one before. `path` may be that of the inventory it replaces. Throws `local`. Returns where the lines are kept.
+ * Replaces the inventory, and removes what was planned since the one before. The lines get a second name; `path` may be that of the
+ * inventory that is replaced. A crash leaves this inventory or the one before. Throws `local`. Returns the path of the lines.
  */
 export function recordInventory(dir: string, { path, ...inventory }: Inventory): string {
   const file = dirname(path) === dir ? basename(path) : `inventory.${randomUUID()}.lines`;
   try {
-    syncFile(path);
+    syncPath(path);
     if (dirname(path) !== dir) linkSync(path, join(dir, file));
-    syncDirectory(dir);
+    syncPath(dir);
   } catch (error) {
     throw localError('write', join(dir, file), error);
   }
   writeFileAtomically(headIn(dir), recordText({ v: 1, ...inventory, file }));
-  forgetPlanned(dir);
+  removePlanned(dir);
   try {
     for (const name of readdirSync(dir))
       if (/^inventory\..*\.lines$/.test(name) && name !== file) removeIfThere(join(dir, name));
@@ -111,8 +110,8 @@ export function recordInventory(dir: string, { path, ...inventory }: Inventory):
   return join(dir, file);
 }
 
-/** What was planned has come about, or was given up: a complete pass has ended. */
-export function forgetPlanned(dir: string): void {
+/** Removes what was planned, because a complete pass has ended. */
+export function removePlanned(dir: string): void {
   try {
     removeIfThere(plannedIn(dir));
   } catch (error) {
@@ -120,33 +119,24 @@ export function forgetPlanned(dir: string): void {
   }
 }
 
-function syncFile(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 /**
- * Notes what a pass is about to write: files of lines `["data/0/ks",[row,…]]`. On disk when this returns, so before the first of it is
- * written. `after` is the run of the inventory that it comes after. Throws `local`.
+ * Records what a pass is about to write: files of lines `["data/0/ks",[row,…]]`. The record is on disk on return, so before the first such
+ * write. `after` is the run of the last inventory. Throws `local`.
  */
-export function notePlanned(dir: string, after: string, files: readonly string[]): void {
+export function recordPlanned(dir: string, after: string, files: readonly string[]): void {
   const path = plannedIn(dir);
   const head = JSON.stringify({ after });
   try {
-    if (firstLineOf(path) !== head) removeIfThere(path); // under another name as well, its bytes may be somebody's
+    if (firstLineOf(path) !== head) removeIfThere(path); // not truncated: under a second name its bytes may be in use
     const fd = openSync(path, APPEND, 0o600);
     try {
-      appendFileSync(fd, `${head}\n`); // also ends a line that was cut short
+      appendFileSync(fd, `${head}\n`); // its own line, even after one that was cut short
       for (const file of files) for (const chunk of chunksOf(file)) appendFileSync(fd, chunk);
       fdatasyncSync(fd);
     } finally {
       closeSync(fd);
     }
-    syncDirectory(dir);
+    syncPath(dir);
   } catch (error) {
     throw localError('write', path, error);
   }
@@ -156,29 +146,29 @@ const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
 const APPEND = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
 
 function firstLineOf(path: string): string | undefined {
-  for (const line of linesOf(path)) return line.toString();
+  for (const line of readLines(path)) return line.toString();
   return undefined;
 }
 
-/** What was noted after the inventory of that run, line by line; nothing when it was noted after another. Lines cut short are left out. */
+/** The lines recorded since the inventory of run `after`; none when they were recorded since another one. Lines cut short are left out. */
 export function* readPlanned(dir: string, after: string): Generator<unknown> {
   const head = JSON.stringify({ after });
   let first = true;
-  for (const line of linesOf(plannedIn(dir))) {
+  for (const line of readLines(plannedIn(dir))) {
     const text = line.toString();
     if (first && text !== head) return;
     first = false;
     if (text === head) continue;
     try {
       yield JSON.parse(text);
-    } catch {} // its pass wrote nothing
+    } catch {} // cut short: its pass has written nothing
   }
 }
 
 const NEWLINE = 10;
 
-/** The lines of a file, without their newlines, each good until the next is asked for; none when there is no such file. */
-export function* linesOf(path: string): Generator<Buffer> {
+/** The lines of a file, without newlines; none when there is no such file. Each line is valid until the next one is requested. */
+export function* readLines(path: string): Generator<Buffer> {
   let rest: Buffer = Buffer.alloc(0);
   try {
     for (const chunk of chunksOf(path)) {
@@ -199,7 +189,7 @@ export function* linesOf(path: string): Generator<Buffer> {
 
 const CHUNK_BYTES = 1 << 20;
 
-/** Each good until the next is asked for. */
+/** Each chunk is valid until the next one is requested. */
 function* chunksOf(path: string): Generator<Buffer> {
   const fd = openRegular(path);
   try {

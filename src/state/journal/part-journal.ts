@@ -1,7 +1,7 @@
-// The journal as the transfer of big files sees it: what an earlier run left, and what this one does. Touches no part itself.
+// Reads and writes the journal for the transfer of big files: the parts that an earlier run left, and what this run does with parts.
 
 import { type Entry, type EntryKey, NO_INODE } from '../../files/entry.js';
-import type { KnownPart } from './folded-parts.js';
+import { applyToParts, type FoldedPart, type KnownPart, knownPart, type PartRecord, unfolded } from './folded-parts.js';
 import type { Journal } from './journal.js';
 
 interface Range {
@@ -9,32 +9,59 @@ interface Range {
   length: number;
 }
 
-/** Without a journal, as in a dry run, nothing is written down. `parts` are those of the history. What this run has begun or ended is no longer known from an earlier one. */
-export function partJournal(journal: Pick<Journal, 'append'> | undefined, parts: ReadonlyMap<EntryKey, KnownPart>) {
+/** Bytes that this process has written are there as long as it is; so are those of an earlier run of this boot. */
+const THIS_BOOT = '';
+
+/**
+ * Without a journal, as in a dry run, nothing is recorded. `parts` are those of the history; a part that this run begins is not known
+ * until it is kept.
+ */
+export function createPartJournal(
+  journal: Pick<Journal, 'append'> | undefined,
+  parts: ReadonlyMap<EntryKey, KnownPart>,
+) {
   const left = new Map(parts);
+  const underWay = new Map<EntryKey, FoldedPart>();
+  const append = (record: PartRecord): void => {
+    journal?.append(record);
+    const resumed = underWay.has(record.key) ? undefined : left.get(record.key);
+    if (resumed) underWay.set(record.key, unfolded(resumed, THIS_BOOT));
+    applyToParts(underWay, record, THIS_BOOT, 0);
+  };
   return {
     known: (key: EntryKey): KnownPart | undefined => left.get(key),
-    left: (): EntryKey[] => [...left.keys()],
+    unfinished: (): EntryKey[] => [...left.keys()],
     started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partId: string): void {
       left.delete(key);
       const [partIno, partBirthNs] = partId.split('@') as [string, string?];
       const made = { partIno, ...(partBirthNs !== undefined && { partBirthNs }) };
-      journal?.append({ type: 'part-started', key, size, mtimeNs, ino, ...made });
+      append({ type: 'part-started', key, size, mtimeNs, ino, ...made });
     },
     rangeBegun(key: EntryKey, { offset, length }: Range): void {
-      journal?.append({ type: 'range-begun', key, offset, length });
+      append({ type: 'range-begun', key, offset, length });
     },
-    rangeDone(key: EntryKey, { offset, length }: Range, told?: { ctimeNs: string; young: boolean }): void {
-      const { ctimeNs, young } = told ?? {};
-      journal?.append({
+    rangeDone(
+      key: EntryKey,
+      { offset, length }: Range,
+      attributes?: { ctimeNs: string; young: boolean; blocks: Uint8Array },
+    ): void {
+      const { ctimeNs, young, blocks } = attributes ?? {};
+      append({
         ...{ type: 'range-done', key, offset, length },
         ...(ctimeNs !== undefined && { ctimeNs }),
         ...(young && { young }),
+        ...(blocks && !young && { blocks: Buffer.from(blocks).toString('base64') }),
       });
+    },
+    /** Records nothing: the records so far are what a later run goes on with. */
+    kept(key: EntryKey): void {
+      const part = underWay.get(key);
+      underWay.delete(key);
+      if (part) left.set(key, knownPart(part, THIS_BOOT));
     },
     ended(key: EntryKey): void {
       left.delete(key);
-      journal?.append({ type: 'part-ended', key });
+      append({ type: 'part-ended', key });
     },
   };
 }

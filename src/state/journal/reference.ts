@@ -1,11 +1,11 @@
-// Where the reference that a source is held up to is kept: one file, replaced as a whole, sealed, so that a damaged one is told.
+// Records the reference of --max-delete in one file, which is replaced as a whole and has a checksum, so that damage is noticed.
 
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import * as z from 'zod';
-import { readFileIfAny, writeFileAtomically } from '../atomic-file.js';
+import { readFileIfThere, writeFileAtomically } from '../atomic-file.js';
 
-/** Of a directory: files and bytes of the last pass, those last accepted, and bytes that came in this run and the one before. */
+/** One directory: files and bytes of the last pass, those last accepted, and the bytes that came in this run and in the one before. */
 export type ReferenceRow = [
   ...[dir: string, files: number, bytes: number, acceptedFiles: number, acceptedBytes: number],
   ...[came: number, cameBefore: number],
@@ -25,13 +25,13 @@ const Head = z.object({
     .optional(),
 });
 
-export type ReferenceHead = Omit<z.infer<typeof Head>, 'v'>;
+type ReferenceHead = Omit<z.infer<typeof Head>, 'v'>;
 
 const pathIn = (dir: string): string => join(dir, 'reference.jsonl');
 
-/** 'damaged': what it said is not known any more. Throws `local` when it cannot be read at all. */
+/** 'damaged' when its content is not known any more. Throws `local` when it cannot be read. */
 export function readReference(dir: string): { head: ReferenceHead; rows: ReferenceRow[] } | 'damaged' | undefined {
-  const text = readFileIfAny(pathIn(dir));
+  const text = readFileIfThere(pathIn(dir));
   if (text === undefined) return undefined;
   const end = text.lastIndexOf('\n', text.length - 2) + 1;
   if (text.slice(end) !== sealOf(text.slice(0, end))) return 'damaged';

@@ -1,4 +1,4 @@
-// A socket that says a line to whoever connects: how processes of this host know of one another. Tells nothing to a network.
+// Opens a local socket that sends one line to every process that connects: so processes of this host learn of one another.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import { platform, tmpdir } from 'node:os';
@@ -12,9 +12,9 @@ import { errnoOf, localError } from '../../errors.js';
 export const addressFor = (name: string): string =>
   platform() === 'linux' ? `\0${name.padEnd(107, '-')}` : join(tmpdir(), `${name}.sock`);
 
-/** `answer` is asked for each who connects. Undefined when the address is taken. Doesn't keep the process alive. */
+/** `answer` is called for each connection. Undefined when the address is taken. Does not keep the process alive. */
 export function listenAt(address: string, answer: () => string): Promise<Server | undefined> {
-  const server = createServer((socket) => tell(socket, answer));
+  const server = createServer((socket) => sendAnswer(socket, answer));
   server.unref();
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
@@ -27,8 +27,8 @@ export function listenAt(address: string, answer: () => string): Promise<Server 
 
 export const closeSocket = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
-function tell(socket: Socket, answer: () => string): void {
+function sendAnswer(socket: Socket, answer: () => string): void {
   socket.unref();
-  socket.on('error', () => socket.destroy()); // who asked has gone: nothing to tell
-  socket.end(answer(), () => socket.destroy()); // or whoever stays connected would hold up the end
+  socket.on('error', () => socket.destroy()); // the other process has gone
+  socket.end(answer(), () => socket.destroy()); // else a process that stays connected would delay our end
 }

@@ -1,5 +1,5 @@
-// Who holds a lock. Whoever is first may listen at its address, so that what is said there is believed only of root and the caller; of
-// anybody else the kernel says which user it is.
+// Finds out who holds a lock. Any user may listen at its address first, so an answer is trusted only if root or the caller sends it; for any
+// other process the kernel reports its user.
 
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -11,8 +11,8 @@ import { socketHolders } from '../../linux/socket-holders.js';
 import { readAccounts, userText } from '../../owners/accounts.js';
 import { usersOf } from '../../trust/process-users.js';
 
-/** What a holder says of itself. `since` is ISO 8601. */
-export interface Holder {
+/** How a holder describes itself. `since` is ISO 8601. */
+interface Holder {
   pid: number;
   host: string;
   command: string;
@@ -20,17 +20,17 @@ export interface Holder {
 }
 
 /** Another user's process, or one that does not answer. */
-export interface OtherHolder {
+interface OtherHolder {
   pid: number;
   uid: number;
 }
 
-/** `unknown`: a process that the caller may not look into. */
+/** `unknown`: a process that the caller may not inspect. */
 export type LockHolder = Holder | OtherHolder | 'unknown';
 
 const HolderRecord = z.object({ pid: z.int(), host: z.string(), command: z.string(), since: z.string() });
 
-/** This process, from now on. */
+/** Describes this process as a holder from now on. */
 export const selfAs = (command: string): Holder => ({
   pid,
   host: hostname(),
@@ -38,24 +38,25 @@ export const selfAs = (command: string): Holder => ({
   since: new Date().toISOString(),
 });
 
-/** `said` is all that a holder says, when it is believed. */
-export interface Heard {
+/** `status` is the whole answer of a holder that is trusted. */
+export interface HolderAnswer {
   holder: LockHolder;
-  said?: unknown;
+  status?: unknown;
 }
 
-/** Undefined where nobody listens. */
-export const holderAt = async (address: string): Promise<LockHolder | undefined> => (await hear(address))?.holder;
+/** Undefined when nobody listens. */
+export const holderAt = async (address: string): Promise<LockHolder | undefined> =>
+  (await queryHolder(address))?.holder;
 
-/** The same, with what it says besides. */
-export async function hear(address: string): Promise<Heard | undefined> {
-  const answer = await ask(address);
+/** The same, with the holder's whole answer. */
+export async function queryHolder(address: string): Promise<HolderAnswer | undefined> {
+  const answer = await readAnswer(address);
   if (answer === undefined) return undefined;
-  const holders = processesAt(address);
-  const stranger = holders.find(({ uid }) => uid !== 0 && uid !== geteuid!());
-  if (stranger) return { holder: stranger };
-  const said = parseHolder(answer);
-  if (said && holders.some(({ pid }) => pid === said.pid)) return { holder: said, said: JSON.parse(answer) };
+  const holders = listeningProcesses(address);
+  const otherUser = holders.find(({ uid }) => uid !== 0 && uid !== geteuid!());
+  if (otherUser) return { holder: otherUser };
+  const holder = parseHolder(answer);
+  if (holder && holders.some(({ pid }) => pid === holder.pid)) return { holder, status: JSON.parse(answer) };
   return { holder: holders[0] ?? 'unknown' };
 }
 
@@ -69,8 +70,8 @@ export function holderText(holder: LockHolder): string {
 const ANSWER_MS = 1_000;
 const ANSWER_BYTES = 65_536;
 
-/** What whoever listens there says, as far as it comes in time; undefined for nobody. */
-function ask(address: string): Promise<string | undefined> {
+/** What the process that listens there sends; '' when that is too slow or too long, undefined when nobody listens. */
+function readAnswer(address: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(address);
     let text = '';
@@ -98,7 +99,7 @@ function parseHolder(text: string): Holder | undefined {
   }
 }
 
-function processesAt(address: string): OtherHolder[] {
+function listeningProcesses(address: string): OtherHolder[] {
   try {
     const pids = listenersAt(address).flatMap((inode) => [...socketHolders(inode)]);
     return pids.flatMap((pid) => usersOf(pid).map((uid) => ({ pid, uid })));
@@ -107,7 +108,7 @@ function processesAt(address: string): OtherHolder[] {
   }
 }
 
-/** The addresses at which somebody listens now, of those that begin so. */
+/** The addresses that begin with `start` and at which a process listens now. */
 export function addressesFrom(start: string): string[] {
   try {
     const names = listeners().map(({ path }) => path);
@@ -117,7 +118,7 @@ export function addressesFrom(start: string): string[] {
   }
 }
 
-/** Of /proc/net/unix: what listens has this flag; a connection that was accepted has the same name. */
+/** The flag of listening sockets in /proc/net/unix; an accepted connection has the same name. */
 const ACCEPTS = 0x10000;
 
 function listeners(): { inode: string; path: string }[] {

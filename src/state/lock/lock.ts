@@ -1,6 +1,6 @@
-// At most one task at a destination: a listening socket per root, named by the root's device and inode, so that it holds
-// under every path, instance and user, and the kernel frees it however the holder ends. Refuses rather than waits.
-// Abstract sockets belong to a network namespace: containers that share a directory but no network are not kept apart.
+// Locks a destination, so that at most one task works on it: a listening socket per root, named by the root's device and inode. So the lock
+// holds for every path, instance and user, and the kernel frees it however the holder ends. A lock that is taken is refused, not waited for.
+// Abstract sockets belong to a network namespace: two containers that share a directory but no network do not see each other's locks.
 
 import { existsSync, statSync } from 'node:fs';
 import type { Server } from 'node:net';
@@ -8,31 +8,31 @@ import { join } from 'node:path';
 import { LmError, localError, printable } from '../../errors.js';
 import { recordText, removeFile, writeFileAtomically } from '../atomic-file.js';
 import { addressFor, closeSocket, listenAt } from './listening-socket.js';
-import { type Heard, hear, holderAt, holderText, type LockHolder, selfAs } from './lock-holder.js';
+import { type HolderAnswer, holderAt, holderText, type LockHolder, queryHolder, selfAs } from './lock-holder.js';
 
-export interface Lock {
+interface Lock {
   release(): Promise<void>;
 }
 
-/** Where people may look; the sockets decide. */
+/** For people to read; the sockets are the lock. */
 export const LOCK_FILE = 'lock.json';
 const fileIn = (dir: string): string => join(dir, LOCK_FILE);
 
 /**
- * Locks all the roots or none. `dir` gets the file for people, if there is to be one; `command` is what they will read, `says` what whoever asks hears besides.
- * Throws `locked`, naming the holder. Doesn't keep the process alive.
+ * Locks all the roots or none. `dir`: where the file for people is written, if one is wanted; `command` is what they read. `status` is sent,
+ * as it is then, to every process that asks for the holder. Throws `locked`, naming the holder. Does not keep the process alive.
  */
 export async function acquireLock(
   roots: readonly { path: string }[],
-  options: { dir: string | undefined; command: string; says?: () => object },
+  options: { dir: string | undefined; command: string; status?: () => object },
 ): Promise<Lock> {
   const holder = selfAs(options.command);
   const file = options.dir && fileIn(options.dir);
-  const answer = (): string => recordText({ ...options.says?.(), ...holder });
+  const answer = (): string => recordText({ ...options.status?.(), ...holder });
   const servers: Server[] = [];
   const release = async () => {
     try {
-      if (file && servers.length > 0) removeFile(file); // released twice, it may be somebody else's by now
+      if (file && servers.length > 0) removeFile(file); // at a second release it may be another task's
     } finally {
       await Promise.all(servers.splice(0).map(closeSocket));
     }
@@ -40,7 +40,7 @@ export async function acquireLock(
   try {
     for (const { address, path } of addressesOf(roots)) {
       const server = await listen(address, answer);
-      if (!server) throw held(path, await holderAt(address));
+      if (!server) throw lockedError(path, await holderAt(address));
       servers.push(server);
     }
     if (file) writeFileAtomically(file, recordText(holder));
@@ -51,20 +51,20 @@ export async function acquireLock(
   return { release };
 }
 
-/** Who holds any of the roots now. */
+/** The process that holds any of the roots now. */
 export const lockHolder = async (roots: readonly { path: string }[]): Promise<LockHolder | undefined> =>
-  (await hearHolder(roots))?.holder;
+  (await queryLockHolder(roots))?.holder;
 
-/** The same, with what it says of its work. */
-export async function hearHolder(roots: readonly { path: string }[]): Promise<Heard | undefined> {
+/** The same, with the status of its work. */
+export async function queryLockHolder(roots: readonly { path: string }[]): Promise<HolderAnswer | undefined> {
   for (const { address } of addressesOf(roots.filter(({ path }) => existsSync(path)))) {
-    const heard = await hear(address);
-    if (heard !== undefined) return heard;
+    const answer = await queryHolder(address);
+    if (answer !== undefined) return answer;
   }
   return undefined;
 }
 
-/** In one order for everybody, so that of two at once one gets them all; a directory given twice counts once. */
+/** Sorted, so that of two tasks at once one gets all of them; a directory given twice counts once. */
 function addressesOf(roots: readonly { path: string }[]): { address: string; path: string }[] {
   const byAddress = new Map(roots.map(({ path }) => [addressOf(path), path]));
   return [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([address, path]) => ({ address, path }));
@@ -87,7 +87,7 @@ async function listen(address: string, answer: () => string): Promise<Server | u
   return listenAt(address, answer);
 }
 
-function held(path: string, holder: LockHolder | undefined): LmError {
+function lockedError(path: string, holder: LockHolder | undefined): LmError {
   const who = holder === undefined ? 'a process that has just ended' : holderText(holder);
   return new LmError('locked', `${printable(path)} is in use by ${who}`, {
     hint: `wait until it has ended, or end it${holder === 'unknown' ? ' (ss -xlp, as root, names it)' : ''}; two tasks never share a destination`,

@@ -1,16 +1,16 @@
-// The agents that run for an instance: each listens at an address of its own, named by the instance's directory, and says what it is
-// doing to whoever asks on this host. The kernel frees the address however the agent ends.
+// Announces an agent to other processes of this host, and finds the agents that run for an instance. Each agent listens at an address named
+// by the instance's directory and sends its status; the kernel frees the address however the agent ends.
 
 import { statSync } from 'node:fs';
 import { localError } from '../../errors.js';
 import { recordText } from '../atomic-file.js';
 import { addressFor, closeSocket, listenAt } from './listening-socket.js';
-import { addressesFrom, type Heard, hear, selfAs } from './lock-holder.js';
+import { addressesFrom, type HolderAnswer, queryHolder, selfAs } from './lock-holder.js';
 
-/** `says` is asked each time; `end` frees the address. Throws `local`. */
-export async function announceAgent(dir: string, says: () => object): Promise<{ end(): Promise<void> }> {
+/** `status` is called for each request; `end` frees the address. Throws `local`. */
+export async function announceAgent(dir: string, status: () => object): Promise<{ end(): Promise<void> }> {
   const self = selfAs('lm serve');
-  const server = await listenAt(addressFor(`${nameFor(dir)}${self.pid}`), () => recordText({ ...says(), ...self }));
+  const server = await listenAt(addressFor(`${nameFor(dir)}${self.pid}`), () => recordText({ ...status(), ...self }));
   return {
     end: async () => {
       if (server) await closeSocket(server);
@@ -18,10 +18,10 @@ export async function announceAgent(dir: string, says: () => object): Promise<{ 
   };
 }
 
-/** Those of this host, and of this network namespace. */
-export async function agentsOf(dir: string): Promise<Heard[]> {
-  const heard = await Promise.all(addressesFrom(`\0${nameFor(dir)}`).map(hear));
-  return heard.filter((one) => one !== undefined);
+/** The agents of this host and this network namespace. */
+export async function agentsOf(dir: string): Promise<HolderAnswer[]> {
+  const answers = await Promise.all(addressesFrom(`\0${nameFor(dir)}`).map(queryHolder));
+  return answers.filter((one) => one !== undefined);
 }
 
 function nameFor(dir: string): string {

@@ -1,4 +1,4 @@
-// What a run that is under way says of itself at its lock, and an agent at its own address, as another process of this host reads it.
+// Reads the status that a running copy or verification sends at its lock, and an agent at its own address.
 
 import * as z from 'zod';
 
@@ -34,8 +34,8 @@ const AgentState = z.object({
 });
 export type AgentState = z.infer<typeof AgentState>;
 
-/** Undefined for what says nothing of the kind, as an older lm. */
-export const progressIn = (said: unknown): RunProgress | undefined =>
-  z.object({ progress: RunProgress }).safeParse(said).data?.progress;
+/** Undefined for a status without progress, as of an older lm. */
+export const progressIn = (status: unknown): RunProgress | undefined =>
+  z.object({ progress: RunProgress }).safeParse(status).data?.progress;
 
-export const agentIn = (said: unknown): AgentState | undefined => AgentState.safeParse(said).data;
+export const agentStateIn = (status: unknown): AgentState | undefined => AgentState.safeParse(status).data;

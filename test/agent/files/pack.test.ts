@@ -5,37 +5,37 @@ import { afterAll, expect, test } from '@jest/globals';
 import { pack, packedBytes } from '../../../src/agent/files/pack.js';
 import { createXxh64 } from '../../../src/digest/kernels/xxh64.js';
 import { excludeNothing } from '../../../src/patterns/filter.js';
+import type { RequestedFile } from '../../../src/wire/file-requests.js';
 import { type BundleRequest, createFrameReader, type FrameSink } from '../../../src/wire/frames.js';
-import type { Part } from '../../../src/wire/parts.js';
 
 const ROOT = mkdtempSync(join(tmpdir(), 'lm-pack-'));
 afterAll(() => rmSync(ROOT, { recursive: true }));
 
-/** What becomes of a file that is asked for as it states itself, or as `size` says. */
+/** The frame of a file that is requested with its own size, or with `size`. */
 function packed(path: string, size?: string): { end: string; bytes: Buffer } {
   const stat = lstatSync(path, { bigint: true });
-  const part: Part = [basename(path), size ?? `${stat.size}`, `${stat.mtimeNs}`, `${stat.ino}`];
-  const request: BundleRequest = { kind: 'bundle', dirs: [['data/0', [part]]] };
+  const file: RequestedFile = [basename(path), size ?? `${stat.size}`, `${stat.mtimeNs}`, `${stat.ino}`];
+  const request: BundleRequest = { kind: 'bundle', dirs: [['data/0', [file]]] };
   const hash = createXxh64();
   const buffer = Buffer.alloc(packedBytes(request), 0xff);
   const roots = [{ key: 'data/0', type: 'data' as const, index: 0, path: dirname(path) }];
   const { bytes: length } = pack(request, buffer, { roots, excludes: excludeNothing, hash });
-  const told = { end: 'missing', bytes: Buffer.alloc(0) };
+  const received = { end: 'missing', bytes: Buffer.alloc(0) };
   const sink: FrameSink = {
     refused: (_, result, message) => {
-      told.end = `${result}: ${message}`;
+      received.end = `${result}: ${message}`;
     },
     bytes: (_, chunk) => {
-      told.bytes = Buffer.concat([told.bytes, chunk]);
+      received.bytes = Buffer.concat([received.bytes, chunk]);
     },
     end: (_, end) => {
-      told.end = end;
+      received.end = end;
     },
   };
-  const reader = createFrameReader([Number(part[1])], sink, hash);
+  const reader = createFrameReader([Number(file[1])], sink, hash);
   reader.push(buffer.subarray(0, length));
   expect(reader.done()).toBe(true);
-  return told;
+  return received;
 }
 
 test.each([0, 1, 4096, 65_536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1])(

@@ -27,7 +27,7 @@ async function slice(start: number, end: number, sink: SliceSink): Promise<Buffe
 
 describe.each([
   ['from memory', { patienceMs: Number.POSITIVE_INFINITY }],
-  ['from a disk, as far as it can tell', { patienceMs: -1 }],
+  ['as if from a disk', { patienceMs: -1 }],
 ])('a slice that comes %s', (_, options) => {
   test.each([
     [0, content.length],
@@ -58,10 +58,10 @@ describe.each([
 
   test('whose file is shorter than promised is filled up with zeros, or thrown', async () => {
     const end = content.length + (1 << 20);
-    const troubles: unknown[] = [];
-    const bytes = await slice(BLOCK_BYTES, end, { ...options, onTrouble: (trouble) => void troubles.push(trouble) });
+    const problems: unknown[] = [];
+    const bytes = await slice(BLOCK_BYTES, end, { ...options, onProblem: (problem) => void problems.push(problem) });
     expect(bytes.equals(Buffer.concat([content.subarray(BLOCK_BYTES), Buffer.alloc(1 << 20)]))).toBe(true);
-    expect(new Set(troubles)).toEqual(new Set(['shrunk']));
+    expect(new Set(problems)).toEqual(new Set(['shrunk']));
     await expect(slice(BLOCK_BYTES, end, options)).rejects.toThrow('shorter');
   });
 });

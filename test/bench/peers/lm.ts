@@ -11,8 +11,8 @@ import { type Opened, type Peer, reach, type Way } from './peer.js';
 export interface OpenedLm extends Opened {
   /** The same copy, with the most memory the client held. */
   run(destination: string, options?: RunOptions): Promise<Ran>;
-  /** Digests of both sides compared; of a destination that was copied before. */
-  verify(destination: string, algorithm: string): Promise<number>;
+  /** The contents of both sides compared, as `flags` say; of a destination that was copied before. */
+  verify(destination: string, flags: readonly string[]): Promise<number>;
   /** The most memory the agent has held so far. */
   agentPeakBytes(): number;
 }
@@ -99,7 +99,7 @@ async function open(
     copy:
       strangers === undefined ? async (destination, options) => (await run(destination, options)).seconds : copyBeside,
     ...(way.passedBytes && { passedBytes: way.passedBytes }),
-    verify: async (destination, algorithm) => (await client(['verify', '--algo', algorithm], destination)).seconds,
+    verify: async (destination, flags) => (await client(['verify', ...flags], destination)).seconds,
     agentPeakBytes: () => peakBytesOf(agent.pid),
     async stop() {
       await way.stop();

@@ -1,5 +1,6 @@
 // What a way of copying is, to the benchmark. Knows none of them.
 
+import { startCountingLine } from '../../support/counting-line.js';
 import type { Bench } from '../bench.js';
 import type { Keeps } from '../data.js';
 import { type Distance, startFarProxy } from '../far-proxy.js';
@@ -18,7 +19,7 @@ export interface Peer {
 export interface Opened {
   /** Makes `destination`, whose parent is the copy's own, equal to the source, or goes on with that until it is ended; returns seconds. */
   copy(destination: string, options?: Pick<RunOptions, 'terminateAfterMs'>): Promise<number>;
-  /** Over a slow line, so far. */
+  /** Over a line that was asked for, both ways together, so far. */
   passedBytes?(): number;
   stop(): Promise<void>;
 }
@@ -29,11 +30,12 @@ export function missing(needs: readonly string[]): string | undefined {
   return absent.length === 0 ? undefined : `not installed: ${absent.join(', ')}`;
 }
 
-/** A long way, or a slow line. */
-export type Way = Distance | { bytesPerSecond: number };
+/** A long way, a slow line, or the shortest way, with its bytes counted. */
+export type Way = Distance | { bytesPerSecond: number } | 'counted';
 
 /** The port to go to: the server's own, or that of a proxy before it. */
 export async function reach(port: number, way?: Way): Promise<Pick<Opened, 'passedBytes' | 'stop'> & { port: number }> {
   if (!way) return { port, stop: async () => {} };
+  if (way === 'counted') return startCountingLine(port);
   return 'delayMs' in way ? startFarProxy(port, way) : startSlowLine(port, way.bytesPerSecond);
 }

@@ -12,6 +12,9 @@ export const rsyncDaemon = (flags: string[] = []): Peer => daemon(['-aW'], flags
 /** What an interrupted run has left of a file is what the next one goes on from: that takes its deltas, so no `-W`. */
 export const rsyncPartial: Peer = daemon(['-a'], ['--partial']);
 
+/** Deltas of what has changed, and nothing that the source no longer has. */
+export const rsyncDelta: Peer = daemon([], ['-a', '--delete']);
+
 function daemon(usual: string[], flags: string[]): Peer {
   return {
     name: ['rsync daemon', ...flags].join(' '),

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createYoungFiles } from '../../../src/copy/files/young-files.js';
-import { foldHistory, type JournalRecord } from '../../../src/state/journal/history.js';
+import { foldHistory } from '../../../src/state/journal/history.js';
+import type { JournalRecord } from '../../../src/state/journal/records.js';
 import { fileEntry } from '../../support/entries.js';
 
 const path = mkdtempSync(join(tmpdir(), 'lm-young-'));
@@ -16,13 +17,13 @@ const wanted = (name: string, mtimeNs = '5') => ({ dir: DIR, entry: fileEntry(na
 
 function begin(known: { young?: string[]; youngSinceNs?: string } = {}, maxNamed = 2, parts: string[] = []) {
   const records: JournalRecord[] = [];
-  const said: string[] = [];
+  const warnings: string[] = [];
   const history = { ...known, young: new Set(known.young) };
   const roots = [{ key: 'data/0', type: 'data', index: 0, path }] as const;
   const files = createYoungFiles({ append: (record) => void records.push(record) }, history, {
     roots,
     isPart: (key) => parts.includes(key),
-    emit: (event) => void (event.type === 'warning' && said.push(event.text)),
+    emit: (event) => void (event.type === 'warning' && warnings.push(event.text)),
     maxNamed,
   });
   /** What the next run would know. */
@@ -35,16 +36,16 @@ function begin(known: { young?: string[]; youngSinceNs?: string } = {}, maxNamed
     );
     return { young: [...young], youngSinceNs };
   };
-  return { files, records, said, left };
+  return { files, records, warnings, left };
 }
 
 describe('young files', () => {
-  test('are on record at once, and told by name and directory', () => {
+  test('are recorded at once, and known by name and directory', () => {
     const { files, left } = begin();
-    expect(files.some).toBe(false);
+    expect(files.hasAny).toBe(false);
     files.add([wanted('a')]);
     expect(left().young).toEqual([`${DIR}/a`]);
-    expect([files.some, files.has(`${DIR}/a`, wanted('a').entry), files.has(`${DIR}/b`, wanted('b').entry)]).toEqual([
+    expect([files.hasAny, files.has(`${DIR}/a`, wanted('a').entry), files.has(`${DIR}/b`, wanted('b').entry)]).toEqual([
       true,
       true,
       false,
@@ -52,7 +53,7 @@ describe('young files', () => {
     expect([files.hasIn(DIR), files.hasIn('data/0')]).toEqual([true, false]);
   });
 
-  test('are settled by a digest only when the survey is accepted, and only if they were old by then', () => {
+  test('are proved by a digest only when the survey is accepted, and only if they were no longer young then', () => {
     const { files, left } = begin({ young: [`${DIR}/a`, `${DIR}/b`] });
     const compare = () =>
       files.compared([
@@ -72,7 +73,7 @@ describe('young files', () => {
     expect(files.hasIn(DIR)).toBe(true);
   });
 
-  test('any file whose digest was taken while it was young becomes one', () => {
+  test('include any file whose digest was taken while it was young', () => {
     const { files, left } = begin();
     files.begin();
     files.compared([{ ...wanted('c'), young: true }]);
@@ -80,7 +81,7 @@ describe('young files', () => {
     expect(left().young).toEqual([`${DIR}/c`]);
   });
 
-  test('that are gone here are forgotten, unless the listing was not whole or a part is left', () => {
+  test('that are gone here are forgotten, unless the listing was incomplete or a part is left', () => {
     const young = [`${DIR}/gone`, `${DIR}/a`, 'data/0/no/dir', `${DIR}/part`];
     const { files, left } = begin({ young }, 2, [`${DIR}/part`]);
     files.begin();
@@ -91,12 +92,12 @@ describe('young files', () => {
     expect(left().young).toEqual([`${DIR}/a`, `${DIR}/part`]);
   });
 
-  test('beyond what is named are told by their times, which is said once and ends when all are settled', () => {
-    const { files, left, said } = begin();
+  test('beyond the number that is named are known by their times, which is reported once and ends when all are proved', () => {
+    const { files, left, warnings } = begin();
     files.add([wanted('a', '100'), wanted('b', '90'), wanted('c', '80'), wanted('e', '70')]);
     files.add([wanted('f', '75')]);
     expect(left()).toEqual({ young: [`${DIR}/a`, `${DIR}/b`], youngSinceNs: '70' });
-    expect(said).toEqual([expect.stringMatching(/^more than 2 files .* every file modified since 1970-/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^more than 2 files .* every file modified since 1970-/)]);
     expect(files.has(`${DIR}/other`, wanted('other', '70').entry)).toBe(true);
     expect(files.has(`${DIR}/other`, wanted('other', '69').entry)).toBe(false);
     expect(files.hasIn('data/0/elsewhere')).toBe(true);
@@ -106,7 +107,7 @@ describe('young files', () => {
     expect(left()).toEqual({ young: [`${DIR}/b`], youngSinceNs: undefined });
   });
 
-  test('told by their times stay so when a survey was not whole, or met more than can be named', () => {
+  test('known by their times stay young when a survey was incomplete, or found more than can be named', () => {
     const { files, left } = begin({ youngSinceNs: '70' }, 0);
     files.begin();
     files.accept(false);

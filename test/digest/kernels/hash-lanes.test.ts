@@ -139,7 +139,7 @@ describe.each(HASHES)('$name in lanes is that of $other', ({ hashes, expected })
   });
 });
 
-test('hash-wasm, which stands in for the lanes, has the same MD5', async () => {
+test('hash-wasm, which replaces the lanes where there are none, has the same MD5', async () => {
   const other = await createMD5();
   const messages = EDGES.map((bytes, i) => message(bytes, i));
   const digests = messages.map((one) => Buffer.from(other.init().update(one).digest('binary')).toString('base64'));

@@ -27,7 +27,7 @@ test('every length around stripes, words and bytes has the digest of another imp
   }
 });
 
-test('a message cut anywhere is hashed as a whole, in its own buffer and elsewhere', async () => {
+test('a message in pieces is hashed as a whole, in the hasher’s buffer and in other memory', async () => {
   const whole = message(150);
   const expected = await xxhash64(whole);
   const hasher = createXxh64(256);
@@ -41,14 +41,14 @@ test('a message cut anywhere is hashed as a whole, in its own buffer and elsewhe
     }
 });
 
-test('more bytes from elsewhere than there is room for go in piece by piece', async () => {
+test('more bytes from other memory than there is room for are copied in pieces', async () => {
   const long = message(1_000_003);
   const hasher = createXxh64();
   hasher.update(long);
   expect(bigEndian(hasher.digest())).toBe(await xxhash64(long));
 });
 
-test('reset forgets what was taken, and a digest stays what it was', () => {
+test('reset forgets the message, and a returned digest does not change', () => {
   const hasher = createXxh64();
   hasher.update(Buffer.alloc(100, 'left over'));
   hasher.reset();

@@ -1,4 +1,4 @@
-// cassandra.yaml as it is shipped and as it is mistyped → the roots, and what says so.
+// The roots and their origins, from cassandra.yaml as shipped and with mistakes.
 
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
@@ -8,7 +8,7 @@ import { statedRoots } from '../../../src/settings/roots.js';
 import { showSettings } from '../../../src/settings/shown.js';
 import { makeDirectory, state } from '../../support/settings.js';
 
-/** A host on which `file` is that of a package, of a tarball in /opt/c, or of nobody known. */
+/** A host on which `file` belongs to a package, to a tarball in /opt/c, or to neither. */
 function hostWith(place: 'package' | 'tarball' | 'nowhere', processes: CommandLine[] = []): Host {
   const shown = {
     package: '/etc/cassandra/cassandra.yaml',
@@ -18,8 +18,8 @@ function hostWith(place: 'package' | 'tarball' | 'nowhere', processes: CommandLi
   return {
     processes: () => processes,
     trusted: () => [0],
-    asHere: (_, path) => path,
-    real: (path) => (path.endsWith('/c.yaml') ? shown[place] : path),
+    toLocalPath: (_, path) => path,
+    realPath: (path) => (path.endsWith('/c.yaml') ? shown[place] : path),
     exists: () => false,
   };
 }
@@ -27,17 +27,17 @@ function hostWith(place: 'package' | 'tarball' | 'nowhere', processes: CommandLi
 async function read(text: string, host: Host, without: string[] = []) {
   const cwd = makeDirectory({ 'c.yaml': text });
   const stated = await state({ cwd, flags: { 'cassandra-yaml': 'c.yaml', ...(without.length > 0 && { without }) } });
-  const { roots, whence } = statedRoots(stated.layers, host);
+  const { roots, rootOrigins } = statedRoots(stated.layers, host);
   return {
     roots: roots.map(({ type, index, path }) => `${type}/${index}=${path}`),
-    whence: whence.map((where) => where.replace(cwd, 'DIR')),
+    rootOrigins: rootOrigins.map((where) => where.replace(cwd, 'DIR')),
   };
 }
 
 const below = (dir: string, ...types: string[]): string[] => types.map((type) => `${type}/0=${dir}/${type}`);
 const FOUR = ['hints', 'commitlog', 'saved_caches', 'data'];
 
-/** What matters of the files as they are shipped: 3.11 and 4.x comment the directories out, the packages name most of them. */
+/** The relevant lines of the shipped files: 3.11 and 4.x comment the directories out, packages name most of them. */
 const SHIPPED: Record<string, string> = {
   '3.11 tarball': `cluster_name: 'Test Cluster'
 num_tokens: 256
@@ -88,18 +88,18 @@ memtable:
 
 describe('as shipped', () => {
   test.each(Object.entries(SHIPPED))('%s', async (_, text) => {
-    const { roots, whence } = await read(text, hostWith('tarball'));
+    const { roots, rootOrigins } = await read(text, hostWith('tarball'));
     expect(roots).toEqual(below('/opt/c/data', ...FOUR));
-    expect(whence).toEqual(FOUR.map(() => 'default of CASSANDRA_HOME /opt/c'));
+    expect(rootOrigins).toEqual(FOUR.map(() => 'default of CASSANDRA_HOME /opt/c'));
     expect((await read(text, hostWith('package'))).roots).toEqual(below('/var/lib/cassandra', ...FOUR));
   });
 
-  test('a package that names all but one', async () => {
+  test('the file of a package that names all directories but one', async () => {
     const text = `data_file_directories:\n    - /var/lib/cassandra/data\ncommitlog_directory: /var/lib/cassandra/commitlog
 saved_caches_directory: /var/lib/cassandra/saved_caches\n`;
     expect(await read(text, hostWith('package'))).toEqual({
       roots: below('/var/lib/cassandra', ...FOUR),
-      whence: [
+      rootOrigins: [
         'default of the package, whose file lies in /etc/cassandra',
         'DIR/c.yaml:3',
         'DIR/c.yaml:4',
@@ -108,14 +108,14 @@ saved_caches_directory: /var/lib/cassandra/saved_caches\n`;
     });
   });
 
-  test('what the file names wins over the process it was started with', async () => {
+  test('directories in the file beat the storage directory of the process', async () => {
     const argv = ['-Dcassandra.config=file:///etc/cassandra/cassandra.yaml', '-Dcassandra.storagedir=/s'];
-    const { roots, whence } = await read(
+    const { roots, rootOrigins } = await read(
       'commitlog_directory: /log\n',
       hostWith('package', [{ pid: 7, argv, users: [0] }]),
     );
     expect(roots).toEqual(['hints/0=/s/hints', 'commitlog/0=/log', 'saved_caches/0=/s/saved_caches', 'data/0=/s/data']);
-    expect(whence[0]).toBe('default by -Dcassandra.storagedir of pid 7');
+    expect(rootOrigins[0]).toBe('default by -Dcassandra.storagedir of pid 7');
   });
 });
 
@@ -137,20 +137,20 @@ test.each<[string, string]>([
   );
 });
 
-test('what stands there is taken even where Cassandra would not need it', async () => {
+test('a directory in the file is taken even where Cassandra does not use it', async () => {
   const text = 'cdc_raw_directory: /cdc\nlocal_system_data_file_directory: /sys\n';
   expect((await read(text, hostWith('package'))).roots).toEqual(
     expect.arrayContaining(['cdc_raw/0=/cdc', 'local_system_data/0=/sys']),
   );
 });
 
-test('--without leaves out what the file names, and what it does not', async () => {
+test('--without leaves out types that the file names, and types that it does not', async () => {
   const text = 'cdc_enabled: true\nhints_directory: /h\ncommitlog_directory: /l\ndata_file_directories: [/d]\n';
   const { roots } = await read(text, hostWith('nowhere'), ['hints', 'saved_caches', 'cdc_raw']);
   expect(roots).toEqual(['commitlog/0=/l', 'data/0=/d']);
 });
 
-describe('refused, with what to type', () => {
+describe('refused, with a hint that says what to type', () => {
   const refused = async (text: string, host = hostWith('nowhere'), without: string[] = []) => {
     try {
       await read(text, host, without);
@@ -162,9 +162,9 @@ describe('refused, with what to type', () => {
 
   test.each<[string, string, RegExp]>([
     [
-      'nothing tells the default',
+      'the default cannot be found out',
       'data_file_directories: [/d]\nhints_directory: /h\nsaved_caches_directory: /s\n',
-      /has no commitlog_directory, and nothing tells the default.*\n.*add `commitlog_directory: DIR` to .*\/c\.yaml/s,
+      /has no commitlog_directory, and its default cannot be found out.*\n.*add `commitlog_directory: DIR` to .*\/c\.yaml/s,
     ],
     [
       'CDC',
@@ -192,13 +192,18 @@ describe('refused, with what to type', () => {
       'data_file_directories: /d\n',
       /data_file_directories \(.*\): takes a list of absolute paths/,
     ],
+    ['a directory that is a number', 'hints_directory: 5\n', /hints_directory \(.*\): takes an absolute path/],
+    ['a port out of range', 'storage_port: 70000\n', /storage_port \(.*\): takes a port from 1 to 65535/],
+    ['a port that is no number', 'storage_port: 7_000\n', /storage_port \(.*\): takes a port from 1 to 65535/],
+    ['an address that is a list', 'rpc_address: [a]\n', /rpc_address \(.*\): takes an address/],
+    ['an empty file', '', /cassandra\.yaml \(.*\): takes the keys of a cassandra\.yaml/],
     ['a switch that is none', 'cdc_enabled: maybe\n', /cdc_enabled \(.*c\.yaml:1\): takes true or false/],
   ])('%s', async (_, text, said) => {
     expect(await refused(text)).toEqual({ code: 'usage', said: expect.stringMatching(said) });
   });
 });
 
-test('lm config show says of each directory what says so, and what nothing tells', async () => {
+test('lm config show prints the origin of each directory, and the types without one', async () => {
   const cwd = makeDirectory();
   writeFileSync(`${cwd}/c.yaml`, 'x: 1\ndata_file_directories: [/a, /b]\nhints_directory: /h\n');
   const stated = await state({ command: 'config show', cwd, flags: { 'cassandra-yaml': 'c.yaml' } });

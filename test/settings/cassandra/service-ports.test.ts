@@ -1,4 +1,4 @@
-// What a service would listen on, from cassandra.yaml and the operator's words.
+// The ports of a service, from cassandra.yaml and the operator's settings.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,6 +26,7 @@ const DEFAULTS = [
 test.each<[yaml: string, flags: Record<string, string | string[]>, ports: object[]]>([
   ['', {}, DEFAULTS],
   ['rpc_address:\nlisten_address:\nstorage_port:\n', {}, DEFAULTS],
+  ['native_transport_port: "9042"\n', {}, DEFAULTS], // as a template may have it, and Cassandra takes it
   [
     'rpc_address: 10.0.0.1\nlisten_address: 10.0.0.2\nnative_transport_port_ssl: 9142\nstorage_port: 7010\nssl_storage_port: 7011\n',
     {},
@@ -60,13 +61,13 @@ test.each<[yaml: string, flags: Record<string, string | string[]>, ports: object
     ],
   ],
   ['broadcast_address: 1.2.3.4\n', {}, DEFAULTS],
-  // Interface and broadcast address together name no single place.
+  // An interface and a broadcast address together name no single address.
   ['listen_interface: eth1\nbroadcast_address: 1.2.3.4\nlisten_on_broadcast_address: true\n', {}, DEFAULTS],
-])('cassandra.yaml says %j, the operator %j', async (yaml, flags, ports) => {
+])('cassandra.yaml has %j, the operator states %j', async (yaml, flags, ports) => {
   expect(await portsOf(yaml, flags)).toEqual(ports);
 });
 
-test('without cassandra.yaml only what is stated, JMX too', async () => {
+test('without cassandra.yaml: stated ports only, JMX included', async () => {
   const settings = async (flags: Record<string, string | string[]>) =>
     servicePorts(resolve('serve', await state({ command: 'serve', dir: '/d', flags })));
   expect(await settings({})).toEqual([]);

@@ -1,4 +1,4 @@
-// Which default of Cassandra's holds for what cassandra.yaml does not name: processes and places as literals.
+// Cassandra's default for directories that cassandra.yaml does not name, with processes and locations as literals.
 
 import { normalize } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -7,24 +7,24 @@ import { refusalOf } from '../../support/settings.js';
 
 interface Fake {
   processes?: CommandLine[];
-  /** Link → what it points to; of a path, the longest that leads it counts. */
+  /** Link → its target. */
   links?: Record<string, string>;
   exist?: string[];
-  /** Of a process; without one, a relative path means nothing. */
+  /** The working directory of a process; without one, a relative path cannot be resolved. */
   cwd?: Record<number, string>;
 }
 
 function hostOf({ processes = [], links = {}, exist = [], cwd = {} }: Fake): Host {
-  const real = (given: string): string => {
+  const realPath = (given: string): string => {
     const path = normalize(given);
     const link = Object.keys(links).find((from) => path === from || path.startsWith(`${from}/`));
-    return link === undefined ? path : real(links[link]! + path.slice(link.length));
+    return link === undefined ? path : realPath(links[link]! + path.slice(link.length));
   };
   return {
     processes: () => processes,
     trusted: () => [0, 995],
-    asHere: (pid, path) => (path.startsWith('/') ? path : cwd[pid] && `${cwd[pid]}/${path}`),
-    real,
+    toLocalPath: (pid, path) => (path.startsWith('/') ? path : cwd[pid] && `${cwd[pid]}/${path}`),
+    realPath,
     exists: (path) => exist.includes(path),
   };
 }
@@ -32,7 +32,7 @@ function hostOf({ processes = [], links = {}, exist = [], cwd = {} }: Fake): Hos
 const find = (file: string, fake: Fake = {}) => storageDir(file, ['commitlog'], hostOf(fake))?.path;
 const refused = (file: string, fake: Fake) => refusalOf(() => find(file, fake));
 
-describe('told by where the file lies', () => {
+describe('found by the location of the file', () => {
   test.each<[string, string | undefined]>([
     ['/etc/cassandra/cassandra.yaml', '/var/lib/cassandra'],
     ['/etc/cassandra/conf/cassandra.yaml', '/var/lib/cassandra'],
@@ -49,7 +49,7 @@ describe('told by where the file lies', () => {
     expect(find(file)).toBe(expected);
   });
 
-  test('a link to the same installation, and the container image, whose two places are one', () => {
+  test('a link to the same installation, and the container image, whose two locations are the same', () => {
     const upgraded = { links: { '/opt/cassandra': '/opt/apache-cassandra-5.0.4' } };
     expect(find('/opt/cassandra/conf/cassandra.yaml', upgraded)).toBe('/opt/cassandra/data');
     const links = { '/opt/cassandra/conf': '/etc/cassandra', '/opt/cassandra/data': '/var/lib/cassandra' };
@@ -58,7 +58,7 @@ describe('told by where the file lies', () => {
     expect(find('/etc/cassandra/conf/cassandra.yaml', rpm)).toBe('/var/lib/cassandra');
   });
 
-  test('a file that is linked from elsewhere has two places: both are named, with what to type', async () => {
+  test('a file that is linked from elsewhere has two locations: both are named, with what to type', async () => {
     const links = { '/opt/cassandra/conf': '/etc/cassandra' };
     const { code, message, hint } = await refused('/opt/cassandra/conf/cassandra.yaml', { links });
     expect(code).toBe('usage');
@@ -69,7 +69,7 @@ describe('told by where the file lies', () => {
   });
 });
 
-describe('told by the process that runs with the file', () => {
+describe('found by the process that runs with the file', () => {
   const FILE = '/etc/cassandra/cassandra.yaml';
   const daemon = (pid: number, ...words: string[]): CommandLine => ({
     pid,
@@ -143,21 +143,21 @@ describe('told by the process that runs with the file', () => {
     expect(find('/srv/a b/c.yaml', { processes })).toBe('/x');
   });
 
-  test('two that disagree are both named', async () => {
+  test('two processes with different directories are both named', async () => {
     const processes = [daemon(7, at('/x'), withFile(FILE)), daemon(8, at('/y'), withFile(FILE))];
     const { code, message } = await refused(FILE, { processes });
     expect(code).toBe('usage');
     expect(message).toContain('/x (by -Dcassandra.storagedir of pid 7) or /y (by -Dcassandra.storagedir of pid 8)');
   });
 
-  test("a stranger's process is believed where the place of the file says the same, and beside the service itself", () => {
+  test('a process of another user counts where the location of the file or the service itself leads to the same directory', () => {
     const same = { processes: [strange(7, withFile(FILE), at('/var/lib/cassandra'))] };
     expect(find(FILE, same)).toBe('/var/lib/cassandra');
     const beside = { processes: [strange(7, withFile(FILE), at('/evil')), daemon(8, withFile(FILE), at('/x'))] };
     expect(find(FILE, beside)).toBe('/x');
   });
 
-  test("a stranger's process leads nobody to a directory of his", async () => {
+  test('a process of another user alone is not enough', async () => {
     const own = 'by -Dcassandra.storagedir of pid 7, a process of uid 4242';
     const processes = [strange(7, withFile(FILE), at('/evil'))];
     expect((await refused(FILE, { processes })).message).toBe(
@@ -170,7 +170,7 @@ describe('told by the process that runs with the file', () => {
     });
   });
 
-  test('one that starts from a directory which cannot be told is no reason to guess', async () => {
+  test('a process whose working directory cannot be found out is an error', async () => {
     const processes = [daemon(7, at('data'), withFile(FILE))];
     expect(await refused(FILE, { processes })).toMatchObject({
       code: 'usage',

@@ -1,4 +1,4 @@
-// What is asked of /proc, of processes that are really there.
+// Reads /proc of processes that really run.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
@@ -16,21 +16,21 @@ beforeEach(() => {
 afterEach(() => rmSync(base, { recursive: true }));
 afterEach(release);
 
-test('a process, its words and its working directory', async () => {
+test('a process, its arguments and its working directory', async () => {
   const pid = await leaveBehind(`cd '${base}'`, 'sleep 601');
   await until(() => [...thisHost.processes()].some((one) => one.pid === pid && one.argv[0] === 'sleep'));
   expect([...thisHost.processes()]).toContainEqual({ pid, argv: ['sleep', '601'], users: Array(4).fill(geteuid!()) });
   expect(thisHost.trusted(base)).toEqual([0, geteuid!(), geteuid!()]);
-  expect(thisHost.asHere(pid, 'conf')).toBe(join(base, 'conf'));
-  expect(thisHost.asHere(pid, '/conf')).toBe('/conf');
+  expect(thisHost.toLocalPath(pid, 'conf')).toBe(join(base, 'conf'));
+  expect(thisHost.toLocalPath(pid, '/conf')).toBe('/conf');
   await release();
-  expect(thisHost.asHere(pid, 'conf')).toBeUndefined();
+  expect(thisHost.toLocalPath(pid, 'conf')).toBeUndefined();
 });
 
-test('the real path of what is not there yet', () => {
+test('the real path of a path that does not exist yet', () => {
   mkdirSync(join(base, 'real'));
   symlinkSync('real', join(base, 'link'));
-  expect(thisHost.real(join(base, 'link/data/commitlog'))).toBe(join(base, 'real/data/commitlog'));
+  expect(thisHost.realPath(join(base, 'link/data/commitlog'))).toBe(join(base, 'real/data/commitlog'));
 });
 
 const canUnshare = geteuid!() === 0 && isAllowed(['unshare', '-m', 'true']);
@@ -49,7 +49,7 @@ function isAllowed([file, ...args]: string[]): boolean {
     for (const name of ['volume', 'inside']) mkdirSync(join(base, name));
     const mounted = `mount --bind '${base}/volume' '${base}/inside'`;
     const pid = await leaveBehind(mounted, 'sleep 602', ['unshare', '-m']);
-    expect(thisHost.asHere(pid, `${base}/inside/commitlog`)).toBe(`${base}/volume/commitlog`);
-    expect(thisHost.asHere(pid, `${base}/other`)).toBe(`${base}/other`);
+    expect(thisHost.toLocalPath(pid, `${base}/inside/commitlog`)).toBe(`${base}/volume/commitlog`);
+    expect(thisHost.toLocalPath(pid, `${base}/other`)).toBe(`${base}/other`);
   },
 );

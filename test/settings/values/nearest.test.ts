@@ -11,7 +11,7 @@ test.each([
   ['home', undefined],
 ])('%s → %s', (word, meant) => expect(nearest(word, ['threshold', 'max_delete', 'token_file', 'host'])).toBe(meant));
 
-test('distance is a metric on swaps and slips: zero only for equals, the same both ways, never above the longer word', () => {
+test('distance: zero only for equal words, symmetric, at most the length of the longer word', () => {
   const word = fc.string({ maxLength: 8, unit: fc.constantFrom('a', 'b', 'c') });
   fc.assert(
     fc.property(word, word, (a, b) => {

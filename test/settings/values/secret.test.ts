@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, symlinkSync, truncateSync, writeFileSy
 import { dirname } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readAuthorities, readCertificates, readSecret, readToken } from '../../../src/settings/values/secret.js';
-import { asUser, IS_ROOT, SOMEBODY, STRANGER } from '../../support/as-user.js';
+import { asUser, IS_ROOT, OTHER_USER, SOMEBODY } from '../../support/as-user.js';
 import { makeDirectory, refusalOf } from '../../support/settings.js';
 
 const TOKEN = 's3cret-of-both-hosts';
@@ -15,7 +15,7 @@ function secretFile(text: string, mode = 0o600): string {
   return path;
 }
 
-test('a token is read without the newline an editor left', () => {
+test('a token is read without the newline at its end', () => {
   expect(readToken(secretFile(` ${TOKEN}\n`))).toBe(TOKEN);
 });
 
@@ -28,9 +28,9 @@ test.each([0o604, 0o644, 0o610, 0o602, 0o620, 0o660])('mode %o is refused with t
   });
 });
 
-test.each([0o600, 0o400])('mode %o will do', (mode) => expect(readSecret(secretFile('x', mode))).toBe('x'));
+test.each([0o600, 0o400])('mode %o is accepted', (mode) => expect(readSecret(secretFile('x', mode))).toBe('x'));
 
-test('nothing is no secret, and two lines are no token', async () => {
+test('an empty secret and a token of two lines are refused', async () => {
   expect((await refusalOf(() => readSecret(secretFile(' \n')))).message).toBe(
     'DIR/token: got nothing, takes a file that is not empty',
   );
@@ -38,7 +38,7 @@ test('nothing is no secret, and two lines are no token', async () => {
     expect((await refusalOf(() => readToken(secretFile(text)))).message).toMatch(/takes one token of visible ASCII/);
 });
 
-test('a token that can be guessed is none; a private key has no such measure', async () => {
+test('a token that is too short is refused; a private key has no minimum', async () => {
   expect(readToken(secretFile('x'.repeat(16)))).toHaveLength(16);
   expect(await refusalOf(() => readToken(secretFile('x'.repeat(15))))).toEqual({
     code: 'usage',
@@ -47,14 +47,14 @@ test('a token that can be guessed is none; a private key has no such measure', a
   });
 });
 
-test('a token that no header field has room for is refused here, not by the other side', async () => {
+test('a token that is too long for a header field is refused', async () => {
   expect(readToken(secretFile('x'.repeat(4_096)))).toHaveLength(4_096);
   expect((await refusalOf(() => readToken(secretFile('x'.repeat(4_097))))).message).toBe(
     'DIR/token: got 4097 characters, takes a token of 4096 at most',
   );
 });
 
-test('a pipe, a device, a directory and a heap of bytes end in a line, and nobody is waited for', async () => {
+test('a pipe, a device, a directory and a huge file are refused without blocking', async () => {
   const dir = makeDirectory();
   execFileSync('mkfifo', ['-m', '600', `${dir}/pipe`]);
   symlinkSync(`${dir}/pipe`, `${dir}/link`);
@@ -71,16 +71,16 @@ test('a pipe, a device, a directory and a heap of bytes end in a line, and nobod
 
 const GROUP = 34567;
 
-(IS_ROOT ? describe : describe.skip)('whose it is', () => {
+(IS_ROOT ? describe : describe.skip)('the owner of a secret', () => {
   test.each<[string, number, number, number, string | undefined]>([
     ["root's, for a group of the caller's to read", 0, GROUP, 0o440, undefined],
     ['the same, writable by root', 0, GROUP, 0o640, undefined],
-    ["root's, for another group", 0, STRANGER, 0o440, 'cannot read DIR/token: EACCES'],
+    ["root's, for another group", 0, OTHER_USER, 0o440, 'cannot read DIR/token: EACCES'],
     ["root's, for all", 0, GROUP, 0o444, 'mode 0444 lets others read it'],
     ["root's, for that group to write", 0, GROUP, 0o460, 'mode 0460 lets others read it'],
     ["the caller's, for that group to read", SOMEBODY, GROUP, 0o440, 'mode 0440 lets others read it'],
     ["the caller's own", SOMEBODY, GROUP, 0o600, undefined],
-    ["a stranger's, for a group of the caller's to read", STRANGER, GROUP, 0o440, `belongs to uid ${STRANGER}`],
+    ["a stranger's, for a group of the caller's to read", OTHER_USER, GROUP, 0o440, `belongs to uid ${OTHER_USER}`],
   ])('%s', async (_, uid, gid, mode, refusal) => {
     const dir = makeDirectory();
     chmodSync(dir, 0o755);
@@ -93,7 +93,7 @@ const GROUP = 34567;
     else expect((await refusalOf(read)).message).toContain(refusal);
   });
 
-  test('a Secret as Kubernetes lays it out, links and all', () => {
+  test('a Secret as Kubernetes mounts it, with its links', () => {
     const dir = makeDirectory();
     chmodSync(dir, 0o755);
     mkdirSync(`${dir}/..2026_11_29`);
@@ -104,29 +104,29 @@ const GROUP = 34567;
     expect(asUser(SOMEBODY, () => readToken(`${dir}/token`), [GROUP])).toBe(TOKEN);
   });
 
-  test('for a group that root is not in, root has not read it alone', async () => {
+  test('root refuses a secret of its own that a group without root can read', async () => {
     const path = secretFile(TOKEN, 0o640);
-    chownSync(path, 0, STRANGER);
+    chownSync(path, 0, OTHER_USER);
     expect((await refusalOf(() => readToken(path))).message).toContain('mode 0640 lets others read it');
   });
 
-  test("even to root a stranger's secret is none", async () => {
+  test('root refuses a secret of another user', async () => {
     const path = secretFile(TOKEN);
-    chownSync(path, STRANGER, STRANGER);
+    chownSync(path, OTHER_USER, OTHER_USER);
     expect(await refusalOf(() => readToken(path))).toEqual({
       code: 'usage',
-      message: `DIR/token belongs to uid ${STRANGER}, takes a secret of root or your own`,
+      message: `DIR/token belongs to uid ${OTHER_USER}, takes a secret of root or your own`,
       hint: 'if it is yours: chown 0 DIR/token',
     });
   });
 });
 
-test('certificates may be read by all; what is not there is named', async () => {
+test('certificates may be readable by all; a missing file is named', async () => {
   expect(readCertificates(secretFile('PEM', 0o644))).toBe('PEM');
   expect((await refusalOf(() => readCertificates('/nowhere'))).message).toBe('cannot read /nowhere: ENOENT');
 });
 
-test('authorities may be read by all, and written by nobody else: he would decide who is believed', async () => {
+test('authorities may be readable by all, but not writable by other users', async () => {
   const path = secretFile('PEM', 0o644);
   expect(readAuthorities(path)).toBe('PEM');
   chmodSync(path, 0o646);

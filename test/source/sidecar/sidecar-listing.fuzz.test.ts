@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Block, compareKeys, joinKey } from '../../../src/files/entry.js';
+import { compareKeys, joinKey } from '../../../src/files/entry.js';
+import type { Block } from '../../../src/files/listing.js';
 import type { Root } from '../../../src/files/roots.js';
 import { readSidecarListing } from '../../../src/source/sidecar/sidecar-listing.js';
 import { codeOf, cuts, damage, fuzz, fuzzTimeoutMs, stream } from '../../support/fuzz.js';
@@ -68,7 +69,7 @@ const lie = fc.oneof(
   fc.record({ do: fc.constantFrom('drop', 'twice', 'replace', 'total'), at: fc.nat(), by: evil }),
 );
 
-function told(files: Info[], lies: { do: string; at: number; by: unknown }[]): string {
+function documentOf(files: Info[], lies: { do: string; at: number; by: unknown }[]): string {
   const all: unknown[] = structuredClone(files);
   let total: unknown = files.reduce((sum, { size, fileType }) => sum + (fileType === 'FILE' ? Number(size) : 0), 0);
   for (const { do: what, at, by } of lies) {
@@ -87,7 +88,7 @@ async function read(pieces: Iterable<Uint8Array>): Promise<{ blocks: Block[]; re
   try {
     const listing = await readSidecarListing(stream(pieces), { roots: ROOTS, spool });
     for await (const listed of listing.blocks) blocks.push(listed.block()!);
-    expect(listing.end().entries).toBe(blocks.reduce((sum, block) => sum + block.entries.length, 0));
+    expect(listing.totals().entries).toBe(blocks.reduce((sum, block) => sum + block.entries.length, 0));
     return { blocks };
   } catch (error) {
     return { blocks, refused: codeOf(error) };
@@ -117,7 +118,7 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(sound, fc.array(lie, { maxLength: 2 }), cuts, async (files, lies, cut) => {
-        const { blocks, refused } = await read(cut(Buffer.from(told(files, lies))));
+        const { blocks, refused } = await read(cut(Buffer.from(documentOf(files, lies))));
         if (refused) expect(['protocol', 'usage']).toContain(refused);
         else expectSound(blocks);
         if (lies.length === 0) expect(blocks.flatMap(({ entries }) => entries)).toHaveLength(files.length);
@@ -133,7 +134,7 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(sound, damage, cuts, async (files, harm, cut) => {
-        const bytes = harm(Buffer.from(told(files, [])));
+        const bytes = harm(Buffer.from(documentOf(files, [])));
         const { blocks, refused } = await read(cut(bytes));
         expect({ blocks, refused }).toEqual({ refused: undefined, ...(await read([bytes])) });
         if (refused) expect(['protocol', 'usage']).toContain(refused);

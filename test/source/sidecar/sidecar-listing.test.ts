@@ -3,15 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type Block,
-  compareKeys,
-  type ListedBlock,
-  type Listing,
-  parentOf,
-  S_IFDIR,
-  S_IFREG,
-} from '../../../src/files/entry.js';
+import { compareKeys, parentOf, S_IFDIR, S_IFREG } from '../../../src/files/entry.js';
+import type { Block, ListedBlock, Listing } from '../../../src/files/listing.js';
 import type { Root } from '../../../src/files/roots.js';
 import { readListing } from '../../../src/listing/listing.js';
 import { blockLine, endLine, headerLine } from '../../../src/listing/listing-lines.js';
@@ -67,7 +60,7 @@ const SMALL = documentOf([
 describe('a document', () => {
   test('becomes blocks in our order, every directory and root with its own', async () => {
     const listing = await read(SMALL);
-    expect(() => listing.end()).toThrow('not been read');
+    expect(() => listing.totals()).toThrow('not been read');
     expect(names(await blocksOf(listing))).toEqual([
       ['commitlog/0', ['CommitLog-7-1731000000000.log']],
       ['data/0', ['empty', 'ks']],
@@ -76,10 +69,10 @@ describe('a document', () => {
       ['data/0/ks/t-0a1b', ['empty', 'nb-1-big-Data.db']],
       ['data/1', []],
     ]);
-    expect(listing.end()).toMatchObject({ entries: 6, bytes: 33554438, errors: 0 });
+    expect(listing.totals()).toMatchObject({ entries: 6, bytes: 33554438, errors: 0 });
   });
 
-  test('tells how many files have come, while it comes', async () => {
+  test('reports how many files have come, while it is read', async () => {
     const come: number[] = [];
     const progressed = (files: number) => void come.push(files);
     await readSidecarListing(pieces(Buffer.from(SMALL), 100), { roots: ROOTS, spool, progressed });
@@ -109,7 +102,7 @@ describe('a document', () => {
   test('passes the checks that a native listing has to pass', async () => {
     const listing = await read(SMALL);
     const lines = (await blocksOf(listing)).map(blockLine);
-    const native = await readListing(pieces(sealUp(headerLine(listing.header), ...lines, endLine(listing.end()))));
+    const native = await readListing(pieces(sealUp(headerLine(listing.header), ...lines, endLine(listing.totals()))));
     expect(names(await blocksOf(native))).toHaveLength(6);
   });
 
@@ -125,13 +118,13 @@ describe('a document', () => {
       ['data/0', []],
       ['data/1', []],
     ]);
-    expect(listing.end().entries).toBe(0);
+    expect(listing.totals().entries).toBe(0);
   });
 
   test('with the entry of a root itself is read without it', async () => {
     const listing = await read(documentOf([dir('data/0/'), dir('data/0'), file('data/0/f')]));
     expect(names(await blocksOf(listing))).toContainEqual(['data/0', ['f']]);
-    expect(listing.end().entries).toBe(1);
+    expect(listing.totals().entries).toBe(1);
   });
 
   test('with a name that cannot be served keeps it, and knows it', async () => {
@@ -139,7 +132,7 @@ describe('a document', () => {
       documentOf([file('data/0/a b'), file('data/0/no%20', 0), file('data/0/SAI+aa+x.db'), dir('data/0/ü')]),
     );
     await blocksOf(listing);
-    expect(listing.end()).toMatchObject({ entries: 4, errors: 0 });
+    expect(listing.totals()).toMatchObject({ entries: 4, errors: 0 });
     expect(['data/0/a b', 'data/0/no%20', 'data/0/SAI+aa+x.db', 'data/0/ü'].map((key) => listing.serves!(key))).toEqual(
       [false, true, true, false],
     );
@@ -223,7 +216,7 @@ describe('a document that cannot be right is refused', () => {
   ])('%s, as soon as its blocks are read', async (_, files, message) => {
     const listing = await read(documentOf(files));
     await expect(blocksOf(listing)).rejects.toThrow(message);
-    expect(() => listing.end()).toThrow();
+    expect(() => listing.totals()).toThrow();
   });
 
   test('a root that is not configured here is a matter of settings', async () => {

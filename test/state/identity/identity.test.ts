@@ -61,7 +61,7 @@ describe('compareSources', () => {
     ],
   ])('%s', (_, seen, differences) => expect(compareSources(known, seen)).toEqual(differences));
 
-  test('a Sidecar is its URL', () => {
+  test('a Sidecar is known by its URL', () => {
     const sidecar = { ...known, agentId: '', machine: '' };
     expect(compareSources(sidecar, { ...sidecar, roots: [] })).toEqual([]);
     expect(compareSources(sidecar, { ...sidecar, url: 'http://t:9043' })).toEqual([
@@ -69,11 +69,11 @@ describe('compareSources', () => {
     ]);
   });
 
-  test('what the source calls itself is escaped', () =>
+  test('names that the source sends are escaped', () =>
     expect(compareSources(known, { ...known, agentId: 'x\n\x1b' })).toEqual(['another agent: x\\n\\u{1b}, was a1']));
 });
 
-describe('a source that tells more than device numbers', () => {
+describe('a source that sends more than device numbers', () => {
   const told = {
     ...header,
     roots: header.roots.map((one) => ({ ...one, birthNs: '5', top: { ks: '50', other: '60' } })),
@@ -100,7 +100,7 @@ describe('a source that tells more than device numbers', () => {
     ]);
   });
 
-  test('is known by device numbers to a record of before', () => {
+  test('is compared by device numbers with an older record', () => {
     expect(compareSources(known, before)).toEqual([]);
     expect(compareSources(known, identity({ ...end.devices, 'data/1': '13' }))).toEqual([
       'data/1 is another mount point: device 13, was device 11',
@@ -116,7 +116,7 @@ describe('a source that tells more than device numbers', () => {
 describe('mergeSources', () => {
   const partly = sourceIdentity('http://s:9043', header, { devices: { 'data/0/ks/big': '12' } }, 'data/0/ks');
 
-  test('knows of what was listed so far, and compares no more than that', () => {
+  test('keeps what was listed so far, and compares no more than that', () => {
     const first = mergeSources(undefined, partly);
     expect(compareSources(first, known)).toEqual([]); // data/0 and data/1 were not looked at before
     const both = mergeSources(first, sourceIdentity('http://s:9043', header, { devices: {} }, 'data/1/ks'));
@@ -151,7 +151,7 @@ describe('the destination', () => {
     ['one less', [data], ['commitlog/0 is no longer a directory']],
   ])('%s', (_, seen, differences) => expect(compareDestinations([data, log], seen)).toEqual(differences));
 
-  test('is given to lm by what it is, not by name', () => {
+  test('is given to lm by its identity, not by its path', () => {
     const adoption = { atMs: 1, how: 'empty' as const, roots: [data] };
     expect(notAdopted(undefined, [data])).toEqual([data]);
     expect(notAdopted(adoption, [{ ...data, path: '/mnt/srv' }])).toEqual([]);

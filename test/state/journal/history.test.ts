@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { carry, foldHistory, isSuspect, type JournalRecord, type Line } from '../../../src/state/journal/history.js';
+import { carryHistory, foldHistory, type Line, mayBeUnsynced } from '../../../src/state/journal/history.js';
+import type { ByProofs, JournalRecord, Limits } from '../../../src/state/journal/records.js';
 
 const KEY = 'data/0/big.db';
 const copy = (run: string, boot = 'A'): JournalRecord => ({
@@ -31,6 +32,8 @@ const byOthers = (run: string): JournalRecord => ({
   exitCode: 0,
   otherExclusions: true,
 });
+const byProofs = (run: string, how: ByProofs & Limits): JournalRecord =>
+  ({ ...verified(run), ...how }) as JournalRecord;
 const ended = (run: string, exitCode = 0, final = false): JournalRecord => ({
   type: 'copy-ended',
   run,
@@ -53,6 +56,7 @@ const sync = (beganMs: number, boot = 'A', rechecked = false): JournalRecord => 
 const at = (...records: (JournalRecord | 'damaged')[]): Line[] => after(0, ...records);
 const after = (ms: number, ...records: (JournalRecord | 'damaged')[]): Line[] =>
   records.map((record, i) => (record === 'damaged' ? record : { atMs: ms + (i + 1) * 10_000, record }));
+const carried = (...records: JournalRecord[]): JournalRecord[] => carryHistory(at(...records), 10)!;
 const fold = (boot: string, ...records: (JournalRecord | 'damaged')[]) => foldHistory(at(...records), boot);
 
 describe('unfinished parts', () => {
@@ -87,7 +91,7 @@ describe('unfinished parts', () => {
     ],
     ['fetched again after a boot', [copy('1'), part, range(0, 9), copy('2', 'B'), range(0, 5)], 'B', [[0, 5]]],
     ['a damaged line, then another run', ['damaged', copy('1'), part, range(0, 100)], 'A', [[0, 100]]],
-    ['a damaged line, which may have told of another boot', [copy('1'), 'damaged', part, range(0, 100)], 'A', []],
+    ['a damaged line, which may have recorded another boot', [copy('1'), 'damaged', part, range(0, 100)], 'A', []],
     ['a damaged line, that may have started it over', [copy('1'), part, 'damaged', range(0, 100)], 'A', undefined],
   ])('%s', (_, records, boot, done) => {
     expect(fold(boot, ...records).parts.get(KEY)).toEqual(done && { ...known, done, begun: [] });
@@ -104,7 +108,7 @@ test.each<[string, JournalRecord[], 'done' | 'begun']>([
   expect(found).toMatchObject({ done: [], begun: [], [as]: [[0, 10]] });
 });
 
-test('a part is known by the birth of its inode too', () => {
+test('a part is known by the birth time of its inode too', () => {
   const born: JournalRecord = { type: 'part-started', key: KEY, ...promise, partBirthNs: '99' };
   expect(fold('A', copy('1'), born).parts.get(KEY)).toMatchObject({ partId: '8@99' });
 });
@@ -153,6 +157,22 @@ describe('verified', () => {
     [false, 'one by other exclusions', [copy('1'), ended('1'), verify('2'), byOthers('2')]],
     [true, 'one by other exclusions after another', [verify('2'), verified('2'), verify('3'), byOthers('3')]],
     [true, 'one of a live source after another', [verify('2'), verified('2'), verify('3'), ofLive('3')]],
+    [
+      true,
+      'an incremental one',
+      [copy('1'), ended('1'), verify('2'), byProofs('2', { incremental: true, oldestMs: 5 })],
+    ],
+    [false, 'one of this side alone', [copy('1'), ended('1'), verify('2'), byProofs('2', { offline: true })]],
+    [
+      true,
+      'one of this side alone after another',
+      [verify('2'), verified('2'), verify('3'), byProofs('3', { offline: true })],
+    ],
+    [
+      false,
+      'one of a live source that has more to copy',
+      [verify('2'), verified('2'), verify('3'), byProofs('3', { live: true, notYetCopied: true })],
+    ],
     [false, 'another copy since, ended or not', [verify('2'), verified('2'), copy('3')]],
     [false, 'a damaged line since', [verify('2'), verified('2'), 'damaged']],
     [true, 'a damaged line before', ['damaged', verify('2'), verified('2')]],
@@ -160,6 +180,13 @@ describe('verified', () => {
 });
 
 describe('the last runs', () => {
+  test('a verification is known with what it took from earlier reads, after a carry too', () => {
+    const records = [copy('1'), ended('1'), verify('2'), byProofs('2', { incremental: true, oldestMs: 5 })];
+    for (const journal of [records, carried(...records)])
+      expect(fold('A', ...journal).lastVerify).toMatchObject({ run: '2', incremental: true, oldestMs: 5 });
+    expect(fold('A', verify('2'), verified('2')).lastVerify).not.toHaveProperty('incremental'); // a journal of an older lm
+  });
+
   test('a copy is known from its start, and how it ended from its end', () => {
     expect(fold('A', copy('1')).lastCopy).toEqual({ run: '1', atMs: 10_000 });
     const { lastCopy, lastVerify, lastRun } = fold('A', copy('1'), ended('1', 3), verify('2'), verified('2', 'FAILED'));
@@ -195,9 +222,9 @@ describe('what may be lost after the machine went down', () => {
     ['under a boot that seemed another for a while', 'C', [copy('1'), copy('2', 'B'), copy('3')], [early, late]],
     ['up to the next copy', 'B', ['damaged', copy('2', 'B')], [beforeCopy, early]],
     ['what the lost run went on to write', 'B', ['damaged', sync(25_000, 'A', true)], [late]],
-  ])('%s', (_, boot, records, suspects) => {
+  ])('%s', (_, boot, records, unsynced) => {
     const history = fold(boot, ...records);
-    expect([beforeCopy, early, late].filter((ctimeMs) => isSuspect(history, ctimeMs))).toEqual(suspects);
+    expect([beforeCopy, early, late].filter((ctimeMs) => mayBeUnsynced(history, ctimeMs))).toEqual(unsynced);
   });
 });
 
@@ -224,25 +251,25 @@ describe('young files', () => {
     ['too many to be named: by the earliest time', [since('-7'), since('5'), young('a')], 'a', '-7'],
     ['too many, all settled', [since('7'), young('a'), settled([], true)], 'a', undefined],
     ['a damaged line settles nothing', [young('a'), since('7'), 'damaged'], 'a', '7'],
-    ['carried over', [carry(fold('', copy('1'), young('a'), since('7')))], 'a', '7'],
-    ['of a journal that knew none', [carry(fold('', copy('1')))], '', undefined],
+    ['carried over', carried(copy('1'), young('a'), since('7')), 'a', '7'],
+    ['of a journal that knew none', carried(copy('1')), '', undefined],
   ])('%s', (_, records, keys, sinceNs) => expect(outcomes(fold('A', ...records))).toEqual([keys, sinceNs]));
 });
 
 describe('a clock that is set back', () => {
   const at0 = (atMs: number, record: JournalRecord): Line => ({ atMs, record });
 
-  test('makes what is written afterwards suspect, although it seems older than the copy', () => {
+  test('makes what is written afterwards unsynced, although it seems older than the copy', () => {
     const lines = [at0(100_000, copy('1', 'A')), at0(50_000, range(0, 10))];
-    expect(isSuspect(foldHistory(lines, 'B'), 60_000)).toBe(true);
+    expect(mayBeUnsynced(foldHistory(lines, 'B'), 60_000)).toBe(true);
   });
 
-  test('over a reboot makes no end of what is suspect', () => {
+  test('over a reboot does not end an unsynced period', () => {
     const lines = [at0(100_000, copy('1', 'A')), at0(50_000, copy('2', 'B'))];
-    expect(isSuspect(foldHistory(lines, 'B'), 100_500)).toBe(true);
+    expect(mayBeUnsynced(foldHistory(lines, 'B'), 100_500)).toBe(true);
   });
 
-  test('makes no sync point vouch for what came after it', () => {
+  test('makes no sync point cover what was written after it', () => {
     const lines = [
       at0(100_000, copy('1', 'A')),
       at0(100_001, part),
@@ -273,15 +300,118 @@ describe('laws', () => {
   );
   const anyRecords = fc.array(anyRecord, { maxLength: 12 });
 
-  test('a journal started afresh tells the same story, whatever comes next', () => {
+  const covered = (lines: Line[], boot: string): Set<number> =>
+    new Set(
+      (foldHistory(lines, boot).parts.get(KEY)?.done ?? []).flatMap(([offset, length]) =>
+        Array.from({ length }, (_, i) => offset + i),
+      ),
+    );
+
+  test('a journal started afresh has the same history, whatever comes next, and proves no more of a part', () => {
     fc.assert(
       fc.property(anyRecords, anyRecords, boots, (before, later, boot) => {
-        const lines = at(...before, partEnded);
-        const next = after(1e6, copy('4'), ...later);
-        const fresh: Line = { atMs: 0, record: carry(foldHistory(lines, '')) };
-        expect(foldHistory([fresh, ...next], boot)).toEqual(foldHistory([...lines, ...next], boot));
+        const lines = at(...before);
+        const next = after(1e6, ...later);
+        const fresh = carryHistory(lines, 10)!.map((record): Line => ({ atMs: 0, record }));
+        const { parts, ...story } = foldHistory([...fresh, ...next], boot);
+        const { parts: partsBefore, ...storyBefore } = foldHistory([...lines, ...next], boot);
+        expect(story).toEqual(storyBefore);
+        expect([...parts.keys()]).toEqual([...partsBefore.keys()]);
+        const trusted = covered([...lines, ...next], boot);
+        expect([...covered([...fresh, ...next], boot)].filter((byte) => !trusted.has(byte))).toEqual([]);
       }),
+      { numRuns: 2_000 },
     );
+  });
+
+  test('what is known of a part is carried over, as short as it can be', () => {
+    const begun = (offset: number, length: number): JournalRecord => ({
+      type: 'range-begun',
+      key: KEY,
+      offset,
+      length,
+    });
+    const under = (offset: number, ctimeNs: string): JournalRecord =>
+      ({ ...range(offset, 10), ctimeNs }) as JournalRecord;
+    const lines = at(
+      copy('1'),
+      part,
+      ...[20, 0, 10].map((at) => range(at, 10)),
+      begun(100, 50),
+      under(30, '7'),
+      under(40, '7'),
+    );
+    const records = carryHistory(lines, 10)!;
+    expect(records.map(({ type }) => type)).toEqual(['carried', 'part-carried']);
+    expect(records[1]).toMatchObject({
+      ranges: [{ offset: 0, length: 30 }, { offset: 30, length: 20 }, { offset: 100 }],
+    });
+    const fresh = records.map((record): Line => ({ atMs: 0, record }));
+    expect(foldHistory(fresh, 'A')).toEqual(foldHistory(lines, 'A'));
+    expect(foldHistory(fresh, 'B').parts.get(KEY)?.done).toEqual([]);
+  });
+
+  describe('the hashes of blocks', () => {
+    const MiB = 2 ** 20;
+    const hash = (n: number): number[] => Array(8).fill(n);
+    const hashed = (offset: number, blocks: number[], more: object = {}): JournalRecord =>
+      ({
+        ...{ type: 'range-done', key: KEY, offset: offset * MiB, length: blocks.length * MiB, ctimeNs: '7' },
+        blocks: Buffer.from(blocks.flatMap(hash)).toString('base64'),
+        ...more,
+      }) as JournalRecord;
+    const known = (boot: string, ...records: JournalRecord[]) => {
+      const { blocks = [] } = foldHistory(at(copy('1'), part, ...records), boot).parts.get(KEY)!;
+      return blocks.map(({ offset, blocks, ctimeNs }) => [
+        offset / MiB,
+        [...blocks].filter((_, i) => i % 8 === 0),
+        ctimeNs,
+      ]);
+    };
+    const carriedOver = (...records: JournalRecord[]): JournalRecord[] =>
+      carryHistory(at(copy('1'), part, ...records), 10)!.slice(1);
+
+    test('are those of the ranges that are here', () => {
+      expect(known('A', hashed(0, [1, 2]), hashed(4, [5], { ctimeNs: '8' }))).toEqual([
+        [0, [1, 2], '7'],
+        [4, [5], '8'],
+      ]);
+    });
+
+    test.each<[string, JournalRecord]>([
+      ['without hashes, as of lm 0.1.0', hashed(0, [1], { blocks: undefined })],
+      ['with fewer hashes than blocks', hashed(0, [1], { length: MiB + 1 })],
+      ['that was young', hashed(0, [1], { young: true })],
+      ['whose state at the source is not known', hashed(0, [1], { ctimeNs: undefined })],
+    ])('are not known of a range %s', (_, record) => {
+      expect(known('A', record)).toEqual([]);
+    });
+
+    test('are not known of a range that another boot has written and not synced', () => {
+      expect(known('B', hashed(0, [1]))).toEqual([]);
+      expect(known('B', hashed(0, [1]), sync(50_000))).toEqual([[0, [1], '7']]);
+    });
+
+    test('are carried over, joined where ranges are', () => {
+      const [record] = carriedOver(hashed(2, [3]), hashed(0, [1, 2]), hashed(1, [2, 3, 4]));
+      expect(record).toMatchObject({
+        ranges: [{ offset: 0, length: 4 * MiB, blocks: Buffer.from([1, 2, 3, 4].flatMap(hash)).toString('base64') }],
+      });
+      expect(known('A', record!)).toEqual([[0, [1, 2, 3, 4], '7']]);
+    });
+
+    test('are lost where ranges are joined of which one has none', () => {
+      const [record] = carriedOver(hashed(0, [1]), hashed(1, [2], { blocks: undefined }));
+      expect(record).toMatchObject({ ranges: [{ offset: 0, length: 2 * MiB, blocks: undefined }] });
+      expect(known('A', record!)).toEqual([]);
+    });
+  });
+
+  test('a sync point that began between two ranges vouches for neither once they are carried over as one', () => {
+    const records = carryHistory(at(copy('1'), part, range(0, 10), range(10, 10)), 10)!;
+    const fresh = records.map((record): Line => ({ atMs: 50_000, record }));
+    const synced: Line = { atMs: 60_000, record: sync(35_000) };
+    expect(foldHistory([...fresh, synced], 'B').parts.get(KEY)?.done).toEqual([]);
   });
 
   /** What was young still is, or it was published after the record before the lost one, and so is read again for that. */
@@ -292,18 +422,12 @@ describe('laws', () => {
     if (rest.some((record) => record.type === 'sync-point' && record.rechecked)) return;
     const { atMs } = lines[lost] as Exclude<Line, string>;
     const missing = [...before.young].filter((key) => !after.young.has(key));
-    if (missing.length > 0) expect(isSuspect(after, atMs)).toBe(true);
+    if (missing.length > 0) expect(mayBeUnsynced(after, atMs)).toBe(true);
     if (before.youngSinceNs !== undefined && after.youngSinceNs !== before.youngSinceNs)
-      expect(isSuspect(after, atMs)).toBe(true);
+      expect(mayBeUnsynced(after, atMs)).toBe(true);
   }
 
-  test('a lost record earns no trust', () => {
-    const covered = (lines: Line[], boot: string) =>
-      new Set(
-        (foldHistory(lines, boot).parts.get(KEY)?.done ?? []).flatMap(([offset, length]) =>
-          Array.from({ length }, (_, i) => offset + i),
-        ),
-      );
+  test('a lost record proves nothing', () => {
     fc.assert(
       fc.property(fc.array(anyRecord, { minLength: 1, maxLength: 12 }), fc.nat(), boots, (records, n, boot) => {
         const lines = at(...records);
@@ -315,5 +439,57 @@ describe('laws', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+test.each<[string, [number, boolean][], number | undefined]>([
+  ['nobody looked', [], undefined],
+  ['a verification found some', [[2, true]], 2],
+  [
+    'a later one found none',
+    [
+      [2, true],
+      [0, true],
+    ],
+    0,
+  ],
+  [
+    'one that did not see all found none',
+    [
+      [2, true],
+      [0, false],
+    ],
+    2,
+  ],
+  ['a copy found some in what it fetched', [[1, false]], 1],
+  [
+    'a copy found fewer than a verification',
+    [
+      [2, true],
+      [1, false],
+    ],
+    2,
+  ],
+])('SSTables damaged at the source: %s', (_, found, known) => {
+  const records = found.map(([damagedAtSource, all]): JournalRecord => ({ type: 'sstables', damagedAtSource, all }));
+  expect(fold('A', ...records).damagedAtSource).toBe(known);
+  expect(fold('A', ...carried(...records)).damagedAtSource).toBe(known);
+});
+
+describe('a verification that repairs', () => {
+  const before = [copy('c'), ended('c', 0, true), verify('v'), verified('v'), verify('r')];
+
+  test('takes back what was verified, as soon as a file has lost its name', () => {
+    expect(fold('A', ...before).verified).toBe(true);
+    expect(fold('A', ...before, part).verified).toBe(false);
+    expect(fold('A', ...before, part, partEnded, verified('r')).verified).toBe(true);
+    expect(fold('A', copy('c'), part, partEnded, ended('c', 0, true), verify('v'), verified('v')).verified).toBe(true);
+  });
+
+  test('has written what a crash may have lost, until it has synced', () => {
+    const crashed = (...records: JournalRecord[]) => fold('B', verify('r'), ...records, verify('next', 'B'));
+    expect(crashed().unsynced).toEqual([]);
+    expect(crashed(part, partEnded).unsynced).toEqual([{ boot: 'A', fromMs: 20_000, toMs: 40_000 }]);
+    expect(crashed(part, partEnded, sync(35_000)).unsynced).toEqual([{ boot: 'A', fromMs: 35_000, toMs: 50_000 }]);
   });
 });

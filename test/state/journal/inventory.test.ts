@@ -13,12 +13,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WalkFile } from '../../../src/spool/walk-file.js';
 import {
-  forgetPlanned,
-  linesOf,
-  notePlanned,
   readInventory,
+  readLines,
   readPlanned,
   recordInventory,
+  recordPlanned,
+  removePlanned,
 } from '../../../src/state/journal/inventory.js';
 
 let dir: string;
@@ -40,7 +40,7 @@ test('is read as it was recorded; the one before it is gone, the walk’s own fi
   record('one', '["data/0",[]]\n');
   const path = record('two', 'a\nb\n', true);
   expect(readInventory(dir, true)).toMatchObject({ run: 'two', final: true, within: ['data/0'], bytes: 4, path });
-  expect([...linesOf(path)].map(String)).toEqual(['a', 'b']);
+  expect([...readLines(path)].map(String)).toEqual(['a', 'b']);
   expect(readdirSync(dir).sort()).toEqual([path.slice(dir.length + 1), 'inventory.json', 'spool'].sort());
 });
 
@@ -82,8 +82,8 @@ describe('what passes were about to write', () => {
 
   test('adds up, and is that of one inventory', () => {
     expect([...readPlanned(dir, 'one')]).toEqual([]);
-    notePlanned(dir, 'one', [write('a', '["data/0",[1]]\n'), write('b', '')]);
-    notePlanned(dir, 'one', [write('a', '["data/0",[2]]\n["data/0/d",[3]]\n')]);
+    recordPlanned(dir, 'one', [write('a', '["data/0",[1]]\n'), write('b', '')]);
+    recordPlanned(dir, 'one', [write('a', '["data/0",[2]]\n["data/0/d",[3]]\n')]);
     const all = [
       ['data/0', [1]],
       ['data/0', [2]],
@@ -91,11 +91,11 @@ describe('what passes were about to write', () => {
     ];
     expect([...readPlanned(dir, 'one')]).toEqual(all);
     expect([...readPlanned(dir, 'two')]).toEqual([]);
-    notePlanned(dir, 'two', [write('a', '["data/0",[4]]\n')]);
+    recordPlanned(dir, 'two', [write('a', '["data/0",[4]]\n')]);
     expect([...readPlanned(dir, 'two')]).toEqual([['data/0', [4]]]);
     record('three', '');
     expect([...readPlanned(dir, 'two')]).toEqual([]);
-    forgetPlanned(dir);
+    removePlanned(dir);
   });
 
   test('cut anywhere, it loses the line it was cut in and no other', () => {
@@ -103,7 +103,7 @@ describe('what passes were about to write', () => {
     const text = `${lines.join('\n')}\n`;
     for (let cut = lines[0]!.length + 1; cut <= text.length; cut++) {
       write('planned.jsonl', text.slice(0, cut));
-      notePlanned(dir, 'one', [write('a', '["data/0",[9]]\n')]);
+      recordPlanned(dir, 'one', [write('a', '["data/0",[9]]\n')]);
       const whole = lines
         .slice(1)
         .filter((line) => text.indexOf(line) + line.length < cut)

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type History, isSuspect, type JournalRecord } from '../../../src/state/journal/history.js';
-import { linesOf, openJournal, readJournal, seal } from '../../../src/state/journal/journal.js';
+import { type History, mayBeUnsynced } from '../../../src/state/journal/history.js';
+import { linesOf, openJournal, readJournal } from '../../../src/state/journal/journal.js';
+import type { JournalRecord } from '../../../src/state/journal/records.js';
+import { seal } from '../../../src/state/sealed-lines.js';
 import { codeOf, damage, fuzz, fuzzTimeoutMs } from '../../support/fuzz.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'lm-journal-'));
@@ -112,7 +114,7 @@ test(
         for (const one of trusted(after)) expect(trusted(before)).toContain(one);
         if (!before.verified) expect(after.verified).toBe(false);
         for (const ctimeMs of [0, 50, 1e6])
-          if (isSuspect(before, ctimeMs)) expect(isSuspect(after, ctimeMs)).toBe(true);
+          if (mayBeUnsynced(before, ctimeMs)) expect(mayBeUnsynced(after, ctimeMs)).toBe(true);
       }),
       fuzz(700),
     );

@@ -1,10 +1,12 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LmError } from '../../../src/errors.js';
-import type { JournalRecord, Line } from '../../../src/state/journal/history.js';
-import { linesOf, openJournal, readJournal, seal } from '../../../src/state/journal/journal.js';
+import { type Line, mayBeUnsynced } from '../../../src/state/journal/history.js';
+import { linesOf, openJournal, readJournal } from '../../../src/state/journal/journal.js';
+import type { JournalRecord } from '../../../src/state/journal/records.js';
+import { seal } from '../../../src/state/sealed-lines.js';
 
 const copy = (run: string): JournalRecord => ({
   type: 'run-started',
@@ -136,19 +138,49 @@ describe('the journal on disk', () => {
 describe('a long journal', () => {
   const published: JournalRecord = { type: 'part-ended', key: part.key };
 
-  test('starts afresh when no part is unfinished, keeping what it amounted to and itself', () => {
-    writeFileSync(path, bytes);
-    appendFileSync(path, seal(published, 1004));
-    const before = readFileSync(path);
-    const history = readJournal(dir, 'b2');
+  test.each<[string, Buffer]>([
+    ['with no part unfinished', Buffer.concat([bytes, Buffer.from(seal(published, 1004))])],
+    ['while a part is unfinished', bytes],
+  ])('starts afresh %s, keeping what it amounted to and itself', (_, before) => {
+    writeFileSync(path, before);
+    const history = readJournal(dir, 'b1');
+    const later = readJournal(dir, 'b2');
     openJournal(dir, before.length - 1).close();
-    expect(statSync(path).size).toBeLessThan(before.length);
-    expect(readJournal(dir, 'b2')).toEqual(history);
+    expect(readFileSync(path)).not.toEqual(before);
+    expect(readJournal(dir, 'b1')).toEqual(history);
+    expect(readJournal(dir, 'b2')).toEqual(later);
     expect(readFileSync(join(dir, 'journal.1.jsonl'))).toEqual(before);
   });
 
+  test('is made short by the run that writes it, which goes on as the same run', () => {
+    const journal = openJournal(dir, 1_000);
+    journal.append(copy('r1'));
+    journal.append(part);
+    let longest = 0;
+    for (let i = 0; i < 200; i++) {
+      journal.append({ type: 'range-begun', key: part.key, offset: i * 10, length: 10 });
+      journal.append({ type: 'range-done', key: part.key, offset: i * 10, length: 10, ctimeNs: '5' });
+      longest = Math.max(longest, statSync(path).size);
+    }
+    journal.append({ type: 'copy-ended', run: 'r1', exitCode: 130 });
+    journal.close();
+    expect(longest).toBeLessThan(8_000 + 300);
+    const { parts, lastCopy } = readJournal(dir, 'b1');
+    expect(parts.get(part.key)?.done).toEqual([[0, 2_000, '5']]);
+    expect(lastCopy).toMatchObject({ run: 'r1', exitCode: 130 });
+  });
+
+  test('still tells of a clock that was set back when it was started afresh', () => {
+    const anHourAhead = Date.now() + 3_600_000;
+    writeFileSync(path, seal(copy('r1'), anHourAhead));
+    const journal = openJournal(dir, 0);
+    journal.append(copy('r2'));
+    journal.close();
+    expect(readFileSync(path, 'latin1')).toContain('"type":"carried"');
+    expect(mayBeUnsynced(readJournal(dir, 'b2'), Date.now())).toBe(true);
+  });
+
   test.each<[string, Buffer, number]>([
-    ['while a part is unfinished', bytes, 0],
     ['while it is short', Buffer.concat([bytes, Buffer.from(seal(published, 1004))]), 1e6],
     ['with a damaged line in it', Buffer.concat([bytes, Buffer.from(`x\n${seal(published, 1004)}`)]), 0],
   ])('goes on %s', (_, content, freshBytes) => {

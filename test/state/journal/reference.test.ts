@@ -25,7 +25,7 @@ test('is read as it was recorded, with a limit of either kind or none', () => {
   }
 });
 
-test('cut short or changed anywhere, it is told to be damaged', () => {
+test('cut short or changed anywhere, it is reported as damaged', () => {
   recordReference(dir, HEAD, ROWS);
   const path = join(dir, 'reference.jsonl');
   const text = readFileSync(path);

@@ -7,7 +7,7 @@ import { geteuid, pid } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { acquireLock, lockHolder } from '../../../src/state/lock/lock.js';
 import { holderText } from '../../../src/state/lock/lock-holder.js';
-import { IS_ROOT, SOMEBODY, STRANGER, under } from '../../support/as-user.js';
+import { IS_ROOT, OTHER_USER, SOMEBODY, under } from '../../support/as-user.js';
 
 let base: string;
 let a: { path: string };
@@ -45,7 +45,7 @@ describe('acquireLock', () => {
     await (await acquireLock([b, a], by('lm verify'))).release();
   });
 
-  test('goes by the directory, not by its path', async () => {
+  test('is of the directory, not of its path', async () => {
     symlinkSync(a.path, join(base, 'link'));
     const lock = await acquireLock([a, { path: join(base, 'link') }], by('lm copy')); // one directory, locked once
     await expect(acquireLock([{ path: join(base, 'link') }], by('lm copy'))).rejects.toMatchObject({ code: 'locked' });
@@ -69,7 +69,7 @@ describe('acquireLock', () => {
     await second.release();
   });
 
-  test('a root that is not there is an error', async () => {
+  test('a root that does not exist is an error', async () => {
     await expect(acquireLock([{ path: join(base, 'absent') }], by('lm copy'))).rejects.toMatchObject({ code: 'local' });
   });
 });
@@ -105,7 +105,7 @@ test('an account is named beside its number, and no name can forge a line', () =
   expect(holderText(holder)).toBe('lm\\n\\u{1b}[2Jcopy (pid 7, since \\rnow)');
 });
 
-(IS_ROOT ? describe : describe.skip)('a stranger who listens at the address of a lock (takes root)', () => {
+(IS_ROOT ? describe : describe.skip)('another user who listens at the address of a lock (takes root)', () => {
   const forged = { pid: 1, host: 'h', command: 'lm copy\u001b[2J', since: '2026-01-01T00:00:00Z' };
 
   /** Listens as a lock does, under a user who is not this one, and answers what he likes. */
@@ -113,7 +113,7 @@ test('an account is named beside its number, and no name can forge a line', () =
     const { dev, ino } = statSync(path, { bigint: true });
     const script = `require('node:net').createServer((socket) => socket.end(process.argv[2])).listen({ path: '\\0' + process.argv[1] },
       () => process.stdout.write('held'))`;
-    const [command, ...before] = [...under(STRANGER), process.execPath];
+    const [command, ...before] = [...under(OTHER_USER), process.execPath];
     const words = ['-e', script, `lm:${dev}:${ino}`.padEnd(107, '-'), answer];
     child = spawn(command!, [...before, ...words], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(child.stdout!, 'data');
@@ -129,11 +129,11 @@ test('an account is named beside its number, and no name can forge a line', () =
     writeFileSync(join(dir, 'lock.json'), JSON.stringify(forged));
     const error = await acquireLock([a], by('lm copy')).catch((thrown) => thrown);
     expect(error).toMatchObject({ code: 'locked' });
-    expect(error.message).toBe(`${a.path} is in use by a process of uid ${STRANGER}, pid ${his}`);
-    expect(await lockHolder([a])).toEqual({ pid: his, uid: STRANGER });
+    expect(error.message).toBe(`${a.path} is in use by a process of uid ${OTHER_USER}, pid ${his}`);
+    expect(await lockHolder([a])).toEqual({ pid: his, uid: OTHER_USER });
   });
 
-  test('is not taken for one of root who answers a caller that may not look into him', async () => {
+  test('is not reported as root’s when the caller may not inspect the process', async () => {
     await squat(a.path, JSON.stringify(forged));
     chmodSync(base, 0o755);
     const script = `

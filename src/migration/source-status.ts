@@ -1,0 +1,52 @@
+// Fetches the status of the source. An unreachable source is a result here, not an error.
+
+import { tmpdir } from 'node:os';
+import { LmError } from '../errors.js';
+import type { ReachingSource } from '../settings/settings.js';
+import { connectSource } from '../source/connect-source.js';
+import { retryPolicy } from '../source/retry.js';
+import { addressOf } from './address.js';
+
+/** The status of a source, or why there is none. */
+export type SourceStatus =
+  | {
+      url: string;
+      kind: 'lm' | 'sidecar';
+      status: { state: string; endTime?: number | null | undefined };
+      reopened?: string;
+    }
+  | { url: string; error: string };
+
+/** For name, connection and answer together. A person waits for it; a copy waits longer. */
+const TIMEOUT_MS = 2_000;
+
+type Reaching = Pick<ReachingSource, 'url' | 'tokenFile' | 'tls'>;
+
+/** Null while no URL is known. Throws the signal's reason only. */
+export async function fetchSourceStatus(settings: Reaching, signal: AbortSignal): Promise<SourceStatus | null> {
+  const { url } = settings;
+  if (!url) return null;
+  const late = new AbortController(); // AbortSignal.timeout() never comes where a collection of garbage does first
+  const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
+  try {
+    const source = await connectSource({
+      ...(await addressOf({ ...settings, url })),
+      roots: [],
+      spool: tmpdir(),
+      policy: { ...retryPolicy(0), freeTries: 0 },
+      emit: () => {},
+      signal: AbortSignal.any([signal, late.signal]),
+    });
+    await source.close();
+    const { kind, firstStatus: status, reopened } = source;
+    return { url: url.origin, kind, status, ...(reopened !== undefined && { reopened }) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      url: url.origin,
+      error: error instanceof LmError ? error.message : `no answer in ${TIMEOUT_MS / 1000} s`,
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,25 @@
+// What the time from the final copy on was spent on. Shapes only.
+
+export type DowntimePart =
+  | 'guards'
+  | 'wait'
+  | 'list'
+  | 'compare'
+  | 'clean'
+  | 'fetch'
+  | 'prove'
+  | 'sync'
+  | 'start and end'
+  | 'verify'
+  | 'post-check'
+  | 'complete'
+  | 'between commands';
+
+/** From the begin of the final copy to the completion, or to the last command so far. When the service stopped, lm cannot know. */
+export interface Downtime {
+  beganAtMs: number;
+  endedAtMs: number;
+  totalMs: number;
+  /** In the order in which they come; they add up to the total. */
+  parts: { name: DowntimePart; ms: number }[];
+}

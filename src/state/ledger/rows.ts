@@ -1,0 +1,117 @@
+// What the ledger keeps of one file: a proof as four short texts. Pure.
+//
+// A row of a file below a MiB takes some 125 bytes and its name; each MiB beyond takes 11.
+
+import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../../digest/digest.js';
+import { type Proof, type Proved, standingOf, type Validators } from '../../files/proof.js';
+import {
+  LETTERS,
+  localText,
+  type Row,
+  rowFor,
+  rowText,
+  sourceText,
+  TAIL_DIGITS,
+  whenText,
+} from '../../files/proof-text.js';
+
+export type { Row };
+
+/** 4 TiB. A longer file has no row: the line would take more memory than a run should. */
+const MAX_BLOCKS = 1 << 22;
+
+const PROVED = new Map(Object.entries(LETTERS).map(([proved, letter]) => [letter as string, proved as Proved]));
+
+/** Undefined for what proves nothing: another number of blocks than the size takes, or two sizes. */
+export function rowOf(name: string, proof: Proof): Row | undefined {
+  const { blocks, source, local } = proof;
+  return haveRightLength(blocks, source) && source.size === local.size ? rowFor(name, proof) : undefined;
+}
+
+function haveRightLength(blocks: Uint8Array, { size }: Validators): boolean {
+  const count = Math.ceil(Number(size) / BLOCK_BYTES);
+  return blocks.length === count * BLOCK_DIGEST_BYTES && count <= MAX_BLOCKS;
+}
+
+/** What the sum of the states of a block is taken of. */
+export const statedText = (name: string, state: string): string => `${name}/${state}\n`;
+
+const STATE = /^(\d+) (-?\d+) (\d+) (-?\d+) (=|~\d{6}|-?\d+) (\d+) (-?\d+)(?: (\d+))?$/;
+
+function endsOf(state: string): { source: Validators; local: Validators } | undefined {
+  const found = STATE.exec(state);
+  if (!found) return undefined;
+  const [, size, mtimeNs, ino, ctimeNs, time, localIno, localCtimeNs, links] = found;
+  const source = {
+    ...{ size: size!, mtimeNs: mtimeNs!, ino: ino!, ctimeNs: ctimeNs! },
+    ...(links !== undefined && { links: Number(links) }),
+  };
+  return { source, local: { size: size!, mtimeNs: restored(time!, mtimeNs!), ino: localIno!, ctimeNs: localCtimeNs! } };
+}
+
+function restored(time: string, sourceNs: string): string {
+  if (time === '=') return sourceNs;
+  return time.startsWith('~') ? sourceNs.slice(0, -TAIL_DIGITS) + time.slice(1) : time;
+}
+
+/** Undefined for a row that proves nothing, or that this version of lm does not write. */
+export function proofIn([, state, text, when]: Row): Proof | undefined {
+  const ends = endsOf(state);
+  const proved = PROVED.get(when.slice(0, 1));
+  const atMs = Number(when.slice(1));
+  const blocks = new Uint8Array(Buffer.from(text, 'base64url')); // a copy: a pool would keep far more than these bytes
+  if (!ends || !proved || !Number.isSafeInteger(atMs) || !haveRightLength(blocks, ends.source)) return undefined;
+  return { blocks, ...ends, proved, atMs };
+}
+
+/** Whether two rows prove the same of the same states. */
+export const isSameProof = (a: Row, b: Row): boolean => a[1] === b[1] && a[2] === b[2];
+
+/** Read back from the disk. */
+export const isRead = (row: Row): boolean => !row[3].startsWith(LETTERS.received);
+
+export const atMsOf = (row: Row): number => Number(row[3].slice(1));
+
+export const bytesOf = (row: Row): number => Number(row[1].slice(0, row[1].indexOf(' ')));
+
+/** Whether it is a proof, and a look at the attributes of both ends can tell that these are still the files. */
+export function provesByTime([, state, text, when]: Row): boolean {
+  const ends = endsOf(state);
+  if (!ends || !isWhen(when) || !isTextOfBlocks(text, ends.source)) return false;
+  return isFirm(ends.source) && isFirm(ends.local);
+}
+
+const isFirm = (end: Validators): boolean => standingOf(end, end) === 'unchanged';
+
+function isWhen(when: string): boolean {
+  return PROVED.has(when.slice(0, 1)) && Number.isSafeInteger(Number(when.slice(1)));
+}
+
+const BASE64URL = /^[\w-]*$/;
+
+/** Whether the text is that of as many hashes as the size takes, without decoding it. */
+function isTextOfBlocks(text: string, { size }: Validators): boolean {
+  const bytes = Math.ceil(Number(size) / BLOCK_BYTES) * BLOCK_DIGEST_BYTES;
+  return text.length === Math.ceil((bytes * 4) / 3) && BASE64URL.test(text);
+}
+
+/**
+ * The text of a row with the same hashes, of a file that both ends have read again and found equal. Undefined where the row proves nothing of
+ * this state of the source's file.
+ */
+export function restamped(
+  [name, state, text]: Row,
+  { source, local, proved, atMs }: Omit<Proof, 'blocks'>,
+): string | undefined {
+  const begin = sourceText(source);
+  if (!state.startsWith(begin) || !isFirm(source) || source.size !== local.size) return undefined;
+  if (!isTextOfBlocks(text, source)) return undefined;
+  return rowText([name, begin + localText(source, local), text, whenText(proved, atMs)]);
+}
+
+/** What remains of two rows: the later, unless that was only received and the earlier has proved the same by a read. */
+export const laterOf = (earlier: Row | undefined, later: Row): Row =>
+  earlier && isSameProof(earlier, later) && isRead(earlier) && !isRead(later) ? earlier : later;
+
+export const isRow = (value: unknown): value is Row =>
+  Array.isArray(value) && value.length === 4 && value.every((one) => typeof one === 'string');

@@ -1,0 +1,212 @@
+// Fetches ranges of big files into a part, in a worker, or compares the part with the source. The main thread has made the part, and retries.
+
+import { closeSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { zeroBlockHash } from '../../digest/block-hashes.js';
+import { BLOCK_BYTES } from '../../digest/digest.js';
+import type { Disk, OpenPart } from '../../disk/disk.js';
+import { LmError } from '../../errors.js';
+import { joinKey } from '../../files/entry.js';
+import { mayBeYoung } from '../../files/young.js';
+import { type Holes, holesOf } from '../../linux/holes.js';
+import type { Seal } from '../../wire/range-seals.js';
+import type { Range } from '../part-journal.js';
+import { type EqualRange, noResult, type WantedFile, type WorkerJob, type WorkerResult } from '../worker-jobs.js';
+import type { BlockReader } from './block-reader.js';
+import type { Fetcher, RangeSink } from './fetch.js';
+import { noteProved } from './proved-range.js';
+import type { Slots } from './slots.js';
+
+type RangeJob = Extract<WorkerJob, { kind: 'range' }>;
+type CompareJob = Extract<WorkerJob, { kind: 'compare' }>;
+
+type Copier = (bytes: Uint8Array, position: number) => void;
+
+interface RangeWork {
+  /** What is proved counts, even if the range is cut short. */
+  fetch(job: RangeJob): Promise<WorkerResult>;
+  /** `equal` and `differing` are undefined where the source has no seals. */
+  compare(job: CompareJob): Promise<WorkerResult>;
+}
+
+export interface RangeWorkOptions {
+  disk: Disk;
+  reader: BlockReader;
+  fetcher: Fetcher;
+  slots: Slots;
+  /** Called with the bytes that came, with zeros that did not have to come, and with those of both that are discarded. */
+  arrived(bytes: number): void;
+  skipped(bytes: number): void;
+  discarded(bytes: number): void;
+}
+
+/** Whether only a digest can show a later change of the file; for an empty file, the size does. See files/young.ts. */
+export const wasYoung = ({ entry }: WantedFile, young: boolean | undefined): boolean =>
+  entry.size !== '0' && (young ?? mayBeYoung(BigInt(entry.mtimeNs), Date.now()));
+
+/** Throws `local` when there is no such part. */
+export function openPart(
+  disk: Disk,
+  { dir, entry, partId }: WantedFile,
+  why?: Parameters<Disk['reopenPart']>[4],
+): OpenPart {
+  const part = disk.reopenPart(dir, entry.name, Number(entry.size), partId, why);
+  if (part) return part;
+  throw new LmError('local', `the unfinished part of ${joinKey(dir, entry.name)} is gone`, {
+    hint: 'does something else write there?',
+  });
+}
+
+export function createRangeWork(options: RangeWorkOptions): RangeWork {
+  const { disk, reader, fetcher, slots, arrived, skipped, discarded } = options;
+
+  async function fetch({ dir, entry, partId, offset, length, torn, proved }: RangeJob): Promise<WorkerResult> {
+    const file: WantedFile = { dir, entry, partId };
+    const result = noResult();
+    const key = joinKey(dir, entry.name);
+    const hasHoles = entry.allocated !== undefined;
+    const part = openPart(disk, file, hasHoles ? 'to-read-and-write' : 'to-write');
+    const sparse = hasHoles ? disk.sparsePart(part.fd, key) : undefined;
+    let zeros = 0;
+    const sink: RangeSink = {
+      bytes(_, chunk, position) {
+        slots.stopIfAsked();
+        if (sparse) sparse.write(chunk, offset + position);
+        else disk.write(part.fd, chunk, offset + position, key);
+        result.received += chunk.length;
+        arrived(chunk.length);
+      },
+      hole(bytes, position) {
+        slots.stopIfAsked();
+        sparse?.clear(bytes, offset + position);
+        zeros += bytes;
+        skipped(bytes);
+      },
+      proved(position, state, digest) {
+        result.finished = position;
+        noteProved(proved, { bytes: position, ...state }, digest);
+      },
+      whole(_, young) {
+        if (wasYoung(file, young)) result.young.push(file);
+        if (result.finished === 0) result.finished = length; // it has no seals: a sealed one may be shorter than requested
+      },
+      torn() {
+        result.torn = result.received + zeros;
+      },
+      problem: (_, kind, message, side) =>
+        void result.problems.push({ key, result: kind, message, ...(side && { side }) }),
+      forget() {},
+    };
+    try {
+      result.fault = await slots.use((slot) =>
+        fetcher.range(slot, file, { offset, length, ...(torn && { torn }) }, sink),
+      );
+      return result;
+    } finally {
+      if (result.torn === undefined) discarded(result.received + zeros - result.finished);
+      disk.close(part.fd, key);
+    }
+  }
+
+  async function compare({ dir, entry, partId, offset, length, torn, published }: CompareJob): Promise<WorkerResult> {
+    const file: WantedFile = { dir, entry, partId };
+    const result = noResult();
+    const key = joinKey(dir, entry.name);
+    const part = openPart(disk, file, published ? 'to-read-and-write' : 'to-read');
+    const from = published ? disk.versions.open(dir, entry.name, published) : part.fd;
+    let reply: { seals: readonly Seal[]; ctimeNs: string } | undefined;
+    try {
+      result.fault = await slots.use((slot) =>
+        fetcher.seals(
+          slot,
+          file,
+          { offset, length, ...(torn && { torn }) },
+          {
+            seals(seals, ctimeNs) {
+              reply = { seals, ctimeNs };
+            },
+            problem: (_, kind, message, side) =>
+              void result.problems.push({ key, result: kind, message, ...(side && { side }) }),
+          },
+        ),
+      );
+      if (reply && from !== undefined) {
+        const copy = published && copierInto(part.fd, file);
+        const holes = entry.allocated === undefined ? undefined : holesOf(from);
+        const range = { offset, length, torn };
+        const old = { fd: from, holes, copy, hasHoles: entry.allocated !== undefined };
+        Object.assign(result, await judge(old, reply.seals, range, reply.ctimeNs));
+      }
+      return result;
+    } finally {
+      if (published && from !== undefined) closeSync(from);
+      disk.close(part.fd, key);
+    }
+  }
+
+  /** Holes of the file stay holes of the part. */
+  function copierInto(fd: number, { dir, entry }: WantedFile): Copier {
+    const key = joinKey(dir, entry.name);
+    const sparse = entry.allocated === undefined ? undefined : disk.sparsePart(fd, key);
+    return (bytes, position) => (sparse ? sparse.write(bytes, position) : disk.write(fd, bytes, position, key));
+  }
+
+  /**
+   * Which blocks match their seals. Those of a file that has changed prove nothing. A block of zeros differs in all pages from any other: there
+   * was nothing written here yet, or it is a hole at the source.
+   */
+  async function judge(
+    old: { fd: number; holes: Holes | undefined; copy: Copier | undefined; hasHoles: boolean },
+    seals: readonly Seal[],
+    { offset, length, torn }: Pick<CompareJob, 'offset' | 'length' | 'torn'>,
+    ctimeNs: string,
+  ): Promise<Pick<WorkerResult, 'equal' | 'differing' | 'torn' | 'same'>> {
+    const equal: EqualRange[] = [];
+    const differing: Range[] = [];
+    const same: Range[] = [];
+    let isTorn = false;
+    for (const [i, { end, digest }] of seals.entries()) {
+      slots.stopIfAsked();
+      await nextTurn(); // other jobs of this worker then wait for one block only
+      isTorn ||= torn && end === 'changed';
+      if ((end === 'changed' || end === 'failed') && !isTorn) break; // and so are those that follow
+      const block = { offset: offset + i * BLOCK_BYTES, length: Math.min(BLOCK_BYTES, length - i * BLOCK_BYTES) };
+      const zeros = zeroBlockHash(block.length);
+      const here = digestOf(old, block, digest, zeros);
+      if (!here) continue; // its bytes are lost, and are fetched whole
+      if (end === 'damaged' || Buffer.compare(here, digest) !== 0) {
+        if (![here, digest].some((one) => Buffer.compare(one, zeros) === 0)) differing.push(block);
+      } else if (isTorn) same.push(block);
+      else addEqual(equal, { ...block, ctimeNs, young: end === 'young', blocks: digest });
+    }
+    return { equal, differing, ...(isTorn && { torn: length, same }) };
+  }
+
+  /**
+   * Copies the block too where it is to be copied, also if it differs: most of its pages may be the source's. Of a file with holes it is not
+   * copied then, since it may have a hole there by now, and zeros that are written over data take up space.
+   */
+  function digestOf(
+    { fd, holes, copy, hasHoles }: Parameters<typeof judge>[0],
+    { offset, length }: Range,
+    wanted: Uint8Array,
+    zeros: Uint8Array,
+  ): Uint8Array | undefined {
+    if (holes !== undefined && holes.nextData(offset) >= offset + length) return zeros;
+    const bytes = reader.read(fd, offset, length);
+    const here = bytes && reader.digest(bytes);
+    if (here && (!hasHoles || Buffer.compare(here, wanted) === 0)) copy?.(bytes, offset);
+    return here;
+  }
+
+  return { fetch, compare };
+}
+
+/** Adds a block; one that adjoins the last, and is in the same state, becomes one range with it. */
+export function addEqual(ranges: EqualRange[], block: EqualRange): void {
+  const last = ranges.at(-1);
+  if (last && last.offset + last.length === block.offset && last.young === block.young) {
+    last.length += block.length;
+    last.blocks = Buffer.concat([last.blocks, block.blocks]);
+  } else ranges.push({ ...block, blocks: Uint8Array.from(block.blocks) });
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import { pacedReads } from '../../src/pace/paced-reads.js';
+import { bookedIn, createPace, createPacer } from '../../src/pace/rate.js';
+
+const none = (): void => {};
+
+describe('pacedReads', () => {
+  test('without a pace there is nothing to call', () => expect(pacedReads([], none)).toBeUndefined());
+
+  test('waits, so that what is read stays below the limit', () => {
+    const rate = 4 << 20;
+    const wait = pacedReads([createPace(rate)], none)!;
+    const begun = performance.now();
+    let read = 0;
+    for (; read < 1 << 20; read += 256 << 10) wait(256 << 10);
+    const seconds = (performance.now() - begun) / 1000;
+    expect(read).toBeLessThanOrEqual(rate * (seconds + 0.05) * 1.5);
+  });
+
+  test('books a read piece by piece: others wait for two pieces, each of a tenth of a second, at most', () => {
+    const pace = createPace(2 << 20);
+    const other = createPacer([pace]);
+    let longest = 0;
+    const wait = pacedReads([pace], () => {
+      longest = Math.max(longest, other.take(0));
+    })!;
+    wait(512 << 10);
+    wait(512 << 10);
+    expect(longest).toBeLessThanOrEqual(201);
+    expect(bookedIn(pace)).toBe(1 << 20);
+  });
+
+  test('ends in the middle of a long wait once nobody waits for the bytes', () => {
+    const gone = new Error('gone');
+    let asked = 0;
+    const wait = pacedReads([createPace(1)], () => {
+      if (++asked > 2) throw gone;
+    })!;
+    expect(() => wait(1 << 20)).toThrow(gone); // at 1 byte a second it would take twelve days
+  });
+});

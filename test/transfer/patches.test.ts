@@ -1,0 +1,179 @@
+// What moves of a big file of which another state is here: pages, and not much beside them. Counted on the line, in both directions.
+
+import { appendFileSync, copyFileSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { changePages, type Mend, mender, writePages } from '../support/basis.js';
+import { flipBit } from '../support/flip-bit.js';
+import { LONG, sample } from '../support/form.js';
+import { sandbox } from '../support/sandbox.js';
+
+const PAGE = 8 << 10;
+const MIB = 1 << 20;
+
+/** A GiB takes a minute; a sixteenth of it shows the same. */
+const SIZE = LONG ? 1024 * MIB : 64 * MIB;
+const SHARE = (1024 * MIB) / SIZE;
+
+async function twoStates(bytes: number): Promise<{ now: string; basis: string; mend: Mend }> {
+  const box = sandbox();
+  const from = box.source.write('data', {});
+  box.destination.write('spool', {});
+  const [now, basis] = [`${from}/big`, `${box.dir}/basis`];
+  writePages(basis, bytes);
+  copyFileSync(basis, now);
+  return { now, basis, mend: await mender(box, from) };
+}
+
+test.each(
+  sample(2, [
+    [100, 2],
+    [1_000, 16],
+  ] as const),
+)('a GiB in which %d pages differ moves at most %d MiB', async (pages, mib) => {
+  const { now, basis, mend } = await twoStates(SIZE);
+  const changed = changePages(now, Math.round(pages / SHARE));
+  const { isEqual, passed, received, done, counts } = await mend(basis, now, { concurrency: 4 });
+  expect({ isEqual, received, done }).toEqual({ isEqual: true, received: changed.length * PAGE, done: 0 });
+  expect(passed).toBeGreaterThan(changed.length * PAGE);
+  expect(passed).toBeLessThanOrEqual((mib * MIB) / SHARE);
+  expect(counts).toMatchObject({ filesDownloaded: 1, bytesReused: SIZE - received });
+});
+
+test('what is appended moves, and less than a MiB beside it', async () => {
+  const { now, basis, mend } = await twoStates(SIZE + 12_345);
+  const more = 3 * MIB + 77;
+  appendFileSync(now, readFileSync(now).subarray(0, more));
+  const { isEqual, passed, done } = await mend(basis, now, { concurrency: 4 });
+  expect({ isEqual, done }).toEqual({ isEqual: true, done: 0 });
+  expect(passed).toBeLessThan(more + MIB);
+});
+
+/** Ends of the heads of HTTP in what passed, and so where bodies begin. */
+function bodiesOf(text: Buffer): number[] {
+  const starts: number[] = [];
+  for (let at = text.indexOf('\r\n\r\n'); at >= 0; at = text.indexOf('\r\n\r\n', at + 4)) starts.push(at + 4);
+  return starts;
+}
+
+describe('one flipped bit', () => {
+  const BLOCKS = 20;
+  const CHANGED = 12;
+
+  async function prepared() {
+    const states = await twoStates(BLOCKS * MIB);
+    changePages(states.now, CHANGED);
+    const [answers, requests]: [Buffer[], Buffer[]] = [[], []];
+    const heard = (answer: Buffer): void => void answers.push(Buffer.from(answer));
+    const asked = (request: Buffer): void => void requests.push(Buffer.from(request));
+    const sound = await states.mend(states.basis, states.now, { heard, asked });
+    expect(sound).toMatchObject({ isEqual: true, received: CHANGED * PAGE, done: 0, retried: [] });
+    return { ...states, sound, answers: Buffer.concat(answers), requests: Buffer.concat(requests) };
+  }
+
+  /** Where a body begins in the answers: the seals alone, and the pages. */
+  const HEAD = 5;
+  const table = (blocks: number): number => 8 + 1 + 25 * blocks + 8;
+
+  test('on the line is found wherever it is, and costs its blocks at most', async () => {
+    const { now, basis, mend, answers, requests } = await prepared();
+    const [, seals, pages] = bodiesOf(answers) as [number, number, number];
+    const [, , hashes] = bodiesOf(requests) as [number, number, number];
+    const blocks = (requests.length - hashes) >> 9;
+    const inAnswer = [
+      ...[0, 1, 4].map((at) => ['the head of the seals', seals + at] as const),
+      ...[0, 1, 8, 9 * 7, 9 * 7 + 3].map((at) => ['a seal', seals + HEAD + at] as const),
+      ...[0, 2].map((at) => ['the head of the pages', pages + at] as const),
+      ...[0, 7].map((at) => ['the digest of the request', pages + HEAD + at] as const),
+      ['the number of blocks', pages + HEAD + 8] as const,
+      ...[9, 10, 9 + 25].map((at) => ['a seal of the table', pages + HEAD + at] as const),
+      ...[18, 33].map((at) => ['a bitmap', pages + HEAD + at] as const),
+      ['the checksum of the table', pages + HEAD + table(blocks) - 1] as const,
+      ...[0, PAGE - 1, PAGE, 5 * PAGE].map((at) => ['a page', pages + HEAD + table(blocks) + at] as const),
+    ];
+    for (const [what, at] of sample(3, inAnswer)) {
+      const seen = await mend(basis, now, { flipAt: at });
+      expect({ what, at, isEqual: seen.isEqual, done: seen.done }).toEqual({ what, at, isEqual: true, done: 0 });
+      expect([what, at, seen.received <= CHANGED * PAGE + MIB]).toEqual([what, at, true]);
+    }
+    const text = requests.indexOf('{"kind":"pages"', hashes);
+    const inRequest = [
+      ['a hash', requests.length - 1],
+      ['a hash of another page', requests.length - 512 * 3],
+      ['the length of the text', hashes],
+      ['the blocks that are asked for', requests.indexOf('"blocks":[[', text) + 11],
+    ] as const;
+    for (const [what, at] of sample(2, inRequest)) {
+      const seen = await mend(basis, now, { flipRequestAt: at });
+      expect({ what, at, isEqual: seen.isEqual, done: seen.done }).toEqual({ what, at, isEqual: true, done: 0 });
+    }
+  }, 300_000);
+
+  test('in what is here costs a page, and in the middle of a patch the block', async () => {
+    const { now, basis, mend } = await prepared();
+    const flip = (part: string, at: number): void => flipBit(part, at);
+    const atRest = await mend(basis, now, { begin: ({ part }) => flip(part, 3 * MIB + 5) });
+    expect(atRest).toMatchObject({ isEqual: true, done: 0 });
+    expect(atRest.received).toBeLessThanOrEqual((CHANGED + 1) * PAGE);
+
+    let part = '';
+    const between = await mend(basis, now, {
+      begin: (made) => {
+        part = made.part;
+      },
+      asked: (request) => {
+        const at = request.indexOf('"blocks":[[');
+        if (at >= 0) flip(part, Number(/\d+/.exec(request.toString('latin1', at))) * MIB + 1); // its pages have been hashed
+      },
+    });
+    expect(between).toMatchObject({ isEqual: true, done: 0 });
+    expect(between.received).toBeLessThanOrEqual(CHANGED * PAGE + 2 * MIB);
+  }, 300_000);
+});
+
+describe('a patch', () => {
+  test('of a file that changes meanwhile is a basis, and nothing is published', async () => {
+    const { now, basis, mend } = await twoStates(20 * MIB);
+    changePages(now, 30);
+    let isLate = false;
+    const seen = await mend(basis, now, {
+      asked(request) {
+        if (isLate || !request.includes('"kind":"pages"')) return;
+        isLate = true;
+        changePages(now, 1, 9);
+      },
+    });
+    expect(seen).toMatchObject({ problem: { result: 'changed' }, isEqual: false });
+    expect(seen.journal.at(-1)).toBe('kept');
+    expect(seen.counts).toMatchObject({ filesChanged: 1, filesDownloaded: 0 });
+  });
+
+  test('whose answer is cut goes on with what is missing', async () => {
+    const { now, basis, mend } = await twoStates(20 * MIB);
+    changePages(now, 60);
+    let answered = 0;
+    const count = (bytes: number): void => {
+      answered += bytes;
+    };
+    await mend(basis, now, { heard: ({ length }) => count(length) });
+    const seen = await mend(basis, now, { cutAfter: answered - 20 * PAGE });
+    expect(seen).toMatchObject({ isEqual: true, done: 0 });
+    expect(seen.retried).toHaveLength(1);
+  });
+
+  test('is announced in the journal before it is written, and recorded once it is proved', async () => {
+    const { now, basis, mend } = await twoStates(4 * MIB);
+    changePages(now, 1);
+    const { journal } = await mend(basis, now);
+    const begun = journal.findIndex((line) => line.startsWith('begun'));
+    expect(journal[begun]).toMatch(/^begun [0-3] 1$/);
+    expect(journal.slice(begun + 1)).toEqual([journal[begun]!.replace('begun', 'done'), 'ended']);
+  });
+
+  test('is of no use with an agent that knows none: the blocks come whole', async () => {
+    const { now, basis, mend } = await twoStates(20 * MIB);
+    changePages(now, 3);
+    const { isEqual, received, done } = await mend(basis, now, { withoutPages: true });
+    expect({ isEqual, done }).toEqual({ isEqual: true, done: 0 });
+    expect(received % MIB).toBe(0);
+  });
+});
