@@ -27,6 +27,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['report'],
   ['pace'],
   ['files', 'threads'],
+  ['syscalls'],
   ['errors'],
 ];
 

@@ -1,11 +1,12 @@
 // Opens a file if it is the one that was listed, and tells after it was read whether it still is. Follows no symbolic link.
 
-import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
-import { type EntryKey, parentOf } from '../files/entry.js';
+import { type EntryKey, kindOf, parentOf } from '../files/entry.js';
 import { FileClocks } from '../files/young.js';
 import { hasHoles } from '../linux/holes.js';
+import { closeFile, statOf } from '../syscalls/calls.js';
+import type { FileStat } from '../syscalls/stat.js';
 import { type OpenFile, openDirect } from './open-file.js';
 
 /** A regular file as a listing has it; the members are those of an `Entry`. */
@@ -63,7 +64,7 @@ export function openListed(
     const direct = fd !== undefined;
     fd ??= dirs.openFile(dir, name, opensUnreadable);
     if (isSmall) return { fd, size, direct, beganMs, ctimeNs: undefined, hasHoles: false };
-    const stat = fstatSync(fd, BIGINT);
+    const stat = statOf(fd);
     if (isSame(stat, file)) return { fd, size, direct, beganMs, ctimeNs: stat.ctimeNs, hasHoles: hasHoles(stat) };
   } catch (error) {
     return fd === undefined ? failureOf(error) : closed(fd, failureOf(error));
@@ -85,7 +86,7 @@ export function stillListed(
   bytes: number,
   proves: boolean,
 ): AsListed | Failed {
-  const stat = fstatSync(fd, BIGINT);
+  const stat = statOf(fd);
   if (!isSame(stat, file)) return changed(ctimeNs === undefined ? 'since it was listed' : 'while it was read');
   if (bytes !== size) return failed(wrongSizeText(size, bytes));
   if (!proves) return NOT_ASKED;
@@ -105,18 +106,19 @@ const clocks = new FileClocks();
 /** Closes a file and returns the answer for it. */
 export function closed<Answer>(fd: number, answer: Answer): Answer | Failed {
   try {
-    closeSync(fd);
+    closeFile(fd);
     return answer;
   } catch (error) {
     return failureOf(error);
   }
 }
 
-const BIGINT = { bigint: true } as const;
-
 /** Times are compared exactly, because one host reads both. */
-const isSame = (stat: BigIntStats, { size, mtimeNs, ino }: ListedFile): boolean =>
-  stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
+const isSame = (stat: FileStat, { size, mtimeNs, ino }: ListedFile): boolean =>
+  kindOf(Number(stat.mode)) === 'file' &&
+  `${stat.size}` === size &&
+  `${stat.mtimeNs}` === mtimeNs &&
+  `${stat.ino}` === ino;
 
 const failed = (message: string): Failed => ({ result: 'failed', message });
 

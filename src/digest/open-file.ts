@@ -1,9 +1,10 @@
 // Reads an open file past the page cache, where its file system takes that, and else from it.
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import type { EntryKey } from '../files/entry.js';
+import { readFrom } from '../syscalls/calls.js';
 import { load } from './kernels/wasm.js';
 
 /** Bytes of a file; the last range ends where the file does. */
@@ -63,11 +64,11 @@ export function openDirect(dirs: DirCache, dir: EntryKey, name: string): number 
  */
 export function readAt(file: OpenFile, buffer: Buffer, at: number, length: number, position: number): number {
   try {
-    return readSync(file.fd, buffer, at, length, position);
+    return readFrom(file.fd, buffer, at, length, position);
   } catch (error) {
     if (!file.direct || errnoOf(error) !== 'EINVAL') throw error;
     readCached(file, position);
-    return readSync(file.fd, buffer, at, length, position);
+    return readFrom(file.fd, buffer, at, length, position);
   }
 }
 

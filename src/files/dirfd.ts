@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { geteuid, platform } from 'node:process';
 import { errnoOf } from '../errors.js';
+import { openIn } from '../syscalls/calls.js';
 import { type EntryKey, joinKey, kindOf, parentOf, rootOf } from './entry.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
@@ -100,12 +101,12 @@ export class DirCache {
    * `opensUnreadable`, a file that this user owns but may not read is opened too. `flags` are added to those of open(2).
    */
   openFile(dir: EntryKey, name: string, opensUnreadable = false, flags = 0): number {
-    const at = this.open(dir).at(name);
+    const handle = this.open(dir);
     try {
-      const fd = openSync(at, FILE | flags);
+      const fd = openIn(handle, name, FILE | flags);
       return this.#excludes ? this.#included(fd, joinKey(dir, name), 'file') : fd;
     } catch (error) {
-      const fd = opensUnreadable && errnoOf(error) === 'EACCES' ? openUnreadable(at) : undefined;
+      const fd = opensUnreadable && errnoOf(error) === 'EACCES' ? openUnreadable(handle.at(name)) : undefined;
       if (fd === undefined) throw error;
       return fd;
     }

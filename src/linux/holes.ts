@@ -1,9 +1,8 @@
-// Finds the holes of open files with lseek(2), which Node does not offer. An optional package, koffi, calls it; without that package, or where
-// a file system does not report holes reliably, nothing is found, and the caller reads zeros instead.
+// Finds the holes of open files with lseek(2), which Node does not offer. Where the C library cannot be called, or a file system does not
+// report holes reliably, nothing is found, and the caller reads zeros instead.
 
 import { fstatSync, statfsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { platform } from 'node:os';
+import { libc } from '../syscalls/libc.js';
 
 /** Whether a file takes less space than it has bytes, by its stat. */
 export const hasHoles = ({ size, blocks }: { size: bigint; blocks: bigint }): boolean =>
@@ -41,14 +40,13 @@ export interface Holes {
 /** The holes of an open file, as they are at each call; undefined where they can only be found by reading. Moves the descriptor's offset. */
 export function holesOf(fd: number): Holes | undefined {
   if (!isReliable(fd)) return undefined;
-  const found = seeker();
-  if (!found) return undefined;
-  const { lseek, errno } = found;
+  const c = libc();
+  if (!c) return undefined;
   return {
     nextData(position) {
-      const at = Number(lseek(fd, position, SEEK_DATA));
+      const at = c.lseek(fd, position, SEEK_DATA);
       if (at >= 0) return at;
-      return errno() === ENXIO ? Number.POSITIVE_INFINITY : position;
+      return c.errno() === ENXIO ? Number.POSITIVE_INFINITY : position;
     },
   };
 }
@@ -68,42 +66,4 @@ function isReliable(fd: number): boolean {
     reliable.set(dev, is);
   }
   return is;
-}
-
-/** What is used of koffi. Its own types are not there where it was not installed. */
-interface Koffi {
-  load(path: null): { func(declaration: string): Lseek };
-  errno(): number;
-}
-type Lseek = (fd: number, offset: number, whence: number) => number | bigint;
-type Seeker = { lseek: Lseek; errno(): number };
-
-/** Null: it cannot be had. */
-let known: Seeker | null | undefined;
-
-/** Loads koffi when it is first needed: that takes a thread about 35 ms. */
-function seeker(): Seeker | undefined {
-  if (known === undefined) known = load() ?? null;
-  return known ?? undefined;
-}
-
-function load(): Seeker | undefined {
-  if (platform() !== 'linux') return undefined;
-  try {
-    const koffi: Koffi = createRequire(import.meta.url)('koffi');
-    const library = koffi.load(null);
-    const declared = (name: string): Lseek => library.func(`int64_t ${name}(int fd, int64_t offset, int whence)`);
-    return { lseek: wide(declared), errno: () => koffi.errno() };
-  } catch {
-    return undefined; // it is not installed, or not made for this machine
-  }
-}
-
-/** glibc has `lseek64` for offsets of 64 bits; `lseek` of musl takes no others. */
-function wide(declared: (name: string) => Lseek): Lseek {
-  try {
-    return declared('lseek64');
-  } catch {
-    return declared('lseek');
-  }
 }

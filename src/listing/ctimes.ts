@@ -1,9 +1,10 @@
 // Decides for a walk which ctimes tell one state of a file from another.
 
-import { type BigIntStats, fstatSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import type { DirHandle } from '../files/dirfd.js';
 import { NO_CTIME } from '../files/entry.js';
 import { isStampedByKernel } from '../files/young.js';
+import type { FileStat } from '../syscalls/stat.js';
 
 export class Ctimes {
   readonly #stamped: (path: string) => boolean;
@@ -24,7 +25,7 @@ export class Ctimes {
   }
 
   /** The ctime of an entry, or NO_CTIME. */
-  of({ dev, ctimeNs }: BigIntStats): string {
+  of({ dev, ctimeNs }: FileStat): string {
     return dev === this.#device ? `${ctimeNs}` : NO_CTIME;
   }
 }

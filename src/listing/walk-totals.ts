@@ -1,19 +1,19 @@
 // Collects the totals of a walk: how much it listed, and the first few entries that it excluded, could not read or could not name.
 
-import type { BigIntStats } from 'node:fs';
 import { type Entry, type EntryKey, joinKey } from '../files/entry.js';
 import { FIRST_FEW, type ListingTotals, noTotals } from '../files/listing.js';
 import { RecentChanges } from '../files/recent-changes.js';
 import { allocatedBytes, hasHoles } from '../linux/holes.js';
+import type { FileStat } from '../syscalls/stat.js';
 
 /** The attributes of an entry that are counted here. */
-type CountedStat = Pick<BigIntStats, 'ctimeNs' | 'mtimeNs' | 'nlink' | 'blocks' | 'size'>;
+type CountedStat = Pick<FileStat, 'ctimeNs' | 'mtimeNs' | 'nlink' | 'blocks' | 'size'>;
 
 export class WalkTotals {
   readonly #totals = noTotals();
   readonly #recent = new RecentChanges();
 
-  root(key: EntryKey, { dev }: Pick<BigIntStats, 'dev'>): void {
+  root(key: EntryKey, { dev }: Pick<FileStat, 'dev'>): void {
     this.#totals.devices[key] = `${dev}`;
   }
 

@@ -1,7 +1,7 @@
 // Walks roots and yields the blocks of a listing, in order, and its totals. It reads directories and attributes, no contents.
 
 import { isUtf8 } from 'node:buffer';
-import { type BigIntStats, fstatSync, lstatSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, fstatSync, readlinkSync } from 'node:fs';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
 import { birthOf } from '../files/directory-marks.js';
 import { DirCache, type DirHandle, MAY_CHANGE, openToOwner } from '../files/dirfd.js';
@@ -24,6 +24,8 @@ import { pathOf, type Roots } from '../files/roots.js';
 import { allocatedBytes, hasHoles, tellsHoles } from '../linux/holes.js';
 import { mountPointsBelow } from '../linux/mount-points.js';
 import type { Filter } from '../patterns/filter.js';
+import { statIn } from '../syscalls/calls.js';
+import type { FileStat } from '../syscalls/stat.js';
 import { Ctimes } from './ctimes.js';
 import { escaped, namesIn } from './names.js';
 import { WalkTotals } from './walk-totals.js';
@@ -168,7 +170,7 @@ class Walk {
     let yielded = false;
     const { handle, names } = this.#openInOrder(key, block) ?? { names: [] };
     for (const name of names) {
-      this.#examine(key, name, handle!.at(name), mountTop, block);
+      this.#examine(key, name, handle!, mountTop, block);
       if (block.entries.length < this.#options.entriesPerBlock) continue;
       yield block;
       yielded = true;
@@ -201,20 +203,21 @@ class Walk {
     else this.totals.unnameable(`${printable(dir)}/${escaped(bytes)}`);
   }
 
-  #examine(dir: EntryKey, name: string, at: string, mountTop: boolean, block: FoundBlock): void {
+  #examine(dir: EntryKey, name: string, handle: DirHandle, mountTop: boolean, block: FoundBlock): void {
     try {
-      const stat = lstatSync(at, BIGINT);
+      const stat = statIn(handle, name);
       const kind = kindOf(Number(stat.mode));
       const isDirectory = kind === 'directory';
-      const lostFound = mountTop && name === LOST_FOUND && isDirectory && stat.uid === 0n ? contentsOf(at) : undefined;
+      const lostFound =
+        mountTop && name === LOST_FOUND && isDirectory && stat.uid === 0n ? contentsOf(handle.at(name)) : undefined;
       if (lostFound === 'nothing') return;
       const as = isDirectory ? 'directory' : 'file';
       if (lostFound === 'unknown' || (this.#hasPatterns[as] && this.#excludes(joinKey(dir, name), as)))
         return this.#exclude(joinKey(dir, name), block);
       if (kind === 'file' && stat.size > MAX_BYTES) return this.totals.unread(joinKey(dir, name), 'EFBIG');
-      const target = kind === 'link' ? this.#linkText(at, joinKey(dir, name)) : undefined;
+      const target = kind === 'link' ? this.#linkText(handle.at(name), joinKey(dir, name)) : undefined;
       if (target === null) return;
-      const entry = this.#entryOf(name, kind, stat, target, at);
+      const entry = this.#entryOf(name, kind, stat, target, handle);
       this.totals.listed(dir, entry, stat);
       block.entries.push(entry);
       if (isDirectory)
@@ -230,7 +233,7 @@ class Walk {
     }
   }
 
-  #entryOf(name: string, kind: Kind, stat: BigIntStats, target: string | undefined, at: string): Entry {
+  #entryOf(name: string, kind: Kind, stat: FileStat, target: string | undefined, handle: DirHandle): Entry {
     return {
       name,
       kind,
@@ -242,14 +245,15 @@ class Walk {
       target,
       ctimeNs: this.#ctimes?.of(stat),
       links: this.#options.links ? Number(stat.nlink) : undefined,
-      allocated: this.#options.allocated && kind === 'file' && hasHoles(stat) ? this.#allocatedOf(at, stat) : undefined,
+      allocated:
+        this.#options.allocated && kind === 'file' && hasHoles(stat) ? this.#allocatedOf(handle, stat) : undefined,
     };
   }
 
-  #allocatedOf(at: string, stat: BigIntStats): number | undefined {
+  #allocatedOf(handle: DirHandle, stat: FileStat): number | undefined {
     let tells = this.#tellsHoles.get(stat.dev);
     if (tells === undefined) {
-      tells = tellsHoles(at);
+      tells = tellsHoles(handle.at('.'));
       this.#tellsHoles.set(stat.dev, tells);
     }
     return tells ? allocatedBytes(stat) : undefined;
@@ -285,8 +289,6 @@ class Walk {
     this.totals.unread(key, code);
   }
 }
-
-const BIGINT = { bigint: true } as const;
 
 /** Sums of bytes are exact up to this. Only a sparse file has a larger size, and anybody who may write below a root can make one. */
 const MAX_BYTES = BigInt(Number.MAX_SAFE_INTEGER);

@@ -1,11 +1,12 @@
 // Opens a file that a request names, if it is still the file that was listed. Follows no symbolic link.
 
-import { type BigIntStats, closeSync, fstatSync } from 'node:fs';
 import { wrongSizeText } from '../../digest/listed-file.js';
 import { errnoOf, LmError } from '../../errors.js';
 import type { DirCache } from '../../files/dirfd.js';
-import type { EntryKey } from '../../files/entry.js';
+import { type EntryKey, kindOf } from '../../files/entry.js';
 import { FileClocks } from '../../files/young.js';
+import { closeFile, statOf } from '../../syscalls/calls.js';
+import type { FileStat } from '../../syscalls/stat.js';
 import type { RequestedFile } from '../../wire/file-requests.js';
 import { type FrameHead, TRAILER_STATUS, type TrailerStatus } from '../../wire/frames.js';
 
@@ -22,18 +23,18 @@ export function openListed(
   let fd: number | undefined;
   try {
     fd = dirs.openFile(dir, file[0]);
-    const stat = fstatSync(fd, { bigint: true });
-    if (isSame(stat, file) || (stat.isFile() && `${stat.ino}` === file[3] && Number(stat.size) >= tornTo)) return fd;
+    const stat = statOf(fd);
+    if (isSame(stat, file) || (isFile(stat) && `${stat.ino}` === file[3] && Number(stat.size) >= tornTo)) return fd;
   } catch (error) {
-    if (fd !== undefined) closeSync(fd);
+    if (fd !== undefined) closeFile(fd);
     return refusalOf(error);
   }
-  closeSync(fd);
+  closeFile(fd);
   return changedHead();
 }
 
 /** Compared exactly: both stats are of this host. */
-export const isAsListed = (fd: number, file: RequestedFile): boolean => isSame(fstatSync(fd, { bigint: true }), file);
+export const isAsListed = (fd: number, file: RequestedFile): boolean => isSame(statOf(fd), file);
 
 /**
  * The status of a file whose reading has just ended. `youngSinceMs`: when the reading began, by `performance.now()`, for a client that
@@ -43,9 +44,9 @@ export function statusOf(
   fd: number,
   file: RequestedFile,
   youngSinceMs: number | undefined,
-  opened?: BigIntStats,
+  opened?: FileStat,
 ): TrailerStatus {
-  const stat = fstatSync(fd, { bigint: true });
+  const stat = statOf(fd);
   if (!isSame(stat, file) || (opened && mayBeWritten(stat, opened))) return TRAILER_STATUS.changed;
   if (youngSinceMs === undefined || !clocks.isYoung(fd, stat, youngSinceMs)) return TRAILER_STATUS.asPromised;
   return TRAILER_STATUS.young;
@@ -55,15 +56,17 @@ export function statusOf(
  * A write whose mtime was set back leaves another ctime. So does a hard link, made or removed, which is usual while a file is read: a snapshot makes
  * one of every file.
  */
-const mayBeWritten = (stat: BigIntStats, opened: BigIntStats): boolean =>
+const mayBeWritten = (stat: FileStat, opened: FileStat): boolean =>
   stat.ctimeNs !== opened.ctimeNs && stat.nlink === opened.nlink;
 
 /** One for this thread. */
 const clocks = new FileClocks();
 
-function isSame(stat: BigIntStats, [, size, mtimeNs, ino]: RequestedFile): boolean {
-  return stat.isFile() && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
+function isSame(stat: FileStat, [, size, mtimeNs, ino]: RequestedFile): boolean {
+  return isFile(stat) && `${stat.size}` === size && `${stat.mtimeNs}` === mtimeNs && `${stat.ino}` === ino;
 }
+
+const isFile = ({ mode }: FileStat): boolean => kindOf(Number(mode)) === 'file';
 
 export const changedHead = (): RefusedHead => refused('changed', 'changed since it was listed');
 

@@ -1,7 +1,6 @@
 // Compares by digest the files of a survey whose times prove nothing, with what the ledger says of them. What must be read for real at an end
 // is read there, whatever the ledger says.
 
-import { lstatSync } from 'node:fs';
 import { DirCache } from '../../files/dirfd.js';
 import type { Entry, EntryKey } from '../../files/entry.js';
 import { joinKey } from '../../files/entry.js';
@@ -9,6 +8,7 @@ import type { Roots } from '../../files/roots.js';
 import type { CheckedFiles } from '../../plan/digests/check-digests.js';
 import type { PairOfFiles } from '../../plan/digests/paired-digests.js';
 import type { ProvablePair, ProvedDigests } from '../../plan/digests/proved-digests.js';
+import { statIn } from '../../syscalls/calls.js';
 import type { Proofs } from './proofs.js';
 
 interface ProvedFilesOptions {
@@ -62,7 +62,7 @@ export function createProvedFiles({ digests, proofs, agentId, roots, rereads }: 
 /** The walk of a copy has no ctimes, because the record of what it left here is made of its lines, and compared by these. */
 function withCtime(dirs: DirCache, dir: EntryKey, local: Entry): Entry {
   try {
-    const { ctimeNs, size, mtimeNs, ino } = lstatSync(dirs.open(dir).at(local.name), { bigint: true });
+    const { ctimeNs, size, mtimeNs, ino } = statIn(dirs.open(dir), local.name);
     const isListed = `${size}` === local.size && `${mtimeNs}` === local.mtimeNs && `${ino}` === local.ino;
     return isListed ? { ...local, ctimeNs: `${ctimeNs}` } : local;
   } catch {
