@@ -1,15 +1,8 @@
 // A long way on loopback: TCP passed on with a delay each way, through a window like that of a real connection. Limits no bandwidth:
 // a connection gets window ÷ round trip, and ten of them ten times as much.
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer, Socket } from 'node:net';
-
-export interface FarProxy {
-  port: number;
-  /** Bytes passed on so far, both ways together. */
-  passedBytes(): number;
-  stop(): Promise<void>;
-}
+import { Socket } from 'node:net';
+import { type Line, startLine } from '../support/line.js';
 
 export interface Distance {
   /** Each way: half a round trip. */
@@ -24,54 +17,28 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 const FIRST_WINDOW_BYTES = 10 * 1448;
 
 /** Forwards to `port` of loopback. */
-export async function startFarProxy(
-  port: number,
-  { delayMs, windowBytes = WINDOW_BYTES }: Distance,
-): Promise<FarProxy> {
-  const sockets = new Set<Socket>();
-  let passedBytes = 0;
-  const line: Line = {
-    later: delayLine(delayMs),
-    windowBytes,
-    count(bytes) {
-      passedBytes += bytes;
+export function startFarProxy(port: number, { delayMs, windowBytes = WINDOW_BYTES }: Distance): Promise<Line> {
+  const later = delayLine(delayMs);
+  return startLine(
+    (near, { keep, count }) => {
+      const way: Way = { later, windowBytes, count };
+      // A handshake takes a round trip before the near end may send, and half of one more until the far end sees a connection.
+      later(() =>
+        later(() => {
+          const far = keep(new Socket({ allowHalfOpen: true }));
+          carry(near, far, way);
+          carry(far, near, way);
+          later(() => far.connect(port, '127.0.0.1'));
+        }),
+      );
     },
-  };
-  const { later } = line;
-  const keep = (socket: Socket) => {
-    sockets.add(socket.setNoDelay(true));
-    socket.on('error', () => {}).on('close', () => sockets.delete(socket)); // 'close' takes the other end along
-  };
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (near) => {
-    keep(near);
-    // A handshake takes a round trip before the near end may send, and half of one more until the far end sees a connection.
-    later(() =>
-      later(() => {
-        const far = new Socket({ allowHalfOpen: true });
-        keep(far);
-        carry(near, far, line);
-        carry(far, near, line);
-        later(() => far.connect(port, '127.0.0.1'));
-      }),
-    );
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    passedBytes: () => passedBytes,
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
+    { allowHalfOpen: true, pauseOnConnect: true },
+  );
 }
 
 type Later = (deed: () => void) => void;
 
-interface Line {
+interface Way {
   later: Later;
   windowBytes: number;
   /** Called with what has been passed on. */
@@ -79,7 +46,7 @@ interface Line {
 }
 
 /** One direction. A byte counts as under way from when it is read until its acknowledgement would be back. */
-function carry(from: Socket, to: Socket, { later, windowBytes, count }: Line): void {
+function carry(from: Socket, to: Socket, { later, windowBytes, count }: Way): void {
   let window = FIRST_WINDOW_BYTES;
   let underWay = 0;
   let waiting: Buffer | undefined;

@@ -1,22 +1,13 @@
 // A slow line on loopback: TCP passed on at one rate for all connections together, each way, and counted. Adds no delay of its own.
 
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-
-export interface SlowLine {
-  port: number;
-  /** Bytes passed on so far, both ways together. */
-  passedBytes(): number;
-  stop(): Promise<void>;
-}
+import { connect, type Socket } from 'node:net';
+import { type Line, startLine } from '../support/line.js';
 
 /** Forwards to `port` of loopback. */
-export async function startSlowLine(port: number, bytesPerSecond: number): Promise<SlowLine> {
-  const sockets = new Set<Socket>();
-  let passedBytes = 0;
+export function startSlowLine(port: number, bytesPerSecond: number): Promise<Line> {
   const direction = () => {
     const take = pace(bytesPerSecond);
-    return (from: Socket, to: Socket) => {
+    return (from: Socket, to: Socket, count: (bytes: number) => void) => {
       let underWay = false;
       let hasEnded = false;
       from.on('data', (chunk: Buffer) => {
@@ -25,7 +16,7 @@ export async function startSlowLine(port: number, bytesPerSecond: number): Promi
         setTimeout(() => {
           underWay = false;
           if (to.destroyed) return;
-          passedBytes += chunk.length;
+          count(chunk.length);
           to.write(chunk, () => from.resume());
           if (hasEnded) to.destroySoon();
         }, take(chunk.length));
@@ -38,27 +29,11 @@ export async function startSlowLine(port: number, bytesPerSecond: number): Promi
     };
   };
   const [there, back] = [direction(), direction()];
-  const server = createServer((near) => {
-    const far = connect(port, '127.0.0.1');
-    for (const socket of [near, far]) {
-      sockets.add(socket.setNoDelay(true));
-      socket.on('error', () => {}).on('close', () => sockets.delete(socket)); // 'close' takes the other end along
-    }
-    there(near, far);
-    back(far, near);
+  return startLine((near, { keep, count }) => {
+    const far = keep(connect(port, '127.0.0.1'));
+    there(near, far, count);
+    back(far, near, count);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    passedBytes: () => passedBytes,
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
 }
 
 /** How many milliseconds from now so many bytes are through, one piece after another. */

@@ -4,7 +4,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
-import { type SlowLine, startSlowLine } from '../bench/slow-line.js';
+import { startSlowLine } from '../bench/slow-line.js';
+import type { Line } from '../support/line.js';
 import { fill, Pgbench } from './pgbench.js';
 import { RsyncDaemon, rsync } from './rsync.js';
 import { EXCLUDED, scenario } from './scenario.js';
@@ -25,7 +26,7 @@ const server = cluster('server', { address: '127.44.1.1', port: 17_420, data });
 const ports = { lm: 0, rsync: 17_421 };
 const daemon = service(new RsyncDaemon(srv, ports.rsync));
 const [source, destination] = [host('source'), host('destination')];
-let lines: { lm: SlowLine; rsync: SlowLine };
+let lines: { lm: Line; rsync: Line };
 let pgbench: Pgbench;
 const found: Record<'lm' | 'rsync', { bytes: number; seconds: number }> = {
   lm: { bytes: 0, seconds: 0 },
