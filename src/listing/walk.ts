@@ -29,6 +29,7 @@ import type { FileStat } from '../syscalls/stat.js';
 import { Ctimes } from './ctimes.js';
 import { escaped, namesIn } from './names.js';
 import { WalkTotals } from './walk-totals.js';
+import { WalkedTops } from './walked-tops.js';
 
 export interface WalkOptions {
   /** Limits the walk to this key and what lies below it. Each directory above it is listed with a single entry, the one that leads to it. */
@@ -74,8 +75,7 @@ class Walk {
   readonly #options: WalkOptions;
   /** Whether any pattern may match in the root that is being walked. */
   #hasPatterns = { file: false, directory: false };
-  /** Device and inode of the root that is being walked, and of the mount points found in it. */
-  readonly #tops = new Map<EntryKey, string>();
+  readonly #tops = new WalkedTops();
   #owner: Owner = { uid: 0, gid: 0 };
   /** Found otherwise than by their device number, because a bind mount has the device number of what it shows. */
   readonly #mountPoints: ReadonlySet<EntryKey>;
@@ -104,8 +104,7 @@ class Walk {
       file: this.#excludes.hasPatterns(root, 'file'),
       directory: this.#excludes.hasPatterns(root, 'directory'),
     };
-    this.#tops.clear();
-    this.#tops.set(root, idOf(dev, ino));
+    this.#tops.add(root, { dev, ino });
     const ahead: Ahead[] = [{ key: root, dev, mounted: false, inaccessible: false }];
     for (let dir = ahead.pop(); dir; dir = ahead.pop()) {
       const below: Ahead[] = [];
@@ -117,7 +116,7 @@ class Walk {
           const mounted = child.dev !== dir.dev || this.#mountPoints.has(key);
           if (mounted) {
             this.totals.mount(key, child.dev, { ino: `${child.ino}`, birthNs: `${child.birthNs}` });
-            this.#tops.set(key, idOf(child.dev, child.ino));
+            this.#tops.add(key, child);
           }
           below.push({ key, dev: child.dev, mounted, inaccessible: child.inaccessible });
         }
@@ -130,7 +129,7 @@ class Walk {
       }
       for (let i = below.length - 1; i >= 0; i--) ahead.push(below[i]!);
     }
-    this.#checkTops();
+    for (const key of this.#tops.replaced(this.dirs)) this.totals.unread(key, 'no longer the same directory');
   }
 
   /** An error, as for a directory of another owner, is ignored: reading it will report why, or succeed all the same. */
@@ -139,20 +138,6 @@ class Walk {
       openToOwner(this.dirs, this.#roots, key, MAY_CHANGE);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error;
-    }
-  }
-
-  /** Entries of a disk that was unmounted during the walk have been taken for removed ones; this finds that out. */
-  #checkTops(): void {
-    this.dirs.close();
-    for (const [key, id] of this.#tops) {
-      try {
-        const { dev, ino } = fstatSync(this.dirs.open(key).fd, { bigint: true });
-        if (idOf(dev, ino) === id) continue;
-      } catch (error) {
-        if (errnoOf(error) === undefined) throw error;
-      }
-      this.totals.unread(key, 'no longer the same directory');
     }
   }
 
@@ -292,8 +277,6 @@ class Walk {
 
 /** Sums of bytes are exact up to this. Only a sparse file has a larger size, and anybody who may write below a root can make one. */
 const MAX_BYTES = BigInt(Number.MAX_SAFE_INTEGER);
-
-const idOf = (dev: bigint, ino: bigint): string => `${dev}:${ino}`;
 
 /** A directory still to be read. */
 interface Ahead {
