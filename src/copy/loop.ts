@@ -80,9 +80,10 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       young.accept(allListed && only === undefined);
       const outside = { ...changes, adopted: adopt && changes.entries > 0 };
       const allowed = allListed && guards.removals.allow(survey, outside);
-      const removesLater = allowed === 'later';
+      const removesLater = allowed === 'later'; // a later pass judges again
       let notRemoved = 0;
       if (writers) {
+        // What is known goes into the records before the first entry changes: a run that is killed then has its guards at the next start.
         guards.owners.record(survey);
         guards.removals.begin(survey);
         await guards.outside.begin(survey);
@@ -133,8 +134,9 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
 
 /**
  * Throws `refused` when the service runs here, when the mounts here are not those of the survey `before`, when the source is complete, or
- * when a process there has files open outside its roots. Called before every pass and before removals. The first call has no survey: it
- * takes the status that the source gave when it was connected. Returns what is open at the source; undefined of a Sidecar.
+ * when a process there has files open outside its roots. Called before every pass and before removals. The first call has no survey: the
+ * service was looked for before the source was connected, and the source gave its status then. Returns what is open at the source;
+ * undefined of a Sidecar.
  */
 async function checkHosts(
   run: CopyRun,
@@ -221,8 +223,8 @@ async function finishDirectories(spools: Spool[], transfer: TransferContext): Pr
 }
 
 /**
- * At threshold 1.0, throws `refused` unless the source stands still, so that what was found equal stays equal, and for a transaction log
- * here that names files elsewhere.
+ * In a final pass, throws `refused` unless the source stands still, so that what was found equal stays equal, and for a transaction log here
+ * that names files elsewhere. In others there is no guard of the source, and such a log is a warning.
  */
 async function prove(survey: Survey, { guards }: CopyRun, report: CopyReport): Promise<void> {
   await guards.source?.prove();
@@ -265,6 +267,6 @@ async function recordLastPass(
 
 /** Whether nothing is to be copied but what the pass before could not read at the source: another pass would fail on the same files. */
 function isAllUnreadable({ counts }: Plan, { status }: CopyReport): boolean {
-  const { filesUnreadable = 0 } = status.at(-2) ?? {};
+  const { filesUnreadable = 0 } = status.at(-2) ?? {}; // the last is the pass under way
   return filesUnreadable > 0 && counts.fix === 0 && counts.download.entries <= filesUnreadable;
 }

@@ -1,4 +1,4 @@
-// Removes stale parts during CLEANING. Workers remove everything else.
+// Removes stale parts while a pass cleans. That of a download that fails is discarded by whoever wrote it.
 
 import { partNameOf } from '../../disk/disk.js';
 import { type EntryKey, joinKey, parentOf } from '../../files/entry.js';
