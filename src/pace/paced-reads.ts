@@ -1,6 +1,7 @@
-// Makes a thread that reads synchronously keep to a pace. It blocks the thread, and looks for a request to stop meanwhile.
+// Makes reads keep to a pace. A thread that reads synchronously is blocked, and looks for a request to stop meanwhile.
 
-import { createPacer, type Pace } from './rate.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createPacer, type Pace, type Pacer } from './rate.js';
 
 /** How long a thread sleeps before it looks again whether anybody still waits for what it reads. */
 const SLICE_MS = 20;
@@ -17,6 +18,22 @@ export function pacedReads(paces: readonly Pace[], stop: () => void): ((bytes: n
       waitFor(pacer.take(piece), stop);
     }
   };
+}
+
+/**
+ * Resolves when so many bytes may be read, and after `maxMs` at the latest: a client takes long silence for the end. What has not had its turn
+ * by then is not booked, or others would wait for it.
+ */
+export async function readInTime(pacer: Pacer, bytes: number, maxMs: number): Promise<void> {
+  let leftMs = maxMs;
+  for (let left = bytes; left > 0; ) {
+    const waitMs = pacer.take(0);
+    if (waitMs > leftMs) return await sleep(leftMs);
+    const piece = Math.min(left, pacer.chunkBytes);
+    left -= piece;
+    leftMs -= pacer.take(piece);
+    if (waitMs > 0) await sleep(waitMs);
+  }
 }
 
 function waitFor(waitMs: number, stop: () => void): void {

@@ -233,7 +233,7 @@ describe('a file a thousand levels deep is reached in turns,', () => {
   test('by a request for a range', async () => {
     const { size, mtimeNs, ino } = lstatSync(join(at, 'f'), { bigint: true });
     const dirs: [[string, [RequestedFile]]] = [[key, [['f', `${size}`, `${mtimeNs}`, `${ino}`]]]];
-    const fetches = createFetches(roots, filters, () => {});
+    const fetches = createFetches(roots, filters, () => {}, []);
     const turns = await turnsOf(async () => {
       const reply = await fetches.reply(writeFetchRequest({ kind: 'range', offset: 0, length: 6, dirs }), undefined);
       expect(reply.headers['content-length']).toBe(5 + 6 + 9);

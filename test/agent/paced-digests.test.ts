@@ -4,7 +4,8 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { readIoPressure } from '../../src/pace/io-pressure.js';
-import { writeFileRequest } from '../../src/wire/file-requests.js';
+import { FILE_REQUEST_TYPE, writeFileRequest } from '../../src/wire/file-requests.js';
+import { type RangeRequest, writeFetchRequest } from '../../src/wire/frames.js';
 import { type DigestLine, type DigestProgress, readDigestLines } from '../../src/wire/messages.js';
 import { sample } from '../support/form.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
@@ -35,6 +36,13 @@ async function digest(name: string, head: object): Promise<{ status: number; lin
   const { status, text } = await agent.ask(`${P}/digests`, { method: 'POST', body });
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('{"type":"seal"'));
   return { status, lines: status === 200 ? lines.flatMap(readDigestLines) : [] };
+}
+
+function hashes(name: string): Promise<unknown> {
+  const { size, mtimeNs, ino } = lstatSync(join(root, name), { bigint: true });
+  const dirs: RangeRequest['dirs'] = [['data/0', [[name, `${size}`, `${mtimeNs}`, `${ino}`]]]];
+  const body = writeFetchRequest({ kind: 'range', seals: 'alone', offset: 0, length: Number(size), dirs });
+  return agent.ask(`${P}/fetch`, { method: 'POST', body, headers: { 'content-type': FILE_REQUEST_TYPE } });
 }
 
 const isDigested = ({ lines }: { lines: DigestLine[] }): boolean => lines.some((line) => 'digest' in line);
@@ -115,6 +123,7 @@ test.each<[string, () => Promise<unknown>]>([
   ['digests', () => digest('a', {})],
   ['digests of a client with a limit of its own', () => digest('a', { limitRate: 100 * MIB, client: 'two' })],
   ['a digest of one file', () => agent.ask(`${P}/files/data/0/b?digestAlgorithm=md5`)],
+  ['hashes by which a big file is compared', () => hashes('a')],
   ['a file', () => agent.ask(`${P}/files/data/0/a`)],
 ])('--limit-rate holds for %s', async (_, ask) => {
   await start('--limit-rate', '2MiB/s');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { pacedReads } from '../../src/pace/paced-reads.js';
+import { pacedReads, readInTime } from '../../src/pace/paced-reads.js';
 import { bookedIn, createPace, createPacer } from '../../src/pace/rate.js';
 
 const none = (): void => {};
@@ -37,5 +37,25 @@ describe('pacedReads', () => {
       if (++asked > 2) throw gone;
     })!;
     expect(() => wait(1 << 20)).toThrow(gone); // at 1 byte a second it would take twelve days
+  });
+});
+
+describe('readInTime', () => {
+  test('books what is read, and waits for its turn', async () => {
+    const pace = createPace(4 << 20);
+    const pacer = createPacer([pace]);
+    const begun = performance.now();
+    for (let read = 0; read < 1 << 20; read += 256 << 10) await readInTime(pacer, 256 << 10, 60_000);
+    expect(bookedIn(pace)).toBe(1 << 20);
+    expect((performance.now() - begun) / 1000).toBeGreaterThan(0.1); // and 0.25 but for the credit and the last piece
+  });
+
+  test('does not wait for longer than allowed, nor make others wait for what had no turn', async () => {
+    const pace = createPace(1);
+    const pacer = createPacer([pace]);
+    await readInTime(pacer, 1 << 20, 50); // at 1 byte a second it would take twelve days
+    expect(bookedIn(pace)).toBe(pacer.chunkBytes); // whose turn was at once
+    await readInTime(pacer, 1 << 20, 50);
+    expect(bookedIn(pace)).toBe(pacer.chunkBytes);
   });
 });

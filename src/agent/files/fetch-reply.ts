@@ -6,6 +6,7 @@ import { printable } from '../../errors.js';
 import { DirCache } from '../../files/dirfd.js';
 import { joinKey } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
+import { createPacer, type Pace, type Pacer } from '../../pace/rate.js';
 import { compileFilter, type FilterSpec } from '../../patterns/filter.js';
 import { inTurns } from '../../threads/in-turns.js';
 import { createPool } from '../../threads/threads.js';
@@ -51,7 +52,9 @@ const MAX_PACKERS = 4;
 /** The longest key and name, each character an escape of six, take less. */
 const MAX_RANGE_REQUEST_BYTES = 64 << 10;
 
-export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notice): Fetches {
+/** `paces`: for what is read and not sent. */
+export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notice, paces: readonly Pace[]): Fetches {
+  const pacer = createPacer(paces);
   const excludes = compileFilter(...filters);
   const limit = { maxBytes: MAX_PACKED_BYTES, shared: sharedBudget() };
   const budget = createByteBudget(limit.maxBytes, limit.shared);
@@ -96,7 +99,7 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
       return framesReply(head.length, [head]);
     }
     const failed = (message: string): void => noteRange(request, { result: 'failed', message });
-    const { bytes, headers, body } = await frameOf(fd, request, failed);
+    const { bytes, headers, body } = await frameOf(fd, request, failed, pacer);
     return {
       ...framesReply(bytes, body, { ...headers, [OFFSET_HEADER]: `${request.offset}` }),
       done: () => closeSync(fd),
@@ -129,9 +132,14 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
 }
 
 /** Closes the file where it throws. */
-async function frameOf(fd: number, request: RangeRequest, failed: (message: string) => void): Promise<RangeFrame> {
+async function frameOf(
+  fd: number,
+  request: RangeRequest,
+  failed: (message: string) => void,
+  pacer: Pacer,
+): Promise<RangeFrame> {
   try {
-    return request.seals === 'sparse' ? await sparseFrame(fd, request, failed) : rangeFrame(fd, request, failed);
+    return request.seals === 'sparse' ? await sparseFrame(fd, request, failed) : rangeFrame(fd, request, failed, pacer);
   } catch (error) {
     closeSync(fd);
     throw error;

@@ -3,6 +3,8 @@
 import { type BigIntStats, fstatSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { errnoOf } from '../../errors.js';
+import { readInTime } from '../../pace/paced-reads.js';
+import type { Pacer } from '../../pace/rate.js';
 import {
   type RangeRequest,
   TRAILER_STATUS,
@@ -22,8 +24,13 @@ export interface RangeFrame {
   body: AsyncIterable<Uint8Array>;
 }
 
-/** Calls `onFailure` with the reason when the file cannot be read to the end of the range. */
-export function rangeFrame(fd: number, request: RangeRequest, onFailure: (message: string) => void): RangeFrame {
+/** Calls `onFailure` with the reason when the file cannot be read to the end of the range. `pacer`: for what is read and not sent. */
+export function rangeFrame(
+  fd: number,
+  request: RangeRequest,
+  onFailure: (message: string) => void,
+  pacer: Pacer,
+): RangeFrame {
   const { length, seals } = request;
   const head = writeFrameHead({ length });
   if (!seals)
@@ -36,7 +43,10 @@ export function rangeFrame(fd: number, request: RangeRequest, onFailure: (messag
   return {
     bytes: head.length + (seals === 'alone' ? 0 : length) + sealsBytes(length),
     headers: { [SEALS_HEADER]: `${opened.ctimeNs}` },
-    body: (seals === 'alone' ? sealsAlone : withSeals)(fd, head, request, onFailure, opened),
+    body:
+      seals === 'alone'
+        ? sealsAlone(fd, head, request, onFailure, opened, pacer)
+        : withSeals(fd, head, request, onFailure, opened),
   };
 }
 
@@ -74,12 +84,16 @@ async function* withSeals(
   yield* readAhead(fd, offset, offset + length, { onProblem: reading.onProblem, onBlock });
 }
 
+/** A client waits 30 s for 60 bytes, which are the seals of seven blocks, and a block is read in four chunks. */
+const MAX_WAIT_MS = 750;
+
 async function* sealsAlone(
   fd: number,
   head: Uint8Array,
   request: RangeRequest,
   onFailure: (message: string) => void,
   opened: BigIntStats,
+  pacer: Pacer,
 ): AsyncGenerator<Uint8Array> {
   const { offset, length } = request;
   const reading = createReading(fd, request, onFailure, opened);
@@ -93,7 +107,8 @@ async function* sealsAlone(
       yield sealsOfHole(start, end, reading.status());
       continue;
     }
-    for await (const _ of readAhead(fd, start, end, { onProblem: reading.onProblem, onBlock })) {
+    for await (const { length } of readAhead(fd, start, end, { onProblem: reading.onProblem, onBlock })) {
+      await readInTime(pacer, length, MAX_WAIT_MS);
       await nextTurn(); // no byte of the file is sent, so nothing else lets other requests have a turn
       yield* made.splice(0);
     }

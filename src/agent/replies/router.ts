@@ -50,7 +50,7 @@ export function createAgent(setup: AgentSetup): Agent {
   const fileGate = createGate(setup.maxConcurrentFileRequests);
   const walkGate = createGate(MAX_WALKS);
   const listings = createListings(setup);
-  const fetches = createFetches(roots, filters, setup.notice);
+  const fetches = createFetches(roots, filters, setup.notice, setup.pace.paces);
   const digests = createDigests(roots, filters, setup.notice, setup.pace);
   const openFiles = createOpenFiles(roots, excludes, setup);
   const checkGate = createGate(MAX_WALKS); // a gate of its own: a client that waits for the command holds up no listing
