@@ -30,12 +30,13 @@ export class Versions {
     this.#directories = directories;
   }
 
-  /** Undefined where there is no regular file by that name, or none that can be read or has bytes. */
-  find(dir: EntryKey, name: string): Version | undefined {
+  /** Undefined where there is no regular file by that name, none that can be read, or none of so many bytes. */
+  find(dir: EntryKey, name: string, minBytes: number): Version | undefined {
     const fd = this.#open(dir, name);
     if (fd === undefined) return undefined;
     try {
-      return versionOf(fstatSync(fd, { bigint: true }));
+      const version = versionOf(fstatSync(fd, { bigint: true }));
+      return version && version.bytes >= minBytes ? version : undefined;
     } finally {
       closeSync(fd);
     }
@@ -74,7 +75,7 @@ export class Versions {
 }
 
 const versionOf = (stat: BigIntStats): Version | undefined =>
-  stat.isFile() && stat.size > 0n ? { ino: `${stat.ino}`, bytes: Number(stat.size) } : undefined;
+  stat.isFile() ? { ino: `${stat.ino}`, bytes: Number(stat.size) } : undefined;
 
 /** What a kernel or file system says that has no reflinks, not between these two files, or not for such a file. */
 const CANNOT = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOTTY', 'ENOSYS', 'EPERM', 'ETXTBSY']);

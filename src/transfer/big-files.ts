@@ -65,17 +65,20 @@ export function createBigFiles(pass: TransferCounts, context: TransferContext): 
   }
 
   /**
-   * A file whose ctime has changed while it was fetched may be a mix of two states although size and time are equal: what was read before is
-   * compared once more. One whose ctime changes then too is not published. Returns whether there is something to compare.
+   * What was read before the ctime changed may be of another state although size and time are equal, and so may what was read while the file
+   * was young: that is compared once more. The file is not published if its ctime changes then too, or if it is still young and has been
+   * written to between the two readings; if both are equal, it was so when the second began. Returns whether there is something to compare.
    */
   function proveAgain(file: BigFile): boolean {
-    const ranges = file.blocks?.ofEarlierStates() ?? [];
-    if (ranges.length === 0) return false;
     if (file.isProvedAgain) {
-      file.torn = true;
+      const { blocks, hasDiffered } = file;
+      if (blocks?.hasEarlierStates || (hasDiffered && blocks?.isYoung)) file.torn = true;
       return false;
     }
+    const ranges = file.blocks?.notProved() ?? [];
+    if (ranges.length === 0) return false;
     file.isProvedAgain = true;
+    file.mostDiffer = false;
     file.remaining = ranges.map((range) => ({ ...range, here: true }));
     return true;
   }

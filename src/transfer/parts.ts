@@ -48,8 +48,10 @@ export interface BigFile {
   torn?: true;
   /** The hashes of what is here. */
   blocks?: FileBlocks;
-  /** What was read before its ctime changed has been compared once more. */
+  /** What was read before its ctime changed, or while it was young, is compared once more or has been. */
   isProvedAgain?: true;
+  /** It was no longer the source's then. */
+  hasDiffered?: true;
   /** Units under way. */
   pending: number;
   problem?: FileProblem | undefined;
@@ -74,7 +76,8 @@ export function beginBigFile(
   if (typeof part === 'string') return failedFile(dir, entry, part);
   const partId = disk.partIdOf(part.fd);
   if (!here) journal.started(key, entry, partId);
-  const version = delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name) : undefined;
+  const version =
+    delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name, BLOCK_BYTES) : undefined;
   const clone = !here && version ? cloned(disk, journal, { dir, entry }, part, version) : undefined;
   disk.close(part.fd, key);
   const { remaining: missing, bytesReused } = remainingOf(bytes, clone ?? here?.known, entry.ctimeNs);

@@ -16,13 +16,14 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-test('a version is a regular file with bytes, and is opened only while it is the same', () => {
+test('a version is a regular file of some length, and is opened only while it is the same', () => {
   writeFileSync(join(dir, 'f'), 'older');
   writeFileSync(join(dir, 'empty'), '');
   symlinkSync('f', join(dir, 'link'));
-  const version = disk.versions.find('data/0', 'f')!;
+  const version = disk.versions.find('data/0', 'f', 5)!;
   expect(version).toEqual({ ino: `${statSync(join(dir, 'f')).ino}`, bytes: 5 });
-  for (const name of ['empty', 'link', 'gone', '.']) expect(disk.versions.find('data/0', name)).toBeUndefined();
+  expect(disk.versions.find('data/0', 'f', 6)).toBeUndefined();
+  for (const name of ['empty', 'link', 'gone', '.']) expect(disk.versions.find('data/0', name, 1)).toBeUndefined();
   const fd = disk.versions.open('data/0', 'f', version)!;
   expect(readFileSync(fd, 'utf8')).toBe('older');
   disk.close(fd, 'f');
@@ -38,7 +39,7 @@ test.each([0o644, 0o4755])(
     writeFileSync(join(dir, 'f'), 'older');
     chmodSync(join(dir, 'f'), mode);
     const part = disk.createPart('data/0', 'f', 9) as OpenPart;
-    const isClone = disk.versions.clone('data/0', 'f', disk.versions.find('data/0', 'f')!, part.fd, 9);
+    const isClone = disk.versions.clone('data/0', 'f', disk.versions.find('data/0', 'f', 1)!, part.fd, 9);
     const { size, mode: after } = statSync(join(dir, part.name));
     expect([size, after & 0o7777]).toEqual([9, 0o600]);
     expect(readFileSync(join(dir, part.name), 'latin1')).toBe(isClone ? 'older\0\0\0\0' : '\0'.repeat(9));

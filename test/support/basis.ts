@@ -1,5 +1,6 @@
 // A big file at a real agent, and a part here that has another state of it: what a transfer makes of the part, and what passes on the line.
 
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry } from '../../src/files/entry.js';
@@ -72,6 +73,10 @@ export interface MendOptions extends ProxyOptions {
   concurrency?: number;
   /** What the source's status says is ignored. */
   withoutPages?: boolean;
+  /** A file that is published here already. */
+  older?: string;
+  /** Nothing is known of the part, as after a kill before the first range of a basis was recorded. */
+  isUnknown?: boolean;
   /** Called when the part has been made and the source has been asked for its status. */
   begin?(state: { part: string; passed: number; sent: number }): void;
 }
@@ -95,7 +100,7 @@ async function mend(
   const { createWorkers } = await built<typeof import('../../src/transfer/workers.js')>('transfer/workers');
   const { createBigFiles } = await built<typeof import('../../src/transfer/big-files.js')>('transfer/big-files');
   const { Disk } = await built<typeof import('../../src/disk/disk.js')>('disk/disk');
-  const { concurrency = 1, withoutPages = false, begin } = options;
+  const { concurrency = 1, withoutPages = false, older, isUnknown = false, begin } = options;
   const line = await proxy(agent, options);
   const to = destination.path(`to-${performance.now()}`);
   mkdirSync(to, { recursive: true });
@@ -117,6 +122,7 @@ async function mend(
   const disk = new Disk(roots, diskOptions);
   const entry = entryOf(now);
   const size = Number(entry.size);
+  if (older !== undefined) execFileSync('cp', ['--sparse=always', older, join(to, entry.name)]);
   const made = disk.createPart('data/0', entry.name, size);
   if (typeof made === 'string') throw new Error(made);
   const part = join(to, made.name);
@@ -134,7 +140,8 @@ async function mend(
   const journal: string[] = [];
   const tell = (what: string, { offset, length }: Range): void =>
     void journal.push(`${what} ${offset / BLOCK_BYTES} ${Math.ceil(length / BLOCK_BYTES)}`);
-  const begun = [[0, Math.min(size, Math.ceil(statSync(basis).size / BLOCK_BYTES) * BLOCK_BYTES)]] as const;
+  const known = [0, Math.min(size, Math.ceil(statSync(basis).size / BLOCK_BYTES) * BLOCK_BYTES)] as const;
+  const begun = isUnknown ? [] : [known];
   const { mtimeNs, ino = '0' } = entry;
   const parts: PartJournal = {
     known: () => ({ size: entry.size, mtimeNs, ino, partId, done: [], begun }),
@@ -188,11 +195,13 @@ async function mend(
 
 function entryOf(path: string): Entry {
   const stat = statSync(path, { bigint: true });
-  const { size, mtimeNs, ctimeNs, ino, mode } = stat;
+  const { size, mtimeNs, ctimeNs, ino, mode, blocks } = stat;
+  const allocated = Number(blocks) * 512;
   const name = path.slice(path.lastIndexOf('/') + 1);
   return {
     ...{ kind: 'file', name, size: `${size}`, mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}`, ino: `${ino}` },
     mode: Number(mode) & 0o7777,
+    ...(allocated < Number(size) && { allocated }),
   } as Entry;
 }
 

@@ -133,6 +133,18 @@ describe('on disk', () => {
     ]);
   });
 
+  test('an older version that is published is compared, but one below a MiB is not worth it', () => {
+    writeFileSync(join(dir, 't'), Buffer.alloc(MIB - 1));
+    expect(begin(nextRun(), listed(3 * MIB, '5')).remaining).toEqual([{ offset: 0, length: 3 * MIB }]);
+    writeFileSync(join(dir, 't'), Buffer.alloc(MIB + 1, 'a'));
+    const { remaining, bytesCloned } = begin(nextRun(), listed(3 * MIB, '8'));
+    expect(remaining.map(({ offset, length }) => [offset, length])).toEqual([
+      [0, 2 * MIB],
+      [2 * MIB, MIB],
+    ]);
+    expect(remaining[0]!.published !== undefined || bytesCloned > 0).toBe(true);
+  });
+
   test('another file that has the name of the part is no basis', () => {
     leavePart();
     rmSync(part());

@@ -44,16 +44,20 @@ test('nor with blocks that were young, or came without hashes', () => {
   expect(blocks.whole()).toBeUndefined();
 });
 
-test('what was read from an earlier state is known by its ranges', () => {
-  const inMiB = (blocks: FileBlocks) =>
-    blocks.ofEarlierStates().map(({ offset, length }) => [offset / MiB, length / MiB]);
+test('what was read from an earlier state, or was young, is known by its ranges', () => {
+  const inMiB = (blocks: FileBlocks) => blocks.notProved().map(({ offset, length }) => [offset / MiB, length / MiB]);
   const blocks = file(4.5 * MiB, [0, '7', 1, 2, 3, 4, 5], [2, '8', 3]);
   expect(inMiB(blocks)).toEqual([
     [0, 2],
     [3, 1.5],
   ]);
-  blocks.add({ offset: 3 * MiB, blocks: hashes(4, 5), ctimeNs: '8' }, true);
+  expect([blocks.hasEarlierStates, blocks.isYoung]).toEqual([true, false]);
+  blocks.add({ offset: 3 * MiB, blocks: hashes(4, 5), ctimeNs: '8' });
   expect(inMiB(blocks)).toEqual([[0, 2]]);
+  blocks.add({ offset: 0, blocks: hashes(1), ctimeNs: '8' });
+  blocks.add({ offset: MiB, blocks: hashes(2), ctimeNs: '8' }, true);
+  expect(inMiB(blocks)).toEqual([[1, 1]]);
+  expect([blocks.hasEarlierStates, blocks.isYoung]).toEqual([false, true]);
   blocks.unsealed();
   expect(inMiB(blocks)).toEqual([]);
   expect(inMiB(new FileBlocks(MiB))).toEqual([]); // of a source that sends no hashes

@@ -57,6 +57,7 @@ export function createBlocksHere(
     const patched = sendsPages ? await patch(file, differing, retrier, worker) : { missing: differing, received: 0 };
     if (!('missing' in patched)) return patched;
     const missing = [...compared.missing, ...patched.missing];
+    if (file.isProvedAgain && compared.missing.length + differing.length > 0) file.hasDiffered = true;
     if (published) {
       delta.note({ length }, bytesOf(missing) + patched.received, elapsedMs);
       file.bytesHere += length - bytesOf(missing);

@@ -52,12 +52,22 @@ export class FileBlocks {
     return this.#isSealed && this.#ctimeNs !== undefined && this.#states.some((state) => state !== PROVED);
   }
 
-  /** Of a file all of which has come: the blocks that were read from an earlier state. */
-  ofEarlierStates(): { offset: number; length: number }[] {
+  /** Of a file all of which has come: whether some blocks were read from an earlier state. */
+  get hasEarlierStates(): boolean {
+    return this.#isSealed && this.#ctimeNs !== undefined && this.#states.includes(0);
+  }
+
+  /** Whether some blocks were young. */
+  get isYoung(): boolean {
+    return this.#states.includes(YOUNG);
+  }
+
+  /** Of a file all of which has come: the blocks that were read from an earlier state, or were young. */
+  notProved(): { offset: number; length: number }[] {
     const ranges: { offset: number; length: number }[] = [];
     if (!this.#isSealed || this.#ctimeNs === undefined) return ranges;
     for (const [block, state] of this.#states.entries()) {
-      if (state !== 0) continue;
+      if (state === PROVED) continue;
       const offset = block * BLOCK_BYTES;
       const length = Math.min(BLOCK_BYTES, this.#bytes - offset);
       const last = ranges.at(-1);

@@ -7,8 +7,11 @@ import { createXxh64, type Xxh64 } from '../../digest/kernels/xxh64.js';
 export interface BlockReader {
   /** The hasher, which hashes what `read` returns without copying it. */
   readonly hash: Xxh64;
-  /** A block, until the next is read. Undefined where the disk cannot read it all: its bytes are lost, and are fetched again. */
-  read(fd: number, offset: number, length: number): Buffer | undefined;
+  /**
+   * A block, until the next is read; zeros follow where the file has only `held` bytes of it. Undefined where the disk cannot read it all: its
+   * bytes are lost, and are fetched again.
+   */
+  read(fd: number, offset: number, length: number, held?: number): Buffer | undefined;
   /** The XXH64 of a block that was read. */
   digest(block: Uint8Array): Uint8Array;
 }
@@ -22,17 +25,19 @@ export function createBlockReader(): BlockReader {
     return made;
   }
 
-  function read(fd: number, offset: number, length: number): Buffer | undefined {
+  function read(fd: number, offset: number, length: number, held = length): Buffer | undefined {
     const { buffer } = hash();
+    const end = Math.min(length, held);
     try {
-      for (let done = 0; done < length; ) {
-        const got = readSync(fd, buffer, done, length - done, offset + done);
+      for (let done = 0; done < end; ) {
+        const got = readSync(fd, buffer, done, end - done, offset + done);
         if (got === 0) return undefined;
         done += got;
       }
     } catch {
       return undefined;
     }
+    buffer.fill(0, end, length);
     return buffer.subarray(0, length);
   }
 

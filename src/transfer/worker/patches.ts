@@ -15,7 +15,7 @@ import {
 import type { Range } from '../part-journal.js';
 import { type EqualRange, noResult, type WorkerJob, type WorkerResult } from '../worker-jobs.js';
 import type { PagesSink } from './fetch.js';
-import { addEqual, openPart, type RangeWorkOptions } from './ranges.js';
+import { addEqual, addRange, openPart, type RangeWorkOptions } from './ranges.js';
 
 type PatchJob = Extract<WorkerJob, { kind: 'patch' }>;
 
@@ -106,7 +106,7 @@ async function prove(
       addEqual(equal, { offset, length, ctimeNs, young: end === 'young', blocks: digest });
       result.received += received;
     } else if (isSame && end === 'changed') same.push({ offset, length });
-    else differing.push({ offset, length });
+    else addRange(differing, { offset, length });
   }
   const isTorn = blocks.some(({ end }) => end === 'changed');
   const torn = blocks.reduce((sum, { length }) => sum + length, 0);

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { zeroBlockHash } from '../../digest/block-hashes.js';
 import { BLOCK_BYTES } from '../../digest/digest.js';
 import type { Disk, OpenPart } from '../../disk/disk.js';
+import type { SparsePart } from '../../disk/sparse.js';
 import { LmError } from '../../errors.js';
 import { joinKey } from '../../files/entry.js';
 import { mayBeYoung } from '../../files/young.js';
@@ -20,7 +21,17 @@ import type { Slots } from './slots.js';
 type RangeJob = Extract<WorkerJob, { kind: 'range' }>;
 type CompareJob = Extract<WorkerJob, { kind: 'compare' }>;
 
-type Copier = (bytes: Uint8Array, position: number) => void;
+/** Writes what is copied into the part. */
+type Copier = Pick<SparsePart, 'write' | 'clear'>;
+
+/** What the part is compared by, or the published version, of which `bytes` are there. */
+interface Compared {
+  fd: number;
+  bytes: number;
+  holes: Holes | undefined;
+  copy: Copier | undefined;
+  hasHoles: boolean;
+}
 
 interface RangeWork {
   /** What is proved counts, even if the range is cut short. */
@@ -134,7 +145,8 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
         const copy = published && copierInto(part.fd, file);
         const holes = entry.allocated === undefined ? undefined : holesOf(from);
         const range = { offset, length, torn };
-        const old = { fd: from, holes, copy, hasHoles: entry.allocated !== undefined };
+        const bytes = published?.bytes ?? part.written;
+        const old: Compared = { fd: from, bytes, holes, copy, hasHoles: entry.allocated !== undefined };
         Object.assign(result, await judge(old, reply.seals, range, reply.ctimeNs));
       }
       return result;
@@ -147,8 +159,8 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
   /** Holes of the file stay holes of the part. */
   function copierInto(fd: number, { dir, entry }: WantedFile): Copier {
     const key = joinKey(dir, entry.name);
-    const sparse = entry.allocated === undefined ? undefined : disk.sparsePart(fd, key);
-    return (bytes, position) => (sparse ? sparse.write(bytes, position) : disk.write(fd, bytes, position, key));
+    if (entry.allocated !== undefined) return disk.sparsePart(fd, key);
+    return { write: (bytes, position) => disk.write(fd, bytes, position, key), clear() {} };
   }
 
   /**
@@ -156,7 +168,7 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
    * was nothing written here yet, or it is a hole at the source.
    */
   async function judge(
-    old: { fd: number; holes: Holes | undefined; copy: Copier | undefined; hasHoles: boolean },
+    old: Compared,
     seals: readonly Seal[],
     { offset, length, torn }: Pick<CompareJob, 'offset' | 'length' | 'torn'>,
     ctimeNs: string,
@@ -175,7 +187,7 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
       const here = digestOf(old, block, digest, zeros);
       if (!here) continue; // its bytes are lost, and are fetched whole
       if (end === 'damaged' || Buffer.compare(here, digest) !== 0) {
-        if (![here, digest].some((one) => Buffer.compare(one, zeros) === 0)) differing.push(block);
+        if (![here, digest].some((one) => Buffer.compare(one, zeros) === 0)) addRange(differing, block);
       } else if (isTorn) same.push(block);
       else addEqual(equal, { ...block, ctimeNs, young: end === 'young', blocks: digest });
     }
@@ -187,19 +199,29 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
    * copied then, since it may have a hole there by now, and zeros that are written over data take up space.
    */
   function digestOf(
-    { fd, holes, copy, hasHoles }: Parameters<typeof judge>[0],
+    { fd, bytes: held, holes, copy, hasHoles }: Compared,
     { offset, length }: Range,
     wanted: Uint8Array,
     zeros: Uint8Array,
   ): Uint8Array | undefined {
-    if (holes !== undefined && holes.nextData(offset) >= offset + length) return zeros;
-    const bytes = reader.read(fd, offset, length);
+    if (holes !== undefined && holes.nextData(offset) >= offset + length) {
+      copy?.clear(length, offset); // an earlier run may have left other bytes there
+      return zeros;
+    }
+    const bytes = reader.read(fd, offset, length, held - offset);
     const here = bytes && reader.digest(bytes);
-    if (here && (!hasHoles || Buffer.compare(here, wanted) === 0)) copy?.(bytes, offset);
+    if (here && (!hasHoles || Buffer.compare(here, wanted) === 0)) copy?.write(bytes, offset);
     return here;
   }
 
   return { fetch, compare };
+}
+
+/** Adds a block; one that adjoins the last becomes one range with it. */
+export function addRange(ranges: Range[], { offset, length }: Range): void {
+  const last = ranges.at(-1);
+  if (last && last.offset + last.length === offset) last.length += length;
+  else ranges.push({ offset, length });
 }
 
 /** Adds a block; one that adjoins the last, and is in the same state, becomes one range with it. */
