@@ -3,7 +3,7 @@
 
 import { readSync } from 'node:fs';
 import { writeAll } from '../files/write-all.js';
-import { type Holes, holesOf } from '../linux/holes.js';
+import { type Holes, holesOf, makeHole } from '../linux/holes.js';
 
 /** What file systems allocate at least. */
 const PAGE_BYTES = 4096;
@@ -60,10 +60,11 @@ export class SparsePart {
     }
   }
 
-  /** Makes these bytes zeros. */
+  /** Makes these bytes zeros: a hole again where that can be, so that they take up no space of which nobody knows. */
   clear(bytes: number, position: number): void {
     const end = position + bytes;
     for (let at = this.#afterHole(position); at < end; ) {
+      if (this.#holes && makeHole(this.#fd, at, end)) return;
       const to = Math.min(end, at + ZEROS.length);
       this.#clearPiece(at, to);
       at = this.#afterHole(to);

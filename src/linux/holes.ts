@@ -1,5 +1,5 @@
-// Finds the holes of open files with lseek(2), which Node does not offer. Where the C library cannot be called, or a file system does not
-// report holes reliably, nothing is found, and the caller reads zeros instead.
+// Finds the holes of open files with lseek(2), and makes some with fallocate(2), which Node does not offer. Where the C library cannot be
+// called, or a file system does not report holes reliably, nothing is found or made, and the caller reads or writes zeros instead.
 
 import { fstatSync, statfsSync } from 'node:fs';
 import { libc } from '../syscalls/libc.js';
@@ -54,6 +54,13 @@ export function holesOf(fd: number): Holes | undefined {
 const SEEK_DATA = 3;
 /** No data at or behind the position. */
 const ENXIO = 6;
+
+/** Makes a hole of what an open file has from `from` up to `to`, both within it: zeros that take up no space. Returns whether it could. */
+export const makeHole = (fd: number, from: number, to: number): boolean =>
+  libc()?.fallocate(fd, KEEP_SIZE | PUNCH_HOLE, from, to - from) === 0;
+
+const KEEP_SIZE = 1;
+const PUNCH_HOLE = 2;
 
 /** By device. */
 const reliable = new Map<number, boolean>();

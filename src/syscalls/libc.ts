@@ -14,6 +14,7 @@ export interface Libc {
   pread(fd: number, buffer: Uint8Array, bytes: number, position: number): number;
   close(fd: number): number;
   lseek(fd: number, offset: number, whence: number): number;
+  fallocate(fd: number, mode: number, offset: number, bytes: number): number;
   /** Fills a buffer of `createStatBuffer`. Follows no link. An empty name is the descriptor's own file. */
   statx(directory: number, name: string, buffer: Uint8Array): number;
   errno(): number;
@@ -62,6 +63,7 @@ function load(): Libc | undefined {
       pread: wide((suffix) => declared(`int64_t pread${suffix}(int fd, void *buffer, size_t bytes, int64_t position)`)),
       close: declared('int close(int fd)'),
       lseek: wide((suffix) => declared(`int64_t lseek${suffix}(int fd, int64_t offset, int whence)`)),
+      fallocate: wide((suffix) => declared(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t bytes)`)),
       statx: (directory, name, buffer) =>
         statx(directory, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW, STATX_MASK, buffer),
       errno: () => koffi.errno(),

@@ -57,6 +57,7 @@ describe('a part that is written sparsely', () => {
     const part = new SparsePart(fd, fail);
     part.clear(SIZE, 0);
     expect(contentOf(fd).equals(Buffer.alloc(SIZE))).toBe(true);
+    expect(fstatSync(fd).blocks).toBe(0);
     closeSync(fd);
   });
 

@@ -1,7 +1,7 @@
-import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { allocatedBytes, hasHoles, holesOf, tellsHoles } from '../../src/linux/holes.js';
+import { allocatedBytes, hasHoles, holesOf, makeHole, tellsHoles } from '../../src/linux/holes.js';
 import { sandbox } from '../support/sandbox.js';
 
 const MIB = 1 << 20;
@@ -36,6 +36,20 @@ describe('holesOf', () => {
     expect(tellsHoles('/proc/self')).toBe(false);
     expect(tellsHoles('/nowhere')).toBe(false);
   });
+});
+
+test('a hole can be made far behind the first 4 GiB, and not in what is closed', () => {
+  const fd = openSync(join(sandbox().dir, 'file'), 'w+');
+  const at = 7 * 2 ** 32;
+  writeSync(fd, Buffer.alloc(3 * 4096, 'x'), 0, 3 * 4096, at);
+  expect(makeHole(fd, at + 10, at + 8192)).toBe(true);
+  const bytes = Buffer.alloc(3 * 4096);
+  readSync(fd, bytes, 0, bytes.length, at);
+  expect(bytes.equals(Buffer.alloc(bytes.length, 'x').fill(0, 10, 8192))).toBe(true);
+  expect(holesOf(fd)!.nextData(at + 4096)).toBe(at + 8192);
+  expect(fstatSync(fd).size).toBe(at + 3 * 4096);
+  closeSync(fd);
+  expect(makeHole(fd, 0, 4096)).toBe(false);
 });
 
 test('a file with a hole takes less space than it has bytes', () => {

@@ -283,6 +283,25 @@ test('a hole of an older version leaves nothing in a part of which nothing is kn
   expect({ isEqual, received }).toEqual({ isEqual: true, received: 0 });
 });
 
+test('a hole that a file has got since is one here, in whole blocks and in pages', async () => {
+  const { now, basis, mend } = await twoStates(6 * MIB);
+  const punch = (offset: number, bytes: number) =>
+    execFileSync('fallocate', ['--punch-hole', '--offset', `${offset}`, '--length', `${bytes}`, now]);
+  punch(MIB, 2 * MIB + 16 * PAGE);
+  writeAt(basis, 4 * MIB, '\0'.repeat(MIB)); // as it came while it was torn
+  punch(4 * MIB, MIB);
+  writeAt(now, 5 * MIB, 'page');
+  let to = '';
+  const { isEqual, received } = await mend(basis, now, {
+    begin({ part }) {
+      to = dirname(part);
+    },
+  });
+  expect({ isEqual, received }).toEqual({ isEqual: true, received: 17 * PAGE });
+  const more = statSync(`${to}/big`).blocks - statSync(now).blocks;
+  expect(more).toBeLessThanOrEqual(16); // the map of its blocks, at most
+});
+
 function writeAt(path: string, offset: number, text: string): void {
   const fd = openSync(path, 'r+');
   writeSync(fd, text, offset);

@@ -32,7 +32,9 @@ export async function patchBlocks(job: PatchJob, options: RangeWorkOptions): Pro
   const toRead = openPart(disk, file, 'to-read');
   try {
     const hashes = await hashesOf(toRead.fd, blocksOfRuns(runs, Number(entry.size)), options);
-    const part = openPart(disk, file);
+    const hasHoles = entry.allocated !== undefined;
+    const part = openPart(disk, file, hasHoles ? 'to-read-and-write' : 'to-write');
+    const sparse = hasHoles ? disk.sparsePart(part.fd, key) : undefined;
     const sink: PagesSink = {
       blocks(blocks, ctimeNs) {
         answered = blocks;
@@ -40,7 +42,8 @@ export async function patchBlocks(job: PatchJob, options: RangeWorkOptions): Pro
       },
       bytes(chunk, position) {
         slots.stopIfAsked();
-        disk.write(part.fd, chunk, position, key);
+        if (sparse) sparse.write(chunk, position);
+        else disk.write(part.fd, chunk, position, key);
         received += chunk.length;
         arrived(chunk.length);
       },

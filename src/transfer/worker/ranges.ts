@@ -21,16 +21,15 @@ import type { Slots } from './slots.js';
 type RangeJob = Extract<WorkerJob, { kind: 'range' }>;
 type CompareJob = Extract<WorkerJob, { kind: 'compare' }>;
 
-/** Writes what is copied into the part. */
-type Copier = Pick<SparsePart, 'write' | 'clear'>;
-
-/** What the part is compared by, or the published version, of which `bytes` are there. */
+/** What is compared: the part, or the published version, of which `bytes` are there. */
 interface Compared {
   fd: number;
   bytes: number;
   holes: Holes | undefined;
-  copy: Copier | undefined;
-  hasHoles: boolean;
+  /** The part of a file with holes. */
+  sparse: SparsePart | undefined;
+  /** Writes into the part; undefined where that is what is compared. */
+  copy: ((bytes: Uint8Array, position: number) => void) | undefined;
 }
 
 interface RangeWork {
@@ -123,7 +122,12 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
     const file: WantedFile = { dir, entry, partId };
     const result = noResult();
     const key = joinKey(dir, entry.name);
-    const part = openPart(disk, file, published ? 'to-read-and-write' : 'to-read');
+    const hasHoles = entry.allocated !== undefined;
+    const mayWrite = published !== undefined || torn; // a repair returns a part as it was, if the source fails
+    const part = openPart(disk, file, mayWrite ? 'to-read-and-write' : 'to-read');
+    const sparse = hasHoles && mayWrite ? disk.sparsePart(part.fd, key) : undefined;
+    const write = (bytes: Uint8Array, position: number): void =>
+      sparse ? sparse.write(bytes, position) : disk.write(part.fd, bytes, position, key);
     const from = published ? disk.versions.open(dir, entry.name, published) : part.fd;
     let reply: { seals: readonly Seal[]; ctimeNs: string } | undefined;
     try {
@@ -142,11 +146,10 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
         ),
       );
       if (reply && from !== undefined) {
-        const copy = published && copierInto(part.fd, file);
-        const holes = entry.allocated === undefined ? undefined : holesOf(from);
         const range = { offset, length, torn };
         const bytes = published?.bytes ?? part.written;
-        const old: Compared = { fd: from, bytes, holes, copy, hasHoles: entry.allocated !== undefined };
+        const holes = hasHoles ? holesOf(from) : undefined;
+        const old = { fd: from, bytes, holes, sparse, copy: published && write };
         Object.assign(result, await judge(old, reply.seals, range, reply.ctimeNs));
       }
       return result;
@@ -154,13 +157,6 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
       if (published && from !== undefined) closeSync(from);
       disk.close(part.fd, key);
     }
-  }
-
-  /** Holes of the file stay holes of the part. */
-  function copierInto(fd: number, { dir, entry }: WantedFile): Copier {
-    const key = joinKey(dir, entry.name);
-    if (entry.allocated !== undefined) return disk.sparsePart(fd, key);
-    return { write: (bytes, position) => disk.write(fd, bytes, position, key), clear() {} };
   }
 
   /**
@@ -196,21 +192,20 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
 
   /**
    * Copies the block too where it is to be copied, also if it differs: most of its pages may be the source's. Of a file with holes it is not
-   * copied then, since it may have a hole there by now, and zeros that are written over data take up space.
+   * copied then, since it may have a hole there by now. A block of zeros becomes a hole of such a file: zeros that were written take up space, and
+   * of a hole of the version an earlier run may have left other bytes in the part.
    */
   function digestOf(
-    { fd, bytes: held, holes, copy, hasHoles }: Compared,
+    { fd, bytes: held, holes, sparse, copy }: Compared,
     { offset, length }: Range,
     wanted: Uint8Array,
     zeros: Uint8Array,
   ): Uint8Array | undefined {
-    if (holes !== undefined && holes.nextData(offset) >= offset + length) {
-      copy?.clear(length, offset); // an earlier run may have left other bytes there
-      return zeros;
-    }
-    const bytes = reader.read(fd, offset, length, held - offset);
-    const here = bytes && reader.digest(bytes);
-    if (here && (!hasHoles || Buffer.compare(here, wanted) === 0)) copy?.write(bytes, offset);
+    const isHole = holes !== undefined && holes.nextData(offset) >= offset + length;
+    const bytes = isHole ? undefined : reader.read(fd, offset, length, held - offset);
+    const here = isHole ? zeros : bytes && reader.digest(bytes);
+    if (here && sparse && Buffer.compare(here, zeros) === 0) sparse.clear(length, offset);
+    else if (bytes && here && (!sparse || Buffer.compare(here, wanted) === 0)) copy?.(bytes, offset);
     return here;
   }
 
