@@ -2,7 +2,7 @@
 
 import { printable } from '../errors.js';
 import { plainAddress } from '../linux/addresses.js';
-import { isLoopback } from '../settings/resolve.js';
+import { isLoopback } from '../settings/checks/reach.js';
 import { type FoundToken, findAgentToken } from '../state/agent-token.js';
 
 interface LocalAgent extends FoundToken {

@@ -4,7 +4,7 @@ import { geteuid } from 'node:process';
 import { plainAddress } from '../linux/addresses.js';
 import { usersListeningAt } from '../linux/listeners.js';
 import { readAccounts, userText } from '../owners/accounts.js';
-import { isLoopback } from './resolve.js';
+import { isLoopback } from './checks/reach.js';
 import type { ReachingSource, ServeSettings } from './settings.js';
 
 const RISK = 'anybody on the network path can read and change the token and the data';

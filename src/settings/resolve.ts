@@ -4,22 +4,16 @@ import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/listing.js';
 import { conflictIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
 import { checkPatterns } from '../patterns/filter.js';
-import { needTogether, refuseBoth } from './checks/together.js';
+import { checkServe, clientTls, unusedTls } from './checks/reach.js';
+import { readingPace } from './checks/reading-pace.js';
+import { refuseBoth } from './checks/together.js';
 import { howToVerify } from './checks/verification.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole, servedRole } from './migration-map.js';
 import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
 import { type Remembered, rememberedLayer } from './remembered.js';
 import { statedRoots } from './roots.js';
-import type {
-  CommonSettings,
-  FromSource,
-  OnRoots,
-  ReachingSource,
-  ServeSettings,
-  SettingsOf,
-  StatedSetting,
-} from './settings.js';
+import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf, StatedSetting } from './settings.js';
 import type { Stated } from './stated.js';
 
 /**
@@ -79,8 +73,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       otherHosts: stated.migration?.others ?? [],
       listen: pick(layers, 'listen'),
       maxConcurrentFileRequests: pick(layers, 'max-concurrent-file-requests'),
-      limitRate: pick(layers, 'limit-rate'),
-      ...yieldIn(layers),
+      ...readingPace(layers),
       tokenFile: pick(layers, 'token-file'),
       tlsAuto: pick(layers, 'tls-auto'),
       tlsCert: pick(layers, 'tls-cert'),
@@ -130,8 +123,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   verify: (stated) => ({
     ...fromSource(stated),
     ...howToVerify(stated.layers),
-    limitRate: pick(stated.layers, 'limit-rate'),
-    ...yieldIn(stated.layers),
+    ...readingPace(stated.layers),
     sstables: pick(stated.layers, 'sstables'),
     preCheck: pick(stated.layers, 'pre-check'),
     guardPorts: pick(stated.layers, 'guard-port'),
@@ -196,13 +188,6 @@ function exclusionsIn(layers: Layers): Exclusions {
   return exclusions;
 }
 
-function yieldIn(layers: Layers): Pick<ServeSettings, 'yieldToIo' | 'yieldFloor'> {
-  const [yieldToIo, floor] = [pick(layers, 'yield-to-io'), find(layers, 'yield-floor')!];
-  if (!yieldToIo && floor.origin.source !== 'default')
-    throw new LmError('usage', `${label('yield-floor', floor.origin)}: needs --yield-to-io beside it`);
-  return { yieldToIo, yieldFloor: pick(layers, 'yield-floor') };
-}
-
 function ownerRulesIn(layers: Layers): OwnerRule[] {
   const rules = pick(layers, 'owner');
   const [one, other] = conflictIn(rules) ?? [];
@@ -248,57 +233,3 @@ function needRoots<S extends OnRoots>(settings: S, example: string): S {
   const hint = `${example}, or --root TYPE=DIR, --cassandra-yaml FILE, roots: in lm.yaml`;
   throw new LmError('usage', 'no directory is given', { hint });
 }
-
-function clientTls(layers: Layers): FromSource['tls'] {
-  refuseUnusedPin(layers);
-  needTogether(layers, 'client-cert', 'client-key');
-  needTogether(layers, 'client-key', 'client-cert');
-  return {
-    caCert: pick(layers, 'ca-cert'),
-    clientCert: pick(layers, 'client-cert'),
-    clientKey: pick(layers, 'client-key'),
-    pin: pick(layers, 'pin'),
-  };
-}
-
-/** Who gives certificates expects the connection to be encrypted. */
-function unusedTls(url: URL, layers: Layers): string[] {
-  const found = find(layers, 'ca-cert') ?? find(layers, 'client-cert');
-  if (url.protocol === 'https:' || !found) return [];
-  return [`${url.origin} is not encrypted, so the certificates go unused; use https:// if the source speaks TLS`];
-}
-
-/** A pin identifies the source by its certificate, which a connection without TLS does not have. */
-function refuseUnusedPin(layers: Layers): void {
-  const [pin, url] = [find(layers, 'pin'), pick(layers, 'url')];
-  if (!pin || url?.protocol !== 'http:') return;
-  throw new LmError('usage', `${label('pin', pin.origin)}: ${url.origin} shows no certificate`, {
-    hint: `write https://${url.host}, and start lm serve there with --tls-auto`,
-  });
-}
-
-/** A node's data must not be open to a network by accident: beyond loopback, a token, client certificates or --insecure is needed. */
-function checkServe(layers: Layers): void {
-  needTogether(layers, 'tls-cert', 'tls-key');
-  needTogether(layers, 'tls-key', 'tls-cert');
-  const [auto, cert] = [pick(layers, 'tls-auto'), find(layers, 'tls-cert')];
-  if (auto && cert) throw new LmError('usage', `--tls-auto and ${label('tls-cert', cert.origin)} exclude each other`);
-  if (!auto) needTogether(layers, 'client-ca', 'tls-cert');
-  for (const name of ['client-name', 'client-for'] as const)
-    if (pick(layers, name).length > 0) needTogether(layers, name, 'client-ca');
-  const { host } = pick(layers, 'listen');
-  const guarded = pick(layers, 'token-file') ?? pick(layers, 'client-ca') ?? pick(layers, 'token-for')[0];
-  if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;
-  const { text, origin } = find(layers, 'listen')!;
-  throw new LmError(
-    'usage',
-    `${label('listen', origin)}: got '${printable(`${text}`)}', takes a loopback address while anybody could read everything`,
-    {
-      hint: 'give --token-file or --client-ca; or --insecure, if the network itself keeps others out',
-    },
-  );
-}
-
-/** Whether only this host can reach what listens there. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

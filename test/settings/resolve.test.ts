@@ -43,6 +43,15 @@ describe('limits of what is read', () => {
       message: expect.stringMatching(/^yield_floor .*: needs --yield-to-io beside it$/),
     });
   });
+
+  test('a floor above the limit is refused, and a limit below the usual floor is one itself', async () => {
+    const flags = { ...URL_AND_DIR.flags, 'yield-to-io': true, 'limit-rate': '2MiB/s' } as const;
+    expect(await refused('verify', { ...URL_AND_DIR, flags: { ...flags, 'yield-floor': '4MiB/s' } })).toMatchObject({
+      code: 'usage',
+      message: '--yield-floor: 4MiB/s is above --limit-rate, 2MiB/s',
+    });
+    expect(await settingsOf('verify', { ...URL_AND_DIR, flags })).toMatchObject({ yieldFloor: 2 * MIB });
+  });
 });
 
 describe('copy', () => {

@@ -2,7 +2,7 @@
 
 import { printable } from '../../errors.js';
 import type { ListeningAgent } from '../../serve/run.js';
-import { isLoopback } from '../../settings/resolve.js';
+import { isLoopback } from '../../settings/checks/reach.js';
 import type { ServeSettings } from '../../settings/settings.js';
 
 /** Programs wait for the first line to know that the agent listens, so all their fields are in it. */
