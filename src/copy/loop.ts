@@ -1,12 +1,12 @@
 // Runs the passes of a copy until the threshold is met. A pass lists, admits and cleans; then it proves the result and ends, or downloads,
 // and the next pass lists again. The order of these steps keeps the destination safe.
 
-import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { isStop } from '../exit-codes.js';
 import { MAY_CHANGE } from '../files/dirfd.js';
 import { outsideError } from '../guards/guard-outside.js';
 import type { ServiceWatch } from '../migration/guards/service-watch.js';
+import { sourceCompleteError } from '../migration/known-sides.js';
 import { isAllLeft, meets } from '../plan/counts.js';
 import type { Plan } from '../plan/plan.js';
 import type { CopyReport } from '../report/copy-report.js';
@@ -149,10 +149,7 @@ async function checkHosts(
     refuseMovedMounts(before);
   }
   const { state } = before ? await source.status(signal) : source.firstStatus;
-  if (state === 'COMPLETED')
-    throw new LmError('refused', `${source.url} says that this migration is complete`, {
-      hint: 'nothing more is copied from it; see lm status',
-    });
+  if (state === 'COMPLETED') throw sourceCompleteError(source.url);
   const openFiles = await source.openFiles?.(signal);
   const openOutside = outsideError(openFiles?.outside);
   if (openOutside) guards.object(openOutside);

@@ -11,10 +11,14 @@ import { destinationRoots, readIdentities } from '../state/identity/identity-fil
 import type { Instance } from '../state/instance.js';
 
 /** A source that is complete lists nothing any more. `hint` names a way out. */
-export function refuseIfSourceComplete({ url, firstStatus }: Source, hint: string): void {
-  if (firstStatus.state === 'NOT_COMPLETED') return;
-  throw new LmError('refused', `the migration is already complete at the source, ${url}`, { hint });
+export function refuseIfSourceComplete({ url, firstStatus }: Source, hint?: string): void {
+  if (firstStatus.state !== 'NOT_COMPLETED') throw sourceCompleteError(url, hint);
 }
+
+export const sourceCompleteError = (
+  url: string,
+  hint = 'it serves nothing any more; there, lm reset clears the record',
+): LmError => new LmError('refused', `the migration is already complete at the source, ${url}`, { hint });
 
 /** Throws `refused` for another source or directory: comparing those would prove nothing about this migration. */
 export function refuseOtherSides(

@@ -69,7 +69,7 @@ export async function verifyFrom(
     source = await connectSource({ ...(await addressOf(settings)), roots, spool, emit, signal, pace: wishes });
     warnOfPace(wishes, source, pace, emit);
     const { url } = source;
-    refuseIfSourceComplete(source, 'it serves nothing any more; there, lm reset clears the record');
+    refuseIfSourceComplete(source);
     const concurrency = concurrencyAt(source, settings.concurrency, emit);
     const { live, incremental } = settings;
     if (incremental && source.kind !== 'lm') throw notByLedger(url);
