@@ -162,7 +162,7 @@ const SEE_TO_SOURCE =
 /** The cheapest copy that fixes all differences: --diff checksum only where no other copy finds them. */
 function cheapestCopy(report: VerifyReport): string | undefined {
   if (report.digestMismatches > (report.repairs?.wrongAtSource ?? 0))
-    return 'lm copy --diff checksum (equal sizes and times hide these files from a plain copy)';
+    return 'lm copy --diff checksum (equal sizes and times may hide some of these files from a plain copy)';
   if (report.metadataMismatches > 0) return 'lm copy --threshold 1.0';
   return report.filesNotFoundAtSource + report.filesNotFoundAtDestination > 0 ? 'lm copy' : undefined;
 }
