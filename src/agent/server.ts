@@ -221,13 +221,19 @@ function listen(server: Server, { host, port }: ServerSetup['listen']): Promise<
       reject(
         new LmError('usage', `cannot listen on ${printable(host)}, port ${port}: ${errnoOf(cause) ?? cause.message}`, {
           cause,
-          ...(errnoOf(cause) === 'EADDRINUSE' && { hint: 'another lm serve, or a Sidecar, may be running there' }),
+          hint: LISTEN_HINTS[errnoOf(cause) ?? ''],
         }),
       ),
     );
     server.listen(port, host, resolve);
   });
 }
+
+const LISTEN_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another lm serve, or a Sidecar, may be running there',
+  EADDRNOTAVAIL: 'this host has no such address; --listen :PORT is every address it has',
+  ENOTFOUND: 'this host cannot resolve that name; --listen :PORT is every address it has',
+};
 
 function urlOf(server: Server, { tls }: ServerSetup): URL {
   const { address, port } = server.address() as AddressInfo;

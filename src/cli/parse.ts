@@ -29,13 +29,17 @@ export function parseArguments(argv: readonly string[], io: CliIo): Invocation |
     invocation = taken;
   });
   try {
-    program.parse(argv, { from: 'user' });
+    const isHelpOfNothing = argv[0] === 'help' && argv[1] !== undefined && !isCommand(program, argv[1]);
+    program.parse(isHelpOfNothing ? argv.slice(1) : argv, { from: 'user' }); // else commander prints all help, and names no mistake
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOrThrow(error, argv);
     throw error;
   }
   return invocation!;
 }
+
+const isCommand = (program: Command, word: string): boolean =>
+  word === 'help' || word.startsWith('-') || program.commands.some((command) => command.name() === word);
 
 /** Longer lines are hard to read on any terminal. */
 const MAX_HELP = 100;

@@ -80,9 +80,10 @@ function named(stateDir: string, kept: readonly string[], name: string): Candida
   if (found) return found;
   const instance = listInstances(stateDir).find((one) => one.name === name);
   if (instance) return { name, dir: instance.dir, instance };
+  const known = candidates(stateDir, kept).map((one) => one.name);
   throw new LmError('usage', `no evidence of ${name} is on this host`, {
-    details: candidates(stateDir, kept).map((one) => one.name),
-    hint: 'known are the ones above, if any',
+    details: known,
+    hint: known.length > 0 ? 'known are the ones above' : 'no migration has left evidence on this host',
   });
 }
 

@@ -156,11 +156,8 @@ export const listen: OptionType<ListenAddress> = {
   parse: parseListen,
   suggest(given) {
     const host = given.replace(/^https?:\/\//i, '').replace(/\/+$/, '');
-    const guesses = [host, `${host}:9043`, `[${host}]:9043`];
-    return firstValid(
-      (guess) => (guess === given ? undefined : parseListen(guess)),
-      isIPv6(host) ? guesses.slice(2) : guesses,
-    );
+    const guesses = isIPv6(host) ? [`[${host}]:9043`] : [host, `${host}:9043`];
+    return firstValid((guess) => (guess === given ? undefined : parseListen(guess)), guesses);
   },
 };
 

@@ -498,3 +498,9 @@ test('an address that is taken', async () => {
   const flags = [root, '--state-dir', state, '--listen', `127.0.0.1:${agent.port}`];
   expect(await serveAndEnd(flags)).toMatchObject({ code: 2, stderr: expect.stringContaining('EADDRINUSE') });
 });
+
+test('an address that this host does not have', async () => {
+  const flags = [root, '--state-dir', state, '--insecure', '--listen', '198.51.100.1:0'];
+  const stderr = expect.stringMatching(/EADDRNOTAVAIL\nhint: this host has no such address/);
+  expect(await serveAndEnd(flags)).toMatchObject({ code: 2, stderr });
+});

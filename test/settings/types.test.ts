@@ -98,6 +98,7 @@ describe.each<[string, OptionType<unknown>, [string, string | undefined][]]>([
       ['http://0.0.0.0:9043/', '0.0.0.0:9043'],
       ['::1', '[::1]:9043'],
       ['host:99999', undefined],
+      [':99999', undefined],
     ],
   ],
   [
