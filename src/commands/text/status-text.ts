@@ -171,6 +171,6 @@ function passTable(iterations: readonly Iteration[]): string[] {
   return columns([head, ...cells], { indent: '    ', isRight: (column) => column !== 1 });
 }
 
-const row = (name: string, value: string): string => `  ${name.padEnd(12)}  ${value}`;
+const row = (name: string, value: string): string => `  ${name.padEnd('saved_caches/0'.length)}  ${value}`;
 
 const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
