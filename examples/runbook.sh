@@ -44,7 +44,8 @@ final() {
   local code=$?
   case $code in
     0) echo "complete here: run 'lm complete' on the source, then start the service on this host" ;;
-    3) echo "the source still changes: is its service stopped? then run '$0 final' again" >&2 ;;
+    3) echo "not all has come, as the lines above say: run '$0 final' again" >&2 ;;
+    6) echo "a guard refused, as when the source's service still runs: read its message above before anything else" >&2 ;;
     4) echo "the two sides differ: every path is listed above; do not start the service here. Run what the last line says" >&2 ;;
     *) echo "not complete: do not start the service here" >&2 ;;
   esac
