@@ -123,7 +123,7 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
     const result = noResult();
     const key = joinKey(dir, entry.name);
     const hasHoles = entry.allocated !== undefined;
-    const mayWrite = published !== undefined || torn; // a repair returns a part as it was, if the source fails
+    const mayWrite = published !== undefined || (hasHoles && torn); // a repair returns a part as it was, if the source fails
     const part = openPart(disk, file, mayWrite ? 'to-read-and-write' : 'to-read');
     const sparse = hasHoles && mayWrite ? disk.sparsePart(part.fd, key) : undefined;
     const write = (bytes: Uint8Array, position: number): void =>
