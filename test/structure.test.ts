@@ -87,6 +87,7 @@ const FENCES: Record<string, readonly string[]> = {
       'state/lock/lock.ts',
       'state/lock/lock-holder.ts',
       'pace/rate.ts',
+      'disk/old-part.ts',
       'files/dirfd.ts',
       'files/if-there.ts',
       'listing/listing-size.ts',

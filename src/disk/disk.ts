@@ -27,16 +27,12 @@ import { writeAll } from '../files/write-all.js';
 import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
 import { CHANGED, type Conflict, Directories, isOccupied, occupied } from './directories.js';
+import { openOldPart, PART_MODE } from './old-part.js';
 import { pageRuns, SparsePart } from './sparse.js';
 import { ifUnchanged, isReplaced } from './surveyed.js';
 import { Versions } from './versions.js';
 
 const NEW_PART = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-/** O_NONBLOCK: opening a pipe that has a part's name must not block the thread until somebody reads it. */
-const OLD_PART = constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const READ_PART = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const READ_AND_WRITE_PART = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const FLAGS = { 'to-write': OLD_PART, 'to-read': READ_PART, 'to-read-and-write': READ_AND_WRITE_PART } as const;
 
 /** `INODE@BIRTH`, because a new file may get the inode number of a removed one. The number alone where the file system keeps no birth time. */
 export const idOf = (stat: BigIntStats): string =>
@@ -97,7 +93,7 @@ export class Disk {
   createPart(dir: EntryKey, name: string, bytes: number): OpenPart | Conflict {
     const part = partNameOf(name);
     return this.#directories.in(dir, 'write', joinKey(dir, name), (handle) => {
-      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
+      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, PART_MODE));
       try {
         ftruncateSync(fd, bytes);
       } catch (error) {
@@ -112,32 +108,30 @@ export class Disk {
   beginFile(dir: EntryKey, name: string): OpenPart | Conflict {
     const part = partNameOf(name);
     return this.#directories.in(dir, 'write', joinKey(dir, name), (handle) => {
-      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, 0o600));
+      const fd = makeNew(handle.at(part), (at) => openSync(at, NEW_PART, PART_MODE));
       return { fd, name: part, written: 0 };
     });
   }
 
   /**
-   * Opens an existing part. Undefined when it is gone, has another size than `bytes`, if given, is not the one identified by `id`, or has a
-   * second name.
+   * Opens an existing part. Undefined when it is gone, has another size than `bytes`, if given, is not the one identified by `id`, has a
+   * second name, or is another user's and cannot be opened.
    */
   reopenPart(
     dir: EntryKey,
     name: string,
     bytes: number | undefined,
     id?: string,
-    why: keyof typeof FLAGS = 'to-write',
+    why: Parameters<typeof openOldPart>[1] = 'to-write',
   ): OpenPart | undefined {
     try {
       const part = partNameOf(name);
-      const fd = openSync(this.#directories.open(dir).at(part), FLAGS[why]);
-      const stat = fstatSync(fd, { bigint: true });
-      const isAlone = stat.isFile() && stat.nlink <= 1n; // with a second name it is a file that lm must not write to
-      const isSized = bytes === undefined || stat.size === BigInt(bytes);
-      if (isAlone && isSized && (id === undefined || isKnownBy(id, stat)))
-        return { fd, name: part, written: Number(stat.size) };
-      closeSync(fd);
-      return undefined;
+      const opened = openOldPart(this.#directories.open(dir).at(part), why, (stat) => {
+        const isAlone = stat.isFile() && stat.nlink <= 1n; // with a second name it is a file that lm must not write to
+        const isSized = bytes === undefined || stat.size === BigInt(bytes);
+        return isAlone && isSized && (id === undefined || isKnownBy(id, stat));
+      });
+      return opened && { fd: opened.fd, name: part, written: Number(opened.stat.size) };
     } catch (error) {
       if (isOccupied(error) || errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENXIO') return undefined;
       throw localError('open the unfinished part of', this.#directories.path(joinKey(dir, name)), error);
