@@ -1,10 +1,9 @@
 // A big file of which an older version is here, published: what both have in common is not fetched, and the older version is not written to.
 
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { IS_ROOT } from '../support/as-user.js';
+import { HAS_BTRFS, mountBtrfs } from '../support/btrfs.js';
 import { sample } from '../support/form.js';
 import { type JsonLine, jsonLines } from '../support/lm.js';
 import { type Sandbox, sandbox } from '../support/sandbox.js';
@@ -57,21 +56,14 @@ test('--delta never fetches the whole file, as of one that is new', async () => 
   expect(bytes).toBeGreaterThan(64 * MIB);
 });
 
-const hasBtrfs = IS_ROOT && existsCommand('mkfs.btrfs');
-if (!hasBtrfs) process.stderr.write('not run: a clone, for want of root and mkfs.btrfs (btrfs-progs)\n');
+if (!HAS_BTRFS) process.stderr.write('not run: a clone, for want of root and mkfs.btrfs (btrfs-progs)\n');
 
-(hasBtrfs || process.env['CI'] === 'true' ? test : test.skip)(
+(HAS_BTRFS || process.env['CI'] === 'true' ? test : test.skip)(
   'where the file system has reflinks it is cloned, and so much as differs is written',
   async () => {
     const box = sandbox();
-    const image = join(box.dir, 'image');
-    const disk = join(box.dir, 'disk');
-    mkdirSync(disk);
-    closeSync(openSync(image, 'w'));
-    truncateSync(image, 512 * MIB);
-    execFileSync('mkfs.btrfs', ['--quiet', image]);
-    execFileSync('mount', ['-o', 'loop', image, disk]);
-    box.defer(() => execFileSync('umount', ['--lazy', disk]));
+    const { disk, unmount } = mountBtrfs(box.dir);
+    box.defer(unmount);
     const to = join(disk, 'data');
     mkdirSync(to);
     const { pass, bytes, said } = await copyTwice(box, to);
@@ -82,12 +74,3 @@ if (!hasBtrfs) process.stderr.write('not run: a clone, for want of root and mkfs
     expect(statSync(`${to}/big`).mode & 0o777).toBe(0o644);
   },
 );
-
-function existsCommand(name: string): boolean {
-  try {
-    execFileSync('which', [name], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,13 +1,14 @@
 // A disk that really fills up while a copy writes to it, by bytes and by inodes: 8, nothing torn, and with room again it goes on.
 
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { LmOptions } from '../support/lm.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree, type Snapshot, type Tree } from '../support/tree.js';
 import { describeIf, IS_ROOT, roomyDirectory, tally } from './form.js';
+import { startHostileProxy } from './hostile-proxy.js';
 
 const MIB = 1024 * 1024;
 
@@ -64,6 +65,30 @@ describeIf(IS_ROOT, 'a disk fills up', 'root, who may mount one', () => {
   test('by bytes, among small files', async () => {
     const all = await pair('size=64m', some(40, MIB));
     await fillsUp(all, () => fillBytes(all.disk), /cannot write .*disk\/data\/f\d+.*ENOSPC/);
+  });
+
+  test('by bytes, while an older version is copied into a part, to be patched', async () => {
+    const all = await pair('size=64m', { big: file({ size: 24 * MIB }) });
+    const { source, destination, from, to, disk, defer } = all;
+    expect(await destination.lm(['copy', all.url, to])).toMatchObject({ code: 0 });
+    source.write('data', { big: file({ size: 25 * MIB }) });
+    const older = readFileSync(join(to, 'big'));
+    let isFull = false;
+    const proxy = await startHostileProxy(all.url, {
+      instead({ text }) {
+        if (isFull || !text.includes('"seals":"alone"')) return undefined;
+        isFull = true;
+        return { do: 'hold', at: 0, until: async () => fillBytes(disk) };
+      },
+    });
+    defer(() => proxy.stop());
+    const ended = await destination.lm(['copy', proxy.url, '--new-source']);
+    expect(ended).toMatchObject({ code: 8, stderr: expect.stringMatching(/cannot write .*disk\/data\/big.*ENOSPC/) });
+    tally('other faults', 'disk full');
+    expect(readFileSync(join(to, 'big')).equals(older)).toBe(true);
+    rmSync(join(disk, 'filler'));
+    expect(await destination.lm(['copy', all.url])).toMatchObject({ code: 0, stderr: '' });
+    expect(await readTree(to)).toEqual(await readTree(from));
   });
 
   test('by inodes', async () => {

@@ -3,15 +3,15 @@
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { partNameOf } from '../../src/disk/disk.js';
 import { readJournal } from '../../src/state/journal/journal.js';
 import { flipBit } from '../support/flip-bit.js';
-import { type Agent, type Finished, startAgent } from '../support/lm.js';
-import { type Host, sandbox } from '../support/sandbox.js';
+import { type Agent, type Finished, jsonLines, startAgent } from '../support/lm.js';
+import { type Sandbox, sandbox } from '../support/sandbox.js';
 import { file, readTree, writeTree } from '../support/tree.js';
 import { CAN_INJECT, chance, describeIf, HAS_STRACE, IS_ROOT, inForm, LONG, roomyDirectory, tally } from './form.js';
-import { inAnyDirectory, injected, sabotaged } from './strace.js';
+import { inAnyDirectory, injected, onAnyDescriptor, sabotaged } from './strace.js';
 
 const MIB = 1024 * 1024;
 const TREE = { small: file({ content: 'small', mode: 0o440 }), big: file({ size: 9 * MIB }), same: 'same' };
@@ -41,27 +41,28 @@ afterAll(async () => {
   rmSync(host, { recursive: true });
 });
 
-interface Copied {
-  destination: Host;
+interface Copied extends Sandbox {
   to: string;
   /** Makes the files wrong, with sizes and times as before; `stands` then knows them. */
   spoil(): void;
   /** Throws unless every file is right, or as wrong as before, or a part. Returns how many are right. */
   stands(): number;
-  repair(under?: string[]): Promise<Finished>;
+  repair(under?: string[], args?: string[]): Promise<Finished>;
   /** As an operator would go on after it: now all is right. */
   mend(): Promise<void>;
 }
 
 async function copied(): Promise<Copied> {
-  const { destination } = sandbox(roomyDirectory(1 << 28));
+  const box = sandbox(roomyDirectory(1 << 28));
+  const { destination } = box;
   const to = destination.path('data');
   expect(await destination.lm(['copy', agent.url, to, '--instance', 'faults'])).toMatchObject({ code: 0 });
   const right = new Map(Object.keys(TREE).map((name) => [name, readFileSync(join(from, name))]));
   let wrong = new Map<string, Buffer>();
-  const repair = (under: string[] = []): Promise<Finished> => destination.lm(['verify', '--repair'], { under });
+  const repair: Copied['repair'] = (under = [], args = []) =>
+    destination.lm(['verify', ...args, '--repair'], { under });
   return {
-    ...{ destination, to, repair },
+    ...{ ...box, to, repair },
     spoil() {
       for (const [name, offset] of FLIPPED) flipBit(join(to, name), offset);
       wrong = new Map(FLIPPED.map(([name]) => [name, readFileSync(join(to, name))]));
@@ -116,11 +117,53 @@ describeIf(HAS_STRACE, 'killed in a repair', 'strace', () => {
   });
 });
 
+/** Of two paths strace looks at the first. */
 const part = (name: string): string[] => inAnyDirectory(partNameOf(name));
 
-/** `names`: what the message names. */
-const ERRORS: { doing: string; calls: string; on?: (all: Copied) => string[]; names: RegExp; rootOnly?: true }[] = [
-  { doing: 'taking its name from a small file', calls: 'rename', on: () => part('small'), names: /data\/small/ },
+interface Failing {
+  doing: string;
+  calls: string;
+  on?: (all: Copied) => string[];
+  when?: string;
+  /** What the message names. */
+  names: RegExp;
+  rootOnly?: true;
+  /** Much like another one. */
+  longOnly?: true;
+}
+
+const ERRORS: Failing[] = [
+  {
+    ...{ doing: 'allowing a small file to be written', calls: 'chmod', on: onAnyDescriptor, names: /data\/small/ },
+    longOnly: true,
+  },
+  {
+    doing: 'taking its name from a small file',
+    calls: 'rename',
+    on: () => inAnyDirectory('small'),
+    names: /data\/small/,
+  },
+  {
+    ...{
+      doing: 'taking its name from a big file',
+      calls: 'rename',
+      on: () => inAnyDirectory('big'),
+      names: /data\/big/,
+    },
+    longOnly: true,
+  },
+  { doing: 'giving a big file its name again', calls: 'rename', on: () => part('big'), names: /data\/big/ },
+  {
+    ...{
+      doing: 'giving it its name again once',
+      calls: 'rename',
+      on: () => part('big'),
+      when: '1',
+      names: /data\/big/,
+    },
+    longOnly: true,
+  },
+  { doing: 'closing a big file', calls: 'close', on: ({ to }) => [join(to, partNameOf('big'))], names: /data\/big/ },
   {
     doing: 'writing a small file',
     calls: 'pwrite64',
@@ -158,22 +201,81 @@ const ERRORS: { doing: string; calls: string; on?: (all: Copied) => string[]; na
 ];
 
 describeIf(CAN_INJECT, 'a system call fails in a repair', 'strace and a process namespace', () => {
-  test.each(ERRORS.filter(({ rootOnly }) => IS_ROOT || !rootOnly))('$doing ($calls)', async (one) => {
+  test.each(ERRORS.filter(({ rootOnly, longOnly }) => (IS_ROOT || !rootOnly) && (LONG || !longOnly)))(
+    '$doing ($calls)',
+    async (one) => {
+      const all = await copied();
+      for (const error of LONG
+        ? ['ENOSPC', 'EIO', 'EDQUOT', 'EROFS']
+        : [chance(one.doing).pick(['ENOSPC', 'EIO', 'EDQUOT'])]) {
+        all.spoil();
+        const log = all.destination.path('strace.log');
+        const paths = one.on?.(all);
+        const under = sabotaged({
+          calls: one.calls,
+          what: error,
+          when: one.when ?? '1+',
+          ...(paths && { paths }),
+          log,
+        });
+        const { code, stderr } = await all.repair(under);
+        for (const call of injected(log)) tally('injected errors', call);
+        expect({ error, code, stderr, injected: injected(log).length > 0 }).toMatchObject({
+          ...{ error, code: 8, injected: true },
+          stderr: expect.stringMatching(one.names),
+        });
+        all.stands();
+        expect(readdirSync(all.to)).toContain('same');
+        await all.mend();
+      }
+    },
+  );
+});
+
+describe('a bit is flipped on the line, while bits that were flipped here are repaired', () => {
+  const PAGE = 8192;
+  /** Two pages of the big file, and the small one. */
+  const DUE = 2 * PAGE + TREE.small.content!.length;
+
+  const receivedBy = ({ stdout }: Finished): number => jsonLines(stdout).at(-1)!['report'].repairs.bytesReceived;
+
+  test('where none is, the pages come in which bits were flipped here, and nothing else', async () => {
     const all = await copied();
-    for (const error of LONG ? ['ENOSPC', 'EIO', 'EDQUOT', 'EROFS'] : [chance(one.doing).pick(['ENOSPC', 'EIO'])]) {
+    all.spoil();
+    const ended = await all.repair([], ['--json']);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(receivedBy(ended)).toBe(DUE);
+    expect(await readTree(all.to)).toEqual(await readTree(from));
+    tally('other faults', 'bits flipped and repaired');
+  });
+
+  test.each(['a hash of a page', 'the table of pages', 'a page'])('%s', async (what) => {
+    const draw = chance(`repairs ${what}`);
+    for (let round = 0; round < inForm(30, 1); round++) {
+      const all = await copied();
       all.spoil();
-      const log = all.destination.path('strace.log');
-      const paths = one.on?.(all);
-      const under = sabotaged({ calls: one.calls, what: error, when: '1+', ...(paths && { paths }), log });
-      const { code, stderr } = await all.repair(under);
-      for (const call of injected(log)) tally('injected errors', call);
-      expect({ error, code, stderr, injected: injected(log).length > 0 }).toMatchObject({
-        ...{ error, code: 8, injected: true },
-        stderr: expect.stringMatching(one.names),
+      let isPages = false;
+      let isDone = false;
+      const line = await all.proxy(agent.url, {
+        asked(request) {
+          isPages = request.includes('"kind":"pages"');
+          if (!isPages || isDone || what !== 'a hash of a page') return;
+          isDone = true;
+          request[request.length - 1 - draw.below(2 * 512)]! ^= 1 << draw.below(8);
+        },
+        heard(answer) {
+          const body = answer.indexOf('\r\n\r\n') + 4;
+          if (!isPages || isDone || body < 4 || answer.length - body < 2 * PAGE) return;
+          isDone = true;
+          const at = what === 'a page' ? answer.length - 1 - draw.below(2 * PAGE) : body + 5 + draw.below(67);
+          answer[at]! ^= 1 << draw.below(8);
+        },
       });
-      all.stands();
-      expect(readdirSync(all.to)).toContain('same');
-      await all.mend();
+      const ended = await all.repair([], [line.url, '--json']);
+      expect({ isDone, ...ended }).toMatchObject({ isDone: true, code: 0, stderr: '' });
+      expect(receivedBy(ended)).toBeLessThanOrEqual(DUE + 2 * MIB);
+      expect(await readTree(all.to)).toEqual(await readTree(from));
+      tally('other faults', `bit flipped in ${what} of a repair`);
     }
   });
 });
