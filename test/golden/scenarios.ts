@@ -15,6 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { kill } from 'node:process';
+import { type Asked, type Deed, startHostileProxy } from '../faults/hostile-proxy.js';
 import { flipBit } from '../support/flip-bit.js';
 import type { Host } from '../support/sandbox.js';
 import { dir, file, setMtime, type Tree } from '../support/tree.js';
@@ -152,6 +153,29 @@ export const SCENARIOS: Record<string, (stage: Stage) => Promise<void>> = {
     });
     await stage.record(['copy']);
     stage.keepState('after a basis was gone on with');
+  },
+
+  /** A file that is written to between the reads of its ranges, and not after. */
+  async torn(stage) {
+    stage.destination.write('data', {});
+    await stage.write(stage.source, { data: { huge: file({ size: 9 * MIB }), small: 'small' } });
+    let fetches = 0;
+    const until = (): Promise<void> =>
+      change(stage, (at) => {
+        writePage(`${at}/huge`, 8192); // which has been read
+        setMtime(`${at}/huge`, 1_700_086_411_000_000_000n);
+      });
+    const instead = ({ request }: Asked): Deed | undefined =>
+      request.endsWith('/fetch') && ++fetches === 2 ? { do: 'hold', at: 0, until } : undefined;
+    const between = async (url: string): Promise<string> => {
+      const proxy = await startHostileProxy(url, { instead });
+      stage.box.defer(() => proxy.stop());
+      return proxy.url;
+    };
+    await stage.serve(rootArgs(stage.source, ['data']), { between });
+    await stage.record([...copy(stage, LIVE), '--max-iterations', '1']);
+    await stage.record(['copy']);
+    stage.keepState('after a torn read was finished');
   },
 
   async 'sidecar-source'(stage) {
