@@ -2,7 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, cpSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { isPartName } from '../../src/files/entry.js';
@@ -64,6 +64,20 @@ describe('a source that shows nothing never empties a destination', () => {
 });
 
 describe('identity', () => {
+  test('a directory here that is gone, as with its disk, is refused, and a dry run says that it would be', async () => {
+    const { to, destination } = await copied();
+    rmSync(to, { recursive: true });
+    const dry = await destination.lm(['copy', '--dry-run']);
+    expect(dry).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/would refuse: a destination directory is not/),
+    });
+    expect(dry.stderr).toContain(`data/0 does not exist at ${to}`);
+    const refused = await destination.lm(['copy']);
+    expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('a destination directory is not') });
+    expect(existsSync(to)).toBe(false);
+  });
+
   test('the same path on another directory is another source', async () => {
     const { from, destination, source, agent, untouched } = await copied();
     await agent.stop();

@@ -9,6 +9,7 @@ import { LmError, localError, printable } from '../../errors.js';
 import type { Emit } from '../../events.js';
 import { isPartName } from '../../files/entry.js';
 import { contentsOf, LOST_FOUND } from '../../files/names/lost-found.js';
+import type { Roots } from '../../files/roots.js';
 import { checkRootPaths } from '../../guards/guard-roots.js';
 import { refuseSourceItself } from '../../guards/guard-same.js';
 import type { OutsideChanges } from '../../guards/outside-changes.js';
@@ -21,8 +22,20 @@ import { toRemember } from '../../settings/remembered.js';
 import type { Source } from '../../source/source.js';
 import { type Adoption, notAdopted, readAdoption, recordAdoption } from '../../state/adoption.js';
 import { machineId } from '../../state/identity/host.js';
-import { compareDestinations, compareSources, mergeSources, sourceIdentity } from '../../state/identity/identity.js';
-import { destinationRoots, readIdentities, recordIdentities } from '../../state/identity/identity-file.js';
+import {
+  compareDestinations,
+  compareSources,
+  type DestinationRoot,
+  mergeSources,
+  type SourceIdentity,
+  sourceIdentity,
+} from '../../state/identity/identity.js';
+import {
+  destinationRoots,
+  type Identities,
+  readIdentities,
+  recordIdentities,
+} from '../../state/identity/identity-file.js';
 import { remember } from '../../state/remembered.js';
 import type { CopyMigration } from '../copy-migration.js';
 import type { CopyRecord } from '../record.js';
@@ -68,21 +81,12 @@ export function createAdmission(options: AdmissionOptions): Admit {
     const source = sourceIdentity(options.source.url, header, capabilities.mounts ? totals : undefined, only);
     const known = readIdentities(instance.dir);
     if (!record && absent.length > 0) {
+      if (known && !settings.newSource) refuseOthers(known, { source, lost: absent }, object);
       owners.judge(survey);
       return NO_CHANGES;
     }
     const destination = destinationRoots(roots);
-    if (known && !(settings.newSource && !admitted)) {
-      const others = compareDestinations(known.destination, destination);
-      const hint = hintForOthers(others.length > 0); // for both at once, so that the flag does not lead to the next refusal
-      refuseOther(
-        compareSources(known.source, source),
-        'the source is not the one this destination was copied from',
-        hint,
-        object,
-      );
-      refuseOther(others, 'a destination directory is not the one it was', hint, object);
-    }
+    if (known && !(settings.newSource && !admitted)) refuseOthers(known, { source, destination }, object);
     const adoption = adoptionOf(survey, settings.adopt && !admitted, options);
     refuseUnmatchedMounts(survey, object);
     refuseRootsOfOthers(survey, options);
@@ -107,6 +111,28 @@ export function recordMarks({ instance, roots }: Pick<CopyMigration, 'instance' 
   if (known && !isDeepStrictEqual(known.destination, destination)) recordIdentities(dir, { ...known, destination });
   if (adoption && !isDeepStrictEqual(adoption.roots, destination))
     recordAdoption(dir, { ...adoption, roots: destination });
+}
+
+/** Objects to a source and to directories that are not the `known` ones. `lost`: those that a dry run finds missing, and a copy would make. */
+function refuseOthers(
+  known: Identities,
+  seen: { source: SourceIdentity; destination: DestinationRoot[] } | { source: SourceIdentity; lost: Roots },
+  object: Objection,
+): void {
+  const others =
+    'destination' in seen
+      ? compareDestinations(known.destination, seen.destination)
+      : seen.lost
+          .filter(({ key }) => known.destination.some((was) => was.key === key))
+          .map(({ key, path }) => printable(`${key} does not exist at ${path}: a copy would make another directory`));
+  const hint = hintForOthers(others.length > 0); // for both at once, so that the flag does not lead to the next refusal
+  refuseOther(
+    compareSources(known.source, seen.source),
+    'the source is not the one this destination was copied from',
+    hint,
+    object,
+  );
+  refuseOther(others, 'a destination directory is not the one it was', hint, object);
 }
 
 function refuseOther(details: string[], message: string, hint: string, object: Objection): void {

@@ -9,7 +9,7 @@ import type { Roots } from '../../files/roots.js';
 import { readRecord, recordText, writeFileAtomically } from '../atomic-file.js';
 import type { DestinationRoot, SourceIdentity } from './identity.js';
 
-interface Identities {
+export interface Identities {
   source: SourceIdentity;
   destination: DestinationRoot[];
 }
