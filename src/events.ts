@@ -70,7 +70,7 @@ export type Event =
       /** At most a few a second, while bytes move or digests are computed. `bytesDone` never passes `bytesTotal`. */
       type: 'progress';
       iteration: number;
-      doing: 'compare' | 'download' | 'verify';
+      doing: 'compare' | 'download' | 'verify' | 'repair';
       bytesDone: number;
       bytesTotal: number;
       /** The share of `bytesDone` that an earlier run had left in parts: counted as done, but not in the rate. Absent is 0. */

@@ -1,9 +1,9 @@
 // Gives a published file the name of its part, so that it may be written to, and gives one that nobody has written to its own name again.
 // Its bytes stay where they are.
 
-import { type BigIntStats, chmodSync, fstatSync, lstatSync, renameSync } from 'node:fs';
+import { type BigIntStats, chmodSync, fchmodSync, fstatSync, lstatSync, renameSync, type Stats } from 'node:fs';
 import { errnoOf } from '../errors.js';
-import { type DirHandle, pinned } from '../files/dirfd.js';
+import { type DirHandle, MAY_CHANGE, pinned } from '../files/dirfd.js';
 import { type Entry, type EntryKey, joinKey, kindOf, NO_CTIME } from '../files/entry.js';
 import { lstatIfThere } from '../files/if-there.js';
 import type { Roots } from '../files/roots.js';
@@ -17,11 +17,14 @@ const MAY_WRITE = 0o600;
 
 const HARD_LINK: Conflict = 'it has another name here (a hard link), under which its bytes must not change';
 
+/** EPERM: true of this file, or of one directory, and of no others. */
+const NOT_PERMITTED: Conflict = 'it may not be renamed here: is it immutable (lsattr), or its directory?';
+
 /** The operations of one thread. Every method throws `local`, naming the path, when a system call fails. */
 export class Published {
   readonly #directories: Directories;
-  /** The time of each directory before its entries were renamed. */
-  readonly #times = new Map<EntryKey, string>();
+  /** Directories as they were before their entries were renamed. */
+  readonly #noted = new Map<EntryKey, { mtimeNs: string; mode: number }>();
 
   constructor(roots: Roots) {
     this.#directories = new Directories(roots);
@@ -40,13 +43,14 @@ export class Published {
     return this.#in(dir, 'unpublish', name, (handle) =>
       ifUnchanged(handle.at(name), local, local, (at, stat, exact) => {
         if (stat.nlink > 1) return HARD_LINK;
-        this.#noteTime(dir, handle);
         record(idOf(exact()));
-        if ((stat.mode & MAY_WRITE) !== MAY_WRITE) chmodSync(at, (stat.mode & 0o7777) | MAY_WRITE);
-        renameSync(handle.at(name), handle.at(partNameOf(name)));
-        if (statIn(handle, partNameOf(name))?.ino === exact().ino) return undefined;
-        renameSync(handle.at(partNameOf(name)), handle.at(name)); // another file took the name in between
-        return CHANGED;
+        const isTaken = (): boolean => {
+          renameSync(handle.at(name), handle.at(partNameOf(name)));
+          if (statIn(handle, partNameOf(name))?.ino === exact().ino) return true;
+          renameSync(handle.at(partNameOf(name)), handle.at(name)); // another file took the name in between
+          return false;
+        };
+        return takenWritable(at, stat, isTaken);
       }),
     );
   }
@@ -64,7 +68,6 @@ export class Published {
       renameSync(part, handle.at(name));
       return undefined;
     });
-    this.restoreTime(dir);
     return returned === undefined;
   }
 
@@ -79,18 +82,32 @@ export class Published {
     return found;
   }
 
-  /** Gives a directory the time that it had. One that cannot be set is left: times of directories are never compared. */
-  restoreTime(dir: EntryKey): void {
-    const time = this.#times.get(dir);
-    this.#times.delete(dir);
-    if (time === undefined) return;
-    try {
-      setTime(this.#directories.open(dir).fd, time);
-    } catch {}
+  /** Remembers a directory as it is, for `restoreDirectory`. */
+  noteDirectory(dir: EntryKey): void {
+    this.#in(dir, 'look at', '', ({ fd }) => {
+      const { mtimeNs, mode } = fstatSync(fd, { bigint: true });
+      this.#noted.set(dir, { mtimeNs: `${mtimeNs}`, mode: Number(mode) & 0o7777 });
+      return undefined;
+    });
   }
 
-  #noteTime(dir: EntryKey, { fd }: DirHandle): void {
-    if (!this.#times.has(dir)) this.#times.set(dir, `${fstatSync(fd, { bigint: true }).mtimeNs}`);
+  /**
+   * Gives a directory the time that it had, and its mode, where that had to be changed so that entries could be renamed. A time that cannot be
+   * set is left: times of directories are never compared.
+   */
+  restoreDirectory(dir: EntryKey): void {
+    const noted = this.#noted.get(dir);
+    this.#noted.delete(dir);
+    if (!noted) return;
+    this.#in(dir, 'set the mode of', '', ({ fd }) => {
+      const { mtimeNs, mode } = fstatSync(fd, { bigint: true });
+      try {
+        if (`${mtimeNs}` !== noted.mtimeNs) setTime(fd, noted.mtimeNs);
+      } catch {}
+      const now = Number(mode) & 0o7777;
+      if (now !== noted.mode && now === (noted.mode | MAY_CHANGE)) fchmodSync(fd, noted.mode);
+      return undefined;
+    });
   }
 
   #in(
@@ -99,7 +116,26 @@ export class Published {
     name: string,
     operation: (handle: DirHandle) => Conflict | undefined,
   ): Conflict | undefined {
-    return this.#directories.in(dir, doing, joinKey(dir, name), operation, () => CHANGED);
+    return this.#directories.in(dir, doing, name === '' ? dir : joinKey(dir, name), operation, () => CHANGED);
+  }
+}
+
+/** Makes the file at `at`, a path to its inode, writable to its owner, so that `take` may; it is as it was if that fails. */
+function takenWritable(at: string, { mode }: Stats, take: () => boolean): Conflict | undefined {
+  let isChanged = false;
+  let isTaken = false;
+  try {
+    if ((mode & MAY_WRITE) !== MAY_WRITE) {
+      chmodSync(at, (mode & 0o7777) | MAY_WRITE);
+      isChanged = true;
+    }
+    isTaken = take();
+    return isTaken ? undefined : CHANGED;
+  } catch (error) {
+    if (errnoOf(error) === 'EPERM') return NOT_PERMITTED;
+    throw error;
+  } finally {
+    if (isChanged && !isTaken) chmodSync(at, mode & 0o7777);
   }
 }
 

@@ -1,6 +1,6 @@
 // What proves a regular file: the hashes of its blocks, and the state of it at either end while they were taken. Pure.
 
-import { type Entry, NO_CTIME, NO_INODE } from './entry.js';
+import { type Entry, NO_CTIME, NO_INODE, S_IFREG } from './entry.js';
 
 /** What tells one state of a file from another, as lstat shows it: decimal strings, as in `Entry`. */
 export interface Validators {
@@ -48,6 +48,12 @@ export function validatorsOf({ size, mtimeNs, ino, ctimeNs, links = 1 }: Entry):
   if (ino === undefined || ctimeNs === undefined) return undefined;
   return links > 1 ? { size, mtimeNs, ino, ctimeNs, links } : { size, mtimeNs, ino, ctimeNs };
 }
+
+/** The entry of a file of which no more is known: neither its permissions nor its owner. */
+export const entryIn = (name: string, { size, mtimeNs, ino, ctimeNs, links }: Validators): Entry => ({
+  ...{ name, kind: 'file', size, mtimeNs, mode: S_IFREG, ino, owner: undefined, target: undefined },
+  ...{ ctimeNs, links, allocated: undefined },
+});
 
 /** How a file stands, whose state `now` is listed, to the one that was proved; that may be one that nobody looked at, without an inode. */
 export function standingOf(then: Validators, now: Validators): Standing {

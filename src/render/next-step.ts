@@ -133,10 +133,10 @@ const FOR_REPAIR =
 
 const repairAgain = ({ by }: VerifyReport): string => `lm verify ${by ? `--${by} ` : ''}--repair`;
 
-/** Whether nothing is wrong but contents here, and --repair was not given yet. */
+/** Whether nothing is wrong but contents here, and --repair was not given yet, or had more to do than one run may. */
 const isForRepair = (report: VerifyReport): boolean =>
   report.digestMismatches > 0 &&
-  !report.repairs &&
+  (!report.repairs || report.repairs.leftOut !== undefined) &&
   !report.live &&
   report.metadataMismatches + report.filesNotFoundAtSource + report.filesNotFoundAtDestination === 0;
 

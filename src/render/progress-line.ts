@@ -28,10 +28,12 @@ export function barLine(reading: Reading, width: number): string {
 export function logLine(reading: Reading): string {
   const { percent, rate, eta, bytes, files, yielding } = words(reading);
   const { doing, iteration } = reading.progress;
-  const subject =
-    doing === 'verify' ? 'verifying' : `iteration ${iteration}${doing === 'compare' ? ', comparing' : ''}`;
+  const subject = SUBJECTS[doing] ?? `iteration ${iteration}${doing === 'compare' ? ', comparing' : ''}`;
   return `${subject}: ${[`${percent}%`, bytes, rate, files, eta, ...yielding].join(', ')}`;
 }
+
+/** Without iterations. */
+const SUBJECTS: Partial<Record<Progress['doing'], string>> = { verify: 'verifying', repair: 'repairing' };
 
 function words({ percent, bytesPerSecond, etaMs, progress }: Reading) {
   const { bytesDone, bytesTotal, bytesReused = 0, filesDone, filesTotal } = progress;

@@ -69,6 +69,8 @@ export interface RepairsReport {
   bytesReceived: number;
   /** Files that are wrong as they were. */
   notRepaired: number;
+  /** Of these, files that one run has no room for; absent is none. */
+  leftOut?: number;
   /** Of these, files of which nothing is to be taken from the source: it reads them differently each time, or its SSTable is damaged. */
   wrongAtSource: number;
   /** Files that stay parts, and so are missing under their own names, until the next repair or copy goes on with them. */

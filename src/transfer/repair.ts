@@ -27,19 +27,39 @@ export type RepairEnd =
 
 export type RepairContext = Omit<TransferContext, 'delta' | 'keepsParts' | 'emit' | 'changed'> & {
   published: Published;
+  /** Of all files. */
+  counts: TransferCounts;
 };
 
-/** Throws what a transfer throws; then, too, the file has its name again or is a part. */
+/** Throws what a transfer throws; then, too, the file has its name again or is a part. Its directory is as before in any case. */
 export async function repairFile(file: FileToRepair, context: RepairContext): Promise<RepairEnd> {
+  const { published } = context;
+  published.noteDirectory(file.dir);
+  try {
+    const end = await repairInDirectory(file, context);
+    published.restoreDirectory(file.dir);
+    return end;
+  } catch (error) {
+    tryTo(() => published.restoreDirectory(file.dir));
+    throw error;
+  }
+}
+
+async function repairInDirectory(file: FileToRepair, context: RepairContext): Promise<RepairEnd> {
   const { dir, entry, local } = file;
   const { published, journal } = context;
   const key = joinKey(dir, entry.name);
   let known = journal.known(key);
   if (local) {
+    let isRecorded = false;
     const conflict = published.unpublish(dir, local, (partId) => {
       known = recordPart(journal, key, entry, partId);
+      isRecorded = true;
     });
-    if (conflict !== undefined) return { ended: 'untouched', message: conflict, side: 'destination' };
+    if (conflict !== undefined) {
+      if (isRecorded) journal.ended(key);
+      return { ended: 'untouched', message: conflict, side: 'destination' };
+    }
   }
   const putBack = (): boolean => {
     const isBack = local !== undefined && published.putBack(dir, local);
@@ -53,12 +73,9 @@ export async function repairFile(file: FileToRepair, context: RepairContext): Pr
     tryTo(putBack);
     throw error;
   }
-  if (problem) {
-    const { message, side } = problem;
-    return { ended: putBack() ? 'returned' : 'part', message, side };
-  }
-  published.restoreTime(dir);
-  return { ended: 'published' };
+  if (!problem) return { ended: 'published' };
+  const { message, side } = problem;
+  return { ended: putBack() ? 'returned' : 'part', message, side };
 }
 
 /** All of it may be the source's. The caller gives the file the name of its part next. */
@@ -76,7 +93,7 @@ async function move(
   context: RepairContext,
 ): Promise<FileProblem | undefined> {
   const silent = { emit: () => {}, changed: { add: () => {} } }; // the caller reports how it ended
-  const files = createBigFiles(nothingMoved(), { ...context, ...silent, journal, delta: 'never', keepsParts: true });
+  const files = createBigFiles(context.counts, { ...context, ...silent, journal, delta: 'never', keepsParts: true });
   try {
     return await files.moveWhole({ dir, entry });
   } finally {
@@ -84,7 +101,7 @@ async function move(
   }
 }
 
-const nothingMoved = (): TransferCounts => ({
+export const nothingMoved = (): TransferCounts => ({
   ...{ filesDownloaded: 0, bytesDownloaded: 0, bytesReused: 0 },
   ...{ downloadFailures: 0, filesVanished: 0, filesChanged: 0 },
 });

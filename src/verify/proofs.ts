@@ -3,7 +3,7 @@
 import { LmError } from '../errors.js';
 import { type Entry, type EntryKey, HOT_TYPES } from '../files/entry.js';
 import type { ListedBlock, ListingHeader, WalkedBlock } from '../files/listing.js';
-import { hasLostName, type Proof, standingOf, validatorsOf } from '../files/proof.js';
+import { entryIn, hasLostName, type Proof, standingOf, validatorsOf } from '../files/proof.js';
 import { SETTLE_MS } from '../files/recent-changes.js';
 import type { DigestedPair, PairOfFiles } from '../plan/digests/paired-digests.js';
 import type { ProvablePair, ProvedPair } from '../plan/digests/proved-digests.js';
@@ -54,6 +54,8 @@ export class Proofs {
   #syncedMs = 0;
   #reader: LedgerReader | undefined;
   #writer: LedgerWriter | undefined;
+  /** For `unread`. Opened before anything is written: from then on the ledger counts as one that is still to be merged. */
+  #readerOfUnread: LedgerReader | undefined;
   /** The block of both listings that is compared entry by entry now. */
   #open: { dir: EntryKey; entries: number; sourceLine: Uint8Array; localLine: Uint8Array } | undefined;
 
@@ -79,6 +81,7 @@ export class Proofs {
     this.#beganMs = Date.now();
     this.#syncedMs = performance.now();
     this.#reader = this.#openReader();
+    if (this.incremental && this.#options.repairs) this.#readerOfUnread = this.#openReader();
     this.#writer = openLedgerWriter(this.#options.dir, agentId, this.#options.note);
   }
 
@@ -158,6 +161,12 @@ export class Proofs {
     }
   }
 
+  /** Both ends of a file that was proved, and so not read; to be called in the order of the listings. */
+  unread(dir: EntryKey, name: string): PairOfFiles | undefined {
+    const proof = this.#readerOfUnread?.proofOf(dir, name);
+    return proof && { dir, source: entryIn(name, proof.source), local: entryIn(name, proof.local) };
+  }
+
   #rowFor(row: Row | undefined): Pick<KnownPair, 'row' | 'proof'> {
     return this.#options.repairs && row ? { row, proof: proofIn(row) } : { row };
   }
@@ -199,7 +208,8 @@ export class Proofs {
   /** Keeps what was learnt so far for the next run. Throws `local`. */
   close(): void {
     this.#reader?.close();
-    this.#reader = undefined;
+    this.#readerOfUnread?.close();
+    this.#reader = this.#readerOfUnread = undefined;
     this.#writer?.close();
     this.#writer = undefined;
   }

@@ -127,7 +127,7 @@ export async function verifyFrom(
     if (verified.report.state === 'FAILED') await warnOfService(roots, emit);
     return { ...verified, exclusions, manifest: kept?.finish(verified) };
   } catch (error) {
-    throw source?.kind === 'lm' ? withWayOn(error) : error;
+    throw source?.kind === 'lm' ? withWayOn(error, settings) : error;
   } finally {
     inaccessible?.restoreModes(emit);
     owners?.close();
@@ -140,11 +140,11 @@ export async function verifyFrom(
 }
 
 /** Tells whoever interrupted it how to go on. */
-const withWayOn = (error: unknown): unknown =>
+const withWayOn = (error: unknown, { repair }: VerifyMigration['settings']): unknown =>
   error instanceof LmError && isStop(error)
     ? new LmError(error.code, error.message, {
         cause: error,
-        hint: 'lm verify --incremental goes on from here: what was read and found equal is not read again',
+        hint: `lm verify --incremental${repair ? ' --repair' : ''} goes on from here: what was read and found equal is not read again`,
       })
     : error;
 

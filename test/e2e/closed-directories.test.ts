@@ -1,7 +1,9 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { flipBit } from '../support/flip-bit.js';
 import type { LmOptions } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Sandbox, sandbox } from '../support/sandbox.js';
 import { dir, file, readTree, removeTree } from '../support/tree.js';
 
@@ -62,6 +64,13 @@ asRoot('directories that are closed to their owner, copied by him', () => {
     chmodSync(join(from, 'pass'), 0o755);
     expect(await lm('copy')).toMatchObject({ code: 0, stderr: '' });
     await areEqual();
+  });
+
+  longTest('are closed again after a repair of files in them', async () => {
+    for (const name of ['none/a', 'read/g', 'pass/big']) flipBit(join(to, name), 0);
+    expect(await lm('verify', '--repair')).toMatchObject({ code: 0, stderr: '' });
+    await areEqual();
+    expect(await lm('verify')).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('are as they were after a run that was refused', async () => {

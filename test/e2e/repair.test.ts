@@ -277,6 +277,21 @@ describe('nothing is taken from a source', () => {
     expect(await readTree(to)).toEqual(before);
   });
 
+  longTest(
+    'whose SSTable was damaged before it was copied, though its Data.db is proved and not read again',
+    async () => {
+      await begin({}, (from) => {
+        cpSync(FIXTURE, join(from, 'ks', TABLE), { recursive: true, preserveTimestamps: true });
+        flipBit(join(from, component('Data.db')), 2);
+      });
+      expect(await destination.lm(['verify', '--incremental'])).toMatchObject({ code: 0 });
+      flipBit(`${to}/${component('TOC.txt')}`, 2);
+      const { code, repairs } = await repair('--incremental');
+      const why = expect.stringMatching(/damaged at the source/);
+      expect({ code, repairs }).toMatchObject({ code: 4, repairs: [{ now: 'not-repaired', why }] });
+    },
+  );
+
   longTest('but from one whose SSTable is whole', async () => {
     await table();
     for (const name of ['Data.db', 'Digest.crc32', 'TOC.txt']) flipBit(`${to}/${component(name)}`, 2);
@@ -342,6 +357,25 @@ describe('an interrupted repair', () => {
     expect(report).toMatchObject({ filesNotFoundAtDestination: 0, filesMatched: 2 });
     expect(await readTree(to)).toEqual(await readTree(from));
     expect(await destination.lm(['complete'])).toMatchObject({ code: 0 });
+  });
+
+  longTest('by a signal: what was repaired before, and is not verified, is told, and how to go on', async () => {
+    await begin({ a: 'content', b: file({ size: 20 * MIB }) });
+    flipBit(`${to}/a`, 0);
+    for (let at = 0; at < 20 * MIB; at += MIB) spoilBlock(`${to}/b`, at);
+    const line = await box.proxy(agent.url, { bytesPerSecond: 2 * MIB });
+    const running = destination.start(['verify', line.url, '--repair']);
+    await line.hasPassed(2 * MIB);
+    running.kill('SIGTERM');
+    const { code, stderr } = await running.done;
+    expect({ code, stderr }).toMatchObject({
+      code: 143,
+      stderr: expect.stringMatching(
+        /^warning: 1 file had been repaired.*\n {2}data\/0\/a\n.*lm verify --incremental --repair goes/ms,
+      ),
+    });
+    expect(await destination.lm(['verify', agent.url, '--incremental', '--repair'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
   });
 
   longTest('leaves a part that the next copy goes on with', async () => {

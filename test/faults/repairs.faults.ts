@@ -191,7 +191,7 @@ const ERRORS: Failing[] = [
     on: ({ to }) => [join(to, partNameOf('big'))],
     names: /data\/big/,
   },
-  { doing: 'syncing', calls: 'syncfs', on: ({ to }) => [to], names: /data/ },
+  { doing: 'syncing', calls: 'syncfs', on: ({ to }) => [to], names: /2 files had been repaired.*data/s },
   {
     doing: 'writing the journal',
     calls: 'write',

@@ -75,6 +75,7 @@ describe('what to run next', () => {
     [{ digestMismatches: 1 }, 4, /^lm verify --repair, which fetches what differs/],
     [{ digestMismatches: 1, by: 'incremental' }, 4, /^lm verify --incremental --repair, /],
     [{ digestMismatches: 1, repairs: repairs({ notRepaired: 1 }) }, 4, /^lm copy --diff checksum/],
+    [{ digestMismatches: 1, repairs: repairs({ notRepaired: 1, leftOut: 1 }) }, 4, /^lm verify --repair, /],
     [
       { digestMismatches: 1, repairs: repairs({ notRepaired: 1, wrongAtSource: 1 }) },
       4,

@@ -50,6 +50,7 @@ describe('in a log', () => {
     const progress = { ...reading.progress, doing: 'compare' } as const;
     expect(logLine({ ...reading, progress })).toMatch(/^iteration 2, comparing: 41%, .*, ETA 1m05s$/);
     expect(logLine({ ...reading, progress: { ...progress, doing: 'verify' } })).toMatch(/^verifying: 41%/);
+    expect(logLine({ ...reading, progress: { ...progress, doing: 'repair' } })).toMatch(/^repairing: 41%/);
   });
 
   test.each([

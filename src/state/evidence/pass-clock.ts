@@ -18,8 +18,7 @@ export class PassClock {
 
   listen(event: Event, nowMs: number): void {
     if (this.#beganMs === undefined) this.#begin(nowMs);
-    const moves = event.type === 'progress' && event.doing !== 'compare'; // bytes that a copy compares do not arrive
-    if (moves) {
+    if (event.type === 'progress' && ARRIVING.has(event.doing)) {
       this.#series.add(nowMs - (this.#verifyingMs ?? this.#beganMs!), event.bytesDone);
       if (event.doing === 'verify') this.#bytesCompared = event.bytesDone;
     }
@@ -60,6 +59,9 @@ export class PassClock {
     this.#sinceMs = nowMs;
   }
 }
+
+/** Bytes that a copy compares do not arrive, and those that a repair mends have been compared. */
+const ARRIVING: ReadonlySet<Extract<Event, { type: 'progress' }>['doing']> = new Set(['download', 'verify']);
 
 /** What each phase that a run enters is the beginning of; the states in which a pass ends begin nothing. */
 const PARTS: Partial<Record<Extract<Event, { type: 'phase' }>['state'], keyof PassTimes>> = {

@@ -16,10 +16,11 @@ import { bootId } from '../../state/identity/host.js';
 import type { History } from '../../state/journal/history.js';
 import type { Journal } from '../../state/journal/journal.js';
 import { createPartJournal } from '../../state/journal/part-journal.js';
-import { type RepairContext, repairFile } from '../../transfer/repair.js';
+import { nothingMoved, type RepairContext, repairFile } from '../../transfer/repair.js';
 import { createWorkers, type Workers } from '../../transfer/workers.js';
 import type { Proofs } from '../proofs.js';
 import type { RepairedMigration } from './admit.js';
+import { createRepairProgress, type RepairProgress } from './repair-progress.js';
 import { createRepairsReport, type RepairsKept } from './repairs-report.js';
 import type { SecondLooks } from './second-look.js';
 import type { WrongFile, WrongFiles } from './wrong-files.js';
@@ -36,6 +37,8 @@ export interface RepairOptions {
   differs(file: WrongFile): readonly DifferenceReason[];
   /** Compares both sides of a file that was repaired anew; `local` is what is here now. Returns what differs, for people. */
   differsAgain(file: WrongFile, local: Entry): Promise<string | undefined>;
+  /** Bytes that `differsAgain` has read here so far, and others before it. */
+  bytesComparedAgain(): number;
   emit: Emit;
   signal: AbortSignal;
   /** Aborts `signal`. */
@@ -53,20 +56,39 @@ export async function repair(
   const published = new Published(migration.roots);
   const kept = createRepairsReport(report, emit, options.differs);
   const { workers, context, close } = openTransfer(options, published);
+  const progress = createRepairProgress(
+    wrong.files,
+    {
+      look: looks.bytesRead,
+      mend: () => context.counts.bytesReused + workers.progress().bytesDone,
+      verify: options.bytesComparedAgain,
+    },
+    emit,
+  );
   const written: WrongFile[] = [];
   try {
     for (const file of wrong.files) {
       signal.throwIfAborted();
-      if (await repairOne(file, looks, kept, { workers, context, signal })) written.push(file);
+      if (await repairOne(file, looks, kept, { workers, context, signal, progress })) {
+        written.push(file);
+        kept.written(file);
+      } else progress.ended(file);
     }
     if (written.length > 0) {
       const beganMs = Date.now();
       await syncFileSystems(migration.roots);
       journal.append({ type: 'sync-point', boot: bootId(), beganMs });
     }
-    for (const file of written) await verifyAgain(file, published, kept, options);
+    for (const file of written) {
+      await progress.during('verify', file, () => verifyAgain(file, published, kept, options));
+      progress.ended(file);
+    }
     kept.leaveOut(wrong.more);
+  } catch (error) {
+    kept.cutShort();
+    throw error;
   } finally {
+    progress.close();
     published.close();
     await close();
   }
@@ -77,9 +99,14 @@ async function repairOne(
   file: WrongFile,
   looks: SecondLooks,
   kept: RepairsKept,
-  { workers, context, signal }: { workers: Workers; context: RepairContext; signal: AbortSignal },
+  {
+    workers,
+    context,
+    signal,
+    progress,
+  }: { workers: Workers; context: RepairContext; signal: AbortSignal; progress: RepairProgress },
 ): Promise<boolean> {
-  const { doubt, blocksAt } = await looks.at(file, file.digest, signal);
+  const { doubt, blocksAt } = await progress.during('look', file, () => looks.at(file, file.digest, signal));
   if (doubt) {
     kept.notRepaired(file, doubt);
     return false;
@@ -87,7 +114,7 @@ async function repairOne(
   const { dir, source: entry } = file;
   const local = file.was === 'unfinished' ? undefined : file.local;
   const before = workers.received();
-  const end = await repairFile({ dir, entry, local }, context);
+  const end = await progress.during('mend', file, () => repairFile({ dir, entry, local }, context));
   kept.received(file, workers.received() - before, blocksAt);
   if (end.ended === 'published') return true;
   const why = `${end.message}${end.side ? ` (${end.side})` : ''}`;
@@ -127,7 +154,7 @@ function openTransfer(
   const own = new Disk(roots, disk);
   const context: RepairContext = {
     ...{ workers, disk: own, published, inaccessible, source, signal, abort },
-    concurrency: 1,
+    ...{ concurrency: 1, counts: nothingMoved() },
     journal: createPartJournal(journal, history.parts),
     young: {
       add: (files) => journal.append({ type: 'young', keys: files.map(({ dir, entry }) => joinKey(dir, entry.name)) }),

@@ -3,7 +3,7 @@
 
 import type { InaccessibleDirectories } from '../../disk/inaccessible-directories.js';
 import type { Emit } from '../../events.js';
-import { type EntryKey, joinKey } from '../../files/entry.js';
+import { compareKeys, type EntryKey, joinKey, parentOf } from '../../files/entry.js';
 import { refusing } from '../../migration/guards/objections.js';
 import { createServiceWatch } from '../../migration/guards/service-watch.js';
 import type { Owners } from '../../migration/owners.js';
@@ -81,7 +81,7 @@ export function createRepairing(
   const abort = (error: Error): void => stop.abort(error);
 
   async function repairAll({ sweep, digests, report, emit }: Found): Promise<void> {
-    const data = dataFilesOf(wrong, sweep);
+    const data = dataFilesOf(wrong, sweep, proofs);
     const looks = createSecondLooks({
       ...{ source, roots, algorithm, threads, pace, hasBlocks: sweep.hasBlocks },
       dataOf: (key) => data.get(dataOf(key) ?? ''),
@@ -91,6 +91,7 @@ export function createRepairing(
     try {
       await repair(wrong, looks, report, {
         ...{ ...options, migration, history, emit, signal, abort, differs },
+        bytesComparedAgain: digests.bytesRead,
         async differsAgain({ dir, source: entry }, local) {
           const [finding] = sweep.findings(joinKey(dir, entry.name), entry, local);
           if (finding)
@@ -121,7 +122,7 @@ export function createRepairing(
       try {
         await repairAll(found);
       } catch (error) {
-        throw stop.signal.aborted ? stop.signal.reason : error;
+        throw signal.aborted ? signal.reason : error; // a worker that was stopped does not know why
       } finally {
         watch.stop();
       }
@@ -139,15 +140,27 @@ function dataOf(key: EntryKey): EntryKey | undefined {
   return dash > slash && data !== key ? data : undefined;
 }
 
-/** Of the SSTables of which other components are wrong here. One whose Data.db is proved already, and was not read, is not among them. */
-function dataFilesOf({ files }: WrongFiles, sweep: Sweep): ReadonlyMap<EntryKey, PairOfFiles> {
+/** Of the SSTables of which other components are wrong here. What is proved already, and so was not set aside, `proofs` knows. */
+function dataFilesOf(
+  { files }: WrongFiles,
+  sweep: Sweep,
+  proofs: Proofs | undefined,
+): ReadonlyMap<EntryKey, PairOfFiles> {
   const wanted = new Set(files.map(({ dir, source }) => dataOf(joinKey(dir, source.name))));
   wanted.delete(undefined);
   const found = new Map<EntryKey, PairOfFiles>();
   if (wanted.size === 0) return found;
   for (const pair of sweep.toDigest.pairs()) {
     const key = joinKey(pair.dir, pair.source.name);
-    if (wanted.has(key)) found.set(key, pair);
+    if (wanted.delete(key)) found.set(key, pair);
+  }
+  for (const key of ([...wanted] as EntryKey[]).sort(inListing)) {
+    const dir = parentOf(key);
+    const pair = proofs?.unread(dir, key.slice(dir.length + 1));
+    if (pair) found.set(key, pair);
   }
   return found;
 }
+
+/** The order of listings: the files of a directory come before those of the directories in it. */
+const inListing = (a: EntryKey, b: EntryKey): number => compareKeys(parentOf(a), parentOf(b)) || compareKeys(a, b);

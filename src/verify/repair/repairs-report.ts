@@ -1,5 +1,7 @@
 // Counts what --repair has done, and takes back in the report what was wrong and is not any more.
 
+import { formatCount } from '../../amounts.js';
+import { printable } from '../../errors.js';
 import type { Emit } from '../../events.js';
 import { type EntryKey, joinKey } from '../../files/entry.js';
 import { FIRST_FEW } from '../../files/listing.js';
@@ -11,12 +13,16 @@ import type { WrongFile } from './wrong-files.js';
 export interface RepairsKept {
   /** Bytes that have come for the file, whatever its end; `blocksAt`: where it was wrong. */
   received(file: WrongFile, bytes: number, blocksAt: number[] | undefined): void;
+  /** It has the source's bytes and its name again, and is still to be verified: then another end follows. */
+  written(file: WrongFile): void;
   repaired(file: WrongFile): void;
   notRepaired(file: WrongFile, doubt: NonNullable<SecondLook['doubt']>): void;
   /** It stays a part, and has lost its name. */
   unfinished(file: WrongFile, why: string): void;
   /** Files that are wrong and were not dealt with. */
   leaveOut(files: number): void;
+  /** An error ends it: tells of what was written, and will not be verified. */
+  cutShort(): void;
 }
 
 /** `differs`: how the entry of the file differs besides its contents, as was reported before. */
@@ -34,11 +40,13 @@ export function createRepairsReport(
   };
   report.repairs = repairs;
   const came = new Map<EntryKey, Pick<Repair, 'bytesReceived' | 'blocksAt'>>();
+  const unverified = new Set<EntryKey>();
 
   const tell = ({ dir, source, was }: WrongFile, now: Repair['now'], why?: string): void => {
     const key = joinKey(dir, source.name);
     const { bytesReceived, blocksAt } = came.get(key) ?? { bytesReceived: 0 };
     came.delete(key);
+    unverified.delete(key);
     const repair: Repair = {
       ...{ key, bytes: Number(source.size), was },
       ...(blocksAt && { blocksAt }),
@@ -72,6 +80,9 @@ export function createRepairsReport(
       repairs.bytesReceived += bytesReceived;
       came.set(joinKey(dir, source.name), { bytesReceived, ...(blocksAt && { blocksAt }) });
     },
+    written({ dir, source }) {
+      unverified.add(joinKey(dir, source.name));
+    },
     repaired(file) {
       repairs.repaired.entries++;
       repairs.repaired.bytes += Number(file.source.size);
@@ -98,7 +109,14 @@ export function createRepairsReport(
     leaveOut(files) {
       if (files === 0) return;
       repairs.notRepaired += files;
+      repairs.leftOut = files;
       emit({ type: 'warning', text: `${files} more files are wrong here, and were left as they are`, hint: TOO_MANY });
+    },
+    cutShort() {
+      if (unverified.size === 0) return;
+      const details = [...unverified].slice(0, FIRST_FEW).map(printable);
+      const files = formatCount(unverified.size, 'file');
+      emit({ type: 'warning', text: `${files} had been repaired before, and not verified again`, details });
     },
   };
 }

@@ -22,6 +22,8 @@ export interface SecondLook {
 export interface SecondLooks {
   /** `before`: the digest of the source's file when the two were found different, if it was read then. */
   at(pair: ProvablePair, before: string | undefined, signal: AbortSignal): Promise<SecondLook>;
+  /** Bytes read here so far, some of them twice. */
+  bytesRead(): number;
   close(): Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export function createSecondLooks({ source, roots, algorithm, threads, ...option
       const damaged = sstableDoubt(there, checkIn(again.local));
       return damaged ? { doubt: damaged } : { blocksAt: blocks?.differingAt };
     },
+    bytesRead: () => digests.bytesRead() + (byBlocks?.bytesRead() ?? 0),
     async close() {
       await Promise.all([digests.close(), byBlocks?.close()]);
     },
