@@ -1,5 +1,6 @@
 // A big file of which an older version is here, published: what both have in common is not fetched, and the older version is not written to.
 
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
@@ -72,5 +73,11 @@ if (!HAS_BTRFS) process.stderr.write('not run: a clone, for want of root and mkf
     expect(bytes).toBeLessThan(MIB / 4);
     expect(said).toEqual(['delta auto: 64.0 MiB of older versions here were cloned']);
     expect(statSync(`${to}/big`).mode & 0o777).toBe(0o644);
+
+    const from = box.source.path('data');
+    execFileSync('fallocate', ['-p', '-o', `${5 * MIB + 100}`, '-l', `${20 * MIB}`, join(from, 'big')]);
+    expect(await box.destination.lm(['copy'])).toMatchObject({ code: 0 });
+    expect(await readTree(to)).toEqual(await readTree(from));
+    expect(statSync(`${to}/big`).blocks * 512).toBeLessThan(45 * MIB); // what the clone had there takes up nothing more
   },
 );

@@ -141,6 +141,25 @@ longTest('bytes that a part has where the source has a hole by now become zeros'
   expect(await readTree(to)).toEqual(await readTree(from));
 });
 
+longTest('a repair makes holes again of what is wrong in them, of whole blocks and of pages', async () => {
+  const { source, destination } = sandbox();
+  const from = source.write('data', {});
+  const big = join(from, 'big');
+  writeSparse(big, 20 * MIB, [[3 * MIB, 300 << 10]]);
+  const to = destination.write('data', {});
+  const { url } = await source.serve([from]);
+  expect(await destination.lm(['copy', url, to])).toMatchObject({ code: 0 });
+  const fd = openSync(join(to, 'big'), 'r+');
+  for (const at of [3 * MIB + (500 << 10), 9 * MIB]) writeSync(fd, Buffer.alloc(256 << 10, 'wrong'), 0, 256 << 10, at);
+  closeSync(fd);
+  execFileSync('touch', ['-r', big, '--', join(to, 'big')]);
+  expect(allocated(join(to, 'big'))).toBeGreaterThan(allocated(big) + (500 << 10));
+  const { code, stdout } = await destination.lm(['verify', '--repair', '--json']);
+  expect(code).toBe(0);
+  expect(jsonLines(stdout).at(-1)!['report'].repairs).toMatchObject({ repaired: { entries: 1 } });
+  await expectSame(from, to);
+});
+
 test('a file of 400 GB with a few MiB of data is copied and verified, and has room on any disk', async () => {
   const { source, destination } = sandbox();
   const from = source.write('data', {});
