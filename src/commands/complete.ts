@@ -1,6 +1,6 @@
 // `lm complete`: marks the migration complete on this host, so that nothing is copied or served by mistake any more.
 
-import { rootsOf, runComplete } from '../complete/run.js';
+import { runComplete } from '../complete/run.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import { recallWithout } from '../migration/left-out.js';
@@ -9,6 +9,7 @@ import { createRenderer } from '../render/create-renderer.js';
 import { withoutLines } from '../render/rows/left-out.js';
 import { resolve } from '../settings/resolve.js';
 import type { Stated } from '../settings/stated.js';
+import { rootsOf } from '../state/instance.js';
 import { completeText } from './text/complete-text.js';
 import { thisUser } from './this-user.js';
 

@@ -1,6 +1,9 @@
 // `lm reset`: removes the records of a migration that is complete, or that never started, so that its directories can take part in
-// another. Changes no data. On the source it removes the completion only: an agent may be running, and keeps its identity.
+// another, and what copies have left unfinished in them. On the source it removes the completion only: an agent may be running, and keeps
+// its identity.
 
+import { formatBytes, formatCount } from '../amounts.js';
+import { printable } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { Io } from '../io.js';
 import type { Forgotten } from '../migration/forget/forget.js';
@@ -43,8 +46,16 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   return EXIT.ok;
 }
 
-const lines = ({ role, dir, roots }: Instance, { removed, report }: Forgotten): string[] => [
+const lines = ({ role, dir, roots }: Instance, { removed, report, parts }: Forgotten): string[] => [
   `reset: this ${role} (${rootsText(roots)}) can take part in another migration`,
   `removed from ${dir}: ${removed.join(', ')}`,
+  ...partLines(parts),
   ...keptLines(report),
+];
+
+const partLines = (parts: Forgotten['parts']): string[] => [
+  ...(parts !== undefined && parts.removed > 0
+    ? [`removed ${formatCount(parts.removed, 'unfinished file')}, ${formatBytes(parts.bytes)}`]
+    : []),
+  ...(parts?.kept ?? []).map((path) => `kept a file that a repair had in hand: ${printable(path)}`),
 ];

@@ -6,7 +6,6 @@ import { formatCount } from '../amounts.js';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { EXIT } from '../exit-codes.js';
-import { type DirType, rootOf } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { howItEnded } from '../linux/shell-command.js';
 import type { Listener } from '../migration/listener.js';
@@ -63,13 +62,6 @@ export async function runComplete(migration: CompleteMigration, listener: Listen
   for (const text of [...settings.notes, ...(await plaintextSourceWarnings(settings))]) emit({ type: 'warning', text });
   return instance.role === 'source' ? completeSource(migration, listener) : completeDestination(migration, listener);
 }
-
-/** The roots of a migration that is known by its records. */
-export const rootsOf = ({ roots }: Instance): Roots =>
-  roots.map(({ key, path }) => {
-    const [type, index] = rootOf(key).split('/') as [DirType, string];
-    return { key, path, type, index: Number(index) };
-  });
 
 async function completeSource(
   migration: CompleteMigration,

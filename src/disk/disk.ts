@@ -39,7 +39,8 @@ export const idOf = (stat: BigIntStats): string =>
   birthOf(stat) === 0n ? `${stat.ino}` : `${stat.ino}@${birthOf(stat)}`;
 
 /** An older lm recorded the number alone. */
-const isKnownBy = (id: string, stat: BigIntStats): boolean => id === (id.includes('@') ? idOf(stat) : `${stat.ino}`);
+export const isKnownBy = (id: string, stat: BigIntStats): boolean =>
+  id === (id.includes('@') ? idOf(stat) : `${stat.ino}`);
 
 /** Made of a hash, because a name of 255 bytes has no room for a suffix. */
 export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;

@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { errnoOf, LmError, localError, printable } from '../errors.js';
-import type { RootKey } from '../files/entry.js';
+import { type DirType, type RootKey, rootOf } from '../files/entry.js';
 import { inDirectory, lstatIfThere, removeTree, statIfThere } from '../files/if-there.js';
+import type { Roots } from '../files/roots.js';
 import { makeTemporaryDir } from '../files/temporary-dir.js';
 import { readRecord, recordText, writeFileAtomically } from './atomic-file.js';
 import { EVIDENCE_FILE } from './evidence/names.js';
@@ -32,6 +33,13 @@ export interface Instance {
   /** Why its records are not obeyed: another user has written them, or could have. Absent when nobody could. */
   untrusted?: string;
 }
+
+/** The roots of a migration that is known by its records. */
+export const rootsOf = ({ roots }: Pick<Instance, 'roots'>): Roots =>
+  roots.map(({ key, path }) => {
+    const [type, index] = rootOf(key).split('/') as [DirType, string];
+    return { key, path, type, index: Number(index) };
+  });
 
 const RECORD = 'instance.json';
 /** What a refused run leaves, beside an empty journal. */

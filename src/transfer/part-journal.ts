@@ -37,7 +37,8 @@ export interface PartJournal {
   known(key: EntryKey): KnownPart | undefined;
   /** The files of which there is a part that is not being worked on: of an earlier run, or kept by this one. */
   unfinished(): EntryKey[];
-  started(key: EntryKey, entry: Entry, partId: string): void;
+  /** `unpublished`: the part was a file of this host. */
+  started(key: EntryKey, entry: Entry, partId: string, unpublished?: boolean): void;
   /** A range is about to be fetched: from now on its bytes may be on disk, even if nothing more is recorded. */
   rangeBegun(key: EntryKey, range: Range): void;
   /** The bytes are written, and proved. */

@@ -82,7 +82,7 @@ async function repairInDirectory(file: FileToRepair, context: RepairContext): Pr
 function recordPart(journal: PartJournal, key: EntryKey, entry: Entry, partId: string): KnownPart {
   const { size, mtimeNs, ino = NO_INODE } = entry;
   const whole = { offset: 0, length: Number(size) };
-  journal.started(key, entry, partId);
+  journal.started(key, entry, partId, true);
   journal.rangeBegun(key, whole);
   return { size, mtimeNs, ino, partId, done: [], begun: [[whole.offset, whole.length]] };
 }

@@ -10,6 +10,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -18,6 +19,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { partNameOf } from '../../src/disk/disk.js';
 import type { CopyReport } from '../../src/report/copy-report.js';
 import { completionIn } from '../../src/serve/completion.js';
 import { markComplete, readCompletion } from '../../src/state/completion.js';
@@ -403,6 +405,31 @@ describe('lm reset', () => {
     const again = await lm('reset');
     expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^nothing is left to reset: no migration/) });
     expect((await lm('reset', '--instance', 'it')).code).toBe(2);
+  });
+
+  test('removes what copies have left unfinished, and nothing that was a file here', async () => {
+    const { dir } = open('destination');
+    const partOf = (name: string): string => join(data, partNameOf(name));
+    const started = (name: string, more: object = {}): JournalRecord => {
+      writeFileSync(partOf(name), 'half of it');
+      const { ino } = statSync(partOf(name));
+      const file = { size: '20', mtimeNs: '1', ino: '7' };
+      return { type: 'part-started', key: `data/0/${name}`, ...file, partIno: `${ino}`, ...more };
+    };
+    const gone = started('gone');
+    rmSync(partOf('gone'));
+    write(
+      dir,
+      ...copied,
+      ...[started('basis'), started('other', { partIno: '1' }), started('repaired', { unpublished: true })],
+      ...[gone, { ...gone, key: 'data/0/no/such' } as JournalRecord],
+    );
+    markComplete(dir);
+    const { code, stdout } = await lm('reset');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^removed 1 unfinished file, 4\.0 KiB$/m);
+    expect(stdout).toContain(`kept a file that a repair had in hand: ${partOf('repaired')}\n`);
+    expect(readdirSync(data).sort()).toEqual([partNameOf('other'), partNameOf('repaired')].sort());
   });
 
   test('of a source may be repeated, until it is served again', async () => {

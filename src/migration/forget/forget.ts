@@ -8,12 +8,15 @@ import { type Instance, isUsed, removeInstance } from '../../state/instance.js';
 import { acquireLock, LOCK_FILE, lockHolder } from '../../state/lock/lock.js';
 import { holderText, type LockHolder } from '../../state/lock/lock-holder.js';
 import { agentsOf } from '../../state/lock/presence.js';
+import type { LeftParts } from './left-parts.js';
 
 export interface Forgotten {
   /** The names of the removed records. */
   removed: string[];
   /** Under which `lm report` finds the evidence again; absent when there is none. */
   report?: string;
+  /** Unfinished files; absent where there were none. */
+  parts?: LeftParts;
 }
 
 /** Throws `refused`, `locked` and `local`, as when the evidence of a migration cannot be kept: nothing is removed then. */

@@ -1,4 +1,5 @@
-// Resets a complete migration: removes the completion at the source, and all records at the destination. Removes no data.
+// Resets a complete migration: removes the completion at the source, and all records at the destination, with what copies have left
+// unfinished there. Removes no data.
 
 import { existsSync } from 'node:fs';
 import { LmError } from '../../errors.js';
@@ -10,6 +11,7 @@ import { acquireLock } from '../../state/lock/lock.js';
 import { forgetReopening, REOPENING_FILE } from '../../state/reopening.js';
 import { readReset, recordReset } from '../../state/reset-note.js';
 import { type Forgotten, refuseIfServed, removeRecords } from './forget.js';
+import { removeLeftParts } from './left-parts.js';
 
 /** Throws `refused` for a migration that is not complete, `locked`, and `local`, as when its evidence cannot be kept: nothing is removed then. */
 export async function resetMigration(migration: Instance): Promise<Forgotten> {
@@ -38,7 +40,8 @@ async function resetDestination(migration: Instance): Promise<Forgotten> {
   const lock = await acquireLock(there, { dir: migration.dir, command: 'lm reset' });
   try {
     refuseUnlessComplete(migration);
-    return removeRecords(migration, 'reset');
+    const parts = removeLeftParts(migration); // first: the records name them
+    return { ...removeRecords(migration, 'reset'), ...(parts.removed + parts.kept.length > 0 && { parts }) };
   } finally {
     await lock.release();
   }

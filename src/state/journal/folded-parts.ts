@@ -14,6 +14,8 @@ export type PartRecord =
       partIno: string;
       /** Absent where the file system keeps none, and in records of lm 0.1.0. */
       partBirthNs?: string;
+      /** It was a file of this host, which a repair has taken in hand. */
+      unpublished?: true;
     }
   /** A range is about to be fetched. */
   | { type: 'range-begun'; key: EntryKey; offset: number; length: number }
@@ -46,6 +48,8 @@ export interface KnownPart {
   ino: string;
   /** See `Disk.partIdOf`. */
   partId: string;
+  /** It was a file of this host. */
+  unpublished?: true;
   done: [offset: number, length: number, ctimeNs?: string][];
   begun: [offset: number, length: number][];
   /** The hashes of blocks in `done`, where there are any. */

@@ -31,11 +31,12 @@ export function createPartJournal(
   return {
     known: (key: EntryKey): KnownPart | undefined => left.get(key),
     unfinished: (): EntryKey[] => [...left.keys()],
-    started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partId: string): void {
+    /** `unpublished`: the part was a file of this host. */
+    started(key: EntryKey, { size, mtimeNs, ino = NO_INODE }: Entry, partId: string, unpublished = false): void {
       left.delete(key);
       const [partIno, partBirthNs] = partId.split('@') as [string, string?];
       const made = { partIno, ...(partBirthNs !== undefined && { partBirthNs }) };
-      append({ type: 'part-started', key, size, mtimeNs, ino, ...made });
+      append({ type: 'part-started', key, size, mtimeNs, ino, ...made, ...(unpublished && { unpublished }) });
     },
     rangeBegun(key: EntryKey, { offset, length }: Range): void {
       append({ type: 'range-begun', key, offset, length });
