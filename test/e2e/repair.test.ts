@@ -284,6 +284,7 @@ describe('nothing is taken from a source', () => {
         cpSync(FIXTURE, join(from, 'ks', TABLE), { recursive: true, preserveTimestamps: true });
         flipBit(join(from, component('Data.db')), 2);
       });
+      await settled(to); // or the first read proves nothing
       expect(await destination.lm(['verify', '--incremental'])).toMatchObject({ code: 0 });
       flipBit(`${to}/${component('TOC.txt')}`, 2);
       const { code, repairs } = await repair('--incremental');
