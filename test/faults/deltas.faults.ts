@@ -57,8 +57,8 @@ const CASES: Case[] = [
     ...{ errors: ['EOPNOTSUPP', 'EXDEV', 'EINVAL'], ends: 'well' },
   },
   { doing: 'giving a clone its mode', here: 'clone', calls: 'fchmod', on: part, errors: ['EIO'], longOnly: true },
-  { doing: 'sizing a clone', here: 'clone', calls: 'ftruncate', on: part, errors: FULL, when: '2+' },
-  { doing: 'patching a clone', here: 'clone', calls: 'pwrite64', on: part, errors: FULL },
+  { doing: 'sizing a clone', here: 'clone', calls: 'ftruncate', on: part, errors: FULL, when: '2+', longOnly: true },
+  { doing: 'patching a clone', here: 'clone', calls: 'pwrite64', on: part, errors: FULL, longOnly: true },
   { doing: 'closing a clone', here: 'clone', calls: 'close', on: part, errors: FULL, longOnly: true },
   { doing: 'publishing a clone', here: 'clone', calls: 'rename', on: part, errors: FULL },
   { doing: 'patching a copy of it', here: 'version', calls: 'pwrite64', on: part, errors: FULL, when: '12+' },
@@ -67,7 +67,7 @@ const CASES: Case[] = [
   // Again in the second look at a file that was young, and in the next pass.
   {
     ...{ doing: 'reading a basis', here: 'basis', calls: 'read,pread64', on: part, errors: ['EIO'] },
-    ...{ ends: 'well', due: 3 * WHOLE },
+    ...{ ends: 'well', due: 3 * WHOLE, longOnly: true },
   },
   { doing: 'patching a basis', here: 'basis', calls: 'pwrite64', on: part, errors: FULL, longOnly: true },
   { doing: 'patching more of a basis', here: 'basis', calls: 'pwrite64', on: part, errors: FULL, when: '2+' },
