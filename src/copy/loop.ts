@@ -149,7 +149,7 @@ async function checkHosts(
     refuseMovedMounts(before);
   }
   const { state } = before ? await source.status(signal) : source.firstStatus;
-  if (state === 'COMPLETED') throw sourceCompleteError(source.url);
+  if (state === 'COMPLETED') throw sourceCompleteError(source);
   const openFiles = await source.openFiles?.(signal);
   const openOutside = outsideError(openFiles?.outside);
   if (openOutside) guards.object(openOutside);

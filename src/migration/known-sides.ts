@@ -11,14 +11,20 @@ import { destinationRoots, readIdentities } from '../state/identity/identity-fil
 import type { Instance } from '../state/instance.js';
 
 /** A source that is complete lists nothing any more. `hint` names a way out. */
-export function refuseIfSourceComplete({ url, firstStatus }: Source, hint?: string): void {
-  if (firstStatus.state !== 'NOT_COMPLETED') throw sourceCompleteError(url, hint);
+export function refuseIfSourceComplete(source: Source, hint?: string): void {
+  if (source.firstStatus.state !== 'NOT_COMPLETED') throw sourceCompleteError(source, hint);
 }
 
 export const sourceCompleteError = (
-  url: string,
-  hint = 'it serves nothing any more; there, lm reset clears the record',
+  { url, kind }: Pick<Source, 'url' | 'kind'>,
+  hint = `it serves nothing any more; there, ${CLEARED_BY[kind]} clears the record`,
 ): LmError => new LmError('refused', `the migration is already complete at the source, ${url}`, { hint });
+
+/** A Sidecar takes the second step only after the first (`docs/src/live-migration.adoc`). */
+const CLEARED_BY: Record<Source['kind'], string> = {
+  lm: 'lm reset',
+  sidecar: 'taking the pair out of the migration map, then DELETE /api/v1/live-migration/status,',
+};
 
 /** Throws `refused` for another source or directory: comparing those would prove nothing about this migration. */
 export function refuseOtherSides(

@@ -230,7 +230,9 @@ test('a source that is marked complete, or in no migration map, is refused by na
   expect(completed.status).toBe(200);
   expect(await destination.lm(['copy', sidecar.url, to])).toMatchObject({
     code: 6,
-    stderr: expect.stringContaining('this migration is complete'),
+    stderr: expect.stringMatching(
+      /already complete at the source, http.*\nhint: .*DELETE \/api\/v1\/live-migration\/status, clears/,
+    ),
   });
 });
 
