@@ -1,11 +1,12 @@
 // Opens a file if it is the one that was listed, and tells after it was read whether it still is. Follows no symbolic link.
 
+import { closeSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import { type EntryKey, kindOf, parentOf } from '../files/entry.js';
 import { FileClocks } from '../files/young.js';
 import { hasHoles } from '../linux/holes.js';
-import { closeFile, statOf } from '../syscalls/calls.js';
+import { statOf } from '../syscalls/calls.js';
 import type { FileStat } from '../syscalls/stat.js';
 import { type OpenFile, openDirect } from './open-file.js';
 
@@ -106,7 +107,7 @@ const clocks = new FileClocks();
 /** Closes a file and returns the answer for it. */
 export function closed<Answer>(fd: number, answer: Answer): Answer | Failed {
   try {
-    closeFile(fd);
+    closeSync(fd);
     return answer;
   } catch (error) {
     return failureOf(error);

@@ -15,7 +15,6 @@ import {
 } from 'node:fs';
 import { geteuid, platform } from 'node:process';
 import { errnoOf } from '../errors.js';
-import { openIn } from '../syscalls/calls.js';
 import { type EntryKey, joinKey, kindOf, parentOf, rootOf } from './entry.js';
 import { checkName, pathOf, type Roots } from './roots.js';
 
@@ -103,7 +102,7 @@ export class DirCache {
   openFile(dir: EntryKey, name: string, opensUnreadable = false, flags = 0): number {
     const handle = this.open(dir);
     try {
-      const fd = openIn(handle, name, FILE | flags);
+      const fd = openSync(handle.at(name), FILE | flags);
       return this.#excludes ? this.#included(fd, joinKey(dir, name), 'file') : fd;
     } catch (error) {
       const fd = opensUnreadable && errnoOf(error) === 'EACCES' ? openUnreadable(handle.at(name)) : undefined;

@@ -1,7 +1,7 @@
-// The calls that are made for every file of a tree: relative to a directory that is open already, by the C library once there are so many that
-// loading it is worth while, and by Node before that and where there is none.
+// The calls that are made for every file of a tree, by the C library once there are so many that loading it is worth while, and by Node before
+// that and where there is none. Opening and closing stay with Node: it closes what a thread has open when that ends, so it has to know.
 
-import { closeSync, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, lstatSync, readSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { type Libc, libc, systemError } from './libc.js';
 import { createStatBuffer, type FileStat } from './stat.js';
@@ -12,7 +12,7 @@ export interface OpenDirectory {
   at(name: string): string;
 }
 
-/** A call saves 1 to 3 µs: so many take as long without the C library as it takes to load. */
+/** A call saves 1 to 2 µs: so many take as long without the C library as it takes to load. */
 const WORTH_LOADING = 5_000;
 
 /** Those of this thread. */
@@ -24,14 +24,7 @@ function quick(): Libc | undefined {
   return undefined;
 }
 
-/** Opens what has the name. Throws the system's error, as all here. */
-export function openIn(directory: OpenDirectory, name: string, flags: number): number {
-  const c = quick();
-  if (!c || leadsElsewhere(name)) return openSync(directory.at(name), flags);
-  return completed(c, 'open', () => c.openat(directory.fd, name, flags));
-}
-
-/** Of the entry itself, if it is a link. */
+/** Of the entry itself, if it is a link. Throws the system's error, as all here. */
 export function statIn(directory: OpenDirectory, name: string): FileStat {
   const c = quick();
   if (!c || leadsElsewhere(name)) return lstatSync(directory.at(name), BIGINT);
@@ -55,12 +48,6 @@ export function readFrom(fd: number, buffer: Uint8Array, at: number, length: num
   return completed(c, 'read', () => c.pread(fd, room, room.length, position));
 }
 
-export function closeFile(fd: number): void {
-  const c = quick();
-  if (!c) closeSync(fd);
-  else if (c.close(fd) < 0 && c.errno() !== EINTR) throw systemError('close', c.errno()); // interrupted, it is closed all the same
-}
-
 const BIGINT = { bigint: true } as const;
 
 /** One for this thread, whose calls are made one after another. */
@@ -77,5 +64,5 @@ function completed(c: Libc, name: string, call: () => number): number {
   }
 }
 
-/** A path would be opened from the root of the system, or past the directory, and a name that C takes to end early is another name. */
+/** A path may begin at the root of the system, and a name that C takes to end early is another name. */
 const leadsElsewhere = (name: string): boolean => /^$|[/\0]/.test(name);

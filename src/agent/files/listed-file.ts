@@ -1,11 +1,12 @@
 // Opens a file that a request names, if it is still the file that was listed. Follows no symbolic link.
 
+import { closeSync } from 'node:fs';
 import { wrongSizeText } from '../../digest/listed-file.js';
 import { errnoOf, LmError } from '../../errors.js';
 import type { DirCache } from '../../files/dirfd.js';
 import { type EntryKey, kindOf } from '../../files/entry.js';
 import { FileClocks } from '../../files/young.js';
-import { closeFile, statOf } from '../../syscalls/calls.js';
+import { statOf } from '../../syscalls/calls.js';
 import type { FileStat } from '../../syscalls/stat.js';
 import type { RequestedFile } from '../../wire/file-requests.js';
 import { type FrameHead, TRAILER_STATUS, type TrailerStatus } from '../../wire/frames.js';
@@ -26,10 +27,10 @@ export function openListed(
     const stat = statOf(fd);
     if (isSame(stat, file) || (isFile(stat) && `${stat.ino}` === file[3] && Number(stat.size) >= tornTo)) return fd;
   } catch (error) {
-    if (fd !== undefined) closeFile(fd);
+    if (fd !== undefined) closeSync(fd);
     return refusalOf(error);
   }
-  closeFile(fd);
+  closeSync(fd);
   return changedHead();
 }
 

@@ -1,12 +1,13 @@
 // Reads the files of a bundle whole and writes their frames into one buffer. Runs in a worker thread, because it blocks while it reads.
 
+import { closeSync } from 'node:fs';
 import { BLOCK_BYTES } from '../../digest/digest.js';
 import type { Xxh64 } from '../../digest/kernels/xxh64.js';
 import { DirCache } from '../../files/dirfd.js';
 import { type EntryKey, joinKey } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
 import type { Filter } from '../../patterns/filter.js';
-import { closeFile, readFrom } from '../../syscalls/calls.js';
+import { readFrom } from '../../syscalls/calls.js';
 import type { RequestedFile } from '../../wire/file-requests.js';
 import {
   type BundleRequest,
@@ -92,7 +93,7 @@ function readListed(
       if (status === TRAILER_STATUS.changed) return changedHead();
       return held === length ? status : misstatedHead(length, held);
     } finally {
-      closeFile(fd);
+      closeSync(fd);
     }
   } catch (error) {
     return refusalOf(error);
