@@ -1,11 +1,26 @@
-// Bundles the program into dist, with the licences of the packages it takes in. A package without a licence text fails the build.
+// Bundles the program into dist, as chunks and as one file, with the licences of the packages it takes in. A package without a licence text
+// fails the build.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { writeOneFile } from './one-file.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const dist = join(root, 'dist');
+const read = (name) => readFileSync(join(root, name), 'utf8');
+
+/** Chunks of an earlier build would be packed with this one's. `dist/modules` is the compiler's. */
+const isEarlier = (name) => /\.m?js$/.test(name);
+try {
+  for (const name of readdirSync(dist).filter(isEarlier)) rmSync(join(dist, name));
+} catch (error) {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+const banner =
+  "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);";
 
 const { metafile } = await build({
   absWorkingDir: root,
@@ -18,9 +33,7 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  banner: {
-    js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
-  },
+  banner: { js: banner },
   metafile: true,
   logLevel: 'warning',
 });
@@ -36,5 +49,14 @@ function notice(dir) {
 
 const packages = Object.keys(metafile.inputs).map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
 const notices = [...new Set(packages)].filter((dir) => dir !== undefined).map((dir) => notice(join(root, dir)));
+const licences = notices.sort().join('\n');
 const head = 'The files beside this one hold code of the packages below. The licence of lm itself is ../LICENSE.\n\n';
-writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES'), head + notices.sort().join('\n'));
+writeFileSync(join(dist, 'THIRD-PARTY-LICENSES'), head + licences);
+
+const own = `lm, and code of the packages below.\n\n${read('LICENSE')}\n`;
+await writeOneFile(dist, {
+  chunks: Object.keys(metafile.outputs).map((path) => basename(path)),
+  banner,
+  version: JSON.parse(read('package.json')).version,
+  licences: own + licences,
+});

@@ -1,10 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-
-// Left alone, V8 lets the heap of each thread grow to four times what lived at its last collection: here, to twice as much.
-setFlagsFromString('--heap-growing-percent=100');
 
 /** As with too few files that may be open: what tells errors is not there to tell it. */
 const unreadable = (error) => {

@@ -1,6 +1,7 @@
 // Tells the version of this lm, as package.json has it.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { oneFile } from './threads/own-files.js';
 
 /** Some directories above this file, in the sources as in either form of what is built. */
 function packageFile(): URL {
@@ -9,4 +10,5 @@ function packageFile(): URL {
   return file;
 }
 
-export const version = (): string => (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;
+export const version = (): string =>
+  oneFile?.version ?? (JSON.parse(readFileSync(packageFile(), 'utf8')) as { version: string }).version;

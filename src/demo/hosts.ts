@@ -12,9 +12,7 @@ import { removeTree } from '../files/if-there.js';
 import { makeTemporaryDir } from '../files/temporary-dir.js';
 import type { Io } from '../io.js';
 import type { Renderer } from '../render/renderer.js';
-
-/** Relative to the bundle, which is flat in `dist`. */
-const BIN = fileURLToPath(new URL('../bin/lm.js', import.meta.url));
+import { programFile } from '../threads/own-files.js';
 
 /** One side of the migration: a directory that holds its settings, its state and its data. */
 export interface DemoHost {
@@ -85,7 +83,7 @@ export class DemoHosts {
 
   #start(host: DemoHost, args: string[], onLine: (line: string) => void = () => {}): { ended: Promise<number | null> } {
     this.#renderer.print('command', { host: host.name, args }, [`${host.name}$ lm ${args.join(' ')}`]);
-    const child = fork(BIN, this.#json ? [...args, '--json'] : args, {
+    const child = fork(fileURLToPath(programFile()), this.#json ? [...args, '--json'] : args, {
       cwd: host.dir,
       env: { ...withoutSettings(this.#io.env), LM_CONFIG: join(host.dir, 'lm.yaml') }, // root does not read ./lm.yaml by itself
       silent: true,

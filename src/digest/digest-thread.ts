@@ -14,10 +14,13 @@ const { filters, isNice } = workerData as DigestSetup;
 if (isNice) beNice();
 
 /** Loaded only where something is excluded: patterns need more code than digests. */
-const excludes = filters.length > 0 ? (await import('../patterns/filter.js')).compileFilter(...filters) : undefined;
+const excludes =
+  filters.length > 0
+    ? import('../patterns/filter.js').then(({ compileFilter }) => compileFilter(...filters))
+    : undefined;
 
 serveJobs<PackedJob, PackedAnswers>(async ({ files, ...job }) =>
-  packAnswers(await digestFiles({ ...job, files: unpackFiles(files) }, { excludes })),
+  packAnswers(await digestFiles({ ...job, files: unpackFiles(files) }, { excludes: await excludes })),
 );
 
 /**

@@ -2,6 +2,7 @@
 
 import { parentPort, Worker } from 'node:worker_threads';
 import { type ErrorCode, knownError, LmError } from '../errors.js';
+import { threadFile } from './own-files.js';
 
 export interface Pool<Job, Result> {
   /** Gives the job to the least busy thread. Rejects with the LmError that the handler threw. */
@@ -40,7 +41,9 @@ export function createPool<Job, Result>(script: URL, size: number, workerData?: 
   let closing: Promise<unknown> | undefined;
 
   const start = (): Thread<Result> => {
-    const worker = new Worker(script, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
+    const { file, options } = threadFile(script);
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MIB };
+    const worker = new Worker(file, { ...options, workerData, resourceLimits });
     const thread: Thread<Result> = { worker, jobs: new Map() };
     thread.worker.on('message', (answer: Answer) => {
       const job = thread.jobs.get(answer.id);

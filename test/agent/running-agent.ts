@@ -8,11 +8,9 @@ import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { BIN } from '../support/lm.js';
 
 export const P = '/api/v1/live-migration';
-
-const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
 
 export interface Answer {
   status: number;

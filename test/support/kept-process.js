@@ -1,8 +1,5 @@
 // Runs one `lm` command after another, as bin/lm.js would run each in a process of its own; kept-processes.ts gives them.
 
-import { setFlagsFromString } from 'node:v8';
-
-setFlagsFromString('--heap-growing-percent=100'); // as bin/lm.js does
 const program = import('../../dist/main.js');
 
 process.on('message', async ({ args, cwd, env, umask }) => {

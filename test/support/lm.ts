@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { LONG } from './form.js';
 import { type Ending, runKept, signalKept } from './kept-processes.js';
 
-export const BIN = fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
+/** Another program to run the tests with, such as a copy of dist/lm.mjs. */
+const OTHER = process.env['LM_PROGRAM'];
+
+export const BIN = OTHER ?? fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
 
 export interface LmOptions {
   cwd?: string;
@@ -62,7 +65,13 @@ export const lm = (args: string[], options: LmOptions = {}): Promise<Finished> =
 
 /** False with variables that begin with NODE_: Node itself reads those when it starts. */
 const mayBeKept = ({ kept = false, under, bin, input }: LmOptions, env: Record<string, string>): boolean =>
-  !LONG && kept && !under && !bin && input === undefined && !Object.keys(env).some((name) => name.startsWith('NODE_'));
+  !LONG &&
+  kept &&
+  !under &&
+  !bin &&
+  !OTHER &&
+  input === undefined &&
+  !Object.keys(env).some((name) => name.startsWith('NODE_'));
 
 function spawnLm(
   args: string[],
