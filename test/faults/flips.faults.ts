@@ -1,5 +1,5 @@
 // One bit is another: in the bytes here that serve a file's new state, at rest or in the middle of a patch, or in what is said of them on the
-// line. The copy finds it, ends exact, and fetches the page in which it is, or its block once the page has been judged.
+// line. The copy finds it, ends exact, and fetches the page in which it is.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,6 @@ import {
   DUE,
   expectSame,
   type Here,
-  MIB,
   PAGE,
   pageAt,
   receivedBy,
@@ -69,14 +68,14 @@ const cases = (here: Here): void => {
     tally('other faults', `bit flipped in a ${here}`);
   });
 
-  test(`in a ${here} that is being patched: its block comes`, async () => {
+  test(`in a ${here} that is being patched: its page comes`, async () => {
     const all = await deltas.begin(here);
     const ended = await copyWith(all, PAGES, () => {
       flipBit(all.part, pageAt(CHANGED_BLOCKS[1]!) + 4 * PAGE);
       expect(all.older?.equals(readFileSync(join(all.to, 'big')))).toBe(here === 'basis' ? undefined : true);
     });
-    expect(receivedBy(ended)).toBeGreaterThan(MIB);
-    await ends(all, ended, DUE + MIB);
+    expect(receivedBy(ended)).toBe(DUE + PAGE);
+    await ends(all, ended, DUE + PAGE);
     tally('other faults', `bit flipped in a patched ${here}`);
   });
 };
@@ -106,11 +105,17 @@ describe('a bit is flipped on the line', () => {
   /** In front of the pages: the digest of the request, the number of blocks, a row for each, and a checksum. */
   const TABLE = 8 + 1 + 25 * CHANGED_BLOCKS.length + 8;
 
+  /** What passes beside pages at most: statuses, listings, seals, heads. */
+  const BESIDE = 64 << 10;
+
   test.each([
-    { what: 'the seals', of: SEALS, from: () => 0, to: ({ bodyBytes }: Answer) => bodyBytes! },
-    { what: 'the table of pages', of: PAGES, from: () => 0, to: () => FRAME_HEAD + TABLE },
-    { what: 'a page', of: PAGES, from: () => FRAME_HEAD + TABLE, to: ({ bodyBytes }: Answer) => bodyBytes! },
-  ])('in $what', async ({ what, of, from, to }) => {
+    { what: 'the seals', of: SEALS, from: () => 0, to: ({ bodyBytes }: Answer) => bodyBytes!, more: 0 },
+    { what: 'the table of pages', of: PAGES, from: () => 0, to: () => FRAME_HEAD + TABLE, more: 0 },
+    {
+      ...{ what: 'a page', of: PAGES, from: () => FRAME_HEAD + TABLE, to: ({ bodyBytes }: Answer) => bodyBytes! },
+      more: PAGE,
+    },
+  ])('in $what', async ({ what, of, from, to, more }) => {
     const draw = chance(`flips in ${what}`);
     for (let round = 0; round < inForm(30, 1); round++) {
       const all = await deltas.begin(draw.pick(HERES));
@@ -124,8 +129,9 @@ describe('a bit is flipped on the line', () => {
         },
       });
       all.defer(() => line.stop());
-      await ends(all, await all.copy({ url: line.url }), DUE + MIB);
+      await ends(all, await all.copy({ url: line.url }), DUE + more);
       expect(line.done).toEqual(['flip']);
+      expect(line.passed()).toBeLessThan(DUE + more + BESIDE);
       tally('other faults', `bit flipped in ${what}`);
     }
   });
@@ -133,13 +139,15 @@ describe('a bit is flipped on the line', () => {
   test.each([
     {
       what: 'a hash of a page',
+      more: PAGE,
       among: (request: Buffer) => [request.length - 512 * CHANGED_BLOCKS.length, request.length],
     },
     {
       what: 'what pages are asked for',
+      more: 0,
       among: (request: Buffer) => [request.indexOf(PAGES) - 5, request.indexOf('\n', request.indexOf(PAGES))],
     },
-  ])('in $what', async ({ what, among }) => {
+  ])('in $what', async ({ what, more, among }) => {
     const draw = chance(`flips in ${what}`);
     for (let round = 0; round < inForm(30, 1); round++) {
       const all = await deltas.begin(draw.pick(HERES));
@@ -147,7 +155,7 @@ describe('a bit is flipped on the line', () => {
         const [from, to] = among(request) as [number, number];
         request[from + draw.below(to - from)]! ^= 1 << draw.below(8);
       });
-      await ends(all, ended, DUE + CHANGED_BLOCKS.length * MIB);
+      await ends(all, ended, DUE + more);
       tally('other faults', `bit flipped in ${what}`);
     }
   });

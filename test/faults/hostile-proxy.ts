@@ -36,6 +36,8 @@ export interface HostileProxy {
   url: string;
   /** What the proxy has done, by name. */
   done: string[];
+  /** Bytes of answers that have come so far. */
+  passed(): number;
   stop(): Promise<void>;
 }
 
@@ -50,6 +52,13 @@ export async function startHostileProxy(target: string, plot: Plot): Promise<Hos
   const sockets = new Set<Socket>();
   const done: string[] = [];
   let answers = 0;
+  let passed = 0;
+  const count = {
+    next: () => answers++,
+    bytes(came: number) {
+      passed += came;
+    },
+  };
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
     for (const socket of [client, upstream]) {
@@ -58,13 +67,14 @@ export async function startHostileProxy(target: string, plot: Plot): Promise<Hos
     }
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.end());
-    converse(client, upstream, plot, done, () => answers++).catch(() => client.destroy());
+    converse(client, upstream, plot, done, count).catch(() => client.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     done,
+    passed: () => passed,
     async stop() {
       const closed = once(server, 'close');
       server.close();
@@ -80,7 +90,7 @@ async function converse(
   upstream: Socket,
   plot: Plot,
   done: string[],
-  next: () => number,
+  count: { next(): number; bytes(came: number): void },
 ): Promise<void> {
   let asked: Asked | undefined;
   let deed: Deed | undefined;
@@ -89,7 +99,7 @@ async function converse(
   client.on('data', (chunk: Buffer) => {
     if (!asked || end === Number.POSITIVE_INFINITY) {
       const text = chunk.toString('latin1');
-      asked = { request: text.split(/[ ?]/, 2).join(' '), text, index: next() };
+      asked = { request: text.split(/[ ?]/, 2).join(' '), text, index: count.next() };
       [at, end, head, deed] = [0, 0, Buffer.alloc(0), plot.instead?.(asked)];
       if (deed?.do === 'say') {
         done.push('say');
@@ -110,6 +120,7 @@ async function converse(
     upstream.write(chunk);
   });
   for await (const chunk of upstream as AsyncIterable<Buffer>) {
+    count.bytes(chunk.length);
     if (asked && end === 0) {
       head = Buffer.concat([head, chunk]);
       const headBytes = head.indexOf('\r\n\r\n') + 4;

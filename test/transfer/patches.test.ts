@@ -98,8 +98,11 @@ describe('one flipped bit', () => {
   const HEAD = 5;
   const table = (blocks: number): number => 8 + 1 + 25 * blocks + 8;
 
-  test('on the line is found wherever it is, and costs its blocks at most', async () => {
-    const { now, basis, mend, answers, requests } = await prepared();
+  /** What one more request and its answer have beside pages: heads, and hashes of all blocks. */
+  const HEADS = 1_000 + 512 * BLOCKS;
+
+  test('on the line is found wherever it is, and costs a page at most', async () => {
+    const { now, basis, mend, sound, answers, requests } = await prepared();
     const [, seals, pages] = bodiesOf(answers) as [number, number, number];
     const [, , hashes] = bodiesOf(requests) as [number, number, number];
     const blocks = (requests.length - hashes) >> 9;
@@ -115,9 +118,10 @@ describe('one flipped bit', () => {
       ...[0, PAGE - 1, PAGE, 5 * PAGE].map((at) => ['a page', pages + HEAD + table(blocks) + at] as const),
     ];
     for (const [what, at] of sample(3, inAnswer)) {
-      const seen = await mend(basis, now, { flipAt: at });
-      expect({ what, at, isEqual: seen.isEqual, done: seen.done }).toEqual({ what, at, isEqual: true, done: 0 });
-      expect([what, at, seen.received <= CHANGED * PAGE + MIB]).toEqual([what, at, true]);
+      const { isEqual, done, received, passed } = await mend(basis, now, { flipAt: at });
+      const due = CHANGED * PAGE + (what === 'a page' ? PAGE : 0);
+      expect({ what, at, isEqual, done, received }).toEqual({ what, at, isEqual: true, done: 0, received: due });
+      expect([what, at, passed < sound.passed + CHANGED * PAGE + HEADS]).toEqual([what, at, true]);
     }
     const text = requests.indexOf('{"kind":"pages"', hashes);
     const inRequest = [
@@ -125,14 +129,29 @@ describe('one flipped bit', () => {
       ['a hash of another page', requests.length - 512 * 3],
       ['the length of the text', hashes],
       ['the blocks that are asked for', requests.indexOf('"blocks":[[', text) + 11],
+      ['the kind', text + 12],
+      ['the size of the file', requests.indexOf('"big"', text) + 7],
     ] as const;
     for (const [what, at] of sample(2, inRequest)) {
-      const seen = await mend(basis, now, { flipRequestAt: at });
-      expect({ what, at, isEqual: seen.isEqual, done: seen.done }).toEqual({ what, at, isEqual: true, done: 0 });
+      const { isEqual, done, received } = await mend(basis, now, { flipRequestAt: at });
+      expect({ what, at, isEqual, done }).toEqual({ what, at, isEqual: true, done: 0 });
+      expect([what, at, received <= (CHANGED + 1) * PAGE]).toEqual([what, at, true]);
     }
   }, 300_000);
 
-  test('in what is here costs a page, and in the middle of a patch the block', async () => {
+  test('in the seal of a block of zeros costs nothing', async () => {
+    const { now, basis, mend } = await twoStates(4 * MIB);
+    for (const path of [now, basis]) writeAt(path, MIB, '\0'.repeat(MIB));
+    const answers: Buffer[] = [];
+    await mend(basis, now, { heard: (answer) => void answers.push(Buffer.from(answer)) });
+    const [, seals] = bodiesOf(Buffer.concat(answers)) as [number, number];
+    for (const at of [0, 3]) {
+      const { isEqual, received } = await mend(basis, now, { flipAt: seals + HEAD + 9 + at });
+      expect({ at, isEqual, received }).toEqual({ at, isEqual: true, received: 0 });
+    }
+  });
+
+  test('in what is here costs a page, also in the middle of a patch', async () => {
     const { now, basis, mend } = await prepared();
     const flip = (part: string, at: number): void => flipBit(part, at);
     const atRest = await mend(basis, now, { begin: ({ part }) => flip(part, 3 * MIB + 5) });
@@ -150,7 +169,7 @@ describe('one flipped bit', () => {
       },
     });
     expect(between).toMatchObject({ isEqual: true, done: 0 });
-    expect(between.received).toBeLessThanOrEqual(CHANGED * PAGE + 2 * MIB);
+    expect(between.received).toBe((CHANGED + 1) * PAGE);
   }, 300_000);
 });
 

@@ -27,7 +27,7 @@ interface Compared {
 }
 
 interface Patched {
-  /** Does not match its seal when all pages that differ have come. */
+  /** Does not match its seal when all pages that differ have come, or was refused. */
   missing: Range[];
   received: number;
 }
@@ -91,7 +91,23 @@ export function createBlocksHere(
     }
   }
 
+  /**
+   * A block that does not match its seal is patched once more: the pages that are right in the part by now are not sent again, so a bit that was
+   * flipped in one of them, on its way or on the disk, costs that page.
+   */
   async function patch(
+    file: BigFile,
+    ranges: readonly Range[],
+    retrier: Retrier,
+    worker?: number,
+  ): Promise<Patched | FileProblem> {
+    const first = await patchOnce(file, ranges, retrier, worker);
+    if (!('missing' in first) || first.missing.length === 0) return first;
+    const again = await patchOnce(file, first.missing, retrier, worker);
+    return 'missing' in again ? { ...again, received: first.received + again.received } : again;
+  }
+
+  async function patchOnce(
     file: BigFile,
     ranges: readonly Range[],
     retrier: Retrier,
@@ -134,7 +150,7 @@ export function createBlocksHere(
   return { mend };
 }
 
-/** The request was damaged on its way, or the agent is older than the one that was asked for its status: whole blocks do as well. */
+/** The request was damaged on its way, or the agent is older than the one that was asked for its status: in the end whole blocks do as well. */
 const isRefusal = (fault: WorkerFault | undefined): boolean => fault?.kind === 'status' && fault.status === 400;
 
 const pairOf = ({ offset, length }: Range): [number, number] => [offset, length];

@@ -161,7 +161,7 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
 
   /**
    * Which blocks match their seals. Those of a file that has changed prove nothing. A block of zeros differs in all pages from any other: there
-   * was nothing written here yet, or it is a hole at the source.
+   * was nothing written here yet, or it is a hole at the source. Unless a bit of its seal was flipped on the way: then no page differs.
    */
   async function judge(
     old: Compared,
@@ -182,8 +182,10 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
       const zeros = zeroBlockHash(block.length);
       const here = digestOf(old, block, digest, zeros);
       if (!here) continue; // its bytes are lost, and are fetched whole
-      if (end === 'damaged' || Buffer.compare(here, digest) !== 0) {
-        if (![here, digest].some((one) => Buffer.compare(one, zeros) === 0)) addRange(differing, block);
+      const bits = bitsApart(here, digest);
+      if (end === 'damaged' || bits > 0) {
+        const isZeros = [here, digest].some((one) => Buffer.compare(one, zeros) === 0);
+        if (bits <= 1 || !isZeros) addRange(differing, block);
       } else if (isTorn) same.push(block);
       else addEqual(equal, { ...block, ctimeNs, young: end === 'young', blocks: digest });
     }
@@ -210,6 +212,13 @@ export function createRangeWork(options: RangeWorkOptions): RangeWork {
   }
 
   return { fetch, compare };
+}
+
+/** In how many bits two hashes differ. */
+function bitsApart(a: Uint8Array, b: Uint8Array): number {
+  let bits = 0;
+  for (const [i, byte] of a.entries()) for (let left = byte ^ b[i]!; left !== 0; left &= left - 1) bits++;
+  return bits;
 }
 
 /** Adds a block; one that adjoins the last becomes one range with it. */

@@ -22,7 +22,7 @@ import { type BlockAt, PAGE_BYTES, PAGES_OF_BLOCK, pageBytes, pagesOf } from './
 /**
  * Behind the frame's head comes a table: the digest of the request's text, how many of its blocks are answered, for each requested block a
  * seal and a bitmap of the pages that differ, and the XXH64 of all that. Then come these pages, block by block. The table is apart from the
- * pages because one flipped bit in it would shift all that follow; a flipped bit in a page costs its block. Blocks that are not answered, the
+ * pages because one flipped bit in it would shift all that follow; a flipped bit in a page costs that page. Blocks that are not answered, the
  * last ones, are zeros in the table.
  */
 const BITMAP_BYTES = PAGES_OF_BLOCK / 8;

@@ -12,7 +12,7 @@ export const PAGES_OF_BLOCK = BLOCK_BYTES / PAGE_BYTES;
 
 /**
  * The low bytes of a page's XXH64. One changed page in 2^32 looks as it was; then its block does not match its seal, and the client fetches
- * it whole.
+ * it whole in the end.
  */
 export const PAGE_HASH_BYTES = 4;
 
