@@ -1,7 +1,8 @@
-// Bundles the program into dist, as chunks and as one file, with the licences of the packages it takes in. A package without a licence text
-// fails the build.
+// Bundles the program into dist, as chunks and as one file, with the licences of the packages it takes in, and has it write its manual.
+// A package without a licence text fails the build.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -60,3 +61,6 @@ await writeOneFile(dist, {
   version: JSON.parse(read('package.json')).version,
   licences: own + licences,
 });
+
+mkdirSync(join(root, 'man'), { recursive: true });
+writeFileSync(join(root, 'man/lm.1'), execFileSync(process.execPath, [join(dist, 'lm.mjs'), 'man']));

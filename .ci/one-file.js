@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { transform } from 'esbuild';
 
 /**
- * Runs the chunk that is asked for, and what it imports. Each is text until then: to parse all of the program takes longer than to start it.
+ * Runs the chunk that is asked for, and what it imports. Each is text until then: to parse the whole program takes longer than to start it.
  *
  * Only the text of this function is used, at the end of the file that it makes.
  */

@@ -68,6 +68,10 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     const { parseArguments } = await import('./cli/parse.js');
     const invocation = parseArguments(argv, { stdout: io.stdout, stderr: io.stderr, version: version() });
     if (typeof invocation === 'number') return invocation;
+    if ('text' in invocation) {
+      io.stdout.write(await invocation.text());
+      return EXIT.ok;
+    }
     context.prefix = `lm ${invocation.command}`;
     const [{ readStated }, { pick }] = await Promise.all([
       import('./settings/stated.js'),

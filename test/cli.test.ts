@@ -1,7 +1,7 @@
 // The command-line parser, and the layout of the help.
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { COMMAND_HELP } from '../src/cli/command-table.js';
+import { COMMAND_HELP, PRINTED_HELP, type PrintingName } from '../src/cli/command-table.js';
 import { parseArguments } from '../src/cli/parse.js';
 import { EXIT, EXIT_MEANING } from '../src/exit-codes.js';
 import { COMMANDS, OPTION_NAMES, optionOf } from '../src/settings/options.js';
@@ -49,17 +49,24 @@ test.each([
   expect(await refusalOf(() => run(line.split(' ')))).toEqual({ code: 'usage', message, hint });
 });
 
+const PRINTING = Object.keys(PRINTED_HELP) as PrintingName[];
+
 describe('help', () => {
-  test.each(COMMANDS)('lm %s --help ends with the exit codes of the command, and goes to stdout', (name) => {
-    const { result, stdout, stderr } = run([...name.split(' '), '--help']);
-    expect(result).toBe(0);
-    expect(stderr).toBe('');
-    const lines = stdout.trimEnd().split('\n');
-    const codes = lines.slice(lines.indexOf('Exit codes:') + 1);
-    expect(codes.map((line) => Number(line.slice(2, 7)))).toEqual(COMMAND_HELP[name].exits.map((exit) => EXIT[exit]));
-    expect(codes[0]).toBe(`  0    ${EXIT_MEANING.ok}`);
-    expect(lines).toContain('Examples:');
-  });
+  test.each([...COMMANDS, ...PRINTING])(
+    'lm %s --help ends with the exit codes of the command, and goes to stdout',
+    (name) => {
+      const { result, stdout, stderr } = run([...name.split(' '), '--help']);
+      expect(result).toBe(0);
+      expect(stderr).toBe('');
+      const lines = stdout.trimEnd().split('\n');
+      const codes = lines.slice(lines.indexOf('Exit codes:') + 1);
+      expect(codes.map((line) => Number(line.slice(2, 7)))).toEqual(
+        { ...COMMAND_HELP, ...PRINTED_HELP }[name].exits.map((exit) => EXIT[exit]),
+      );
+      expect(codes[0]).toBe(`  0    ${EXIT_MEANING.ok}`);
+      expect(lines).toContain('Examples:');
+    },
+  );
 
   test.each(COMMANDS)('lm %s --help lists each option of the command with its default, and no other option', (name) => {
     const { stdout } = run([...name.split(' '), '--help'], 100);
@@ -74,7 +81,12 @@ describe('help', () => {
   });
 
   test.each([40, 80])('no line is wider than %i columns', (columns) => {
-    for (const words of [[], ['config'], ...COMMANDS.map((name) => name.split(' '))]) {
+    for (const words of [
+      [],
+      ['config'],
+      ...PRINTING.map((name) => [name]),
+      ...COMMANDS.map((name) => name.split(' ')),
+    ]) {
       const { stdout } = run([...words, '--help'], columns);
       expect(stdout.split('\n').filter((line) => line.length > columns)).toEqual([]);
     }

@@ -78,12 +78,16 @@ test('the packed program is installed without a network, alone, and works', asyn
 
   const modules = join(dir, 'lib/node_modules');
   expect(readdirSync(modules)).toEqual(['lm']);
-  const files = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'examples', 'package.json'];
+  const files = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'examples', 'man', 'package.json'];
   expect(readdirSync(join(modules, 'lm')).sort()).toEqual(files);
+  const inside = (...names: string[]) => readdirSync(join(...names), { recursive: true }).sort();
+  for (const name of ['bin', 'examples', 'man']) expect(inside(modules, 'lm', name)).toEqual(inside(ROOT, name));
+  expect(readFileSync(join(dir, 'share/man/man1/lm.1'), 'utf8')).toBe(read('man/lm.1'));
   const dist = readdirSync(join(ROOT, 'dist')).filter((name) => name !== 'modules' && name !== 'lm.mjs');
   expect(readdirSync(join(modules, 'lm/dist')).sort()).toEqual(dist.sort());
 
   const bin = join(dir, 'bin/lm');
+  expect(await lm(['--version'], { bin })).toMatchObject({ code: 0, stdout: `${version}\n` });
   const from = source.write('data', { big: file({ size: 9_000_000 }), small: 's' });
   const to = destination.write('data', {});
   const agent = await source.serve([from], { bin });

@@ -60,7 +60,7 @@ const TOP: Record<string, string> = {
 };
 
 const FENCES: Record<string, readonly string[]> = {
-  commander: ['cli/parse.ts', 'cli/help.ts'],
+  commander: ['cli/parse.ts', 'cli/help.ts', 'cli/described.ts'],
   undici: ['source/http-client.ts'],
   'p-queue': ['transfer/transfer.ts', 'verify/contents.ts'],
   'hash-wasm': ['digest/kernels/hash-wasm.ts'],

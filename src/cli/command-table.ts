@@ -5,7 +5,7 @@ import type { CommandName } from '../settings/options.js';
 
 export interface CommandHelp {
   /** Arguments without a flag. */
-  args: '' | '[DIR]' | '[URL] [DIR]';
+  args: '' | '[DIR]' | '[URL] [DIR]' | '<SHELL>';
   summary: string;
   examples: readonly string[];
   exits: readonly ExitName[];
@@ -79,6 +79,30 @@ export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
   },
 };
 
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+/** Commands that print what is made of this table and of the options. They read no settings, so that no settings are in their way. */
+export const PRINTED_HELP = {
+  completion: {
+    args: '<SHELL>',
+    summary: `print what makes a shell complete the words of lm: ${SHELLS.slice(0, -1).join(', ')} or ${SHELLS.at(-1)}`,
+    examples: [
+      'lm completion bash > /etc/bash_completion.d/lm',
+      'lm completion zsh > ~/.zfunc/_lm',
+      'lm completion fish > ~/.config/fish/completions/lm.fish',
+    ],
+    exits: ['ok', 'bug', 'usage', 'local'],
+  },
+  man: {
+    args: '',
+    summary: 'print the manual page of lm',
+    examples: ['lm man | man -l -'],
+    exits: ['ok', 'bug', 'usage', 'local'],
+  },
+} as const satisfies Record<string, CommandHelp>;
+
+export type PrintingName = keyof typeof PRINTED_HELP;
+
 /** The help of `lm` and `lm config`, which have subcommands and do nothing themselves. */
 export const PROGRAM_HELP = {
   lm: {
@@ -96,4 +120,5 @@ export const PROGRAM_HELP = {
 export const ARGUMENT_HELP = {
   URL: 'the source, such as http://source:9043; remembered by the first copy',
   DIR: 'the directory, the same as --root data=DIR',
+  SHELL: SHELLS.join(', '),
 } as const;

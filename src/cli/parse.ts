@@ -12,8 +12,10 @@ import {
   variableOf,
 } from '../settings/options.js';
 import type { Invocation } from '../settings/stated.js';
+import { choice } from '../settings/types.js';
 import { sourceUrl } from '../settings/values/source-url.js';
-import { ARGUMENT_HELP, COMMAND_HELP, PROGRAM_HELP } from './command-table.js';
+import { ARGUMENT_HELP, COMMAND_HELP, PRINTED_HELP, PROGRAM_HELP, type PrintingName, SHELLS } from './command-table.js';
+import { describe } from './described.js';
 import { afterHelp, formatItem } from './help.js';
 
 interface CliIo {
@@ -22,9 +24,14 @@ interface CliIo {
   version: string;
 }
 
+/** What `lm completion` and `lm man` print; nothing is to be run. */
+export interface Printed {
+  text(): Promise<string>;
+}
+
 /** An exit code when there is nothing to run: 0 after `--help` and `--version`, 2 without a command. */
-export function parseArguments(argv: readonly string[], io: CliIo): Invocation | number {
-  let invocation: Invocation | undefined;
+export function parseArguments(argv: readonly string[], io: CliIo): Invocation | Printed | number {
+  let invocation: Invocation | Printed | undefined;
   const program = build(io, (taken) => {
     invocation = taken;
   });
@@ -44,7 +51,7 @@ const isCommand = (program: Command, word: string): boolean =>
 /** Longer lines are hard to read on any terminal. */
 const MAX_HELP = 100;
 
-function build(io: CliIo, onParsed: (invocation: Invocation) => void): Command {
+function build(io: CliIo, onParsed: (parsed: Invocation | Printed) => void): Command {
   const width = Math.min(io.stdout.columns ?? 80, MAX_HELP);
   const program = new Command('lm')
     .description(
@@ -76,6 +83,10 @@ function build(io: CliIo, onParsed: (invocation: Invocation) => void): Command {
     addCommand(name === 'config show' ? config : program, name, width, onParsed);
     if (name === 'config show') program.addCommand(config);
   }
+  addPrinting(program, 'completion', width, (word) => onParsed(completionFor(word, program)));
+  addPrinting(program, 'man', width, () =>
+    onParsed({ text: async () => (await import('./man.js')).manualPage(describe(program), io.version) }),
+  );
   program.addHelpText('after', () => afterHelp(PROGRAM_HELP.lm, width));
   config.addHelpText('after', () => afterHelp(PROGRAM_HELP.config, width));
   return program;
@@ -100,6 +111,26 @@ function addCommand(
     const { url, dir } = splitArguments(name, command.args);
     const flags = flagsOf(command.optsWithGlobals());
     onParsed({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir });
+  });
+}
+
+function addPrinting(program: Command, name: PrintingName, width: number, print: (word: string) => void): void {
+  const { summary, args, ...words } = PRINTED_HELP[name];
+  const command = program.command(name).description(summary).helpOption('-h, --help', 'print this help');
+  if (args !== '') command.argument(args, ARGUMENT_HELP.SHELL);
+  command.addHelpText('after', () => afterHelp(words, width));
+  command.action(() => print(command.args[0] ?? ''));
+}
+
+const shell = choice(...SHELLS);
+
+function completionFor(word: string, program: Command): Printed {
+  const name = shell.parse(word, '');
+  if (name !== undefined)
+    return { text: async () => (await import('./completion/scripts.js')).SCRIPTS[name](describe(program)) };
+  const guess = shell.suggest!(word);
+  throw new LmError('usage', `completion: got '${printable(word)}', takes ${shell.takes}`, {
+    hint: guess ? `did you mean ${guess}?` : 'see lm completion --help',
   });
 }
 
@@ -143,7 +174,8 @@ function exitCodeOrThrow(error: CommanderError, argv: readonly string[]): number
   if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return 0;
   if (error.code === 'commander.help') return error.exitCode === 0 ? 0 : 2;
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
-  const command = COMMANDS.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
+  const names = [...COMMANDS, ...Object.keys(PRINTED_HELP)];
+  const command = names.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
   const guess = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
   throw new LmError('usage', printable(first.replace(/\.$/, '')), {
     hint: guess ? `did you mean ${guess}?` : `see ${['lm', command, '--help'].filter(Boolean).join(' ')}`,

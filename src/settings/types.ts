@@ -33,6 +33,14 @@ export interface OptionType<T> {
   advise?(text: string): string | undefined;
   /** An invalid text without the secret in it, for messages. */
   mask?(text: string): string;
+  /** What a shell may offer for a value; nothing where a value is anybody's guess. */
+  completes?: Completes;
+}
+
+/** `words`: the value is one of them. `path`: it is one. Both: it is `WORD=PATH`. */
+export interface Completes {
+  words?: readonly string[];
+  path?: 'file' | 'directory';
 }
 
 /** A `--root` as typed, before `data` directories are numbered. */
@@ -77,6 +85,7 @@ export const choice = <const T extends string>(...values: T[]): OptionType<T> =>
   takes: `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
   parse: (given) => values.find((value) => value === given.toLowerCase()),
   suggest: (given) => nearest(given.toLowerCase(), values),
+  completes: { words: values },
 });
 
 export const integer = (min: number, max?: number): OptionType<number> => ({
@@ -169,10 +178,11 @@ export const guardPort: OptionType<number | ListenAddress> = {
   show: (guarded) => (typeof guarded === 'number' ? `${guarded}` : hostAndPort(guarded.host, guarded.port)),
 };
 
-export const path = (metavar: string): OptionType<string> => ({
+export const path = (metavar: 'FILE' | 'DIR'): OptionType<string> => ({
   metavar,
   takes: 'a path (a leading ~ is for the shell to expand)',
   parse: absolute,
+  completes: { path: metavar === 'DIR' ? 'directory' : 'file' },
 });
 
 export const typedDir: OptionType<TypedDir> = {
@@ -184,6 +194,7 @@ export const typedDir: OptionType<TypedDir> = {
     const dir = absolute(given.slice(equals + 1), base);
     return type && dir ? { type, path: dir } : undefined;
   },
+  completes: { words: DIR_TYPES, path: 'directory' },
   show: ({ type, path }) => `${type}=${path}`,
   suggest(given) {
     const [, word, dir] = /^(\w+)[=:](.+)$/s.exec(given) ?? [];
@@ -202,6 +213,7 @@ export const leftOutType: OptionType<DirType> = {
   takes: `one of ${LEFT_OUT.join(', ')}`,
   parse: (given) => LEFT_OUT.find((known) => known === given),
   suggest: (given) => nearest(given, LEFT_OUT),
+  completes: { words: LEFT_OUT },
 };
 
 export const ownerRule: OptionType<OwnerRule> = {
@@ -210,6 +222,7 @@ export const ownerRule: OptionType<OwnerRule> = {
   parse: parseOwnerRule,
   show: ownerRuleText,
   suggest: (given) => nearest(given.toLowerCase(), ['numeric']),
+  completes: { words: ['numeric'] },
   advise: (given) =>
     isRootName(given.replace(/^(user|group):/, '').split('=')[0]!)
       ? 'root is root everywhere, and needs no rule'

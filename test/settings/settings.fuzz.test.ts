@@ -29,7 +29,7 @@ const word = fc
 
 const NUMBERS = [kinds.integer(0), kinds.integer(1, 65_535), kinds.ratio, kinds.rate, kinds.duration];
 const WORDS = [kinds.toggle, kinds.text('T'), kinds.pattern, kinds.deleteLimit, kinds.listen];
-const PLACES = [kinds.path('P'), kinds.typedDir, sourceUrl, kinds.keyPrefix];
+const PLACES = [kinds.path('FILE'), kinds.typedDir, sourceUrl, kinds.keyPrefix];
 
 test(
   'a word is a value that can be used, or none; so is what is guessed to have been meant',
@@ -48,7 +48,7 @@ test(
             const guess = value === undefined ? kind.suggest?.(text) : undefined;
             if (guess !== undefined) expect(kind.parse(guess.replace(/ \(or .*\)$/s, ''), '/base')).toBeDefined();
           }
-          const place = kinds.path('P').parse(text, '/base');
+          const place = kinds.path('FILE').parse(text, '/base');
           if (place !== undefined) expect(place).toMatch(/^\/[^\0]*$/);
           const prefix = kinds.keyPrefix.parse(text, '/base');
           if (prefix !== undefined)

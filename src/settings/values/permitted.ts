@@ -9,7 +9,7 @@ interface Permitted {
   of: string;
 }
 
-const permitted = ({ metavar, parse }: OptionType<string>): OptionType<Permitted> => ({
+const permitted = ({ metavar, parse, completes }: OptionType<string>): OptionType<Permitted> => ({
   metavar: `PERMISSIONS=${metavar}`,
   takes: `some of ${PERMISSIONS.join('+')}, then =${metavar}, such as list+copy=${metavar}`,
   parse(given, base) {
@@ -19,6 +19,7 @@ const permitted = ({ metavar, parse }: OptionType<string>): OptionType<Permitted
     const of = parse(word, base);
     return of !== undefined && permissions.length === asked.size ? { permissions, of } : undefined;
   },
+  ...(completes ? { completes: { ...completes, words: PERMISSIONS } } : {}),
   show: ({ permissions, of }) => `${permissions.join('+')}=${of}`,
 });
 
