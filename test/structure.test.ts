@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['plan'],
   ['source'],
   ['agent', 'spool'],
-  ['listing', 'state'],
+  ['listing', 'metrics', 'state'],
   ['settings', 'wire', 'disk'],
   ['trust', 'digest', 'render'],
   ['leaf', 'linux', 'patterns', 'owners'],
@@ -67,6 +67,7 @@ const FENCES: Record<string, readonly string[]> = {
   micromatch: ['patterns/java-glob.ts', 'patterns/shell-glob.ts'],
   chalk: ['render/text.ts'],
   'cli-progress': ['render/text.ts'],
+  'prom-client': ['metrics/registry.ts'],
   yaml: ['settings/values/yaml.ts'],
   zod: [
     ...[
@@ -91,6 +92,7 @@ const FENCES: Record<string, readonly string[]> = {
       'files/dirfd.ts',
       'files/if-there.ts',
       'listing/listing-size.ts',
+      'metrics/family.ts',
       'trust/trust.ts',
       'settings/plaintext.ts',
       'settings/values/secret.ts',
@@ -136,6 +138,14 @@ test('the imports are read at all', () => {
   expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './io.ts', erased: true });
   expect(IMPORTS).toContainEqual({ path: 'main.ts', name: './commands/serve.ts', erased: false });
   expect(IMPORTS).toContainEqual({ path: 'source/http-client.ts', name: 'undici', erased: false });
+});
+
+test('what writes metrics is loaded where somebody asks for them, and by nobody else', () => {
+  const eager = FILES.filter(({ text }) =>
+    /^import (?!type\b).*'[^']*\/metrics\/(?!agent-metrics)[\w-]+\.js'/m.test(text),
+  );
+  expect(eager.map(({ path }) => path)).toEqual([]);
+  expect(importsOf('serve/agent-exposure.ts')).toContain('./metrics/registry.ts');
 });
 
 test('every file begins with its header', () => {

@@ -21,8 +21,16 @@ export interface Connections {
   begin(socket: Socket): (() => void) | undefined;
   /** The number of requests under way. */
   active(): number;
+  counts(): ConnectionCounts;
   /** Drops the newcomers. */
   close(): void;
+}
+
+/** Of the known ones, `active` have a request under way. */
+export interface ConnectionCounts {
+  newcomers: number;
+  known: number;
+  active: number;
 }
 
 /** The time a newcomer has until its first authorized request. An honest client takes milliseconds. */
@@ -132,10 +140,13 @@ export function createConnections(
     return true;
   }
 
+  const active = (): number => [...known].filter((connection) => connection.active).length;
+
   return {
     accept,
     begin,
-    active: () => [...known].filter(({ active }) => active).length,
+    active,
+    counts: () => ({ newcomers: newcomers.size, known: known.size, active: active() }),
     close: () => newcomers.forEach(drop),
   };
 }

@@ -10,6 +10,8 @@ export interface Reply {
   body?: string | AsyncIterable<Uint8Array>;
   /** What the request has changed, for people who read the access log. */
   audit?: string;
+  /** What it holds, for metrics: files whose last byte it has, or digests of files. */
+  holds?: { files: number } | { digests: number };
   /** Called once: when the reply has been sent, could not be sent, or was never begun. */
   done?(): void;
 }
@@ -22,6 +24,12 @@ export const jsonReply = (status: number, document: object, headers: Reply['head
     body,
   };
 };
+
+export const textReply = (contentType: string, body: string): Reply => ({
+  status: 200,
+  headers: { 'content-type': contentType, 'content-length': Buffer.byteLength(body) },
+  body,
+});
 
 /** Netty's phrases; Node has "Range Not Satisfiable" for 416. */
 const phraseOf = (status: number): string =>

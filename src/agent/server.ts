@@ -8,7 +8,7 @@ import { errnoOf, LmError, printable } from '../errors.js';
 import { hostAndPort, plainAddress } from '../linux/addresses.js';
 import { openFileLimit } from '../linux/open-file-limit.js';
 import type { Pacer } from '../pace/rate.js';
-import { connectionLimits, createConnections } from './connections.js';
+import { type ConnectionCounts, connectionLimits, createConnections } from './connections.js';
 import { requestOf } from './incoming.js';
 import { errorReply, type Reply } from './reply.js';
 import type { Request } from './request.js';
@@ -29,8 +29,8 @@ interface ServerSetup {
   sent?(remote: string, bytes: number): void;
   /** Called when a connection gets no TLS session; `reason` is Node's error code or message. */
   tlsFailed?(remote: string, reason: string): void;
-  /** Called after each request; never throws. */
-  served(request: ServedRequest): void;
+  /** Called after each request; never throws. `holds` is what a reply that was sent whole does. */
+  served(request: ServedRequest, holds?: Reply['holds']): void;
   /** Called for a failure after a reply was sent. */
   warn(text: string): void;
 }
@@ -54,6 +54,7 @@ export interface RunningServer {
   url: URL;
   /** The number of authorized requests under way. */
   active(): number;
+  connections(): ConnectionCounts;
   /** Sets the TLS options of new connections. Closes the open ones, each after its request under way. */
   secure(tls: TlsOptions): void;
   /**
@@ -140,7 +141,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
     }
     const elapsedMs = performance.now() - begunMs;
     const { method, url } = message;
-    setup.served({
+    const served: ServedRequest = {
       remote: request.remote,
       method: method!,
       target: url!,
@@ -149,7 +150,8 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
       elapsedMs,
       aborted,
       ...(reply.audit !== undefined && { audit: reply.audit }),
-    });
+    };
+    setup.served(served, aborted || request.isHead ? undefined : reply.holds);
   }
 
   /** A file that cannot be closed must not end the agent. */
@@ -193,6 +195,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
   return {
     url: urlOf(server, setup),
     active: connections.active,
+    connections: connections.counts,
     secure(tls) {
       secure?.setSecureContext(tls);
       epoch++;

@@ -5,12 +5,14 @@ import { openDestination } from '../migration/destination.js';
 import type { Stated } from '../settings/stated.js';
 import { runVerify } from '../verify/run.js';
 import { EXIT_OF } from '../verify/verdict.js';
-import { showRun } from './runs/show-run.js';
+import { showMeasuredRun } from './runs/show-measured-run.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const user = thisUser(io);
   const destination = await openDestination('verify', stated, io);
-  const { end } = await showRun(destination.settings, io, (listener) => runVerify({ ...destination, user }, listener));
-  return EXIT_OF[end];
+  return showMeasuredRun('verify', destination, io, async (listener) => {
+    const { end } = await runVerify({ ...destination, user }, listener);
+    return EXIT_OF[end];
+  });
 }

@@ -58,9 +58,6 @@ export interface RunningCopy {
   done: Promise<CopyOutcome>;
 }
 
-export const runCopy = (migration: CopyMigration, listener: Listener): Promise<CopyOutcome> =>
-  startCopy(migration, listener).done;
-
 export function startCopy(migration: CopyMigration, listener: Listener): RunningCopy {
   const report = beginReport(migration);
   const { signal, abort, release } = ownSignal(listener.signal);

@@ -9,6 +9,8 @@ import { type RunningServer, type ServedRequest, startServer } from '../agent/se
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
+import { AgentMetrics } from '../metrics/agent-metrics.js';
+import type { MetricsServer } from '../metrics/metrics-server.js';
 import { type LocalPace, startLocalPace } from '../pace/local-pace.js';
 import { noPressureText } from '../pace/no-pressure.js';
 import { createPacer } from '../pace/rate.js';
@@ -26,6 +28,8 @@ import { forgetReset } from '../state/reset-note.js';
 import type { TaskContext } from '../tasks/run-task.js';
 import type { TaskManager } from '../tasks/task-manager.js';
 import { refuseInsideRoots } from '../trust/output-file.js';
+import { ROUTES } from '../wire/routes.js';
+import { expositionOf, listenForMetrics } from './agent-exposure.js';
 import { type AgentMessages, createAgentMessages } from './agent-messages.js';
 import { completionIn } from './completion.js';
 import type { Reloaded } from './credentials.js';
@@ -59,6 +63,8 @@ export interface ListeningAgent {
   ownTokenFile: string | undefined;
   /** SHA-256 of its certificate; undefined without TLS. */
   fingerprint: string | undefined;
+  /** Where --metrics-listen has them; undefined without it. */
+  metricsUrl: string | undefined;
   /** What the agent reads again on SIGHUP. */
   reload: readonly ReloadStep[];
 }
@@ -84,17 +90,21 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   const taskManager = isSource ? undefined : await taskManagerIn(dir, listener.tasks, warn);
   const messages = createAgentMessages(listener, settings.quiet);
   const pace = startPace(settings, warn);
-  const agent = agentOf(roots, dir, { settings, listener, messages, warn, taskManager, pace });
-  const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
   let server: RunningServer | undefined;
+  const metrics = metricsOf(settings, messages, pace, () => server);
+  const exposition = expositionOf(metrics);
+  const agent = agentOf(roots, dir, { settings, listener, messages, warn, taskManager, pace, exposition });
+  const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
+  let metricsServer: MetricsServer | undefined;
   let presence: Awaited<ReturnType<typeof announceAgent>> | undefined;
   try {
     credentials.presentToken();
     const idle = idleWatch(settings.expireAfterMs);
-    server = await serve(agent, { settings, credentials, messages, log, served: idle.served, warn, pace });
+    metricsServer = await listenForMetrics(settings, exposition);
+    server = await serve(agent, { settings, credentials, messages, log, served: idle.served, warn, pace, metrics });
     const { origin: url } = server.url;
     presence = await announceAgent(dir, () => ({ url, clients: messages.clients.list().slice(0, MAX_REPORTED) }));
-    listener.listening(listeningAgent(server, roots, credentials, log));
+    listener.listening(listeningAgent(server, roots, { credentials, log, metricsUrl: metricsServer?.url }));
     for (const text of plaintextServeWarnings(settings)) warn(text); // after the first line, by which programs know that the agent listens
     const { active } = server;
     await firstOf(signal, idle.expired({ active: () => active() + (taskManager?.isBusy() ? 1 : 0) }));
@@ -104,6 +114,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   } finally {
     await taskManager?.close();
     await presence?.end();
+    metricsServer?.close();
     messages.close();
     pace.close();
     await agent.close();
@@ -167,12 +178,33 @@ interface AgentOptions {
   warn: Warn;
   taskManager: TaskManager | undefined;
   pace: LocalPace;
+  exposition: ReturnType<typeof expositionOf>;
+}
+
+/** `server` is undefined before it has started. */
+function metricsOf(
+  { serves: role, limitRate }: ServeSettings,
+  { clients }: AgentMessages,
+  { yielding }: LocalPace,
+  server: () => RunningServer | undefined,
+): AgentMetrics {
+  return new AgentMetrics({
+    ...{ role, limitRate },
+    state() {
+      const pace = yielding?.state();
+      return {
+        connections: server()?.connections() ?? { newcomers: 0, known: 0, active: 0 },
+        clients: clients.list().length,
+        yielding: pace && 'bytesPerSecond' in pace ? pace : undefined,
+      };
+    },
+  });
 }
 
 function agentOf(
   roots: Roots,
   dir: string,
-  { settings, listener, messages, warn, taskManager, pace }: AgentOptions,
+  { settings, listener, messages, warn, taskManager, pace, exposition }: AgentOptions,
 ): Agent {
   const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
   const given = settings.roots.map(({ path }) => path);
@@ -184,6 +216,7 @@ function agentOf(
     warn,
     notice: messages.notice,
     pace,
+    metrics: exposition,
     role: settings.serves,
     taskManager,
     identity: taskManager ? NO_SOURCE : { agentId: agentId(dir), machine: machineId(dir) },
@@ -199,7 +232,8 @@ function agentOf(
 /** A destination has no identity of a source: no copy reads from it. */
 const NO_SOURCE = { agentId: '', machine: '' };
 
-interface ServerOptions extends Omit<AgentOptions, 'listener' | 'taskManager'> {
+interface ServerOptions extends Omit<AgentOptions, 'listener' | 'taskManager' | 'exposition'> {
+  metrics: AgentMetrics;
   credentials: CredentialsInUse;
   log: AccessLog | undefined;
   /** Called after each request. */
@@ -209,37 +243,46 @@ interface ServerOptions extends Omit<AgentOptions, 'listener' | 'taskManager'> {
 /** Starts the server that answers with the agent. */
 function serve(
   agent: Agent,
-  { settings, credentials, messages, log, served, warn, pace }: ServerOptions,
+  { settings, credentials, messages, log, served, warn, pace, metrics }: ServerOptions,
 ): Promise<RunningServer> {
   return startServer({
     listen: settings.listen,
     tls: credentials.tls,
     pacer: createPacer(pace.paces),
     authorize: messages.reportRefusals(credentials.authorize),
-    begun: ({ remote }) => messages.clients.begin(remote),
-    sent: messages.clients.sent,
-    tlsFailed: messages.reportTlsFailure,
+    begun: ({ remote, target }) => (isScrape(target) ? () => {} : messages.clients.begin(remote)),
+    sent(remote, bytes) {
+      messages.clients.sent(remote, bytes);
+      metrics.sent(bytes);
+    },
+    tlsFailed(remote, reason) {
+      messages.reportTlsFailure(remote, reason);
+      metrics.tlsFailed();
+    },
     answer: (request) => agent.answer(request),
-    served(request) {
-      served(request);
+    served(request, holds) {
+      if (!isScrape(request.target)) served(request);
+      metrics.served(request, holds);
       log?.write(request);
     },
     warn,
   });
 }
 
+/** Whoever watches an agent is no client of it: to be watched neither keeps it open (--expire-after) nor is worth a line. */
+const isScrape = (target: string): boolean => target.split('?', 1)[0] === ROUTES.metrics.path;
+
 function listeningAgent(
   server: RunningServer,
   roots: Roots,
-  credentials: CredentialsInUse,
-  log: AccessLog | undefined,
+  { credentials, log, metricsUrl }: Pick<ServerOptions, 'credentials' | 'log'> & Pick<ListeningAgent, 'metricsUrl'>,
 ): ListeningAgent {
   const { ownTokenFile, fingerprint } = credentials;
   const reload: ReloadStep[] = [
     ['credentials', () => credentials.reload(server)],
     ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
   ];
-  return { url: server.url, roots, ownTokenFile, fingerprint, reload };
+  return { url: server.url, roots, ownTokenFile, fingerprint, metricsUrl, reload };
 }
 
 /** Resolves at the signal, or when `expired` does. */

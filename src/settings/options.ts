@@ -141,6 +141,16 @@ export const OPTIONS = {
   },
   'expire-after': { type: duration, commands: ['serve'], help: 'stop after this long without a request' },
   'access-log': { type: path('FILE'), commands: ['serve'], help: 'append one line per request to FILE' },
+  'metrics-listen': {
+    type: listen,
+    commands: ['serve', 'copy', 'verify'],
+    help: 'answer GET /metrics there, for Prometheus, without a token: on a loopback address alone',
+  },
+  'metrics-file': {
+    type: path('FILE'),
+    commands: ['copy', 'verify'],
+    help: 'write metrics to FILE (.prom), for the textfile collector of node_exporter: after each pass, and however the run ends',
+  },
 
   threshold: {
     type: ratio,

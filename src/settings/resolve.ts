@@ -4,6 +4,7 @@ import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/listing.js';
 import { conflictIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
 import { checkPatterns } from '../patterns/filter.js';
+import { agentMetricsIn, runMetricsIn } from './checks/metrics.js';
 import { checkServe, clientTls, unusedTls } from './checks/reach.js';
 import { readingPace } from './checks/reading-pace.js';
 import { refuseBoth } from './checks/together.js';
@@ -85,6 +86,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
       insecure: pick(layers, 'insecure'),
       expireAfterMs: pick(layers, 'expire-after'),
       accessLog: pick(layers, 'access-log'),
+      metricsListen: agentMetricsIn(layers),
       guardPorts: pick(layers, 'guard-port'),
       jmxPort: pick(layers, 'jmx-port'),
       atRestCheck: pick(layers, 'at-rest-check'),
@@ -216,6 +218,7 @@ function fromSource(stated: Stated): FromSource {
     tls: clientTls(layers),
     concurrency: pick(layers, 'concurrency'),
     retryForMs: pick(layers, 'retry-for'),
+    metrics: runMetricsIn(layers),
   };
 }
 

@@ -63,6 +63,8 @@ export interface FromSource extends OnRoots {
   concurrency: number;
   /** Undefined: the default of each kind of failure. */
   retryForMs: number | undefined;
+  /** Where its metrics are shown; undefined where nobody asks for them. */
+  metrics: { listen: ValueOf<'metrics-listen'>; file: string | undefined } | undefined;
 }
 
 /** For commands that run on both hosts: on the source itself there is no URL. */
@@ -100,6 +102,7 @@ export interface ServeSettings extends OnRoots {
   insecure: boolean;
   expireAfterMs: number | undefined;
   accessLog: string | undefined;
+  metricsListen: ValueOf<'metrics-listen'>;
   guardPorts: ValueOf<'guard-port'>;
   jmxPort: ValueOf<'jmx-port'>;
   /** Run by /bin/sh. */

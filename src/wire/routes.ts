@@ -1,4 +1,4 @@
-// The table of routes of /api/v1/live-migration, for both ends. It knows no roots: a key from a target may still be unknown.
+// The table of an agent's routes, for both ends. It knows no roots: a key from a target may still be unknown.
 
 import type { EntryKey } from '../files/entry.js';
 import type { Permission } from '../permissions.js';
@@ -87,6 +87,8 @@ export const ROUTES = {
   copy: row('a copy', ONE_TASK, `${COPIES}/:taskId`, taskId, DESTINATION),
   verifications: row('its verifications', ALL_TASKS, VERIFICATIONS, noParams, DESTINATION),
   verification: row('a verification', ONE_TASK, `${VERIFICATIONS}/:taskId`, taskId, DESTINATION),
+  /** Not the Sidecar's: Prometheus asks for this path unless it is told another. */
+  metrics: row('its metrics', { GET: 'list' }, '/metrics', noParams, BOTH),
   health: row('its health', { GET: null }, '/api/v1/__health', noParams, BOTH),
 };
 

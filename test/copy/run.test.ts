@@ -14,7 +14,8 @@ import { dir, file, readTree, type Tree } from '../support/tree.js';
 
 const built = async <T>(module: string): Promise<T> =>
   import(new URL(`../../dist/modules/${module}`, import.meta.url).href);
-const { runCopy, startCopy } = await built<typeof import('../../src/copy/run.js')>('copy/run.js');
+const { startCopy } = await built<typeof import('../../src/copy/run.js')>('copy/run.js');
+const runCopy = (...given: Parameters<typeof startCopy>) => startCopy(...given).done;
 const { runVerify } = await built<typeof import('../../src/verify/run.js')>('verify/run.js');
 const { openDestination } =
   await built<typeof import('../../src/migration/destination.js')>('migration/destination.js');

@@ -72,7 +72,7 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
     spareBytes -= reused?.byteLength ?? 0;
     const packed = await packers.run({ body, of, buffer: reused }, reused && [reused]);
     if (!packed) return busyReply();
-    const { buffer, bytes, failed, ctimeNs } = packed;
+    const { buffer, bytes, files = 0, failed, ctimeNs } = packed;
     if (failed)
       notice(
         'unread',
@@ -80,7 +80,8 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
       );
     const held = buffer.byteLength;
     const headers: Record<string, string> = ctimeNs === undefined ? {} : { [SEALS_HEADER]: ctimeNs };
-    return andThen(framesReply(bytes, oneChunk(buffer, bytes), headers), () => budget.giveBack(held));
+    const reply = { ...framesReply(bytes, oneChunk(buffer, bytes), headers), holds: { files } };
+    return andThen(reply, () => budget.giveBack(held));
   }
 
   async function* oneChunk(buffer: ArrayBuffer, bytes: number): AsyncGenerator<Uint8Array> {
@@ -102,6 +103,7 @@ export function createFetches(roots: Roots, filters: FilterSpec[], notice: Notic
     const { bytes, headers, body } = await frameOf(fd, request, failed, pacer);
     return {
       ...framesReply(bytes, body, { ...headers, [OFFSET_HEADER]: `${request.offset}` }),
+      holds: { files: isLastRange(request) ? 1 : 0 },
       done: () => closeSync(fd),
     };
   }
@@ -147,10 +149,11 @@ async function frameOf(
 }
 
 /** Checks that the file ends where its last range ends; undefined when it does, or for any other range. Closes a file that it refuses. */
-async function misstatedIn(fd: number, { offset, length, dirs, torn }: RangeRequest): Promise<RefusedHead | undefined> {
+async function misstatedIn(fd: number, request: RangeRequest): Promise<RefusedHead | undefined> {
+  if (!isLastRange(request)) return undefined;
+  const { dirs, torn } = request;
   const [, [file]] = dirs[0];
   const size = Number(file[1]);
-  if (offset + length < size) return undefined;
   let refused: RefusedHead | undefined;
   try {
     const message = await misstatement(fd, size);
@@ -161,6 +164,10 @@ async function misstatedIn(fd: number, { offset, length, dirs, torn }: RangeRequ
   }
   if (refused) closeSync(fd);
   return refused;
+}
+
+function isLastRange({ offset, length, dirs: [[, [file]]] }: RangeRequest): boolean {
+  return offset + length >= Number(file[1]);
 }
 
 /** Reads the first line alone: a bundle is parsed in the thread that packs it. */

@@ -22,7 +22,9 @@ export async function fileReply(file: OpenFile, headers: IncomingHttpHeaders, me
   const done = (): void => closeSync(file.fd);
   const problem = reply.status === 304 ? undefined : await problemOf(file);
   if (problem !== undefined) return { ...errorReply(500, `${printable(file.key)} ${problem}`), done };
-  return range ? { ...reply, body: readAhead(file.fd, range.start, range.end), done } : { ...reply, done };
+  if (!range) return { ...reply, done };
+  const holds = { files: range.end === Number(file.stat.size) ? 1 : 0 };
+  return { ...reply, body: readAhead(file.fd, range.start, range.end), holds, done };
 }
 
 /** Undefined also for a file that is being written to, which may end anywhere, and one that cannot be read: the reply's body fails then. */

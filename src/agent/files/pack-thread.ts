@@ -30,6 +30,8 @@ export type Packed = ({ buffer: ArrayBuffer } & PackedReply) | undefined;
 
 interface PackedReply {
   bytes: number;
+  /** Files that are whole in it; of pages there are none. */
+  files?: number;
   failed: FailedFiles | undefined;
   /** That of the file whose pages these are. */
   ctimeNs?: string | undefined;

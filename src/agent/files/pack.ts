@@ -43,18 +43,19 @@ export interface FailedFiles {
   message: string;
 }
 
-/** Writes the frames into `buffer`, which holds `packedBytes`, and returns their length. */
+/** Writes the frames into `buffer`, which holds `packedBytes`, and returns their length, and the number of files that are whole in it. */
 export function pack(
   request: BundleRequest,
   buffer: Buffer,
   { roots, excludes, hash }: Packer,
-): { bytes: number; failed: FailedFiles | undefined } {
+): { bytes: number; files: number; failed: FailedFiles | undefined } {
+  let files = 0;
   let failed: FailedFiles | undefined;
   const dirs = new DirCache(roots, excludes);
   let end = 0;
   try {
-    for (const [dir, files] of request.dirs) {
-      for (const file of files) {
+    for (const [dir, listed] of request.dirs) {
+      for (const file of listed) {
         const length = Number(file[1]);
         const start = end + FRAME_HEAD_BYTES;
         const read = readListed(dirs, dir, file, { buffer, start, length }, request.young === true);
@@ -63,13 +64,15 @@ export function pack(
           failed ??= { files: 0, key: joinKey(dir, file[0]), message: read.message };
           failed.files++;
         }
-        if (typeof read === 'number') end = putTrailer(buffer, start, length, read, hash);
+        if (typeof read !== 'number') continue;
+        end = putTrailer(buffer, start, length, read, hash);
+        files++;
       }
     }
   } finally {
     dirs.close();
   }
-  return { bytes: end, failed };
+  return { bytes: end, files, failed };
 }
 
 /**

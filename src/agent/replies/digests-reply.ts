@@ -73,7 +73,8 @@ export function createDigests(
       yield Buffer.from(`${writeDigestLine({ type: 'end', files })}\n`);
     };
     const body = sealed(keepAlive(lines(), progress, isPaced ? PACED_EVERY_MS : undefined));
-    return andThen({ status: 200, headers: { 'content-type': SEALED_TYPE }, body }, reading.end);
+    const holds = { digests: files };
+    return andThen({ status: 200, headers: { 'content-type': SEALED_TYPE }, body, holds }, reading.end);
   }
 
   function noticeFailures(job: DigestsJob, answers: readonly DigestAnswer[]): void {
@@ -95,7 +96,8 @@ export function createDigests(
     const job = { algorithm, roots, files: [file], stop: stopFlagOf(gone), paces: [...pace.paces] };
     const [answer] = await paces.shared.run(job);
     noticeFailure(key, answer!);
-    if ('digest' in answer!) return jsonReply(200, { digest: answer.digest, digestAlgorithm: algorithmName });
+    if ('digest' in answer!)
+      return { ...jsonReply(200, { digest: answer.digest, digestAlgorithm: algorithmName }), holds: { digests: 1 } };
     if (answer!.result === 'vanished') return errorReply(404, 'File not found');
     return errorReply(500, `cannot compute the digest: ${answer!.message}`); // a Sidecar tries again after 500
   }

@@ -20,7 +20,7 @@ import { createFetches } from '../files/fetch-reply.js';
 import { fileReply } from '../files/file-reply.js';
 import { openRequested } from '../files/requested-file.js';
 import { createGate } from '../gate.js';
-import { errorReply, guardReply, jsonReply, type Reply } from '../reply.js';
+import { errorReply, guardReply, jsonReply, type Reply, textReply } from '../reply.js';
 import type { Request } from '../request.js';
 import type { AgentPace } from './client-paces.js';
 import { createDigests } from './digests-reply.js';
@@ -29,7 +29,10 @@ import { createOpenFiles, type OpenFilesSetup } from './open-files-reply.js';
 import { completionGuard, type StatusSetup, statusReply } from './status-reply.js';
 import { type TaskSetup, taskHandlers } from './task-replies.js';
 
-type AgentSetup = ListingSetup & StatusSetup & OpenFilesSetup & TaskSetup & { pace: AgentPace };
+type AgentSetup = ListingSetup &
+  StatusSetup &
+  OpenFilesSetup &
+  TaskSetup & { pace: AgentPace; metrics(): Promise<{ contentType: string; text(): Promise<string> }> };
 
 export interface Agent {
   /** Never rejects. */
@@ -77,6 +80,10 @@ export function createAgent(setup: AgentSetup): Agent {
         ? walkGate(() => openFiles({ hot: headers[HOT_HEADER] !== undefined }))
         : checkGate(() => openFiles({ check: true })),
     ...taskHandlers(setup),
+    async metrics() {
+      const { contentType, text } = await setup.metrics();
+      return textReply(contentType, await text());
+    },
     health: () => jsonReply(200, { status: 'OK' }),
   };
 

@@ -5,13 +5,18 @@ import type { Io } from '../../io.js';
 import type { Listener } from '../../migration/listener.js';
 import { createRenderer } from '../../render/create-renderer.js';
 import type { CommonSettings } from '../../settings/settings.js';
+import type { RunProgress } from '../../state/lock/run-progress.js';
 import { followRun } from './run-progress.js';
+
+export interface RunListener extends Pick<Listener, 'emit' | 'signal'> {
+  status(): { progress: RunProgress | undefined };
+}
 
 /** Resolves and rejects as `run` does, once all its events have been rendered. */
 export async function showRun<T>(
   settings: CommonSettings,
   io: Io,
-  run: (listener: Required<Pick<Listener, 'emit' | 'status' | 'signal'>>) => Promise<T>,
+  run: (listener: RunListener) => Promise<T>,
 ): Promise<T> {
   const renderer = createRenderer({ ...settings, ...io });
   const follower = followRun();

@@ -18,6 +18,7 @@ const statusOf = (method: string, target: string, token: string): number | undef
 test.each([
   ['list', 'GET', 'files'],
   ['list', 'GET', 'status'],
+  ['list', 'GET', '/metrics'],
   ['list', 'GET', 'data-copy-tasks'],
   ['list', 'GET', `data-copy-tasks/${ID}`],
   ['list', 'GET', 'files-verification-tasks'],
