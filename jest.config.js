@@ -4,7 +4,7 @@ const LONG_ONLY = [
   '/test/sidecar/many-entries\\.test\\.ts$',
   '/test/agent/costly-requests\\.test\\.ts$',
   '/test/e2e/(stated-size|failed-range|far-times|space|tasks-guide)\\.test\\.ts$',
-  '/test/e2e/(frozen-peer|report-page|live-source|closed-directories|fidelity|crowd|strangers|hostile-[a-z]+\\.fuzz)\\.test\\.ts$',
+  '/test/e2e/(frozen-peer|report-page|live-source|closed-directories|fidelity|crowd|strangers|prometheus|hostile-[a-z]+\\.fuzz)\\.test\\.ts$',
 ];
 
 /** By themselves: beside others the line is slow, and its units are shorter. */
