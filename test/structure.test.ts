@@ -20,6 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['plan'],
   ['source'],
   ['agent', 'spool'],
+  ['reading'],
   ['listing', 'metrics', 'state'],
   ['settings', 'wire', 'disk'],
   ['trust', 'digest', 'render'],

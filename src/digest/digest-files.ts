@@ -88,26 +88,39 @@ export const computesInLanes = (algorithm: FileAlgorithm): boolean => algorithm 
 const LANE_HASHES: Partial<Record<FileAlgorithm, LaneHash>> = { md5: MD5, xxhash32: XXH32 };
 
 /** Returns one answer for each file, in order. Overlapping jobs share the lanes; without lanes a job blocks its thread. */
-export async function digestFiles(
-  { roots, files, hidesExcluded, ...job }: DigestJob,
-  { excludes }: DigestThread = {},
-): Promise<DigestAnswer[]> {
-  const keepPace = pacedReads(job.paces ?? [], () => {
-    if (isRaised(job.stop)) throw givenUp();
-  });
-  const dirs = new DirCache(roots, hidesExcluded ? excludes : undefined);
+export async function digestFiles(all: DigestJob, thread: DigestThread = {}): Promise<DigestAnswer[]> {
+  const { roots, files, hidesExcluded, ...job } = all;
+  if (!computesInLanes(job.algorithm)) return digestInTurn(all, thread);
+  const dirs = new DirCache(roots, hidesExcluded ? thread.excludes : undefined);
+  const keepPace = paceOf(job);
   const todo = files.map((file) => new FileToDigest(file, dirs, job, keepPace));
   try {
-    if (computesInLanes(job.algorithm)) await inLanes(laneQueue(job.algorithm), todo);
-    else {
-      await ready(job.algorithm);
-      for (const file of todo) file.digest();
-    }
+    await inLanes(laneQueue(job.algorithm), todo);
   } finally {
     dirs.close();
   }
   return todo.map(({ answer }) => answer!);
 }
+
+/** The same, one file after another whatever the algorithm: of small files nearly all time goes to other things than hashing. */
+export async function digestInTurn(
+  { roots, files, hidesExcluded, ...job }: DigestJob,
+  { excludes }: DigestThread = {},
+): Promise<DigestAnswer[]> {
+  await ready(job.algorithm);
+  const dirs = new DirCache(roots, hidesExcluded ? excludes : undefined);
+  const keepPace = paceOf(job);
+  try {
+    return files.map((file) => new FileToDigest(file, dirs, job, keepPace).digest());
+  } finally {
+    dirs.close();
+  }
+}
+
+const paceOf = ({ paces = [], stop }: Job): KeepPace =>
+  pacedReads(paces, () => {
+    if (isRaised(stop)) throw givenUp();
+  });
 
 const queues: Partial<Record<FileAlgorithm, LaneQueue>> = {};
 
@@ -153,16 +166,18 @@ class FileToDigest implements LaneTask {
   }
 
   /** Reads it at once. */
-  digest(): void {
+  digest(): DigestAnswer {
     const file = this.open();
-    if (!file) return;
-    let read: Digest & { end: number };
+    if (file) this.end(this.#readAll(file));
+    return this.answer!;
+  }
+
+  #readAll(file: Opened): Parameters<LaneTask['end']>[0] {
     try {
-      read = digestFd(file, this.#job.algorithm, this);
+      return digestFd(file, this.#job.algorithm, this);
     } catch (error) {
-      return this.end({ error });
+      return { error };
     }
-    this.end(read);
   }
 
   open(): Opened | undefined {

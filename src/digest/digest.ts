@@ -1,4 +1,4 @@
-// The names of digests and their texts, in the Sidecar's forms, and the hash of a name. digest/digest-fd.ts computes them of files.
+// The names of digests and their texts, in the Sidecar's forms, and the hash of a text. digest/digest-fd.ts computes them of files.
 
 import { createXxh64 } from './kernels/xxh64.js';
 
@@ -26,14 +26,14 @@ export const sameDigest = (algorithm: FileAlgorithm, a: string, b: string): bool
 
 export const withoutLeadingZeros = (hex: string): string => hex.replace(/^0+(?=.)/, '');
 
-/** 16 hex digits of the XXH64 of a name's UTF-8. Names of parts are made from it, so it must not change between versions. */
-export function nameHash(name: string): string {
-  names ??= createXxh64();
-  names.update(Buffer.from(name));
-  return hexOf(names.digest());
+/** 16 hex digits of the XXH64 of a text's UTF-8. Names of parts are made from it, so it must not change between versions. */
+export function textHash(text: string): string {
+  texts ??= createXxh64();
+  texts.update(Buffer.from(text));
+  return hexOf(texts.digest());
 }
 
-let names: ReturnType<typeof createXxh64> | undefined;
+let texts: ReturnType<typeof createXxh64> | undefined;
 
 /** XXH64 is written as a number: the last byte of the little-endian form first. */
 export const hexOf = (littleEndian: Uint8Array): string => Buffer.from(littleEndian).reverse().toString('hex');

@@ -3,7 +3,7 @@
 import { closeSync } from 'node:fs';
 import { errnoOf } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
-import { type EntryKey, kindOf, parentOf } from '../files/entry.js';
+import { type Entry, type EntryKey, joinKey, kindOf, NO_INODE, parentOf } from '../files/entry.js';
 import { FileClocks } from '../files/young.js';
 import { hasHoles } from '../linux/holes.js';
 import { statOf } from '../syscalls/calls.js';
@@ -19,6 +19,11 @@ export interface ListedFile {
   /** Where the listing has it. A file whose ctime alone is another one has a digest all the same, without a ctime of its own. */
   ctimeNs?: string | undefined;
 }
+
+export const listed = (dir: EntryKey, { name, size, mtimeNs, ino = NO_INODE, ctimeNs }: Entry): ListedFile => ({
+  key: joinKey(dir, name),
+  ...{ size, mtimeNs, ino, ctimeNs },
+});
 
 /** Why a file has no bytes or no digest: it differs from the listing, is gone, or could not be read. */
 export type FileFailure = 'changed' | 'vanished' | 'failed';

@@ -15,7 +15,7 @@ import {
   symlinkSync,
   unlinkSync,
 } from 'node:fs';
-import { nameHash } from '../digest/digest.js';
+import { textHash } from '../digest/digest.js';
 import { errnoOf, localError } from '../errors.js';
 import { birthOf } from '../files/directory-marks.js';
 import { type DirHandle, pinned } from '../files/dirfd.js';
@@ -43,7 +43,7 @@ export const isKnownBy = (id: string, stat: BigIntStats): boolean =>
   id === (id.includes('@') ? idOf(stat) : `${stat.ino}`);
 
 /** Made of a hash, because a name of 255 bytes has no room for a suffix. */
-export const partNameOf = (name: string): string => `.lm-${nameHash(name)}.lm-part`;
+export const partNameOf = (name: string): string => `.lm-${textHash(name)}.lm-part`;
 
 /** An unfinished file, open under the name of its part. */
 export interface OpenPart {

@@ -62,6 +62,12 @@ export function standingOf(then: Validators, now: Validators): Standing {
   return then.ctimeNs === now.ctimeNs && provesByTime(now) ? 'unchanged' : 'ctime';
 }
 
+/** The same of a file as it is listed; one whose listing has too little is another. */
+export function standingOfEntry(then: Validators, entry: Entry): Standing {
+  const now = validatorsOf(entry);
+  return now ? standingOf(then, now) : 'changed';
+}
+
 /**
  * Whether a file that stands by `ctime` has lost a name since: clearing a snapshot takes one from each of its files, which moves the ctime and
  * no byte. That a write whose time was set back came as well cannot be told.

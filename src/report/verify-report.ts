@@ -119,6 +119,13 @@ export interface ProofsReport {
   ledgerFault?: string;
 }
 
+export const nothingRead = (): ProofsReport => ({
+  earlier: { entries: 0, bytes: 0 },
+  readHere: { entries: 0, bytes: 0, direct: 0 },
+  readAtSource: { entries: 0, bytes: 0 },
+  lost: { entries: 0, bytes: 0, byCtime: { here: 0, atSource: 0 } },
+});
+
 /** `byCtime`: of those, the files of which nothing but the inode has changed, as by a snapshot, ln, rm or chmod. */
 export interface LostProofs extends Share {
   byCtime: { here: number; atSource: number };

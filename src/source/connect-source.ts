@@ -4,6 +4,7 @@ import { excerpt, LmError } from '../errors.js';
 import {
   AGENT_HEADER,
   AGENT_PROTOCOL,
+  LINE_DIGESTS_HEADER,
   MAX_REQUESTS_HEADER,
   PACED_DIGESTS_HEADER,
   PAGES_HEADER,
@@ -30,7 +31,8 @@ export async function connectSource(options: SourceOptions): Promise<Source> {
     const reopened = answer.header(REOPENED_HEADER)?.slice(0, 100);
     const keepsPace = answer.header(PACED_DIGESTS_HEADER) !== undefined;
     const sendsPages = answer.header(PAGES_HEADER) !== undefined;
-    const abilities = { maxConcurrentFileRequests, keepsPace, sendsPages };
+    const digestsLines = answer.header(LINE_DIGESTS_HEADER) !== undefined;
+    const abilities = { maxConcurrentFileRequests, keepsPace, sendsPages, digestsLines };
     const setup = { ...options, client, contact, firstStatus, reopened, ...abilities };
     return isAgent(answer, client.origin) ? lmSource(setup) : sidecarSource(setup);
   } catch (error) {

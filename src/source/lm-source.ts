@@ -14,6 +14,7 @@ import {
   MAX_REQUESTED_FILES,
   type RequestedDirectory,
   writeFileRequest,
+  writeLinesRequest,
 } from '../wire/file-requests.js';
 import { SEALED_TYPE, verifiedLines } from '../wire/line-seals.js';
 import { textOf } from '../wire/lines.js';
@@ -24,14 +25,23 @@ import { failureOfError } from './failure.js';
 import { type Answer, bodyOf, isOfType, type SourceRequest, unexpectedAnswer } from './http-client.js';
 import { PATIENCE } from './patience.js';
 import { createRetrier, withRetry } from './retry.js';
-import { findsEmpty, requestStatus, retrying, type Source, type SourceDigest, type SourceSetup } from './source.js';
+import {
+  findsEmpty,
+  type LineOfSource,
+  requestStatus,
+  retrying,
+  type Source,
+  type SourceDigest,
+  type SourceSetup,
+} from './source.js';
 import { transportTo } from './transport.js';
 
 /** Large enough that the cost of a request does not matter, small enough that no connection waits long for the last one. */
 const DIGEST_BATCH = { files: 1024, bytes: 64 << 20 };
 
 export function lmSource(setup: SourceSetup): Source {
-  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests, keepsPace, sendsPages } = setup;
+  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests, keepsPace, sendsPages, digestsLines } =
+    setup;
   const paceHead = paceInHead(randomUUID(), setup.pace);
   const { silenceMs } = setup.patience ?? PATIENCE;
   return {
@@ -62,7 +72,7 @@ export function lmSource(setup: SourceSetup): Source {
           throw only === undefined ? error : ifUnknownThere(error, only);
         },
       );
-      const lines = bytesOf(answer, request, client.origin);
+      const lines = bodyBytes(answer, request, client.origin);
       const listing = await readListing(lines, () => answer.progressed(), undefined, owners);
       if (listing.header.only !== only) throw otherKeyListed(only, listing.header.only);
       return listing;
@@ -73,9 +83,39 @@ export function lmSource(setup: SourceSetup): Source {
         files.reduce((sum, { size }) => sum + Number(size), 0),
         progress,
       );
+      const write = (some: ListedFile[]): Uint8Array => writeFileRequest(head, byDirectory(some));
       for (const indexes of batchesOf(files.keys(), REQUEST_LIMITS, (index) => maxRequestBytes(files[index]!)))
-        yield* digestsOf(setup, head, files, indexes, { follower, signal });
+        yield* digestsOf(setup, files, indexes, {
+          what: 'file',
+          bytesOf: ({ size }) => Number(size),
+          write,
+          follower,
+          signal,
+        });
     },
+    ...(digestsLines &&
+      ({
+        async *lineDigests(digestAlgorithm, lines, signal, { progress } = {}) {
+          const head = { digestAlgorithm, young: true, rows: true, lines: true, ...paceHead };
+          const follower = followSource(
+            lines.reduce((sum, { bytes }) => sum + bytes, 0),
+            progress,
+          );
+          const write = (some: LineOfSource[]): Uint8Array =>
+            writeLinesRequest(
+              head,
+              some.map(({ line }) => line),
+            );
+          for (const indexes of batchesOf(lines.keys(), REQUEST_LIMITS, (index) => lines[index]!.line.length + 1))
+            yield* digestsOf(setup, lines, indexes, {
+              what: 'block',
+              bytesOf: ({ bytes }) => bytes,
+              write,
+              follower,
+              signal,
+            });
+        },
+      } satisfies Pick<Source, 'lineDigests'>)),
     async openFiles(signal, { check = false, hot = false } = {}) {
       const headers: SourceRequest['headers'] = {
         ...(check && { [CHECK_HEADER]: 'run' }),
@@ -86,7 +126,7 @@ export function lmSource(setup: SourceSetup): Source {
         async () => {
           const reply = await client.request(request);
           if ('failure' in reply) return reply;
-          for await (const lines of verifiedLines(bytesOf(reply.value, request, client.origin), request.what)) {
+          for await (const lines of verifiedLines(bodyBytes(reply.value, request, client.origin), request.what)) {
             const report = lines.map(textOf).find((text) => !text.startsWith(PROGRESS));
             if (report !== undefined) return { value: parseAs(OpenFilesReport, report, request.what) };
           }
@@ -106,9 +146,9 @@ const PROGRESS = '{"type":"progress"';
 /** The speed of a disk that is busy with other work. */
 const SLOW_BYTES_PER_MS = 1024;
 
-/** How long the largest of these files may take at the source, while no other answer comes. */
-const slowestMs = (files: readonly ListedFile[]): number =>
-  files.reduce((max, { size }) => Math.max(max, Number(size)), 0) / SLOW_BYTES_PER_MS;
+/** How long the largest of these may take at the source, while no other answer comes. */
+const slowestMs = (bytes: readonly number[]): number =>
+  bytes.reduce((max, one) => Math.max(max, one), 0) / SLOW_BYTES_PER_MS;
 
 /** The most that one file can add to a request: its escaped name, three numbers and punctuation. */
 const maxRequestBytes = (file: ListedFile): number => 6 * file.key.length + 80;
@@ -116,13 +156,22 @@ const maxRequestBytes = (file: ListedFile): number => 6 * file.key.length + 80;
 /** What an agent takes in one request. */
 const REQUEST_LIMITS = { items: MAX_REQUESTED_FILES, bytes: MAX_REQUEST_BYTES };
 
+interface Asking<Item> {
+  what: 'file' | 'block';
+  /** What is read for it. */
+  bytesOf(item: Item): number;
+  /** The body of a request for these. */
+  write(items: Item[]): Uint8Array;
+  follower: Follower;
+  signal: AbortSignal;
+}
+
 /** Requests the missing digests again when an answer breaks off. */
-async function* digestsOf(
+async function* digestsOf<Item>(
   setup: SourceSetup,
-  head: object,
-  files: readonly ListedFile[],
+  items: readonly Item[],
   slice: number[],
-  { follower, signal }: { follower: Follower; signal: AbortSignal },
+  { what, bytesOf, write, follower, signal }: Asking<Item>,
 ): AsyncGenerator<SourceDigest[]> {
   const { client, patience = PATIENCE } = setup;
   const retrier = createRetrier(retrying(setup, ROUTES.digests.what, signal));
@@ -130,14 +179,15 @@ async function* digestsOf(
   while (missing.size > 0) {
     signal.throwIfAborted();
     const indexes = [...missing];
-    const body = writeFileRequest(head, byDirectory(indexes.map((index) => files[index]!)));
+    const asked = indexes.map((index) => items[index]!);
+    const body = write(asked);
     const headers = { 'content-type': FILE_REQUEST_TYPE };
     const request: SourceRequest = {
       ...requestFor('digests'),
       headers,
       body,
       silenceMs: patience.silenceMs,
-      aliveMs: patience.aliveMs + slowestMs(indexes.map((index) => files[index]!)),
+      aliveMs: patience.aliveMs + slowestMs(asked.map(bytesOf)),
       signal,
     };
     const reply = await client.request(request);
@@ -151,14 +201,18 @@ async function* digestsOf(
       if (follower.said(progress)) progressed();
     };
     try {
-      for await (const answers of answersIn(bytesOf(reply.value, request, client.origin), indexes.length, said)) {
+      for await (const answers of answersIn(
+        bodyBytes(reply.value, request, client.origin),
+        { count: indexes.length, what },
+        said,
+      )) {
         let bytes = 0;
         for (const answer of answers) {
           const index = indexes[answer.index];
           if (index === undefined || !missing.delete(index))
-            throw wrongDigests(`file ${answer.index} twice or unasked`);
+            throw wrongDigests(`${what} ${answer.index} twice or unasked`);
           answer.index = index;
-          bytes += Number(files[index]!.size);
+          bytes += bytesOf(items[index]!);
         }
         retrier.progressed();
         progressed();
@@ -174,7 +228,7 @@ async function* digestsOf(
 /** Throws `protocol` for an answer that ends without all digests, `source` for one that is cut short or was damaged on the way. */
 async function* answersIn(
   body: AsyncIterable<Uint8Array>,
-  requested: number,
+  requested: { count: number; what: Asking<unknown>['what'] },
   said: (progress: DigestProgress) => void,
 ): AsyncGenerator<FileDigest[]> {
   let answers = 0;
@@ -189,7 +243,8 @@ async function* answersIn(
     answers += found.length;
     if (found.length > 0) yield found;
     if (end === undefined) continue;
-    if (end !== requested || answers !== requested) throw wrongDigests(`${answers} of ${requested} files`);
+    const { count, what } = requested;
+    if (end !== count || answers !== count) throw wrongDigests(`${answers} of ${count} ${what}s`);
     return;
   }
   throw cutShort('digests');
@@ -202,7 +257,7 @@ const failureIn = ({ index, result, message }: FileDigest & { digest: null }): S
 });
 
 /** The body of an answer in lines. Throws `protocol` for an answer of another type. */
-function bytesOf(answer: Answer, request: SourceRequest, origin: string): AsyncIterable<Uint8Array> {
+function bodyBytes(answer: Answer, request: SourceRequest, origin: string): AsyncIterable<Uint8Array> {
   if (!isOfType(answer, SEALED_TYPE)) throw unexpectedAnswer(answer, request.what, origin);
   return bodyOf(answer, request, origin);
 }

@@ -98,6 +98,16 @@ export interface Source {
     signal: AbortSignal,
     options?: DigestOptions,
   ): AsyncIterable<readonly SourceDigest[]>;
+  /**
+   * Yields one answer for each line of its own listing, as `digests` does for files: SHA-256 of the digests of the line's regular files, in their
+   * order. `changed` where one of them is not as it was listed, cannot be read or is young. Absent where the source cannot.
+   */
+  lineDigests?(
+    algorithm: FileAlgorithm,
+    lines: readonly LineOfSource[],
+    signal: AbortSignal,
+    options?: Pick<DigestOptions, 'progress'>,
+  ): AsyncIterable<readonly SourceDigest[]>;
   /** The hashes of a file's blocks in a range; see `blocksAt`. Absent where the source has none. */
   blocks?(
     file: ListedFile,
@@ -107,6 +117,12 @@ export interface Source {
   /** Which processes write to its files. With `check`, the operator's own command there is run as well. Absent where the source cannot report it. */
   openFiles?(signal: AbortSignal, options?: { check?: boolean; hot?: boolean }): Promise<OpenFilesReport>;
   close(): Promise<void>;
+}
+
+/** A line of its listing, with or without its newline, and how many bytes the files have that it lists. */
+export interface LineOfSource {
+  line: Uint8Array;
+  bytes: number;
 }
 
 export interface DigestOptions {
@@ -129,6 +145,7 @@ export interface SourceSetup extends SourceOptions {
   maxConcurrentFileRequests: number | undefined;
   keepsPace: boolean;
   sendsPages: boolean;
+  digestsLines: boolean;
 }
 
 /** Retry options of the requests to one source; `what` names the request for people. */

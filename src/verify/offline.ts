@@ -20,12 +20,18 @@ import { compileFilter, type Filter, isKeyExcluded } from '../patterns/filter.js
 import { createPairedDigests } from '../plan/digests/paired-digests.js';
 import { differingBlocks, type ProvablePair } from '../plan/digests/proved-digests.js';
 import { addNamed, noneNamed } from '../plan/left-out.js';
-import { type Difference, NOTHING_COUNTED, type ProofsReport, type VerifyReport } from '../report/verify-report.js';
+import {
+  type Difference,
+  NOTHING_COUNTED,
+  nothingRead,
+  type ProofsReport,
+  type VerifyReport,
+} from '../report/verify-report.js';
 import { openLedger, type ProvedFile, provedFiles } from '../state/ledger/reader.js';
 import { dateOf, type Finding, finding } from './compare.js';
 import { compareContents, type FileComparison } from './contents.js';
-import { type FilesAside, SetAside } from './files/set-aside.js';
-import { type Compared, nothingRead } from './proofs.js';
+import { SetAside } from './files/set-aside.js';
+import type { Compared, KnownFiles } from './proofs.js';
 import { problemsIn, type Verified } from './verify.js';
 
 interface OfflineOptions {
@@ -78,12 +84,17 @@ export async function verifyOffline(options: OfflineOptions): Promise<Verified> 
   let files: SetAside | undefined;
   try {
     files = await sweepHere({ ...options, emit, faulty }, report, notInLedger);
-    const known = { known: (groups: Iterable<FilesAside>) => withProofs(groups, options), learn: countReads(report) };
     const comparison = { ...digests, compare: comparing(digests.answers) };
     await compareContents(
       files,
       comparison,
-      { source: NO_SOURCE, concurrency, emit, signal, proofs: known },
+      {
+        source: NO_SOURCE,
+        concurrency,
+        emit,
+        signal,
+        proofs: { openKnown: () => openProofs(options), learn: countReads(report) },
+      },
       report,
       undefined,
     );
@@ -218,18 +229,13 @@ function ahead(files: Generator<ProvedFile>, excludes: Filter, missing: (key: En
   };
 }
 
-/** The pairs of the sweep, whose two entries are the same. */
-function* withProofs(
-  groups: Iterable<FilesAside>,
-  { dir, identity }: Pick<OfflineOptions, 'dir' | 'identity'>,
-): Generator<ProvablePair> {
+/** For the pairs of the sweep, whose two entries are the same. */
+function openProofs({ dir, identity }: Pick<OfflineOptions, 'dir' | 'identity'>): KnownFiles {
   const reader = openLedger(dir, identity);
-  try {
-    for (const { pairs } of groups)
-      for (const pair of pairs) yield { ...pair, proof: reader.proofOf(pair.dir, pair.local.name) };
-  } finally {
-    reader.close();
-  }
+  return {
+    of: ({ pairs }) => pairs.map((pair) => ({ ...pair, proof: reader.proofOf(pair.dir, pair.local.name) })),
+    close: () => reader.close(),
+  };
 }
 
 const comparing =

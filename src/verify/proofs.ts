@@ -1,21 +1,24 @@
 // What a verification takes from the ledger, so that it need not read it again, and what it gives back. Nothing but a reading is saved by it.
 
+import { textHash } from '../digest/digest.js';
 import { LmError } from '../errors.js';
 import { type Entry, type EntryKey, HOT_TYPES } from '../files/entry.js';
 import type { ListedBlock, ListingHeader, WalkedBlock } from '../files/listing.js';
-import { entryIn, hasLostName, type Proof, standingOf, validatorsOf } from '../files/proof.js';
+import { entryIn, hasLostName, type Proof, standingOfEntry, validatorsOf } from '../files/proof.js';
+import { stampText, statedText, stateOfBoth } from '../files/proof-text.js';
 import { SETTLE_MS } from '../files/recent-changes.js';
+import { msOf } from '../files/times.js';
 import type { DigestedPair, PairOfFiles } from '../plan/digests/paired-digests.js';
 import type { ProvablePair, ProvedPair } from '../plan/digests/proved-digests.js';
 import type { Pair } from '../plan/merge.js';
-import type { ProofsReport } from '../report/verify-report.js';
+import type { LineAnswer } from '../reading/listed-line.js';
+import { nothingRead } from '../report/verify-report.js';
 import { type History, mayBeUnsynced } from '../state/journal/history.js';
 import { mergeLedger } from '../state/ledger/merge.js';
 import { type LedgerReader, openLedger } from '../state/ledger/reader.js';
-import { proofIn, type Row, restamped } from '../state/ledger/rows.js';
 import { eachOnce } from '../state/ledger/trusted-file.js';
 import { type BlockClaim, type LedgerWriter, openLedgerWriter } from '../state/ledger/writer.js';
-import type { FilesAside } from './files/set-aside.js';
+import type { BlockAside, FilesAside } from './files/set-aside.js';
 
 interface ProofsOptions {
   /** Of the instance. */
@@ -36,9 +39,10 @@ interface ProofsOptions {
 /** What was compared of a file: by the hashes of blocks, or by another digest of everything. */
 export type Compared = DigestedPair & Partial<Pick<ProvedPair, 'reads' | 'proof' | 'differingAt'>>;
 
-/** A file, and what is kept of it. Where everything is read, that is its row alone: to make a proof of each took a tenth of the time. */
-export interface KnownPair extends ProvablePair {
-  row?: Row | undefined;
+/** What is known of files that are set aside. */
+export interface KnownFiles {
+  of(group: FilesAside): ProvablePair[];
+  close(): void;
 }
 
 /** What is lost of the work when a machine crashes. */
@@ -109,15 +113,17 @@ export class Proofs {
     if (open?.dir === dir && open.entries === pairs.length) this.#claim(open, pairs);
   }
 
-  #claim(block: Omit<BlockClaim, 'files'>, pairs: readonly Pair[]): void {
-    const files = [];
+  #claim(block: Omit<BlockClaim, 'names' | 'states'>, pairs: readonly Pair[]): void {
+    const names: string[] = [];
+    let states = '';
     for (const { source, local } of pairs) {
       if (source?.kind !== 'file') continue;
-      const [there, here] = [validatorsOf(source), local && validatorsOf(local)];
-      if (!there || !here) return;
-      files.push({ name: source.name, source: there, local: here });
+      const state = stateOfBoth(source, local!);
+      if (state === undefined) return;
+      names.push(source.name);
+      states += statedText(source.name, state);
     }
-    this.#writer!.claim({ ...block, files });
+    this.#writer!.claim({ ...block, names: JSON.stringify(names), states: textHash(states) });
   }
 
   /** Whether nothing of the file has to be read. Counts it, or that its proof is lost. */
@@ -126,7 +132,10 @@ export class Proofs {
     const proof = this.#reader!.proofOf(dir, source.name);
     if (!proof) return false;
     const received = proof.proved === 'received'; // and never read here: nothing can be lost here
-    const [there, here] = [standing(proof.source, source), received ? 'unchanged' : standing(proof.local, local)];
+    const [there, here] = [
+      standingOfEntry(proof.source, source),
+      received ? 'unchanged' : standingOfEntry(proof.local, local),
+    ];
     const isUnlinked = there === 'ctime' && this.#believesUnlinked(dir, proof, source);
     if ((there === 'unchanged' || isUnlinked) && here === 'unchanged') {
       if (received || this.#isUnsynced(local, proof)) return false;
@@ -144,21 +153,40 @@ export class Proofs {
     return false;
   }
 
-  /** The files with what is known of them; in the order of the listings. */
-  *known(groups: Iterable<FilesAside>): Generator<KnownPair> {
-    const reader = this.#openReader();
-    try {
-      for (const { dir, pairs, block } of groups) {
+  /** Opens what is known of files; to be asked in the order of the listings. Where everything is read, it is known only for a repair. */
+  openKnown(): KnownFiles {
+    const reader = this.incremental || this.#options.repairs ? this.#openReader() : undefined;
+    return {
+      of: ({ dir, pairs, block }) => {
         if (block) this.#claim({ dir, sourceLine: block.source, localLine: block.local }, pairs);
-        for (const pair of pairs) {
-          const { source, local } = pair;
-          if (this.incremental) yield this.#provable(pair, reader.proofOf(dir, source.name));
-          else yield { dir, source, local, ...this.#rowFor(reader.rowOf(dir, source.name)) };
-        }
-      }
-    } finally {
-      reader.close();
+        if (!reader) return [...pairs];
+        return pairs.map((pair) => {
+          const proof = reader.proofOf(dir, pair.source.name);
+          return this.incremental ? this.#provable(pair, proof) : { ...pair, proof };
+        });
+      },
+      close: () => reader?.close(),
+    };
+  }
+
+  /** Files whose ctime here is later might be changed again without another ctime. Milliseconds since the epoch. */
+  get settledMs(): number {
+    return this.#beganMs - SETTLE_MS;
+  }
+
+  /** Keeps what one digest has proved of all files of a block. */
+  learnBlock({ source, local, bytes }: BlockAside, { dir, files, direct, stamps }: LineAnswer): void {
+    const { readHere, readAtSource } = this.counted;
+    for (const share of [readHere, readAtSource]) {
+      share.entries += files;
+      share.bytes += bytes;
     }
+    readHere.direct += direct;
+    if (!stamps) return;
+    const { rows, names, states } = stamps;
+    if (rows !== '') this.#writer!.stamp(dir, rows);
+    this.#writer!.claim({ dir, sourceLine: source, localLine: local, names, states });
+    this.#syncInTime();
   }
 
   /** Both ends of a file that was proved, and so not read; to be called in the order of the listings. */
@@ -167,28 +195,28 @@ export class Proofs {
     return proof && { dir, source: entryIn(name, proof.source), local: entryIn(name, proof.local) };
   }
 
-  #rowFor(row: Row | undefined): Pick<KnownPair, 'row' | 'proof'> {
-    return this.#options.repairs && row ? { row, proof: proofIn(row) } : { row };
-  }
-
   #provable(pair: PairOfFiles, proof: Proof | undefined): ProvablePair {
     return { ...pair, proof, ...(proof && this.#isUnsynced(pair.local, proof) && { rereads: 'local' }) };
   }
 
   /** Keeps what a comparison has proved, and drops what it has disproved. */
-  learn(pair: KnownPair, compared: Compared): void {
-    const { dir, source, local, proof, row } = pair;
+  learn(pair: ProvablePair, compared: Compared): void {
+    const { dir, source, local, proof } = pair;
     const { equal, reads = BOTH } = compared;
     const { readHere, readAtSource } = this.counted;
     if (reads.source) add(readAtSource, source);
     if (reads.local) add(readHere, local);
     if (reads.local && 'digest' in compared.local && compared.local.read === 'direct') readHere.direct++;
     if (proof && !(reads.source && reads.local)) this.#useOf(proof.atMs);
-    const stamped = row && this.#stamped(row, pair, compared);
+    const stamp = this.incremental ? undefined : this.#stampFor(pair, compared);
     if (compared.proof) this.#writer!.add(dir, source.name, compared.proof);
-    else if (stamped !== undefined) this.#writer!.addRow(dir, stamped);
-    else if ((proof || row) && !equal && 'digest' in compared.source && 'digest' in compared.local)
+    else if (stamp !== undefined) this.#writer!.stamp(dir, stamp);
+    else if ((proof || !this.incremental) && !equal && 'digest' in compared.source && 'digest' in compared.local)
       this.#writer!.drop(dir, source.name);
+    this.#syncInTime();
+  }
+
+  #syncInTime(): void {
     if (performance.now() - this.#syncedMs < SYNC_EVERY_MS) return;
     this.#writer!.sync();
     this.#syncedMs = performance.now();
@@ -233,17 +261,12 @@ export class Proofs {
     return !this.#options.live && !IN_PLACE.test(dir) && now !== undefined && hasLostName(then, now);
   }
 
-  /** Another digest than those of blocks: the two files are equal, and of the source's those of blocks are known. */
-  #stamped(row: Row, pair: PairOfFiles, { equal, young, local: answer }: Compared): string | undefined {
-    const [source, local] = [validatorsOf(pair.source), validatorsOf(pair.local)];
-    if (!equal || young || !source || !local || this.#isRecent(local.ctimeNs)) return undefined;
+  /** Another digest than those of blocks: the two files are equal, and of the source's those of blocks may be known. */
+  #stampFor({ source, local }: PairOfFiles, { equal, young, local: answer }: Compared): string | undefined {
+    const state = equal && !young ? stateOfBoth(source, local) : undefined;
+    if (state === undefined || msOf(local.ctimeNs!) > this.settledMs) return undefined;
     const proved = 'digest' in answer ? answer.read : undefined;
-    return restamped(row, { ...{ source, local }, proved: proved ?? 'cached', atMs: Date.now() });
-  }
-
-  /** Changed so shortly before it was listed that a later change might have the same time. */
-  #isRecent(ctimeNs: string): boolean {
-    return msOf(ctimeNs) > this.#beganMs - SETTLE_MS;
+    return stampText(source.name, state, proved ?? 'cached', Date.now());
   }
 
   /** A read before the machine crashed may have been one of memory. */
@@ -271,22 +294,7 @@ const BOTH = { source: true, local: true };
 
 const IN_PLACE = new RegExp(`^(${HOT_TYPES.join('|')})/`);
 
-/** Cut off towards zero, as of a BigInt, which would take five times as long. */
-const msOf = (ns: string): number => Math.trunc(ns.length > 15 ? Number(ns.slice(0, -6)) : Number(ns) / 1e6);
-
 const add = (share: { entries: number; bytes: number }, { size }: Entry): void => {
   share.entries++;
   share.bytes += Number(size);
 };
-
-function standing(then: Proof['local'], entry: Entry): ReturnType<typeof standingOf> {
-  const now = validatorsOf(entry);
-  return now ? standingOf(then, now) : 'changed';
-}
-
-export const nothingRead = (): ProofsReport => ({
-  earlier: { entries: 0, bytes: 0 },
-  readHere: { entries: 0, bytes: 0, direct: 0 },
-  readAtSource: { entries: 0, bytes: 0 },
-  lost: { entries: 0, bytes: 0, byCtime: { here: 0, atSource: 0 } },
-});

@@ -112,7 +112,7 @@ export async function verifyFrom(
       emit,
       signal,
       began,
-      digested: kept?.take,
+      kept,
       admit(header, mounts) {
         refuseOtherSides(migration, url, header, mounts);
         localMounts = mounts;

@@ -13,7 +13,7 @@ import type { Repairing } from './repair/repairing.js';
 import { createSSTableJudge, type SSTableJudge } from './sstables.js';
 import { compareListings, type Sweep, type SweepOptions } from './sweep.js';
 
-interface VerifyOptions extends SweepOptions, Pick<ContentsOptions, 'digested'> {
+interface VerifyOptions extends SweepOptions, Pick<ContentsOptions, 'kept'> {
   run: string;
   /** BLOCK_DIGEST with proofs that are incremental, and not otherwise. */
   algorithm: FileAlgorithm;
@@ -94,11 +94,12 @@ async function compareBoth(
 }
 
 function comparisonFor(options: VerifyOptions): FileComparison {
-  const { source, roots, algorithm, threads, sstables, pace, proofs } = options;
+  const { source, roots, algorithm, threads, sstables, pace, proofs, repairing } = options;
   const digests = createPairedDigests(source, roots, algorithm, threads, { sstables, pace });
   if (proofs?.incremental) return createProvedDigests(digests, { naming: source }); // perhaps there is nothing to read
   digests.start();
-  return digests;
+  const takesBlocks = source.lineDigests !== undefined && !sstables && !repairing;
+  return takesBlocks ? digests : { ...digests, compareBlocks: undefined };
 }
 
 /** The counters that have to be 0 for COMPLETED. */

@@ -1,4 +1,5 @@
-// Writes and reads the NDJSON body that /fetch and /digests share: the files that a native request is for.
+// Writes and reads the NDJSON body that /fetch and /digests share: the files that a native request is for. One to /digests may have lines of the
+// agent's own listing instead.
 
 import { LmError } from '../errors.js';
 import type { EntryKey } from '../files/entry.js';
@@ -25,16 +26,50 @@ export function writeFileRequest(head: object, dirs: readonly RequestedDirectory
   return Buffer.from(text);
 }
 
-/** Throws `protocol` for anything but what `writeFileRequest` writes, and for names that no valid listing holds. */
-export function readFileRequest(body: Uint8Array): { head: Record<string, unknown>; dirs: RequestedDirectory[] } {
-  const text = new TextDecoder().decode(body);
-  const headEnd = text.indexOf('\n') + 1 || text.length;
-  if (headEnd > MAX_HEAD_CHARACTERS)
-    throw malformedRequest(`its first line has more than ${MAX_HEAD_CHARACTERS} characters`);
-  return { head: readHead(text.slice(0, headEnd)), dirs: [...readDirs(text, headEnd)] };
+/** The head has `lines: true`; each further line is one of the agent's listing, byte for byte. */
+export function writeLinesRequest(head: object, lines: readonly Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from(`${JSON.stringify(head)}\n`)];
+  for (const line of lines) parts.push(line, ...(line.at(-1) === NEWLINE ? [] : [LINE_END]));
+  return Buffer.concat(parts);
+}
+
+const NEWLINE = 10;
+const LINE_END = Buffer.of(NEWLINE);
+
+/** A request is for one or the other. What its lines say is not looked at here. */
+export interface FileRequest {
+  head: Record<string, unknown>;
+  dirs: RequestedDirectory[];
+  lines: Uint8Array[];
+}
+
+/** Throws `protocol` for anything but what the writers above write, and for names that no valid listing holds. */
+export function readFileRequest(body: Uint8Array): FileRequest {
+  const end = body.indexOf(NEWLINE) + 1 || body.length;
+  const head = readHead(new TextDecoder().decode(body.subarray(0, end)));
+  const rest = body.subarray(end);
+  if (head['lines'] === true) return { head, dirs: [], lines: [...linesIn(rest)] };
+  return { head, dirs: [...readDirs(new TextDecoder().decode(rest), 0)], lines: [] };
+}
+
+/** Of a listing, a thousand entries with names of 255 bytes stay below that. To parse as many brackets takes 45 MB. */
+const MAX_LISTED_LINE_BYTES = 1 << 20;
+
+function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
+  let count = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, at) + 1 || bytes.length;
+    if (end - at > MAX_LISTED_LINE_BYTES)
+      throw malformedRequest(`line ${count + 2} has more than ${MAX_LISTED_LINE_BYTES} bytes`);
+    if (++count > MAX_REQUESTED_FILES) throw malformedRequest(`it asks for more than ${MAX_REQUESTED_FILES} lines`);
+    yield bytes.slice(at, end);
+    at = end;
+  }
 }
 
 function readHead(line: string): Record<string, unknown> {
+  if (line.length > MAX_HEAD_CHARACTERS)
+    throw malformedRequest(`its first line has more than ${MAX_HEAD_CHARACTERS} characters`);
   let head: unknown;
   try {
     head = JSON.parse(line);

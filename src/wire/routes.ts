@@ -13,6 +13,8 @@ export const CHECK_HEADER = 'lm-at-rest-check';
 export const HOT_HEADER = 'lm-hot-files';
 /** A header of an agent's status: digests keep to what a request's head says of rate and pressure. An older agent reads at its own speed. */
 export const PACED_DIGESTS_HEADER = 'lm-paced-digests';
+/** A header of an agent's status: it makes one digest of all files of a line of its listing. An older one digests them one by one. */
+export const LINE_DIGESTS_HEADER = 'lm-line-digests';
 /** A header of an agent's status: it compares pages of files and sends those that differ (wire/pages). An older one sends whole blocks. */
 export const PAGES_HEADER = 'lm-pages';
 /** A header of the status of a source that was reopened over HTTP: when, and from which address, as text. */

@@ -1,12 +1,18 @@
 // Whoever talks to the agent, and however: it goes on answering, reads nothing outside its roots and keeps its size.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { MAX_REQUEST_BYTES, type RequestedFile, writeFileRequest } from '../../src/wire/file-requests.js';
+import {
+  MAX_REQUEST_BYTES,
+  type RequestedFile,
+  writeFileRequest,
+  writeLinesRequest,
+} from '../../src/wire/file-requests.js';
 import { cpuMsOf, loopMsOf } from '../support/cpu-time.js';
 import { cuts, damage, fuzz, fuzzTimeoutMs } from '../support/fuzz.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
@@ -49,6 +55,10 @@ afterAll(async () => {
   await agent?.stop();
   remove();
 });
+
+/** What a file that nobody may have would be told by. */
+const SECRET_MD5 = createHash('md5').update(CANARY.repeat(4)).digest('base64');
+const SECRET_DIGESTS = [SECRET_MD5, createHash('sha256').update(SECRET_MD5).digest('hex')];
 
 interface Talk {
   socket: Socket;
@@ -250,12 +260,30 @@ test(
     const body = fc
       .tuple(head, fc.array(fc.tuple(directory, fc.array(file, { maxLength: 3 })), { maxLength: 3 }))
       .map(([head, dirs]) => writeFileRequest(head, dirs));
+    const line = fc.tuple(directory, fc.array(file, { maxLength: 3 })).map(([dir, files]) => {
+      const rows = files.map(([name, size, mtimeNs]) => [name, size, mtimeNs.slice(0, -3), 0o100644]);
+      const nanos = files.map(([, , mtimeNs]) => Number(mtimeNs.slice(-3)));
+      return JSON.stringify([dir, rows, [[0, 0, files.length]], files.map(([, , , ino]) => ino), nanos]);
+    });
+    const ofLines = fc.array(fc.oneof(line, fc.string(), fc.json()), { maxLength: 3 }).map((lines) =>
+      writeLinesRequest(
+        { digestAlgorithm: 'md5', lines: true },
+        lines.map((text) => Buffer.from(text)),
+      ),
+    );
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom('fetch', 'digests'), body, damage, cuts, async (route, sound, harm, cut) => {
-        const answer = await answerTo(cut(post(route, harm(sound))));
-        expect(answer).toMatch(/^HTTP\/1\.1 (200|400|413) /);
-        if (answer.includes(' 400 ')) expect(answer.length).toBeLessThan(4_000);
-      }),
+      fc.asyncProperty(
+        fc.constantFrom('fetch', 'digests'),
+        fc.oneof(body, ofLines),
+        damage,
+        cuts,
+        async (route, sound, harm, cut) => {
+          const answer = await answerTo(cut(post(route, harm(sound))));
+          expect(answer).toMatch(/^HTTP\/1\.1 (200|400|413) /);
+          if (answer.includes(' 400 ')) expect(answer.length).toBeLessThan(4_000);
+          for (const digest of SECRET_DIGESTS) expect(answer).not.toContain(digest);
+        },
+      ),
       fuzz(250),
     );
   },

@@ -1,6 +1,7 @@
 // The routes between two lms, against the running agent.
 
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -10,6 +11,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -35,9 +37,11 @@ import {
   type RequestedDirectory,
   type RequestedFile,
   writeFileRequest,
+  writeLinesRequest,
 } from '../../src/wire/file-requests.js';
 import { fileTarget } from '../../src/wire/file-urls.js';
 import { createFrameReader, type FetchRequest, MAX_BUNDLE_BYTES, writeFetchRequest } from '../../src/wire/frames.js';
+import { SEALED_TYPE } from '../../src/wire/line-seals.js';
 import { type DigestLine, readDigestLines } from '../../src/wire/messages.js';
 import { createSealedReader } from '../../src/wire/range-seals.js';
 import { IS_ROOT } from '../support/as-user.js';
@@ -626,6 +630,89 @@ describe('digests', () => {
       { index: 3, digest: null, result: 'vanished' },
     ])
       expect(lines).toContainEqual(expect.objectContaining(line));
+  });
+
+  describe('of all files of a line of the listing', () => {
+    /** The lines of the blocks that the agent lists. */
+    async function listedLines(): Promise<string[]> {
+      const { text } = await agent.ask(`${P}/files`, { headers: { accept: SEALED_TYPE } });
+      return text.split('\n').filter((line) => line.startsWith('['));
+    }
+
+    async function ofLines(sent: readonly string[], options = {}): Promise<DigestLine[]> {
+      const head = { digestAlgorithm: 'xxhash32', lines: true, ...options };
+      const body = writeLinesRequest(
+        head,
+        sent.map((line) => Buffer.from(line)),
+      );
+      const { status, text } = await agent.ask(`${P}/digests`, { method: 'POST', body });
+      expect(status).toBe(200);
+      const answers = text.trimEnd().split('\n');
+      return answers.filter((line) => !line.startsWith('{"type":"seal"')).flatMap(readDigestLines);
+    }
+
+    const named = (lines: readonly string[], dir: string): string =>
+      lines.find((line) => line.startsWith(`["${dir}"`))!;
+    const together = (...digests: string[]): string => createHash('sha256').update(digests.join('\n')).digest('hex');
+
+    test('it is made of those of its files, in their order', async () => {
+      const entries = readdirSync(join(data, 'ks/t'), { withFileTypes: true }).filter((one) => one.isFile());
+      const files = entries.map(({ name }) => requestedFile(`ks/t/${name}`));
+      const each = await digests('xxhash32', [['data/0/ks/t', files]]);
+      const inOrder = each.flatMap((line) => ('index' in line ? [[line.index, line.digest!] as const] : []));
+      mkdirSync(join(data, 'hollow/below'), { recursive: true });
+      const lines = await listedLines();
+      const answers = await ofLines([named(lines, 'data/0/hollow'), named(lines, 'data/0/ks/t')]);
+      expect(answers.at(-1)).toEqual({ type: 'end', files: 2 });
+      expect(answers).toContainEqual({ index: 0, digest: together() });
+      expect(answers).toContainEqual({
+        index: 1,
+        digest: together(...inOrder.sort(([a], [b]) => a - b).map(([, digest]) => digest)),
+      });
+    });
+
+    test('there is none where a file has changed, is gone, is young or is excluded', async () => {
+      mkdirSync(join(data, 'restless'));
+      const path = join(data, 'restless/one');
+      writeFileSync(path, 'one');
+      const young = named(await listedLines(), 'data/0/restless');
+      const none = { index: 0, digest: null, result: 'changed', message: expect.any(String) };
+      expect((await ofLines([young], { young: true }))[0]).toEqual(none);
+      expect((await ofLines([young]))[0]).toMatchObject({ digest: expect.any(String) });
+      utimesSync(path, 1, 1);
+      expect((await ofLines([young]))[0]).toEqual(none);
+      rmSync(join(data, 'restless'), { recursive: true });
+      expect((await ofLines([young]))[0]).toEqual(none);
+      const [hidden] = [named(await listedLines(), 'data/0/ks/t')];
+      const { mtimeNs, ino } = lstatSync(join(data, 'ks/t/snapshots/s'), { bigint: true });
+      const within = `["data/0/ks/t/snapshots",[["s","6","${mtimeNs / 1000n}",33188]],\t[[0,0,1]],\t["${ino}"],[${mtimeNs % 1000n}]]`;
+      const answers = await ofLines([within, hidden!]);
+      expect(answers).toContainEqual(none);
+      expect(answers).toContainEqual({ index: 1, digest: expect.any(String) });
+    });
+
+    test.each([
+      ['of another root', '["data/7",[["a","1","1",33188]],\t[[0,0,1]],\t["1"],[0]]'],
+      ['that climbs', '["data/0/ks/..",[["a","1","1",33188]],\t[[0,0,1]],\t["1"],[0]]'],
+      ['whose name climbs', '["data/0/ks",[["..","1","1",33188]],\t[[0,0,1]],\t["1"],[0]]'],
+      [
+        'that names a file twice',
+        '["data/0/ks",[["a","1","1",33188],["a","1","1",33188]],\t[[0,0,2]],\t["1","1"],[0,0]]',
+      ],
+      ['that is no block', '{"type":"end"}'],
+      ['that is no JSON', '[['],
+    ])('a line %s fails alone', async (_, line) => {
+      const answers = await ofLines([line, named(await listedLines(), 'data/0/ks/t')]);
+      expect(answers).toContainEqual({ index: 0, digest: null, result: 'failed', message: expect.any(String) });
+      expect(answers).toContainEqual({ index: 1, digest: expect.any(String) });
+    });
+
+    test('400: a line longer than any of a listing, or too many', async () => {
+      const bodies = [`[${'['.repeat(1 << 20)}`, '[\n'.repeat(8193)].map((text) =>
+        writeLinesRequest({ digestAlgorithm: 'md5', lines: true }, [Buffer.from(text)]),
+      );
+      for (const body of bodies) expect((await agent.ask(`${P}/digests`, { method: 'POST', body })).status).toBe(400);
+    });
   });
 
   test('400: an unknown algorithm', async () => {

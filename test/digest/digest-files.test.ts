@@ -19,10 +19,10 @@ import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { BLOCK_DIGEST } from '../../src/digest/digest.js';
 import { type DigestAnswer, digestFiles } from '../../src/digest/digest-files.js';
-import { type DigestPool, pick } from '../../src/digest/digest-pool.js';
 import type { ListedFile } from '../../src/digest/listed-file.js';
 import type { Roots } from '../../src/files/roots.js';
 import { bookedIn, createPace } from '../../src/pace/rate.js';
+import { type DigestPool, pick } from '../../src/reading/digest-pool.js';
 import { byteCounter, bytesIn } from '../../src/threads/byte-counter.js';
 import { stopFlagOf } from '../../src/threads/stop-flag.js';
 import { until } from '../support/holders.js';
@@ -249,7 +249,7 @@ describe.each(['md5', 'xxhash64'] as const)('at a limit, %s', (algorithm) => {
 
   test.each(['the client goes away', 'the pool is closed'])('a thread that waits ends when %s', async (why) => {
     writeFileSync(join(dir, 'ks/big'), Buffer.alloc(MIB));
-    const { createDigestPool } = await import('../../dist/modules/digest/digest-pool.js' as string);
+    const { createDigestPool } = await import('../../dist/modules/reading/digest-pool.js' as string);
     const pool: DigestPool = createDigestPool(1);
     const gone = new AbortController();
     const [stop, counter] = [stopFlagOf(gone.signal), byteCounter()];
@@ -270,8 +270,8 @@ describe.each(['md5', 'xxhash64'] as const)('at a limit, %s', (algorithm) => {
 });
 
 test('threads answer as the function does', async () => {
-  const built = new URL('../../dist/modules/digest/digest-pool.js', import.meta.url).href;
-  const { createDigestPool }: typeof import('../../src/digest/digest-pool.js') = await import(built);
+  const built = new URL('../../dist/modules/reading/digest-pool.js', import.meta.url).href;
+  const { createDigestPool }: typeof import('../../src/reading/digest-pool.js') = await import(built);
   const pool = createDigestPool(2);
   try {
     const files = [listed('ks/a.db')];

@@ -10,8 +10,8 @@ import {
   type DigestAlgorithm,
   FILE_ALGORITHMS,
   type FileAlgorithm,
-  nameHash,
   sameDigest,
+  textHash,
 } from '../../src/digest/digest.js';
 import { digestFd, ready } from '../../src/digest/digest-fd.js';
 
@@ -115,15 +115,15 @@ describe('the hash of a name', () => {
     ['', 'ef46db3751d8e999'],
     ['abc', '44bc2cf5ad770999'],
   ])('%j is the published one, all 16 digits', (name, hash) => {
-    expect(nameHash(name)).toBe(hash);
+    expect(textHash(name)).toBe(hash);
   });
 
   test('is taken of the UTF-8 bytes', async () => {
-    expect(nameHash('ü😀.db')).toBe(await xxhash64(new TextEncoder().encode('ü😀.db')));
+    expect(textHash('ü😀.db')).toBe(await xxhash64(new TextEncoder().encode('ü😀.db')));
   });
 
   test('keeps leading zeros, unlike a digest text', () => {
-    const short = Array.from({ length: 64 }, (_, i) => nameHash(`name-${i}`)).filter((hash) => hash.startsWith('0'));
+    const short = Array.from({ length: 64 }, (_, i) => textHash(`name-${i}`)).filter((hash) => hash.startsWith('0'));
     expect(short.length).toBeGreaterThan(0);
     for (const hash of short) expect(hash).toMatch(/^[0-9a-f]{16}$/);
   });

@@ -65,8 +65,8 @@ const contentOf = (bytes: number): Buffer => {
 };
 
 async function poolOf(rangeBytes: number) {
-  const built = new URL('../../dist/modules/digest/digest-pool.js', import.meta.url).href;
-  const { createDigestPool }: typeof import('../../src/digest/digest-pool.js') = await import(built);
+  const built = new URL('../../dist/modules/reading/digest-pool.js', import.meta.url).href;
+  const { createDigestPool }: typeof import('../../src/reading/digest-pool.js') = await import(built);
   return createDigestPool(2, { rangeBytes });
 }
 

@@ -1,8 +1,8 @@
 // Knows how fast files may be read for digests: what this agent was told, and what each client asks for. The slower of them holds.
 
-import { createDigestPool, type DigestPool, type PoolOptions } from '../../digest/digest-pool.js';
 import { createPace, type Pace } from '../../pace/rate.js';
 import { startYielding, type Yielding, type YieldState } from '../../pace/yielding.js';
+import { createDigestPool, type DigestPool, type PoolOptions } from '../../reading/digest-pool.js';
 import type { RequestedPace } from './digests-request.js';
 
 /** What the agent's operator wants; it holds for all clients together, and together with what is sent. */

@@ -3,12 +3,12 @@
 import { availableParallelism } from 'node:os';
 import { DIGEST_ALGORITHMS } from '../../digest/digest.js';
 import type { DigestAnswer } from '../../digest/digest-files.js';
-import type { PoolOptions } from '../../digest/digest-pool.js';
-import { unpackFiles } from '../../digest/messages.js';
-import { printable } from '../../errors.js';
+import { LmError, printable } from '../../errors.js';
 import type { EntryKey } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
 import type { FilterSpec } from '../../patterns/filter.js';
+import type { PoolOptions } from '../../reading/digest-pool.js';
+import { unpackFiles } from '../../reading/messages.js';
 import { byteCounter, bytesIn } from '../../threads/byte-counter.js';
 import { stopFlagOf } from '../../threads/stop-flag.js';
 import { createPool } from '../../threads/threads.js';
@@ -49,31 +49,45 @@ export function createDigests(
   );
 
   async function many(request: Uint8Array, gone: AbortSignal): Promise<Reply> {
-    const { algorithm, reportsYoung, rows, checksSSTables, pace, files, jobs } = await readers.run(request);
+    const { algorithm, reportsYoung, rows, checksSSTables, pace, files, jobs, lines } = await readers.run(request);
     const stop = stopFlagOf(gone);
     const counter = byteCounter();
     const reading = paces.of(pace);
     const isPaced = reading.paces.length > 0;
-    const run = (job: DigestsJob): Promise<DigestAnswer[]> =>
-      reading.pool.run({
-        ...{ algorithm, roots, files: job.files, reportsYoung, checksSSTables },
-        ...{ hidesExcluded: true, stop, counter, paces: reading.paces },
-      });
+    const how = { algorithm, roots, reportsYoung, hidesExcluded: true, stop, counter, paces: reading.paces };
+    const holds = { digests: jobs.length > 0 ? files : 0 };
+    const ofFiles = async (job: DigestsJob): Promise<FileDigest[]> => {
+      const answers = await reading.pool.run({ ...how, files: job.files, checksSSTables });
+      gone.throwIfAborted();
+      noticeFailures(job, answers);
+      return answersFor(job, answers);
+    };
+    const ofLine = async (index: number): Promise<FileDigest[]> => {
+      try {
+        const { digest, files: read } = await reading.pool.runLine({ ...how, line: lines[index]! });
+        holds.digests += read;
+        return [
+          digest === undefined ? { index, digest: null, result: 'changed', message: NOT_ALL } : { index, digest },
+        ];
+      } catch (error) {
+        if (!(error instanceof LmError)) throw error;
+        return [{ index, digest: null, result: 'failed', message: error.message }]; // it is no line of this host's listing
+      }
+    };
+    const all = [...jobs.map((job) => () => ofFiles(job)), ...lines.map((_, index) => () => ofLine(index))];
     const progress = progressLine(reading, () => bytesIn(counter));
-    const lines = async function* (): AsyncGenerator<Uint8Array> {
+    const answer = async function* (): AsyncGenerator<Uint8Array> {
       if (reading.yielding() !== undefined) yield Buffer.from(progress());
       let saidMs = performance.now();
-      for await (const [job, answers] of inFlight(jobs.values(), size + 1, run)) {
+      for await (const answers of inFlight(all.values(), size + 1)) {
         gone.throwIfAborted();
-        noticeFailures(job, answers);
         const said = isPaced && performance.now() - saidMs >= PACED_EVERY_MS ? progress() : '';
         if (said !== '') saidMs = performance.now();
-        yield Buffer.from(linesOf(job, answers, rows) + said);
+        yield Buffer.from(linesOf(answers, rows) + said);
       }
       yield Buffer.from(`${writeDigestLine({ type: 'end', files })}\n`);
     };
-    const body = sealed(keepAlive(lines(), progress, isPaced ? PACED_EVERY_MS : undefined));
-    const holds = { digests: files };
+    const body = sealed(keepAlive(answer(), progress, isPaced ? PACED_EVERY_MS : undefined));
     return andThen({ status: 200, headers: { 'content-type': SEALED_TYPE }, body, holds }, reading.end);
   }
 
@@ -119,32 +133,33 @@ const progressLine = (reading: Reading, bytes: () => number) => (): string => {
   return `${writeDigestLine({ type: 'progress', bytes: bytes(), ...(yielding && { yielding }) })}\n`;
 };
 
-function linesOf({ named }: DigestsJob, answers: readonly DigestAnswer[], rows: boolean): string {
+/** For people who read the wire: a client asks for each file then. */
+const NOT_ALL = 'a file of it has changed, cannot be read or is young';
+
+function answersFor({ named }: DigestsJob, answers: readonly DigestAnswer[]): FileDigest[] {
   const lines: FileDigest[] = [];
   for (let at = 0; at < named.length; at += 2) {
     const answer = answers[named[at]!]!;
     const index = named[at + 1]!;
     lines.push('digest' in answer ? { index, ...answer } : { index, digest: null, ...answer });
   }
-  return rows ? `${writeDigestRows(lines)}\n` : lines.map((line) => `${writeDigestLine(line)}\n`).join('');
+  return lines;
 }
 
-/** Runs up to `width` jobs at once and yields each with its result as it ends. */
-async function* inFlight<Job, Result>(
-  jobs: Iterator<Job>,
-  width: number,
-  run: (job: Job) => Promise<Result>,
-): AsyncGenerator<[Job, Result]> {
-  const running = new Set<Promise<() => [Job, Result]>>();
+const linesOf = (answers: readonly FileDigest[], rows: boolean): string =>
+  rows ? `${writeDigestRows(answers)}\n` : answers.map((line) => `${writeDigestLine(line)}\n`).join('');
+
+/** Runs up to `width` jobs at once and yields each result as it comes. */
+async function* inFlight<Result>(jobs: Iterator<() => Promise<Result>>, width: number): AsyncGenerator<Result> {
+  const running = new Set<Promise<() => Result>>();
   for (;;) {
     while (running.size < width) {
       const step = jobs.next();
       if (step.done) break;
-      const job = step.value;
-      const ended: Promise<() => [Job, Result]> = run(job).then((result) => {
+      const ended: Promise<() => Result> = step.value().then((result) => {
         return () => {
           running.delete(ended);
-          return [job, result];
+          return result;
         };
       });
       ended.catch(() => {}); // the race below throws it, unless the reader has gone

@@ -1,12 +1,12 @@
-// Reads the body of a /digests request and cuts the files it names into jobs. Opens no file.
+// Reads the body of a /digests request and cuts the files it names into jobs. Opens no file, and does not look into lines of a listing.
 
 import { batchesOf } from '../../batches.js';
 import { FILE_ALGORITHMS, type FileAlgorithm } from '../../digest/digest.js';
 import type { ListedFile } from '../../digest/listed-file.js';
-import { type PackedFiles, packFiles } from '../../digest/messages.js';
 import { joinKey } from '../../files/entry.js';
 import { pathOf, type Roots } from '../../files/roots.js';
 import { DEFAULT_YIELD_FLOOR } from '../../pace/yielding.js';
+import { type PackedFiles, packFiles } from '../../reading/messages.js';
 import { MAX_REQUEST_BYTES, malformedRequest, readFileRequest } from '../../wire/file-requests.js';
 
 export interface DigestsRequest {
@@ -16,9 +16,11 @@ export interface DigestsRequest {
   rows: boolean;
   checksSSTables: boolean;
   pace: RequestedPace;
-  /** How many files the request names; a file that is named twice counts twice. */
+  /** How many files or lines the request names; what is named twice counts twice. */
   files: number;
   jobs: DigestsJob[];
+  /** Of this host's listing, each to get one digest; then there are no jobs. */
+  lines: Uint8Array[];
 }
 
 /** How gently the client wants the files to be read. */
@@ -42,7 +44,7 @@ const JOB_LIMITS = { items: 256, bytes: 32 << 20 };
 
 /** Throws `protocol` for a body that is no digests request, and for names that no listing of these roots can hold. */
 export function readDigestsRequest(body: Uint8Array, roots: Roots): DigestsRequest {
-  const { head, dirs } = readFileRequest(body);
+  const { head, dirs, lines } = readFileRequest(body);
   const algorithm = FILE_ALGORITHMS.find((known) => known === head['digestAlgorithm']);
   if (!algorithm) throw malformedRequest(`digestAlgorithm is none of ${FILE_ALGORITHMS.join(', ')}`);
   const requested = new Map<string, FileWithIndexes>();
@@ -63,7 +65,8 @@ export function readDigestsRequest(body: Uint8Array, roots: Roots): DigestsReque
   }
   const [reportsYoung, checksSSTables] = [head['young'] === true, head['sstables'] === true];
   const [rows, pace] = [head['rows'] === true, requestedPace(head)];
-  return { algorithm, reportsYoung, rows, checksSSTables, pace, files: count, jobs: [...jobsOf(requested.values())] };
+  const jobs = [...jobsOf(requested.values())];
+  return { algorithm, reportsYoung, rows, checksSSTables, pace, files: count + lines.length, jobs, lines };
 }
 
 function requestedPace({ client, limitRate, yieldToIo, yieldFloor }: Record<string, unknown>): RequestedPace {

@@ -5,6 +5,7 @@ import type { LiveMigrationStatus } from '../../wire/messages.js';
 import {
   AGENT_HEADER,
   AGENT_PROTOCOL,
+  LINE_DIGESTS_HEADER,
   MAX_REQUESTS_HEADER,
   PACED_DIGESTS_HEADER,
   PAGES_HEADER,
@@ -48,6 +49,7 @@ function statusNow({ completion, maxConcurrentFileRequests }: StatusSetup): Repl
     [AGENT_HEADER]: AGENT_PROTOCOL,
     [MAX_REQUESTS_HEADER]: maxConcurrentFileRequests,
     [PACED_DIGESTS_HEADER]: 1,
+    [LINE_DIGESTS_HEADER]: 1,
     [PAGES_HEADER]: 1,
     ...(reopened && { [REOPENED_HEADER]: `${timeText(reopened.atMs)} by ${reopened.by}` }),
   });

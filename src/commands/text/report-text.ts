@@ -1,6 +1,7 @@
 // Formats the evidence of a migration for people: a page of lines, of which each fact has one.
 
 import { formatBytes, formatCount, formatEntries, formatShare, formatSpan } from '../../amounts.js';
+import { checkerOf } from '../../digest/manifest-line.js';
 import { printable } from '../../errors.js';
 import type { EvidenceDocument } from '../../evidence/document.js';
 import { lastShortPass, passesIn, passName, standingOf } from '../../evidence/figures.js';
@@ -11,7 +12,6 @@ import { proofsRows } from '../../render/rows/proofs.js';
 import { repairRows } from '../../render/rows/repairs.js';
 import { checkText } from '../../render/summary.js';
 import { PASS_PARTS } from '../../state/evidence/downtime.js';
-import { checkerOf } from '../../state/evidence/manifest.js';
 import type { RunEvidence } from '../../state/evidence/runs.js';
 import { rootsText } from '../../state/instance.js';
 

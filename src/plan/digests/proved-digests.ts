@@ -3,11 +3,12 @@
 import { blockDigestOf } from '../../digest/block-hashes.js';
 import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../../digest/digest.js';
 import type { DigestAnswer, Digested } from '../../digest/digest-files.js';
+import { listed } from '../../digest/listed-file.js';
 import { type Entry, type EntryKey, joinKey } from '../../files/entry.js';
 import { FIRST_FEW } from '../../files/listing.js';
-import { type Proof, standingOf, type Validators, validatorsOf } from '../../files/proof.js';
+import { type Proof, standingOfEntry, type Validators, validatorsOf } from '../../files/proof.js';
 import type { Source } from '../../source/source.js';
-import { listed, type PairedDigests, type PairOfFiles } from './paired-digests.js';
+import type { PairedDigests, PairOfFiles } from './paired-digests.js';
 
 /** The entries of both sides should have ctimes: without them a file is read. */
 export interface ProvablePair extends PairOfFiles {
@@ -76,10 +77,8 @@ export function createProvedDigests(digests: PairedDigests, { naming }: ProvedOp
 
 /** A proof that was only received says nothing of what the disk here holds. */
 function readsFor({ proof, source, local, rereads }: ProvablePair): ProvedPair['reads'] {
-  const holds = (then: Validators | undefined, entry: Entry): boolean => {
-    const now = validatorsOf(entry);
-    return then !== undefined && now !== undefined && standingOf(then, now) === 'unchanged';
-  };
+  const holds = (then: Validators | undefined, entry: Entry): boolean =>
+    then !== undefined && standingOfEntry(then, entry) === 'unchanged';
   return {
     source: rereads === 'both' || !holds(proof?.source, source),
     local: rereads !== undefined || proof?.proved === 'received' || !holds(proof?.local, local),

@@ -7,19 +7,9 @@ import { writeAll } from '../../files/write-all.js';
 import { PendingFile, syncPath } from '../atomic-file.js';
 import { MANIFEST_FILE } from './names.js';
 
-/** Hex digits of a digest; crc32c is missing, because no common tool checks it. */
-const DIGITS = { md5: 32, xxhash32: 8, xxhash64: 16 } as const;
-
-export type ManifestAlgorithm = keyof typeof DIGITS;
-
-export const hasManifest = (algorithm: string): algorithm is ManifestAlgorithm => Object.hasOwn(DIGITS, algorithm);
-
-/** The command that checks it. */
-export const checkerOf = (algorithm: string): string => (algorithm === 'md5' ? 'md5sum -c' : 'xxhsum -c');
-
 export interface ManifestWriter {
-  /** The files of a batch, with digests as a Sidecar writes them. Batches may come in any order. */
-  add(batch: number, files: readonly { path: string; digest: string }[]): void;
+  /** Lines of `manifestLine`, of so many files. Batches may come in any order, and one of them in several pieces. */
+  add(batch: number, lines: string, files: number): void;
   /** Puts the batches in order. Throws `local`. */
   finish(): { files: number };
   /** Removes what is not finished. Never throws. */
@@ -33,7 +23,7 @@ interface Stretch {
 }
 
 /** `spool` is a directory for the batches as they come. Throws `local`, from every method but `close`. */
-export function createManifest(dir: string, spool: string, algorithm: ManifestAlgorithm): ManifestWriter {
+export function createManifest(dir: string, spool: string): ManifestWriter {
   const path = join(dir, MANIFEST_FILE);
   const unordered = join(spool, 'manifest');
   const attempt = <T>(act: () => T): T => {
@@ -48,13 +38,13 @@ export function createManifest(dir: string, spool: string, algorithm: ManifestAl
   let offset = 0;
   let files = 0;
   return {
-    add: (batch, added) =>
+    add: (batch, lines, added) =>
       attempt(() => {
-        const text = Buffer.from(added.map(({ path, digest }) => manifestLine(algorithm, digest, path)).join(''));
+        const text = Buffer.from(lines);
         writeAll(fd!, text, offset);
         stretches.push({ batch, offset, bytes: text.length });
         offset += text.length;
-        files += added.length;
+        files += added;
       }),
     finish: () =>
       attempt(() => {
@@ -88,18 +78,3 @@ function readStretch(fd: number, { offset, bytes }: Stretch): Buffer {
   }
   return buffer;
 }
-
-/**
- * As the tool itself writes it. A line with an escaped name begins with a backslash. md5sum escapes backslashes as well; xxhsum takes them as
- * they are, and knows escapes from 0.8.2 on: an older one passes over such a line and says so.
- */
-export function manifestLine(algorithm: ManifestAlgorithm, digest: string, path: string): string {
-  const needsEscape = algorithm === 'md5' ? /[\\\n\r]/ : /[\n\r]/;
-  if (!needsEscape.test(path)) return `${hexDigest(algorithm, digest)}  ${path}\n`;
-  const escaped = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
-  return `\\${hexDigest(algorithm, digest)}  ${escaped}\n`;
-}
-
-/** A Sidecar writes MD5 in Base64, the others without leading zeros. */
-const hexDigest = (algorithm: ManifestAlgorithm, digest: string): string =>
-  algorithm === 'md5' ? Buffer.from(digest, 'base64').toString('hex') : digest.padStart(DIGITS[algorithm], '0');

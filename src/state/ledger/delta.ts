@@ -1,4 +1,4 @@
-// The lines of ledger.new.jsonl, the delta: what was proved, dropped and claimed since the ledger was written, in the order in which it
+// The lines of ledger.new.jsonl, the delta: what was proved, read again, dropped and claimed since the ledger was written, in the order in which it
 // happened. Each line is sealed, with its number in that order.
 //
 // A line that is lost can matter here, unlike in the ledger. Most cannot: when a file changes, its validators do, and the old row no longer
@@ -10,9 +10,10 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, LmError } from '../../errors.js';
 import type { EntryKey } from '../../files/entry.js';
+import type { Stamp } from '../../files/proof-text.js';
 import { LineReader } from './line-reader.js';
 import { sealLine, unsealed, valuesOf } from './lines.js';
-import { isRow, type Row } from './rows.js';
+import { isRow, isStamp, type Row } from './rows.js';
 import { OTHER_SOURCE, openTrusted } from './trusted-file.js';
 
 export const deltaIn = (dir: string): string => join(dir, 'ledger.new.jsonl');
@@ -27,6 +28,7 @@ export const deltaHeader = (identity: string, damaged = false): Buffer =>
 /** What a line says. `number` counts the lines of a delta, of which the header is line 0. */
 export type DeltaLine =
   | { number: number; type: 'add'; dir: EntryKey; rows: Row[] }
+  | { number: number; type: 'stamp'; dir: EntryKey; stamps: Stamp[] }
   | { number: number; type: 'drop'; dir: EntryKey; name: string }
   | { number: number; type: 'claim'; claim: Claim };
 
@@ -52,11 +54,22 @@ export interface Claim {
 export const addText = (number: number, dir: EntryKey, rows: string): string =>
   `[${number},"add",${JSON.stringify(dir)},[${rows}]`;
 
+export const stampsText = (number: number, dir: EntryKey, stamps: string): string =>
+  `[${number},"stamp",${JSON.stringify(dir)},[${stamps}]`;
+
 export const dropText = (number: number, dir: EntryKey, name: string): string =>
   `[${number},"drop",${JSON.stringify(dir)},${JSON.stringify(name)}`;
 
-export const claimText = ({ number, dir, names, source, local, states }: Claim): string =>
-  JSON.stringify([number, 'claim', dir, names, source, local, states]).slice(0, -1);
+/** `names` is JSON. */
+export const claimText = ({
+  number,
+  dir,
+  names,
+  source,
+  local,
+  states,
+}: Omit<Claim, 'names'> & { names: string }): string =>
+  `[${number},"claim",${JSON.stringify(dir)},${names},"${source}","${local}","${states}"`;
 
 /** `foreign`: nothing in it counts, because it is of another source or version, or its header is damaged. */
 export interface DeltaScan {
@@ -170,6 +183,7 @@ export function parsedLine(line: Buffer): DeltaLine | undefined {
   const [number, type, dir, what, source, local, states] = values;
   if (typeof number !== 'number' || typeof dir !== 'string') return undefined;
   if (type === 'add' && Array.isArray(what) && what.every(isRow)) return { number, type, dir, rows: what };
+  if (type === 'stamp' && Array.isArray(what) && what.every(isStamp)) return { number, type, dir, stamps: what };
   if (type === 'drop' && typeof what === 'string') return { number, type, dir, name: what };
   if (type !== 'claim' || !Array.isArray(what)) return undefined;
   const sums = { source, local, states } as Pick<Claim, 'source' | 'local' | 'states'>;

@@ -26,8 +26,6 @@ export interface LedgerReader {
   sealFor(dir: EntryKey, sourceLine: Uint8Array, localLine: Uint8Array): SealedBlock | undefined;
   /** The proof of a file, whatever its state is now; to be called in the order of the listings. Undefined for a key that comes too late. */
   proofOf(dir: EntryKey, name: string): Proof | undefined;
-  /** What is written of a file, which need not prove anything; in one order with `proofOf`. */
-  rowOf(dir: EntryKey, name: string): Row | undefined;
   close(): void;
 }
 
@@ -37,7 +35,7 @@ export interface LedgerReader {
  */
 export function openLedger(dir: string, identity: string, note: Note = () => {}): LedgerReader {
   const file = openMerged(dir, identity, note);
-  if (!file) return { sealFor: () => undefined, proofOf: () => undefined, rowOf: () => undefined, close: () => {} };
+  if (!file) return { sealFor: () => undefined, proofOf: () => undefined, close: () => {} };
   const seals = new SealLookup(file);
   const rows = new RowLookup(file);
   return {
@@ -46,7 +44,6 @@ export function openLedger(dir: string, identity: string, note: Note = () => {})
       const row = rows.find(at, name);
       return row && proofIn(row);
     },
-    rowOf: (at, name) => rows.find(at, name),
     close: () => closeSync(file.fd),
   };
 }

@@ -4,16 +4,7 @@
 
 import { BLOCK_BYTES, BLOCK_DIGEST_BYTES } from '../../digest/digest.js';
 import { type Proof, type Proved, standingOf, type Validators } from '../../files/proof.js';
-import {
-  LETTERS,
-  localText,
-  type Row,
-  rowFor,
-  rowText,
-  sourceText,
-  TAIL_DIGITS,
-  whenText,
-} from '../../files/proof-text.js';
+import { LETTERS, type Row, rowFor, type Stamp, sourceText, TAIL_DIGITS } from '../../files/proof-text.js';
 
 export type { Row };
 
@@ -32,9 +23,6 @@ function haveRightLength(blocks: Uint8Array, { size }: Validators): boolean {
   const count = Math.ceil(Number(size) / BLOCK_BYTES);
   return blocks.length === count * BLOCK_DIGEST_BYTES && count <= MAX_BLOCKS;
 }
-
-/** What the sum of the states of a block is taken of. */
-export const statedText = (name: string, state: string): string => `${name}/${state}\n`;
 
 const STATE = /^(\d+) (-?\d+) (\d+) (-?\d+) (=|~\d{6}|-?\d+) (\d+) (-?\d+)(?: (\d+))?$/;
 
@@ -95,23 +83,20 @@ function isTextOfBlocks(text: string, { size }: Validators): boolean {
   return text.length === Math.ceil((bytes * 4) / 3) && BASE64URL.test(text);
 }
 
-/**
- * The text of a row with the same hashes, of a file that both ends have read again and found equal. Undefined where the row proves nothing of
- * this state of the source's file.
- */
-export function restamped(
-  [name, state, text]: Row,
-  { source, local, proved, atMs }: Omit<Proof, 'blocks'>,
-): string | undefined {
-  const begin = sourceText(source);
-  if (!state.startsWith(begin) || !isFirm(source) || source.size !== local.size) return undefined;
-  if (!isTextOfBlocks(text, source)) return undefined;
-  return rowText([name, begin + localText(source, local), text, whenText(proved, atMs)]);
+/** The row of a file that both ends have read again and found equal: the same hashes. As it was where it proves nothing of that state of the source. */
+export function stamped(row: Row, [name, state, when]: Stamp): Row {
+  const ends = endsOf(state);
+  if (!ends || !isFirm(ends.source) || !row[1].startsWith(sourceText(ends.source))) return row;
+  return isWhen(when) && isTextOfBlocks(row[2], ends.source) ? [name, state, row[2], when] : row;
 }
 
 /** What remains of two rows: the later, unless that was only received and the earlier has proved the same by a read. */
 export const laterOf = (earlier: Row | undefined, later: Row): Row =>
   earlier && isSameProof(earlier, later) && isRead(earlier) && !isRead(later) ? earlier : later;
 
-export const isRow = (value: unknown): value is Row =>
-  Array.isArray(value) && value.length === 4 && value.every((one) => typeof one === 'string');
+export const isRow = (value: unknown): value is Row => areTexts(value, 4);
+
+export const isStamp = (value: unknown): value is Stamp => areTexts(value, 3);
+
+const areTexts = (value: unknown, length: number): boolean =>
+  Array.isArray(value) && value.length === length && value.every((one) => typeof one === 'string');

@@ -5,11 +5,12 @@
 // was written before or after, and when nothing later speaks of another file in its range.
 
 import { compareKeys, type EntryKey } from '../../files/entry.js';
+import { statedText } from '../../files/proof-text.js';
 import { Ahead, type SortedClaim } from './changes/changes.js';
 import type { LineCursor } from './cursors.js';
 import type { Seal } from './ledger-file.js';
 import { sumOf } from './lines.js';
-import { atMsOf, bytesOf, isRead, provesByTime, type Row, statedText } from './rows.js';
+import { atMsOf, bytesOf, isRead, provesByTime, type Row } from './rows.js';
 
 /** A claim in whose range the sweep is. */
 interface Open {

@@ -4,13 +4,12 @@ import { closeSync, constants, fdatasyncSync, ftruncateSync, openSync } from 'no
 import { LmError, localError, printable } from '../../errors.js';
 import type { EntryKey } from '../../files/entry.js';
 import { removeIfThere } from '../../files/if-there.js';
-import type { Proof, Validators } from '../../files/proof.js';
-import { rowText, stateText } from '../../files/proof-text.js';
+import type { Proof } from '../../files/proof.js';
+import { rowText } from '../../files/proof-text.js';
 import { writeAll } from '../../files/write-all.js';
 import { syncPath } from '../atomic-file.js';
 import {
   addText,
-  type Claim,
   claimText,
   type DeltaScan,
   damageText,
@@ -18,11 +17,12 @@ import {
   deltaIn,
   dropText,
   scanDelta,
+  stampsText,
 } from './delta.js';
 import { ledgerIn } from './ledger-file.js';
 import { MAX_LINE_BYTES } from './line-reader.js';
-import { sealLine, sumOf, sumOfLine } from './lines.js';
-import { rowOf, statedText } from './rows.js';
+import { sealLine, sumOfLine } from './lines.js';
+import { rowOf } from './rows.js';
 import { type Note, OTHER_SOURCE, openTrusted, unusable } from './trusted-file.js';
 
 /** Equal blocks of two listings, all of whose files have been proved. */
@@ -31,18 +31,20 @@ export interface BlockClaim {
   /** The block's line of each listing, byte for byte, with `ctimes`. */
   sourceLine: Uint8Array;
   localLine: Uint8Array;
-  /** Its regular files, in the order of the listing, with what those lines say of each. */
-  files: readonly { name: string; source: Validators; local: Validators }[];
+  /** Of its regular files, in the order of the listing, as JSON. */
+  names: string;
+  /** `textHash` of `statedText` of each of them, as those lines have it. */
+  states: string;
 }
 
 /** All methods throw `local`. What they were given is in the file after `drop`, `sync` and `close`, and on disk after the last two. */
 export interface LedgerWriter {
   /** A proof that is none, as when the number of blocks does not fit the size, drops what was there. */
   add(dir: EntryKey, name: string, proof: Proof): void;
-  /** The same of a row as `rowText` writes it. */
-  addRow(dir: EntryKey, row: string): void;
   /** Rows of one directory, as `rowText` writes them, with commas between. What proves nothing among them is left out by those who read. */
   addRows(dir: EntryKey, rows: string): void;
+  /** Stamps of files of one directory, as `stampText` writes them, with commas between. What the ledger has of no such state stays as it is. */
+  stamp(dir: EntryKey, stamps: string): void;
   /** The file has no proof any more. */
   drop(dir: EntryKey, name: string): void;
   /** The block gets a seal, by which `sealFor` knows it, if the merged ledger has a read proof of each of its files, in these states. */
@@ -65,7 +67,7 @@ export function openLedgerWriter(dir: string, identity: string, note: Note = () 
   const path = deltaIn(dir);
   const buffer = Buffer.allocUnsafe(WRITE_BYTES);
   let buffered = 0;
-  let gathered = { dir: '', rows: '' };
+  let gathered = NOTHING;
   let broken: LmError | undefined;
   /** After a failure nothing more is written: another line would be glued to the torn one. */
   const attempt = <T>(act: () => T): T => {
@@ -97,24 +99,24 @@ export function openLedgerWriter(dir: string, identity: string, note: Note = () 
     buffered += line.copy(buffer, buffered);
   }
 
-  function putRows(): void {
-    if (gathered.rows !== '') put(addText(next, gathered.dir, gathered.rows));
-    gathered = { dir: '', rows: '' };
+  function putGathered(): void {
+    const { text, dir: at, rows } = gathered;
+    if (rows !== '') put(text(next, at, rows));
+    gathered = NOTHING;
   }
 
-  const addRow = (at: EntryKey, row: string): void => {
-    if (gathered.dir !== at) putRows();
-    gathered.dir = at;
-    gathered.rows += gathered.rows === '' ? row : `,${row}`;
-    if (gathered.rows.length > LINE_CHARACTERS) putRows();
+  const gather = (text: Gathered['text'], at: EntryKey, row: string): void => {
+    if (gathered.dir !== at || gathered.text !== text) putGathered();
+    gathered = { text, dir: at, rows: gathered.rows === '' ? row : `${gathered.rows},${row}` };
+    if (gathered.rows.length > LINE_CHARACTERS) putGathered();
   };
   const drop = (at: EntryKey, name: string): void => {
-    putRows();
+    putGathered();
     put(dropText(next, at, name));
     flush();
   };
   const sync = (): void => {
-    putRows();
+    putGathered();
     flush();
     if (fd !== undefined) fdatasyncSync(fd);
   };
@@ -122,20 +124,20 @@ export function openLedgerWriter(dir: string, identity: string, note: Note = () 
     add: (at, name, proof) =>
       attempt(() => {
         const row = rowOf(name, proof);
-        if (row) addRow(at, rowText(row));
+        if (row) gather(addText, at, rowText(row));
         else drop(at, name);
       }),
-    addRow: (at, row) => attempt(() => addRow(at, row)),
+    stamp: (at, stamps) => attempt(() => gather(stampsText, at, stamps)),
     addRows: (at, rows) =>
       attempt(() => {
-        putRows();
+        putGathered();
         if (rows.length <= MAX_ROWS_CHARACTERS) put(addText(next, at, rows));
       }),
     drop: (at, name) => attempt(() => drop(at, name)),
-    claim: (block) =>
+    claim: ({ sourceLine, localLine, ...block }) =>
       attempt(() => {
-        putRows();
-        put(claimText(claimOf(next, block)));
+        putGathered();
+        put(claimText({ number: next, ...block, source: sumOfLine(sourceLine), local: sumOfLine(localLine) }));
       }),
     sync: () => attempt(sync),
     close: () =>
@@ -147,13 +149,13 @@ export function openLedgerWriter(dir: string, identity: string, note: Note = () 
   };
 }
 
-const claimOf = (number: number, { dir, sourceLine, localLine, files }: BlockClaim): Claim => ({
-  ...{ number, dir, names: files.map(({ name }) => name) },
-  ...{ source: sumOfLine(sourceLine), local: sumOfLine(localLine) },
-  states: sumOf(
-    Buffer.from(files.map(({ name, source, local }) => statedText(name, stateText(source, local))).join('')),
-  ),
-});
+interface Gathered {
+  text: typeof addText;
+  dir: EntryKey;
+  rows: string;
+}
+
+const NOTHING: Gathered = { text: addText, dir: '', rows: '' };
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 

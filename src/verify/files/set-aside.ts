@@ -15,14 +15,31 @@ import { LineReader } from '../../state/ledger/line-reader.js';
 /** Files of one directory. */
 export interface FilesAside {
   dir: EntryKey;
-  pairs: PairOfFiles[];
-  /** Of a block that both ends list alike: its lines, valid until the next is asked for. */
-  block?: { source: Uint8Array; local: Uint8Array };
+  pairs: readonly PairOfFiles[];
+  /** Where they are those of a block that both ends list alike. */
+  block?: BlockAside;
+}
+
+/** A block that both ends list alike: its lines, and what they say together of its regular files. */
+export interface BlockAside {
+  source: Uint8Array;
+  local: Uint8Array;
+  files: number;
+  bytes: number;
+}
+
+export const isBlock = (aside: FilesAside | BlockAside): aside is BlockAside => 'local' in aside;
+
+/** Throws `protocol` for a line that no honest agent writes. */
+export function filesIn(block: BlockAside): FilesAside {
+  const { dir, files } = filesOfBoth(block.source, block.local);
+  return { dir, pairs: files, block };
 }
 
 const ROWS_PER_LINE = 2000;
 const WRITE_BYTES = 256 << 10;
-const BLOCK = Buffer.from('=\n');
+/** A line that begins with it has two numbers, those of a block, whose lines follow. */
+const BLOCK = '=';
 const NEWLINE = 10;
 
 export class SetAside {
@@ -55,23 +72,27 @@ export class SetAside {
   /** A block that `takeIfSame` has accepted, with what its summary says. */
   addBlock(source: Uint8Array, local: Uint8Array, { files, bytes }: { files: number; bytes: number }): void {
     this.#endLine();
-    for (const part of [BLOCK, withNewline(source), withNewline(local)]) this.#put(part);
+    const head = Buffer.from(`${BLOCK}${files} ${bytes}\n`);
+    for (const part of [head, withNewline(source), withNewline(local)]) this.#put(part);
     this.files += files;
     this.bytes += bytes;
   }
 
-  /** To be called after the last was added. Throws `protocol` for a line that no honest agent writes. */
-  *groups(): Generator<FilesAside> {
+  /** To be called after the last was added. */
+  *all(): Generator<FilesAside | BlockAside> {
     this.#endLine();
     this.#flush();
     const lines = new LineReader(this.#fd!);
     const next = (): Buffer | undefined => this.#attempt('read', () => lines.next());
-    for (let line = next(); line; line = next()) yield line[0] === BLOCK[0] ? blockIn(next) : rowsIn(line);
+    for (let line = next(); line; line = next()) {
+      const text = line.toString();
+      yield text.startsWith(BLOCK) ? blockIn(text, next) : rowsIn(text);
+    }
   }
 
   /** The files alone. */
   *pairs(): Generator<PairOfFiles> {
-    for (const { pairs } of this.groups()) yield* pairs;
+    for (const aside of this.all()) yield* (isBlock(aside) ? filesIn(aside) : aside).pairs;
   }
 
   close(): void {
@@ -114,17 +135,16 @@ export class SetAside {
 const withNewline = (line: Uint8Array): Uint8Array =>
   line.at(-1) === NEWLINE ? line : Buffer.concat([line, Buffer.of(NEWLINE)]);
 
-function rowsIn(line: Buffer): FilesAside {
-  const [dir, entries] = entriesOf(JSON.parse(line.toString()) as SpooledLine); // written by this process
+function rowsIn(line: string): FilesAside {
+  const [dir, entries] = entriesOf(JSON.parse(line) as SpooledLine); // written by this process
   const pairs: PairOfFiles[] = [];
   for (let i = 0; i < entries.length; i += 2) pairs.push({ dir, source: entries[i]!, local: entries[i + 1]! });
   return { dir, pairs };
 }
 
-/** The second of the lines is asked for after the first, which is then no longer valid. */
-function blockIn(next: () => Buffer | undefined): FilesAside {
-  const source = Buffer.from(next()!);
-  const local = next()!;
-  const { dir, files } = filesOfBoth(source, local);
-  return { dir, pairs: files, block: { source, local } };
+/** A line that was read is valid until the next one is. */
+function blockIn(head: string, next: () => Buffer | undefined): BlockAside {
+  const [files, bytes] = head.slice(BLOCK.length).split(' ').map(Number);
+  const source = new Uint8Array(next()!);
+  return { source, local: new Uint8Array(next()!), files: files!, bytes: bytes! };
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createXXHash32, createXXHash64 } from 'hash-wasm';
-import { createManifest, type ManifestAlgorithm, manifestLine } from '../../../src/state/evidence/manifest.js';
+import { type ManifestAlgorithm, manifestLine } from '../../../src/digest/manifest-line.js';
+import { createManifest } from '../../../src/state/evidence/manifest.js';
 
 let dir: string;
 let spool: string;
@@ -30,23 +31,26 @@ async function digestOf(algorithm: ManifestAlgorithm, content: string): Promise<
 }
 
 test('batches that come in any order are put in the order of the listing, and nothing else is left', () => {
-  const manifest = createManifest(dir, spool, 'xxhash32');
-  manifest.add(2, [{ path: '/d/c', digest: 'c' }]);
-  manifest.add(0, [{ path: '/d/a', digest: 'a' }]);
-  manifest.add(1, []);
-  manifest.add(3, [{ path: '/d/d', digest: 'd1234567' }]);
+  const manifest = createManifest(dir, spool);
+  manifest.add(2, '0000000c  /d/c\n', 1);
+  manifest.add(0, '0000000a  /d/a\n', 1);
+  manifest.add(1, '', 0);
+  manifest.add(0, '0000000b  /d/b\n', 1);
+  manifest.add(3, 'd1234567  /d/d\n', 1);
   expect(existsSync(join(dir, 'manifest'))).toBe(false);
-  expect(manifest.finish()).toEqual({ files: 3 });
+  expect(manifest.finish()).toEqual({ files: 4 });
   manifest.close();
-  expect(readFileSync(join(dir, 'manifest'), 'utf8')).toBe('0000000a  /d/a\n0000000c  /d/c\nd1234567  /d/d\n');
+  expect(readFileSync(join(dir, 'manifest'), 'utf8')).toBe(
+    '0000000a  /d/a\n0000000b  /d/b\n0000000c  /d/c\nd1234567  /d/d\n',
+  );
   expect(readdirSync(dir)).toEqual(['manifest']);
   expect(readdirSync(spool)).toEqual([]);
 });
 
 test('one that is not finished takes nothing away from an earlier one', () => {
   writeFileSync(join(dir, 'manifest'), 'earlier');
-  const manifest = createManifest(dir, spool, 'md5');
-  manifest.add(0, [{ path: '/a', digest: 'DMF1ucDxtqgxw5niaXcmYQ==' }]);
+  const manifest = createManifest(dir, spool);
+  manifest.add(0, 'of an unfinished one\n', 1);
   manifest.close();
   expect(readFileSync(join(dir, 'manifest'), 'utf8')).toBe('earlier');
 });

@@ -8,6 +8,7 @@ import type { Proof } from '../../../src/files/proof.js';
 import { mergeLedger } from '../../../src/state/ledger/merge.js';
 import { openLedger } from '../../../src/state/ledger/reader.js';
 import { openLedgerWriter } from '../../../src/state/ledger/writer.js';
+import { claimBy } from './world.js';
 
 const [directories = 20_000, files = 50] = process.argv.slice(2).map(Number);
 const ID = 'agent';
@@ -34,7 +35,7 @@ async function record(proved: Proof['proved'], claims: boolean) {
     for (const [file, name] of names.entries()) writer.add(keyOf(i), name, proofOf(i, file, proved));
     const lines = { sourceLine: line('there', i), localLine: line('here', i) };
     const claimed = names.map((name, file) => ({ name, ...proofOf(i, file, proved) }));
-    if (claims) writer.claim({ dir: keyOf(i), ...lines, files: claimed });
+    if (claims) writer.claim(claimBy(keyOf(i), lines, claimed));
   }
   writer.close();
   return mergeLedger(dir, spool, ID);

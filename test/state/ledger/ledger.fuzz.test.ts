@@ -8,9 +8,19 @@ import { compareKeys } from '../../../src/files/entry.js';
 import { type Proof, standingOf } from '../../../src/files/proof.js';
 import { readTotals } from '../../../src/state/ledger/ledger-file.js';
 import { mergeLedger } from '../../../src/state/ledger/merge.js';
-import { type BlockClaim, openLedgerWriter } from '../../../src/state/ledger/writer.js';
+import { openLedgerWriter } from '../../../src/state/ledger/writer.js';
 import { fuzz, fuzzTimeoutMs } from '../../support/fuzz.js';
-import { claimOf, type Deed, ID, instanceDir, perform, proof, readAll, removeInstanceDirs } from './world.js';
+import {
+  type ClaimedBlock,
+  claimOf,
+  type Deed,
+  ID,
+  instanceDir,
+  perform,
+  proof,
+  readAll,
+  removeInstanceDirs,
+} from './world.js';
 
 const DIRS = ['commitlog/0', 'data/0', 'data/0/t', 'data/0/t/x', 'data/0/t!'].sort(compareKeys);
 const NAMES = ['!', 'a', 'b', 'c"\n', 'é', '\u{ffff}', '\u{10000}'].sort(compareKeys);
@@ -31,6 +41,13 @@ const add = fc
     const one = proof(how, { state: s, contents });
     return { type: 'add', ...at, proof: whole === 0 ? wholeSecond(one) : one };
   });
+/** A file that was read again at both ends. */
+const stamp = fc
+  .record({ dir, name, state, local: state, atMs: fc.integer({ min: 1, max: 9 }) })
+  .map(({ dir: at, name: n, state: s, local, atMs }): Deed => {
+    const read = { ...proof('cached', { state: s }), local: proof('cached', { state: local }).local, atMs };
+    return { type: 'stamp', dir: at, name: n, proof: read };
+  });
 const drop = fc.record({ dir, name }).map((at): Deed => ({ type: 'drop', ...at }));
 const claimIn = (at: string, names: readonly string[], s: number): Deed => ({
   type: 'claim',
@@ -42,16 +59,28 @@ const claimIn = (at: string, names: readonly string[], s: number): Deed => ({
 const claim = fc.record({ dir, names: fc.subarray(NAMES), state }).map((c) => claimIn(c.dir, c.names, c.state));
 /** A block of which all holds that is claimed, or which has changed meanwhile. */
 const proven = fc
-  .record({ dir, names: fc.subarray(NAMES), state, claimed: fc.constantFrom(0, 0, 0, 1, 2), first: fc.boolean() })
-  .map(({ dir: at, names, state: s, claimed, first }): Deed[] => [
+  .record({
+    dir,
+    names: fc.subarray(NAMES),
+    state,
+    claimed: fc.constantFrom(0, 0, 0, 1, 2),
+    first: fc.boolean(),
+    stamped: fc.boolean(),
+  })
+  .map(({ dir: at, names, state: s, claimed, first, stamped }): Deed[] => [
     ...(first ? [claimIn(at, names, claimed === 0 ? s : claimed)] : []),
-    ...names.map((n): Deed => ({ type: 'add', dir: at, name: n, proof: proof('direct', { state: s }) })),
+    ...names.map(
+      (n): Deed => ({ type: 'add', dir: at, name: n, proof: proof(stamped ? 'received' : 'direct', { state: s }) }),
+    ),
+    ...(stamped
+      ? names.map((n): Deed => ({ type: 'stamp', dir: at, name: n, proof: proof('direct', { state: s }) }))
+      : []),
     ...(first ? [] : [claimIn(at, names, claimed === 0 ? s : claimed)]),
   ]);
 type Step = Deed[] | 'merge' | 'merge twice' | 'reopen';
 const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: add.map((one) => [one]), weight: 8 },
-  { arbitrary: fc.oneof(drop, claim).map((one) => [one]), weight: 3 },
+  { arbitrary: fc.oneof(drop, claim, stamp).map((one) => [one]), weight: 4 },
   { arbitrary: proven, weight: 3 },
   { arbitrary: fc.constantFrom<Step[]>('merge', 'merge twice', 'reopen'), weight: 3 },
 );
@@ -70,9 +99,9 @@ const fail = (text: string): never => {
 /** What is known by a map, and the blocks that have a seal. */
 class Model {
   readonly rows = new Map<string, Proof>();
-  seals: BlockClaim[] = [];
+  seals: ClaimedBlock[] = [];
   /** What was claimed since the last merge. */
-  #claims: BlockClaim[] = [];
+  #claims: ClaimedBlock[] = [];
   readonly #unlisted = new Map<string, Proof>();
 
   /** Neither listing has the file. */
@@ -82,28 +111,32 @@ class Model {
     this.rows.delete(key);
   }
 
-  /** A file that no listing had comes back just as it was: whether the read that proved it still counts depends on when it was merged. */
+  /** A file that no listing had comes back just as it was, or is read again: whether the read that proved it still counts depends on when it was merged. */
   isUndecided(deed: Deed): boolean {
-    const before = deed.type === 'add' ? this.#unlisted.get(`${deed.dir}/${deed.name}`) : undefined;
+    const before = deed.type === 'claim' ? undefined : this.#unlisted.get(`${deed.dir}/${deed.name}`);
+    if (deed.type === 'stamp') return before !== undefined;
     return deed.type === 'add' && deed.proof.proved === 'received' && before !== undefined && same(before, deed.proof);
   }
 
   perform(deed: Deed): void {
     if (deed.type === 'claim') return this.#claim(deed.block);
     const key = `${deed.dir}/${deed.name}`;
-    const covers = (block: BlockClaim) => block.dir === deed.dir && isIn(deed.name, rangeOf(block));
+    const covers = (block: ClaimedBlock) => block.dir === deed.dir && isIn(deed.name, rangeOf(block));
     this.seals = this.seals.filter((block) => !covers(block));
     this.#claims = this.#claims.filter(
       (block) => !covers(block) || block.files.some((file) => file.name === deed.name),
     );
     const old = this.rows.get(key);
     if (deed.type === 'drop') this.rows.delete(key);
-    else if (!old || !same(old, deed.proof) || deed.proof.proved !== 'received' || old.proved === 'received')
+    else if (deed.type === 'stamp') {
+      if (old && standingOf(old.source, deed.proof.source) === 'unchanged')
+        this.rows.set(key, { ...deed.proof, blocks: old.blocks });
+    } else if (!old || !same(old, deed.proof) || deed.proof.proved !== 'received' || old.proved === 'received')
       this.rows.set(key, deed.proof);
   }
 
-  #claim(block: BlockClaim): void {
-    const isApart = (other: BlockClaim) => other.dir !== block.dir || !doMeet(rangeOf(other), rangeOf(block));
+  #claim(block: ClaimedBlock): void {
+    const isApart = (other: ClaimedBlock) => other.dir !== block.dir || !doMeet(rangeOf(other), rangeOf(block));
     this.seals = this.seals.filter(isApart);
     this.#claims = [...this.#claims.filter(isApart), block];
     const listed = new Set(block.files.map((file) => file.name));
@@ -116,7 +149,7 @@ class Model {
     if (!keepsDelta) this.#claims = [];
   }
 
-  holds({ dir: at, files }: BlockClaim): boolean {
+  holds({ dir: at, files }: ClaimedBlock): boolean {
     return files.every((file) => {
       const row = this.rows.get(`${at}/${file.name}`);
       if (!row || row.proved === 'received') return false;
@@ -126,7 +159,7 @@ class Model {
 }
 
 type Range = readonly [first: string, last: string];
-const rangeOf = ({ files }: BlockClaim): Range => [files[0]?.name ?? '', files.at(-1)?.name ?? ''];
+const rangeOf = ({ files }: ClaimedBlock): Range => [files[0]?.name ?? '', files.at(-1)?.name ?? ''];
 const doMeet = (a: Range, b: Range): boolean => compareKeys(a[0], b[1]) <= 0 && compareKeys(b[0], a[1]) <= 0;
 const isIn = (n: string, [first, last]: Range): boolean => compareKeys(first, n) <= 0 && compareKeys(n, last) <= 0;
 
@@ -144,7 +177,7 @@ test(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), limits, async (steps, limited) => {
         const { dir: at, spool } = instanceDir();
         const model = new Model();
-        const claimed: BlockClaim[] = [];
+        const claimed: ClaimedBlock[] = [];
         let writer = openLedgerWriter(at, ID);
         for (const one of [...steps, 'merge' as const]) {
           if (Array.isArray(one)) {

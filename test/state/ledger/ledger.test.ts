@@ -17,7 +17,18 @@ import { mergeAside, mergeLedger } from '../../../src/state/ledger/merge.js';
 import { openLedger } from '../../../src/state/ledger/reader.js';
 import { eachOnce } from '../../../src/state/ledger/trusted-file.js';
 import { openLedgerWriter } from '../../../src/state/ledger/writer.js';
-import { claimOf, type Deed, ID, instanceDir, MIB, perform, proof, readAll, removeInstanceDirs } from './world.js';
+import {
+  claimBy,
+  claimOf,
+  type Deed,
+  ID,
+  instanceDir,
+  MIB,
+  perform,
+  proof,
+  readAll,
+  removeInstanceDirs,
+} from './world.js';
 
 afterAll(removeInstanceDirs);
 
@@ -122,11 +133,7 @@ describe('a ledger', () => {
     const at = instanceDir();
     const ctimeless = { ...proof('direct'), source: { ...proof('direct').source, ctimeNs: '0' } };
     const claim = claimOf(T, [{ name: 'a', state: 1 }]);
-    const last = {
-      ...claim,
-      dir: 'data/0/u',
-      files: [{ name: 'a', source: ctimeless.source, local: ctimeless.local }],
-    };
+    const last = claimBy('data/0/u', claim, [{ name: 'a', ...ctimeless }]);
     await record(at, [
       ...[add('a', proof('received')), add('a', ctimeless, last.dir)],
       ...[claim, last].map((block): Deed => ({ type: 'claim', block })),

@@ -3,7 +3,9 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Proof } from '../../../src/files/proof.js';
+import { textHash } from '../../../src/digest/digest.js';
+import type { Proof, Validators } from '../../../src/files/proof.js';
+import { stampText, statedText, stateText } from '../../../src/files/proof-text.js';
 import { openLedger } from '../../../src/state/ledger/reader.js';
 import type { BlockClaim, LedgerWriter } from '../../../src/state/ledger/writer.js';
 
@@ -42,24 +44,43 @@ export function proof(
 /** One thing that is written down. */
 export type Deed =
   | { type: 'add'; dir: string; name: string; proof: Proof }
+  | { type: 'stamp'; dir: string; name: string; proof: Proof }
   | { type: 'drop'; dir: string; name: string }
-  | { type: 'claim'; block: BlockClaim };
+  | { type: 'claim'; block: ClaimedBlock };
+
+/** With the files, which a claim has as text. */
+export type ClaimedBlock = BlockClaim & { files: { name: string; source: Validators; local: Validators }[] };
 
 export function perform(writer: LedgerWriter, deed: Deed): void {
   if (deed.type === 'add') writer.add(deed.dir, deed.name, deed.proof);
+  else if (deed.type === 'stamp') writer.stamp(deed.dir, stampOf(deed.name, deed.proof));
   else if (deed.type === 'drop') writer.drop(deed.dir, deed.name);
   else writer.claim(deed.block);
 }
 
 /** The claim of a listed block; its lines are told apart by the states of its files. */
-export function claimOf(dir: string, files: readonly { name: string; state: number; size?: number }[]): BlockClaim {
+export function claimOf(dir: string, files: readonly { name: string; state: number; size?: number }[]): ClaimedBlock {
   const line = `${dir} ${files.map(({ name, state }) => `${name}:${state}`)}`;
-  return {
+  const lines = { sourceLine: Buffer.from(`there ${line}\n`), localLine: Buffer.from(`here ${line}`) };
+  return claimBy(
     dir,
-    ...{ sourceLine: Buffer.from(`there ${line}\n`), localLine: Buffer.from(`here ${line}`) },
-    files: files.map(({ name, ...of }) => ({ name, ...proof('direct', of) })),
-  };
+    lines,
+    files.map(({ name, ...of }) => ({ name, ...proof('direct', of) })),
+  );
 }
+
+export const claimBy = (
+  dir: string,
+  lines: Pick<BlockClaim, 'sourceLine' | 'localLine'>,
+  files: ClaimedBlock['files'],
+): ClaimedBlock => ({
+  ...{ dir, ...lines, files, names: JSON.stringify(files.map(({ name }) => name)) },
+  states: textHash(files.map(({ name, source, local }) => statedText(name, stateText(source, local))).join('')),
+});
+
+/** That the file was read again, and found as the proof has it. */
+export const stampOf = (name: string, { source, local, proved, atMs }: Proof): string =>
+  stampText(name, stateText(source, local), proved, atMs);
 
 /** What the ledger says of each of these files, and of each of these blocks, in the order of a listing. */
 export function readAll(

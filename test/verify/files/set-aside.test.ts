@@ -5,7 +5,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import type { Entry } from '../../../src/files/entry.js';
 import { blockLine } from '../../../src/listing/listing-lines.js';
 import type { PairOfFiles } from '../../../src/plan/digests/paired-digests.js';
-import { SetAside } from '../../../src/verify/files/set-aside.js';
+import { filesIn, isBlock, SetAside } from '../../../src/verify/files/set-aside.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'lm-aside-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -32,14 +32,14 @@ test('files come back in the order in which they came, alone or in blocks', () =
   aside.addBlock(line('1', []), line('2', []), { files: 0, bytes: 0 });
   aside.add(last.dir, last.source, last.local);
   expect([aside.files, aside.bytes]).toEqual([5, 25]);
-  const blocks: boolean[] = [];
+  const blocks: unknown[] = [];
   const found: PairOfFiles[] = [];
-  for (const { pairs, block } of aside.groups()) {
-    blocks.push(block !== undefined);
-    found.push(...pairs);
+  for (const one of aside.all()) {
+    blocks.push(isBlock(one) && [one.files, one.bytes]);
+    found.push(...(isBlock(one) ? filesIn(one) : one).pairs);
   }
   aside.close();
-  expect(blocks).toEqual([false, true, true, false]);
+  expect(blocks).toEqual([false, [2, 10], [0, 0], false]);
   expect(keys(found)).toEqual([
     ...['data/0/a/x 1 2', 'data/0/a/y 1 2', 'data/0/b/p 1 2', 'data/0/b/q 1 2', 'data/0/b/zz 1 2'],
   ]);

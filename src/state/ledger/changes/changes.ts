@@ -2,8 +2,9 @@
 
 import { closeSync } from 'node:fs';
 import type { EntryKey } from '../../../files/entry.js';
+import type { Stamp } from '../../../files/proof-text.js';
 import { type Claim, type DeltaLine, type DeltaPlace, damageText, deltaIn, scanDelta } from '../delta.js';
-import { isSameProof, laterOf, type Row } from '../rows.js';
+import { isSameProof, laterOf, type Row, stamped } from '../rows.js';
 import { openTrusted } from '../trusted-file.js';
 import { byKey, type Keyed, KeySort } from './key-sort.js';
 import { LineIndex } from './line-index.js';
@@ -11,8 +12,10 @@ import { LineIndex } from './line-index.js';
 /** `number`: that of the last line about the file. */
 export interface Change extends Keyed {
   number: number;
-  /** Absent when its proof was dropped. */
+  /** A new proof. */
   row?: Row;
+  /** Of what the ledger has of the file, before `row` is compared with it. */
+  stamp?: Stamp;
   /** What the ledger has of the file does not count, not even when it is the same: it was dropped, or another proof came between. */
   replaces: boolean;
 }
@@ -147,11 +150,14 @@ const keyed = (claim: Claim): SortedClaim => ({ ...claim, name: claim.names[0] ?
 
 const charactersOf = ({ names }: Claim): number => names.reduce((sum, name) => sum + name.length + 20, 200);
 
-const charactersIn = ({ name, row }: Change): number => name.length + (row ? row[2].length + 300 : 200);
+const charactersIn = ({ name, row, stamp }: Change): number =>
+  name.length + (row ? row[2].length + 300 : stamp ? 300 : 200);
 
 function changesOf(line: Exclude<DeltaLine, { type: 'claim' }>): Change[] {
-  const { number, type, dir } = line;
-  if (type === 'drop') return [{ dir, name: line.name, number, replaces: true }];
+  const { number, dir } = line;
+  if (line.type === 'drop') return [{ dir, name: line.name, number, replaces: true }];
+  if (line.type === 'stamp')
+    return line.stamps.map((stamp) => ({ dir, name: stamp[0], number, stamp, replaces: false }));
   return line.rows.map((row) => ({ dir, name: row[0], number, row, replaces: false }));
 }
 
@@ -170,15 +176,20 @@ function* folded(changes: Iterable<Change>): Generator<Change> {
 }
 
 function together(earlier: Change, later: Change): Change {
-  const { row } = later;
-  if (!row) return later;
-  const isOther = earlier.row !== undefined && !isSameProof(earlier.row, row);
-  return { ...later, row: laterOf(earlier.row, row), replaces: earlier.replaces || isOther };
+  const { row, stamp, replaces } = later;
+  if (replaces) return later;
+  if (stamp) {
+    const { number } = later;
+    return earlier.row ? { ...earlier, number, row: stamped(earlier.row, stamp) } : { ...earlier, number, stamp };
+  }
+  const isOther = earlier.row !== undefined && !isSameProof(earlier.row, row!);
+  return { ...earlier, ...later, row: laterOf(earlier.row, row!), replaces: earlier.replaces || isOther };
 }
 
 /** The row of a file after a change of it. */
-export function changed(row: Row | undefined, { row: newer, replaces }: Change): Row | undefined {
-  return newer && laterOf(replaces ? undefined : row, newer);
+export function changed(row: Row | undefined, { row: newer, stamp, replaces }: Change): Row | undefined {
+  const older = replaces || !row ? undefined : stamp ? stamped(row, stamp) : row;
+  return newer ? laterOf(older, newer) : older;
 }
 
 /** The next of ascending items, which can be looked at before it is taken. */

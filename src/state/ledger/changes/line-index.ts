@@ -80,7 +80,8 @@ const dirOf = (line: DeltaLine): EntryKey => (line.type === 'claim' ? line.claim
 
 function namesOf(line: DeltaLine): string[] {
   if (line.type === 'claim') return line.claim.names;
-  return line.type === 'drop' ? [line.name] : line.rows.map(([name]) => name);
+  if (line.type === 'drop') return [line.name];
+  return line.type === 'stamp' ? line.stamps.map(([name]) => name) : line.rows.map(([name]) => name);
 }
 
 function areAscending(names: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { DigestAnswer } from '../../src/digest/digest-files.js';
 import type { ListedFile } from '../../src/digest/listed-file.js';
-import { packAnswers, packFiles, unpackAnswers, unpackFiles } from '../../src/digest/messages.js';
+import { packAnswers, packFiles, unpackAnswers, unpackFiles } from '../../src/reading/messages.js';
 
 test('files reach a thread as they were, whatever their names', () => {
   const files: ListedFile[] = ['a', 'ü', '😀 \n"\\', '.'].map((name, i) => ({

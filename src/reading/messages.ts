@@ -1,9 +1,9 @@
 // What a digest pool and its threads send each other. A list of files is one text, because a thread takes 4 µs to copy an object and a
 // tenth of that for its part of a text.
 
-import { BLOCK_DIGEST_BYTES } from './digest.js';
-import type { DigestAnswer, Digested } from './digest-files.js';
-import type { ListedFile } from './listed-file.js';
+import { BLOCK_DIGEST_BYTES } from '../digest/digest.js';
+import type { DigestAnswer, Digested } from '../digest/digest-files.js';
+import type { ListedFile } from '../digest/listed-file.js';
 
 /** Files as `packFiles` has written them. */
 export interface PackedFiles {

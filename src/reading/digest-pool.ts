@@ -1,17 +1,19 @@
 // Gives digest jobs to threads, so that the lanes of one are full before the next is used.
 
 import { batchesOf } from '../batches.js';
+import type { FileAlgorithm } from '../digest/digest.js';
+import { computesInLanes, type DigestAnswer, type DigestJob } from '../digest/digest-files.js';
+import type { ListedFile } from '../digest/listed-file.js';
+import { type Composed, composed, isComposed, RANGE_BYTES, rangesOf } from '../digest/ranges.js';
+import { sstableOf } from '../digest/sstable.js';
 import type { FilterSpec } from '../patterns/filter.js';
 import { createPool, type Pool } from '../threads/threads.js';
-import type { FileAlgorithm } from './digest.js';
-import { computesInLanes, type DigestAnswer, type DigestJob } from './digest-files.js';
-import type { ListedFile } from './listed-file.js';
+import type { LineAnswer, LineJob } from './listed-line.js';
 import { type PackedAnswers, type PackedFiles, packFiles, unpackAnswers, unpackFiles } from './messages.js';
-import { type Composed, composed, isComposed, RANGE_BYTES, rangesOf } from './ranges.js';
-import { sstableOf } from './sstable.js';
 
 /** What a thread of the pool receives. */
 export type PackedJob = Omit<DigestJob, 'files'> & { files: PackedFiles };
+export type ThreadJob = PackedJob | LineJob;
 
 /** Packed files are small, or one alone, and are a job of one thread. */
 type PoolJob = Omit<DigestJob, 'files'> & { files: readonly ListedFile[] | PackedFiles };
@@ -21,12 +23,14 @@ export interface DigestPool {
   start(algorithm: FileAlgorithm): void;
   /** Returns one answer for each file, in order. */
   run(job: PoolJob): Promise<DigestAnswer[]>;
+  /** Digests all files of a line of a listing, which should be few bytes: it is a job of one thread. */
+  runLine(job: LineJob): Promise<LineAnswer>;
   /** Ends the threads at once; jobs under way are rejected. */
   close(): Promise<void>;
 }
 
 interface Thread {
-  pool: Pool<PackedJob, PackedAnswers>;
+  pool: Pool<ThreadJob, PackedAnswers | LineAnswer>;
   /** Files that it has, or could have at once, of all its jobs. */
   load: number;
 }
@@ -62,15 +66,19 @@ export function createDigestPool(
   const script = new URL('./digest-thread.js', import.meta.url);
   const threads = Array.from({ length: size }, (): Thread => ({ pool: createPool(script, 1, setup), load: 0 }));
 
-  async function runOne(job: PackedJob): Promise<DigestAnswer[]> {
-    const thread = pick(threads, fullOf(job.algorithm));
-    const load = Math.min(job.files.count, MAX_FILES);
+  async function give(job: ThreadJob, full: number, load: number): Promise<PackedAnswers | LineAnswer> {
+    const thread = pick(threads, full);
     thread.load += load;
     try {
-      return unpackAnswers(await thread.pool.run(job));
+      return await thread.pool.run(job);
     } finally {
       thread.load -= load;
     }
+  }
+
+  async function runOne(job: PackedJob): Promise<DigestAnswer[]> {
+    const answers = await give(job, fullOf(job.algorithm), Math.min(job.files.count, MAX_FILES));
+    return unpackAnswers(answers as PackedAnswers);
   }
 
   /** As many ranges at once as there are threads: other jobs then wait for one range only. */
@@ -116,6 +124,7 @@ export function createDigestPool(
       ]);
       return answers;
     },
+    runLine: async (job) => (await give(job, 1, 1)) as LineAnswer,
     async close() {
       await Promise.all(threads.map(({ pool }) => pool.close()));
     },

@@ -1,10 +1,11 @@
-// The worker thread that digests lists of local files.
+// The worker thread that digests local files: lists of them, and all of a line of a listing.
 
 import { constants, getPriority, platform, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
+import { digestFiles } from '../digest/digest-files.js';
 import { serveJobs } from '../threads/threads.js';
-import { digestFiles } from './digest-files.js';
-import type { DigestSetup, PackedJob } from './digest-pool.js';
+import type { DigestSetup, ThreadJob } from './digest-pool.js';
+import { digestLine, type LineAnswer } from './listed-line.js';
 import { type PackedAnswers, packAnswers, unpackFiles } from './messages.js';
 
 /** As much as `nice` adds when it is given no number. */
@@ -19,9 +20,12 @@ const excludes =
     ? import('../patterns/filter.js').then(({ compileFilter }) => compileFilter(...filters))
     : undefined;
 
-serveJobs<PackedJob, PackedAnswers>(async ({ files, ...job }) =>
-  packAnswers(await digestFiles({ ...job, files: unpackFiles(files) }, { excludes: await excludes })),
-);
+serveJobs<ThreadJob, PackedAnswers | LineAnswer>(async (job) => {
+  const thread = { excludes: await excludes };
+  if ('line' in job) return digestLine(job, thread);
+  const { files, ...rest } = job;
+  return packAnswers(await digestFiles({ ...rest, files: unpackFiles(files) }, thread));
+});
 
 /**
  * A service that runs beside it goes first: it loses no processor time to digests, which cost nothing more where nobody else wants it. On
