@@ -2,12 +2,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, cpSync, ftruncateSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { sample } from '../support/form.js';
 import { until } from '../support/holders.js';
-import { jsonLines } from '../support/lm.js';
+import { BIN, jsonLines } from '../support/lm.js';
 import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
@@ -160,23 +161,37 @@ longTest('a repair makes holes again of what is wrong in them, of whole blocks a
   await expectSame(from, to);
 });
 
-test('a file of 400 GB with a few MiB of data is copied and verified, and has room on any disk', async () => {
-  const { source, destination } = sandbox();
-  const from = source.write('data', {});
-  writeSparse(
-    join(from, 'huge'),
-    400e9,
-    [0, 7, 123, 250, 399].map((at) => [at * 1e9 + 777, 500_000] as const),
-  );
-  const to = destination.write('data', {});
-  const { url } = await source.serve([from]);
-  expect(await destination.lm(['copy', url, to])).toMatchObject({ code: 0 });
-  const verified = await destination.lm(['verify', '--incremental', '--json']);
-  expect(verified).toMatchObject({ code: 0 });
-  expect(jsonLines(verified.stdout).at(-1)!['report']).toMatchObject({ filesMatched: 1 });
-  expect(allocated(join(to, 'huge'))).toBeLessThan(allocated(join(from, 'huge')) + TREE_BYTES);
-  expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
-});
+/** What finds holes. A program that is alone in its directory does without, and would read 400 GB of zeros. */
+function hasKoffi(): boolean {
+  try {
+    createRequire(BIN).resolve('koffi');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+(hasKoffi() ? test : test.skip)(
+  'a file of 400 GB with a few MiB of data is copied and verified, and has room on any disk',
+  async () => {
+    const { source, destination } = sandbox();
+    const from = source.write('data', {});
+    writeSparse(
+      join(from, 'huge'),
+      400e9,
+      [0, 7, 123, 250, 399].map((at) => [at * 1e9 + 777, 500_000] as const),
+    );
+    const to = destination.write('data', {});
+    const { url } = await source.serve([from]);
+    expect(await destination.lm(['copy', url, to])).toMatchObject({ code: 0 });
+    const verified = await destination.lm(['verify', '--incremental', '--json']);
+    expect(verified).toMatchObject({ code: 0 });
+    expect(jsonLines(verified.stdout).at(-1)!['report']).toMatchObject({ filesMatched: 1 });
+    expect(allocated(join(to, 'huge'))).toBeLessThan(allocated(join(from, 'huge')) + TREE_BYTES);
+    expect(await destination.lm(['copy'])).toMatchObject({ code: 0 });
+  },
+);
 
 describe('without the package that finds holes', () => {
   const bare = (dir: string): string => {
