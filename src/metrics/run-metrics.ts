@@ -68,6 +68,7 @@ export class RunMetrics {
       case 'phase':
         this.#phase = event.state;
         this.#pass = event.iteration;
+        this.#isLost = false;
         return;
       case 'post-check-began':
         this.#phase = 'POST_CHECK';
@@ -80,8 +81,9 @@ export class RunMetrics {
       }
       case 'progress': {
         const { doing, bytesDone, bytesTotal, filesDone, filesTotal } = event;
-        if (doing !== 'compare') this.#work = { bytesDone, bytesTotal, filesDone, filesTotal };
-        this.#isLost = false; // a source that answered before it was given up has no event of its own
+        if (doing === 'compare') return;
+        if (bytesDone > this.#work.bytesDone) this.#isLost = false; // no event tells that a short wait is over, nor does every progress
+        this.#work = { bytesDone, bytesTotal, filesDone, filesTotal };
         return;
       }
       case 'retried':
