@@ -24,6 +24,7 @@ import { lstatIfThere, removeIfThere } from '../files/if-there.js';
 import type { Validators } from '../files/proof.js';
 import type { Roots } from '../files/roots.js';
 import { writeAll } from '../files/write-all.js';
+import { renameIn } from '../syscalls/calls.js';
 import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
 import { CHANGED, type Conflict, Directories, isOccupied, occupied } from './directories.js';
@@ -196,7 +197,7 @@ export class Disk {
     }
     const failed = this.#directories.do(dir, 'publish', key, (handle) => {
       this.#backUp(handle, dir, name);
-      renameSync(handle.at(part.name), handle.at(name));
+      renameIn(handle, part.name, name);
       const state = published && stateOf(handle.at(name));
       if (state) published(state);
     });

@@ -1,7 +1,7 @@
 // The calls that are made for every file of a tree, by the C library once there are so many that loading it is worth while, and by Node before
 // that and where there is none. Opening and closing stay with Node: it closes what a thread has open when that ends, so it has to know.
 
-import { fstatSync, lstatSync, readSync } from 'node:fs';
+import { fstatSync, lstatSync, readSync, renameSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { type Libc, libc, systemError } from './libc.js';
 import { createStatBuffer, type FileStat } from './stat.js';
@@ -46,6 +46,13 @@ export function readFrom(fd: number, buffer: Uint8Array, at: number, length: num
   if (!c) return readSync(fd, buffer, at, length, position);
   const room = buffer.subarray(at, at + length);
   return completed(c, 'read', () => c.pread(fd, room, room.length, position));
+}
+
+/** Gives the entry `name` another name in the same directory, and takes it from what has it. Where that fails, Node tries again and throws. */
+export function renameIn(directory: OpenDirectory, name: string, newName: string): void {
+  const c = leadsElsewhere(name) || leadsElsewhere(newName) ? undefined : quick();
+  if (c?.renameat(directory.fd, name, directory.fd, newName) !== 0)
+    renameSync(directory.at(name), directory.at(newName));
 }
 
 const BIGINT = { bigint: true } as const;

@@ -10,6 +10,7 @@ import { createStatBuffer, STAT_MEMBERS } from './stat.js';
 /** Each returns -1 where it failed; `errno` tells why until the next call. Descriptors are the same as Node's. */
 export interface Libc {
   pread(fd: number, buffer: Uint8Array, bytes: number, position: number): number;
+  renameat(from: number, name: string, to: number, newName: string): number;
   lseek(fd: number, offset: number, whence: number): number;
   fallocate(fd: number, mode: number, offset: number, bytes: number): number;
   /** Fills a buffer of `createStatBuffer`. Follows no link. An empty name is the descriptor's own file. */
@@ -54,6 +55,7 @@ function load(): Libc | undefined {
     >('int statx(int directory, const char *name, int flags, unsigned int mask, void *buffer)');
     const found: Libc = {
       pread: wide((suffix) => declared(`int64_t pread${suffix}(int fd, void *buffer, size_t bytes, int64_t position)`)),
+      renameat: declared('int renameat(int from, const char *name, int to, const char *new_name)'),
       lseek: wide((suffix) => declared(`int64_t lseek${suffix}(int fd, int64_t offset, int whence)`)),
       fallocate: wide((suffix) => declared(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t bytes)`)),
       statx: (directory, name, buffer) =>

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   linkSync,
   lstatSync,
@@ -15,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { errnoOf } from '../../src/errors.js';
-import { readFrom, statIn, statOf } from '../../src/syscalls/calls.js';
+import { readFrom, renameIn, statIn, statOf } from '../../src/syscalls/calls.js';
 import { libc, systemError } from '../../src/syscalls/libc.js';
 import { type FileStat, STAT_MEMBERS } from '../../src/syscalls/stat.js';
 import { sandbox } from '../support/sandbox.js';
@@ -94,8 +95,18 @@ describe.each(['Node', 'the C library'])('by %s,', (by) => {
     closeSync(sparse);
   });
 
+  test('an entry gets another name, and takes it from what has it', () => {
+    const dir = directory();
+    const { ino } = lstatSync(dir.at('old'));
+    renameIn(dir, 'old', 'été-\u{1f600}');
+    expect(lstatSync(dir.at('été-\u{1f600}')).ino).toBe(ino);
+    expect(existsSync(dir.at('old'))).toBe(false);
+  });
+
   test('a failure has the code that Node gives it', () => {
     const dir = directory();
+    expect(codeOf(() => renameIn(dir, 'nothing', 'file'))).toBe('ENOENT');
+    expect(codeOf(() => renameIn(dir, 'file', 'directory'))).toBe('EISDIR');
     expect(codeOf(() => statIn(dir, 'nothing'))).toBe('ENOENT');
     const opened = openSync(dir.at('directory'), FILE);
     expect(codeOf(() => readFrom(opened, Buffer.alloc(1), 0, 1, 0))).toBe('EISDIR');
@@ -107,6 +118,9 @@ describe.each(['Node', 'the C library'])('by %s,', (by) => {
     const dir = directory();
     expect(codeOf(() => statIn(dir, '/etc/hostname'))).toBe('ENOENT'); // of the directory, not of the system
     expect(codeOf(() => statIn(dir, 'file\0more'))).toBe('ERR_INVALID_ARG_VALUE');
+    expect(codeOf(() => renameIn(dir, 'file', join(dir.at('.'), 'moved')))).toBe('ENOENT');
+    expect(codeOf(() => renameIn(dir, 'file', 'moved\0more'))).toBe('ERR_INVALID_ARG_VALUE');
+    expect(existsSync(dir.at('moved'))).toBe(false);
   });
 });
 
