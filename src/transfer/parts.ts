@@ -74,12 +74,14 @@ export function beginBigFile(
   if (!here && left) journal.ended(key); // before another part can get its inode number
   const part = here?.part ?? disk.createPart(dir, entry.name, bytes);
   if (typeof part === 'string') return failedFile(dir, entry, part);
-  const partId = disk.partIdOf(part.fd);
-  if (!here) journal.started(key, entry, partId);
-  const version =
-    delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name, BLOCK_BYTES) : undefined;
-  const clone = !here && version ? cloned(disk, journal, { dir, entry }, part, version) : undefined;
-  disk.close(part.fd, key);
+  const { partId, version, clone } = closing(disk, part, key, () => {
+    const partId = disk.partIdOf(part.fd);
+    if (!here) journal.started(key, entry, partId);
+    const version =
+      delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name, BLOCK_BYTES) : undefined;
+    const clone = !here && version ? cloned(disk, journal, { dir, entry }, part, version) : undefined;
+    return { partId, version, clone };
+  });
   const { remaining: missing, bytesReused } = remainingOf(bytes, clone ?? here?.known, entry.ctimeNs);
   const remaining = version && !clone ? withPublished(missing, version, bytes) : missing;
   const blocks = new FileBlocks(bytes);
@@ -87,6 +89,15 @@ export function beginBigFile(
   const bytesHere = remaining.reduce((sum, { here, length }) => sum + (here ? length : 0), bytesReused);
   const bytesCloned = clone?.begun.reduce((sum, [, length]) => sum + length, 0) ?? 0;
   return { dir, entry, partId, remaining, unitBytes, bytesReused, bytesHere, bytesCloned, blocks, pending: 0 };
+}
+
+/** Closes the part when `work` ends, also where it throws. */
+function closing<T>(disk: Disk, { fd }: OpenPart, key: EntryKey, work: () => T): T {
+  try {
+    return work();
+  } finally {
+    disk.close(fd, key);
+  }
 }
 
 /** A part of this state of the file as it is, else what is there as a basis; with what is known of its bytes. */

@@ -1,10 +1,14 @@
+import { readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { KnownPart } from '../../src/transfer/part-journal.js';
+import { Disk, partNameOf } from '../../src/disk/disk.js';
+import type { KnownPart, PartJournal } from '../../src/transfer/part-journal.js';
 import type { RemainingRange } from '../../src/transfer/parts/remaining.js';
-import { cutUnit, RANGE_BYTES, rangeBytesFor, remainingOf, spanOf } from '../../src/transfer/parts.js';
+import { beginBigFile, cutUnit, RANGE_BYTES, rangeBytesFor, remainingOf, spanOf } from '../../src/transfer/parts.js';
 import { createUnitSize } from '../../src/transfer/unit-size.js';
 import { fileEntry } from '../support/entries.js';
+import { sandbox } from '../support/sandbox.js';
 
 const MiB = 1024 * 1024;
 
@@ -24,6 +28,32 @@ test('a unit of a file with holes is longer, for about as much data', () => {
   expect(span(1000, 0, 1)).toBe(2048);
   expect(span(1000, 70, 1)).toBe(14);
 });
+
+test('the part of a file that cannot be begun is closed', () => {
+  const path = sandbox().destination.write('data', {});
+  const disk = new Disk([{ key: 'data/0', type: 'data', index: 0, path }], { canChown: false, umask: 0o022 });
+  const full = {
+    known: () => undefined,
+    started() {
+      throw new Error('ENOSPC');
+    },
+  } as unknown as PartJournal;
+  const file = { dir: 'data/0', entry: fileEntry('big', { size: `${9 * MiB}` }) };
+  expect(() => beginBigFile(disk, full, file, RANGE_BYTES, 'never')).toThrow('ENOSPC');
+  expect(readdirSync(path)).toEqual([partNameOf('big')]);
+  expect(openFiles()).not.toContain(join(path, partNameOf('big')));
+  disk.forgetDirectories();
+});
+
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // that of the directory which was read
+    }
+  });
+}
 
 describe('what remains of a file', () => {
   const ranges = (...some: [offset: number, length: number, ctimeNs?: string][]): Done[] =>
