@@ -1,6 +1,8 @@
 // Writes and reads the NDJSON body that /fetch and /digests share: the files that a native request is for. One to /digests may have lines of the
 // agent's own listing instead.
 
+import { hexOf } from '../digest/digest.js';
+import { createXxh64, type Xxh64 } from '../digest/kernels/xxh64.js';
 import { LmError } from '../errors.js';
 import type { EntryKey } from '../files/entry.js';
 import { checkName, MAX_KEY } from '../files/roots.js';
@@ -11,6 +13,25 @@ export type RequestedFile = [name: string, size: string, mtimeNs: string, ino: s
 export type RequestedDirectory = [dir: EntryKey, files: RequestedFile[]];
 
 export const FILE_REQUEST_TYPE = 'application/x-ndjson';
+
+/**
+ * Sent with a request for bytes of files: the XXH64 of its body, in hexadecimal digits. An agent that got another body answers 400, with that of
+ * what it got: a flipped bit may ask for all bytes instead of their hashes, or for another file. An older agent does not look.
+ */
+export const BODY_HASH_HEADER = 'lm-body-xxh64';
+
+export function bodyHash(body: Uint8Array): string {
+  hash ??= createXxh64();
+  hash.update(body);
+  return hexOf(hash.digest());
+}
+
+let hash: Xxh64 | undefined;
+
+export const sealedHeaders = (type: string, body: Uint8Array): Record<string, string> => ({
+  'Content-Type': type,
+  [BODY_HASH_HEADER]: bodyHash(body),
+});
 
 /** Limits of one request, which both ends keep. The agent answers 413 beyond the first, 400 beyond the second. */
 export const MAX_REQUEST_BYTES = 4 << 20;

@@ -33,9 +33,13 @@ import type { Block } from '../../src/files/listing.js';
 import { readListing } from '../../src/listing/listing.js';
 import { blockLine, isSameLine } from '../../src/listing/listing-lines.js';
 import {
+  BODY_HASH_HEADER,
+  bodyHash,
+  FILE_REQUEST_TYPE,
   MAX_REQUEST_BYTES,
   type RequestedDirectory,
   type RequestedFile,
+  sealedHeaders,
   writeFileRequest,
   writeLinesRequest,
 } from '../../src/wire/file-requests.js';
@@ -310,6 +314,17 @@ describe('fetch of a bundle', () => {
   ])('400: %s', async (_, body) => {
     const answer = await agent.ask(`${P}/fetch`, { method: 'POST', body });
     expect([answer.status, JSON.parse(answer.text).message]).toEqual([400, expect.stringContaining('malformed')]);
+  });
+
+  test('400: a body that is not the one of its hash, and what it was instead', async () => {
+    const body = Buffer.from(writeFetchRequest(bundle(['data/0/ks/t', [requestedFile('ks/t/a')]])));
+    const headers = sealedHeaders(FILE_REQUEST_TYPE, body);
+    const ask = () => agent.ask(`${P}/fetch`, { method: 'POST', body, headers });
+    expect(await ask()).toMatchObject({ status: 200 });
+    body[body.indexOf('"a"') + 1]! ^= 1;
+    const answer = await ask();
+    expect([answer.status, answer.headers[BODY_HASH_HEADER]]).toEqual([400, bodyHash(body)]);
+    expect(JSON.parse(answer.text).message).toBe('the request was damaged on its way');
   });
 
   test('413: a body beyond the limit, announced or not', async () => {

@@ -139,23 +139,30 @@ describe('a bit is flipped on the line', () => {
   test.each([
     {
       what: 'a hash of a page',
-      more: PAGE,
-      among: (request: Buffer) => [request.length - 512 * CHANGED_BLOCKS.length, request.length],
+      of: PAGES,
+      from: ({ length }: Buffer) => length - 512 * CHANGED_BLOCKS.length,
+      to: ({ length }: Buffer) => length,
     },
     {
       what: 'what pages are asked for',
-      more: 0,
-      among: (request: Buffer) => [request.indexOf(PAGES) - 5, request.indexOf('\n', request.indexOf(PAGES))],
+      of: PAGES,
+      from: (request: Buffer) => request.indexOf(PAGES) - 5,
+      to: ({ length }: Buffer) => length - 512 * CHANGED_BLOCKS.length,
     },
-  ])('in $what', async ({ what, more, among }) => {
+    {
+      what: 'what seals are asked for',
+      of: SEALS,
+      from: (request: Buffer) => request.indexOf('{"kind"'),
+      to: ({ length }: Buffer) => length,
+    },
+  ])('in $what', async ({ what, of, from, to }) => {
     const draw = chance(`flips in ${what}`);
     for (let round = 0; round < inForm(30, 1); round++) {
       const all = await deltas.begin(draw.pick(HERES));
-      const ended = await copyWith(all, PAGES, (request) => {
-        const [from, to] = among(request) as [number, number];
-        request[from + draw.below(to - from)]! ^= 1 << draw.below(8);
+      const ended = await copyWith(all, of, (request) => {
+        request[from(request) + draw.below(to(request) - from(request))]! ^= 1 << draw.below(8);
       });
-      await ends(all, ended, DUE + more);
+      await ends(all, ended, DUE);
       tally('other faults', `bit flipped in ${what}`);
     }
   });

@@ -273,7 +273,7 @@ describe('a bit is flipped on the line, while bits that were flipped here are re
       });
       const ended = await all.repair([], [line.url, '--json']);
       expect({ isDone, ...ended }).toMatchObject({ isDone: true, code: 0, stderr: '' });
-      expect(receivedBy(ended)).toBeLessThanOrEqual(DUE + 2 * MIB);
+      expect(receivedBy(ended)).toBe(what === 'a page' ? DUE + PAGE : DUE);
       expect(await readTree(all.to)).toEqual(await readTree(from));
       tally('other faults', `bit flipped in ${what} of a repair`);
     }

@@ -18,7 +18,10 @@ export async function wireLines(exchanges: readonly Exchange[], names: WireNames
     const got = messageOf(Buffer.concat(answer));
     if (got.head === '' && LOOK.test(sent.head)) continue;
     const pages = pagesRequest(sent);
-    lines.push(...messageLines('>', sent, requestBody(pages?.text ?? sent.body, names, pages?.hashes), names));
+    const head = await withoutHash(sent);
+    lines.push(
+      ...messageLines('>', { ...sent, head }, requestBody(pages?.text ?? sent.body, names, pages?.hashes), names),
+    );
     if (got.head === '') lines.push('< nothing');
     else lines.push(...messageLines('<', got, await answerBody(got, names, pages), names));
     lines.push('');
@@ -66,6 +69,12 @@ function messageLines(mark: string, { head, whole }: Message, body: string[], { 
       .replace(/^(etag: "[0-9a-f]+-[0-9a-f]+)-[0-9a-f]+"$/i, '$1-INO"'),
   );
   return [...lines, ...(isHeadAlone ? [] : ['', ...body])].map((line) => `${mark} ${line}`.trimEnd());
+}
+
+/** The head of a request, of which the hash of its body differs with the inodes in it. */
+async function withoutHash({ head, body }: Message): Promise<string> {
+  const hash = (await createXXHash64()).update(body).digest();
+  return head.replace(/^(lm-body-xxh64): (.*)$/im, (_, name, sent) => `${name}: ${sent === hash ? 'RIGHT' : 'WRONG'}`);
 }
 
 /** `["name","5","1700000000000000000","4711"]`: what a file was listed with. */

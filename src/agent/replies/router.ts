@@ -4,7 +4,7 @@ import { closeSync } from 'node:fs';
 import { type ErrorCode, LmError, printable } from '../../errors.js';
 import { featuresIn } from '../../listing/listing-lines.js';
 import { compileFilter } from '../../patterns/filter.js';
-import { MAX_REQUEST_BYTES } from '../../wire/file-requests.js';
+import { BODY_HASH_HEADER, bodyHash, MAX_REQUEST_BYTES } from '../../wire/file-requests.js';
 import { SEALED_TYPE } from '../../wire/line-seals.js';
 import {
   CHECK_HEADER,
@@ -131,7 +131,11 @@ const withBody =
   (handler: (body: Uint8Array, request: Request) => Reply | Promise<Reply>) =>
   async (_: unknown, request: Request): Promise<Reply> => {
     const body = await request.readBody(MAX_REQUEST_BYTES);
-    return body ? handler(body, request) : errorReply(413, `a request takes at most ${MAX_REQUEST_BYTES} bytes`);
+    if (!body) return errorReply(413, `a request takes at most ${MAX_REQUEST_BYTES} bytes`);
+    const sent = request.headers[BODY_HASH_HEADER];
+    const came = sent === undefined ? undefined : bodyHash(body);
+    if (came === undefined || came === sent) return handler(body, request);
+    return errorReply(400, 'the request was damaged on its way', { [BODY_HASH_HEADER]: came });
   };
 
 /** 500 unless `STATUS_OF` has another: the same request may succeed later. */

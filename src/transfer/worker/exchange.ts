@@ -4,6 +4,7 @@ import type { Xxh64 } from '../../digest/kernels/xxh64.js';
 import { errnoOf, LmError } from '../../errors.js';
 import type { Connection, HttpRequest } from '../../source/connection.js';
 import type { WorkerFault } from '../../source/failure.js';
+import { BODY_HASH_HEADER } from '../../wire/file-requests.js';
 import type { ResponseHead } from '../../wire/response.js';
 
 /** A connection of a worker, and the hasher whose buffer it reads into. */
@@ -17,7 +18,7 @@ const ERROR_BODY_BYTES = 4096;
 /** The longest error body that is read to its end, so that the connection can be used again. */
 const MAX_ERROR_BYTES = 1 << 20;
 
-/** Thrown by a callback: the received bytes are not those that were hashed. */
+/** Thrown by a callback: the received bytes are not those that were hashed, here or at the other end. */
 export class Damaged extends Error {}
 
 /** Thrown by a callback that does not need the response: the connection is closed, without a fault. */
@@ -41,6 +42,7 @@ export async function exchange(
       head(head) {
         answered = true;
         if (head.status >= 200 && head.status <= 299) return on.head(head);
+        if (head.headers.has(BODY_HASH_HEADER)) throw new Damaged();
         if (head.length > MAX_ERROR_BYTES) throw endlessError(head);
         refusal = head;
       },

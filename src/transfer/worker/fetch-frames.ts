@@ -5,7 +5,12 @@ import { excerpt, LmError } from '../../errors.js';
 import { NO_INODE } from '../../files/entry.js';
 import type { HttpRequest } from '../../source/connection.js';
 import type { WorkerFault } from '../../source/failure.js';
-import { FILE_REQUEST_TYPE, type RequestedDirectory, type RequestedFile } from '../../wire/file-requests.js';
+import {
+  FILE_REQUEST_TYPE,
+  type RequestedDirectory,
+  type RequestedFile,
+  sealedHeaders,
+} from '../../wire/file-requests.js';
 import {
   BYTES_FOLLOW,
   createFrameReader,
@@ -131,11 +136,8 @@ export function ctimeIn({ headers }: ResponseHead): string | undefined {
 }
 
 function requestOf(request: FetchRequest): HttpRequest {
-  return {
-    ...requestFor('fetch'),
-    headers: { 'Content-Type': FILE_REQUEST_TYPE },
-    body: writeFetchRequest(request),
-  };
+  const body = writeFetchRequest(request);
+  return { ...requestFor('fetch'), headers: sealedHeaders(FILE_REQUEST_TYPE, body), body };
 }
 
 export function expectFrames(head: ResponseHead): void {

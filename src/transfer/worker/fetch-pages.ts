@@ -1,6 +1,7 @@
 // Fetches the pages of a file's blocks that differ from those here from an lm agent, in a worker. It does not retry.
 
 import type { WorkerFault } from '../../source/failure.js';
+import { sealedHeaders } from '../../wire/file-requests.js';
 import { createPagesReader } from '../../wire/pages/pages-answer.js';
 import { blocksOfRuns, PAGES_REQUEST_TYPE, textDigest, writePagesRequest } from '../../wire/pages/pages-request.js';
 import { requestFor } from '../../wire/routes.js';
@@ -18,7 +19,7 @@ export async function fetchPages(
 ): Promise<WorkerFault | undefined> {
   const head = { kind: 'pages', young: true, ...(torn && { torn }), blocks: runs } as const;
   const body = writePagesRequest({ ...head, dirs: partOf(file) }, hashes);
-  const request = { ...requestFor('fetch'), headers: { 'Content-Type': PAGES_REQUEST_TYPE }, body };
+  const request = { ...requestFor('fetch'), headers: sealedHeaders(PAGES_REQUEST_TYPE, body), body };
   const requested = blocksOfRuns(runs, Number(file.entry.size));
   const text = textDigest(body, slot.hasher);
   let reader: ReturnType<typeof createPagesReader> | undefined;
