@@ -157,21 +157,39 @@ test(
 describe('one flipped bit', () => {
   const ANSWER = answerOf([{ pages: [3] }, { pages: [0, 127] }, { pages: [2] }]);
 
-  test('anywhere before the pages is damage', () => {
+  const SOUND = read([ANSWER], ANSWER.length);
+  const { bytes: _, ...SOUND_BUT_BYTES } = SOUND;
+
+  test('anywhere before the pages is flipped back', () => {
     for (let at = 0; at < HEAD_END; at++)
       for (let bit = 0; bit < 8; bit++) {
         const flipped = Buffer.from(ANSWER);
         flipped[at]! ^= 1 << bit;
-        const { damaged, blocks } = read([flipped], ANSWER.length);
-        if (!damaged || blocks.length > 0) expect([at, bit]).toBe('damaged');
+        const { bytes, ...seen } = read([flipped], ANSWER.length);
+        expect({ at, bit, ...seen }).toEqual({ at, bit, ...SOUND_BUT_BYTES });
+        expect([...bytes].every(([page, some]) => SOUND.bytes.get(page)!.equals(some))).toBe(true);
       }
+  });
+
+  test('and another one are damage', () => {
+    for (let at = FRAME_HEAD_BYTES; at + 20 < HEAD_END; at++) {
+      const flipped = Buffer.from(ANSWER);
+      flipped[at]! ^= 1;
+      flipped[at + 20]! ^= 0x80;
+      expect({ at, ...read([flipped], ANSWER.length) }).toMatchObject({ at, damaged: true, blocks: [] });
+    }
+  });
+
+  test('in Content-Length is damage', () => {
+    for (const bytes of [ANSWER.length - 1, ANSWER.length + 1, 100, 10])
+      expect(read([ANSWER.subarray(0, bytes)], bytes)).toMatchObject({ damaged: true, blocks: [] });
   });
 
   test('in a page stays in that page', () => {
     const flipped = Buffer.from(ANSWER);
     flipped[HEAD_END + PAGE_BYTES]! ^= 1; // of the second page that is sent
-    const [sound, seen] = [read([ANSWER], ANSWER.length), read([flipped], ANSWER.length)];
-    const changed = [...sound.bytes].filter(([at, bytes]) => !seen.bytes.get(at)!.equals(bytes));
+    const seen = read([flipped], ANSWER.length);
+    const changed = [...SOUND.bytes].filter(([at, bytes]) => !seen.bytes.get(at)!.equals(bytes));
     expect(changed.map(([at]) => at)).toEqual([3 * BLOCK_BYTES]);
   });
 
