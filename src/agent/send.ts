@@ -1,7 +1,7 @@
 // Writes a reply to its socket, at the pace allowed.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { turnOf } from '../pace/paced-reads.js';
 import type { Pacer } from '../pace/rate.js';
 import { discardRest } from './incoming.js';
 import type { Reply } from './reply.js';
@@ -53,10 +53,11 @@ export async function send(reply: Reply, response: ServerResponse, options: Send
 
 async function sendChunk(chunk: Uint8Array, response: ServerResponse, options: SendOptions): Promise<number> {
   const { pacer, signal } = options;
-  for (let at = 0; at < chunk.length; at += pacer.chunkBytes) {
+  for (let at = 0; at < chunk.length; ) {
     const piece = chunk.subarray(at, at + pacer.chunkBytes);
+    at += piece.length; // the limit, and with it chunkBytes, may change before the next one
     const waitMs = pacer.take(piece.length);
-    if (waitMs > 0) await sleep(waitMs, undefined, { signal });
+    if (waitMs > 0) await turnOf(pacer, waitMs, signal);
     await written(response, options, (callback) => response.write(piece, callback));
     options.sent?.(piece.length);
   }

@@ -1,7 +1,7 @@
 // Makes reads keep to a pace. A thread that reads synchronously is blocked, and looks for a request to stop meanwhile.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createPacer, type Pace, type Pacer } from './rate.js';
+import { createPacer, LOOK_MS, type Pace, type Pacer } from './rate.js';
 
 /** How long a thread sleeps before it looks again whether anybody still waits for what it reads. */
 const SLICE_MS = 20;
@@ -15,7 +15,7 @@ export function pacedReads(paces: readonly Pace[], stop: () => void): ((bytes: n
     for (let left = bytes; left > 0; ) {
       const piece = Math.min(left, pacer.chunkBytes);
       left -= piece;
-      waitFor(pacer.take(piece), stop);
+      waitFor(pacer, pacer.take(piece), stop);
     }
   };
 }
@@ -36,9 +36,16 @@ export async function readInTime(pacer: Pacer, bytes: number, maxMs: number): Pr
   }
 }
 
-function waitFor(waitMs: number, stop: () => void): void {
+/** Resolves when the turn has come of what `waitMs` was returned for. Rejects when `signal` aborts. */
+export async function turnOf(pacer: Pacer, waitMs: number, signal?: AbortSignal): Promise<void> {
   const ends = performance.now() + waitMs;
-  for (let leftMs = waitMs; leftMs > 0; leftMs = ends - performance.now()) {
+  for (let leftMs = waitMs; leftMs > 0; leftMs = Math.min(ends - performance.now(), pacer.take(0)))
+    await sleep(Math.min(leftMs, LOOK_MS), undefined, { signal });
+}
+
+function waitFor(pacer: Pacer, waitMs: number, stop: () => void): void {
+  const ends = performance.now() + waitMs;
+  for (let leftMs = waitMs; leftMs > 0; leftMs = Math.min(ends - performance.now(), pacer.take(0))) {
     stop();
     Atomics.wait(NEVER_WOKEN, 0, 0, Math.min(leftMs, SLICE_MS));
   }

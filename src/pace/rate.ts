@@ -6,7 +6,10 @@ import { hrtime } from 'node:process';
 export type Pace = SharedArrayBuffer;
 
 export interface Pacer {
-  /** Books `bytes` and returns the ms until they may be moved, 0 for at once. A booking stays, even if nothing is moved. */
+  /**
+   * Books `bytes` and returns the ms until they may be moved, 0 for at once. A booking stays, even if nothing is moved. No booking has to wait
+   * longer than one of 0 bytes would now, so whoever waits asks for that every LOOK_MS: a limit that was raised meanwhile shortens the wait.
+   */
   take(bytes: number): number;
   /** Book at most so many bytes at a time: then a low limit makes no long silence on a connection. */
   readonly chunkBytes: number;
@@ -16,6 +19,9 @@ const NS_PER_MS = 1_000_000n;
 
 /** How much time lost to a pause or a late timer may be made up for; without it the rate would stay below its limit. */
 const CREDIT_NS = 50n * NS_PER_MS;
+
+/** How soon a raised limit is noticed by those who wait. */
+export const LOOK_MS = 200;
 
 const MAX_CHUNK_BYTES = 1 << 20;
 const MIN_CHUNK_BYTES = 4 << 10;
@@ -34,9 +40,30 @@ export function createPace(bytesPerSecond?: number): Pace {
   return pace;
 }
 
-/** Holds for what is booked from now on. */
-export const setLimit = (pace: Pace, bytesPerSecond: number | undefined): void =>
-  void Atomics.store(new BigInt64Array(pace), LIMIT, BigInt(Math.max(0, Math.round(bytesPerSecond ?? 0))));
+/**
+ * Holds for what is booked from now on. A raise also brings forward what is booked already; what waits when the limit is lowered keeps its
+ * turn, because a wait that grew would be a long silence on its connection.
+ */
+export function setLimit(pace: Pace, bytesPerSecond: number | undefined, now: () => bigint = hrtime.bigint): void {
+  const cells = new BigInt64Array(pace);
+  const limit = BigInt(Math.max(0, Math.round(bytesPerSecond ?? 0)));
+  const before = Atomics.exchange(cells, LIMIT, limit);
+  if (before > 0n && (limit === 0n || limit > before)) hasten(cells, before, limit, now);
+}
+
+function hasten(cells: BigInt64Array, before: bigint, limit: bigint, now: () => bigint): void {
+  for (;;) {
+    const booked = Atomics.load(cells, CLOCK);
+    const time = now();
+    if (booked <= time) return;
+    const leftNs = limit === 0n ? 0n : ((booked - time) * before) / limit;
+    if (Atomics.compareExchange(cells, CLOCK, booked, time + leftNs) === booked) return;
+  }
+}
+
+/** Whether any of the paces has a limit now. */
+export const isLimited = (paces: readonly Pace[]): boolean =>
+  paces.some((pace) => Atomics.load(new BigInt64Array(pace), LIMIT) > 0n);
 
 /** Bytes booked so far, with a limit or without. */
 export const bookedIn = (pace: Pace): number => Number(Atomics.load(new BigInt64Array(pace), BOOKED));

@@ -2,7 +2,7 @@
 
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Pacer } from '../pace/rate.js';
+import { LOOK_MS, type Pacer } from '../pace/rate.js';
 import { createResponseReader, type ResponseSink } from '../wire/response.js';
 import type { Method } from '../wire/routes.js';
 import { TLS_CLIENT } from '../wire/tls.js';
@@ -188,11 +188,19 @@ export class Connection {
     if (waitMs <= 0 || !socket) return true;
     this.#watch?.rest();
     socket.pause();
+    this.#rest(socket, waitMs);
+    return false;
+  }
+
+  #rest(socket: Socket, waitMs: number): void {
+    const lookMs = Math.min(waitMs, LOOK_MS);
     setTimeout(() => {
+      if (socket !== this.#socket) return; // it was given up meanwhile
+      const leftMs = Math.min(waitMs - lookMs, this.#pacer.take(0));
+      if (leftMs > 0) return this.#rest(socket, leftMs);
       this.#watch?.wait();
       socket.resume();
-    }, waitMs);
-    return false;
+    }, lookMs);
   }
 
   /** Watches an answer from its first bytes to the last: a slow drip keeps the socket's own timeout from firing. */

@@ -8,7 +8,7 @@ import { createGate } from '../../src/agent/gate.js';
 import { keepAlive } from '../../src/agent/keep-alive.js';
 import { errorReply, jsonReply, type Reply } from '../../src/agent/reply.js';
 import { send } from '../../src/agent/send.js';
-import { createPacer } from '../../src/pace/rate.js';
+import { createPace, createPacer, setLimit } from '../../src/pace/rate.js';
 
 let server: Server | undefined;
 const clients: Socket[] = [];
@@ -21,7 +21,10 @@ afterEach(() => {
 });
 
 /** A client's socket, and how sending this reply to it ends. */
-async function answering(reply: Reply, stalledMs?: number): Promise<{ socket: Socket; sent: Promise<number> }> {
+async function answering(
+  reply: Reply,
+  { pacer = createPacer(), ...options }: Partial<Parameters<typeof send>[2]> = {},
+): Promise<{ socket: Socket; sent: Promise<number> }> {
   let settle: (sent: Promise<number>) => void = () => {};
   const sent = new Promise<number>((resolve) => {
     settle = resolve;
@@ -29,7 +32,7 @@ async function answering(reply: Reply, stalledMs?: number): Promise<{ socket: So
   server = createServer((_, response) => {
     const gone = new AbortController();
     response.once('close', () => gone.abort(new Error('gone')));
-    settle(send(reply, response, { head: false, pacer: createPacer(), signal: gone.signal, stalledMs }));
+    settle(send(reply, response, { head: false, pacer, signal: gone.signal, ...options }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -62,6 +65,27 @@ describe('send', () => {
     for (let i = 1; i <= 20; i++) expect(body.subarray((i - 1) << 20, i << 20).equals(buffer.fill(i))).toBe(true);
   });
 
+  test('a limit that changes in the middle of a chunk leaves out no byte of it, and sends none twice', async () => {
+    const bytes = Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i >> 12) & 0xff));
+    async function* single() {
+      yield bytes;
+    }
+    const pace = createPace(4 << 20);
+    let pieces = 0;
+    const { socket, sent } = await answering(
+      { ...chunksReply(single()), headers: { 'content-length': 1 << 20 } },
+      { pacer: createPacer([pace]), sent: () => setLimit(pace, (pieces++ % 2 === 0 ? 2 : 8) << 20) },
+    );
+    const got: Buffer[] = [];
+    socket.on('data', (chunk) => got.push(chunk));
+    expect(await sent).toBe(1 << 20);
+    socket.end();
+    await once(socket, 'close');
+    const whole = Buffer.concat(got);
+    expect(whole.subarray(whole.indexOf('\r\n\r\n') + 4).equals(bytes)).toBe(true);
+    expect(pieces).toBeGreaterThan(1);
+  });
+
   test('a body that fails breaks the connection', async () => {
     async function* failing() {
       yield Buffer.alloc(10);
@@ -89,7 +113,7 @@ describe('send', () => {
         closed = true;
       }
     }
-    const { socket, sent } = await answering(chunksReply(endless()), stalledMs);
+    const { socket, sent } = await answering(chunksReply(endless()), { stalledMs });
     await once(socket, 'data');
     socket.pause();
     then(socket);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { pacedReads, readInTime } from '../../src/pace/paced-reads.js';
-import { bookedIn, createPace, createPacer } from '../../src/pace/rate.js';
+import { pacedReads, readInTime, turnOf } from '../../src/pace/paced-reads.js';
+import { bookedIn, createPace, createPacer, setLimit } from '../../src/pace/rate.js';
 
 const none = (): void => {};
 
@@ -37,6 +37,36 @@ describe('pacedReads', () => {
       if (++asked > 2) throw gone;
     })!;
     expect(() => wait(1 << 20)).toThrow(gone); // at 1 byte a second it would take twelve days
+  });
+});
+
+describe('a wait in which the limit is raised', () => {
+  const DAYS = 1 << 20; // at 1 byte a second twelve days
+
+  test('ends, in a thread that is blocked', () => {
+    const pace = createPace(1);
+    let asked = 0;
+    const wait = pacedReads([pace], () => {
+      if (++asked === 2) setLimit(pace, undefined);
+    })!;
+    wait(DAYS);
+    expect(asked).toBeGreaterThanOrEqual(2);
+    expect(bookedIn(pace)).toBe(DAYS);
+  });
+
+  test('ends, and so it does at an abort', async () => {
+    const pace = createPace(1);
+    const pacer = createPacer([pace]);
+    pacer.take(DAYS);
+    const turn = turnOf(pacer, pacer.take(0));
+    setLimit(pace, 1e9);
+    await turn;
+    setLimit(pace, 1);
+    pacer.take(DAYS);
+    const stop = new AbortController();
+    const aborted = turnOf(pacer, pacer.take(0), stop.signal);
+    stop.abort();
+    await expect(aborted).rejects.toThrow();
   });
 });
 

@@ -65,6 +65,25 @@ describe('createPacer', () => {
     expect(pacer.take(1e9)).toBe(0);
   });
 
+  test('a raised limit brings forward what waits, a lowered one makes nobody wait longer', () => {
+    const { now, wait } = fakeClock();
+    const pace = createPace(1000);
+    const pacer = createPacer([pace], now);
+    pacer.take(10_050);
+    expect(pacer.take(0)).toBe(10_000);
+    wait(2000);
+    setLimit(pace, 4000, now);
+    expect(pacer.take(0)).toBe(2000);
+    expect(pacer.take(4000)).toBe(2000);
+    expect(pacer.take(0)).toBe(3000);
+    setLimit(pace, 1000, now);
+    expect(pacer.take(0)).toBe(3000);
+    setLimit(pace, undefined, now);
+    expect(pacer.take(0)).toBe(0);
+    setLimit(pace, 1000, now);
+    expect(pacer.take(50)).toBe(0); // what was moved without a limit is no debt
+  });
+
   test('a sender that waits as long as it must never exceeds the limit, and reaches it although timers are late', () => {
     const lateMs = fc.double({ min: 0, max: 2, noNaN: true });
     const steps = fc.array(fc.tuple(fc.integer({ min: 10_000, max: 100_000 }), lateMs), { minLength: 50 });

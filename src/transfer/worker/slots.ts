@@ -26,8 +26,19 @@ export function createSlots(origin: Endpoint, pacer: Pacer): Slots {
     if (stopped) throw new LmError('interrupted', 'stopped');
   }
 
+  /** What a connection reads at a time, and books. Over TLS a buffer holds several records. */
+  const receiveBytes = (): number => (origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
+
+  /** One that is idle, unless the limit has changed since so that its buffer no longer fits. */
+  function idleSlot(): Slot | undefined {
+    const slot = idle.pop();
+    if (!slot || slot.hasher.buffer.length === receiveBytes()) return slot;
+    slot.connection.close();
+    return undefined;
+  }
+
   function open(): Slot {
-    const hasher = createXxh64(origin.tls ? RECEIVE_BYTES : Math.min(RECEIVE_BYTES, pacer.chunkBytes));
+    const hasher = createXxh64(receiveBytes());
     return { connection: new Connection(origin, hasher.buffer, pacer), hasher };
   }
 
@@ -35,7 +46,7 @@ export function createSlots(origin: Endpoint, pacer: Pacer): Slots {
     stopIfAsked,
     async use(work) {
       stopIfAsked();
-      const slot = idle.pop() ?? open();
+      const slot = idleSlot() ?? open();
       busy.add(slot);
       try {
         const result = await work(slot);
