@@ -6,6 +6,7 @@ import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles, unlikeFiles } from '
 import { entries } from './entries.js';
 import { inPlace } from './in-place.js';
 import { interrupted } from './interrupted.js';
+import { neighbour } from './neighbour.js';
 import { lm, lmAlone, lmBesideStrangers, lmMapping, lmOverTls } from './peers/lm.js';
 import { nginxAndCurl } from './peers/nginx.js';
 import { rcloneWebdav } from './peers/rclone.js';
@@ -166,6 +167,14 @@ export function makeRows(isQuick: boolean): Row[] {
       ],
       ours: lm,
       peers: [rsyncDelta],
+    }),
+    neighbour({
+      name: 'neighbour',
+      work: work('reads of 8 KiB at the source'),
+      shape: big,
+      limit: size('50MiB/s', '4MiB/s'),
+      watchMs: size(5_000, 500),
+      neighbourBytes: size(256 * MIB, 4 * MIB),
     }),
     entries({
       name: 'entries',

@@ -13,6 +13,10 @@ export interface OpenedLm extends Opened {
   run(destination: string, options?: RunOptions): Promise<Ran>;
   /** The contents of both sides compared, as `flags` say; of a destination that was copied before. */
   verify(destination: string, flags: readonly string[]): Promise<number>;
+  /** `lm limit RATE` for a copy to this destination that runs. */
+  limit(destination: string, rate: string): Promise<Ran>;
+  /** Whether such a copy runs, and could be given another limit. */
+  isLimited(destination: string): Promise<boolean>;
   /** The most memory the agent has held so far. */
   agentPeakBytes(): number;
 }
@@ -39,6 +43,12 @@ export const lmOverTls: LmPeer = {
 export const lmMapping = (rule: string): LmPeer => ({
   ...lm,
   open: (bench, source, path) => open(bench, source, { path, more: ['--owner', rule] }),
+});
+
+/** Copies begin with this `--limit-rate`. */
+export const lmLimited = (rate: string): LmPeer => ({
+  ...lm,
+  open: (bench, source, path) => open(bench, source, { path, more: ['--limit-rate', rate] }),
 });
 
 /** For a row of lm beside itself. */
@@ -89,6 +99,11 @@ async function open(
       env: environment(dirname(destination)),
       ...options,
     });
+  const limit = (destination: string, args: string[], options: RunOptions = {}) =>
+    bench.processes.run(process.execPath, [BIN, 'limit', ...args], {
+      env: environment(dirname(destination)),
+      ...options,
+    });
   const run: OpenedLm['run'] = (destination, options) => client(['copy'], destination, options);
   const copyBeside = async (destination: string): Promise<number> => {
     const crowd = await bench.processes.serve(process.execPath, [...CROWD, `${port}`, `${strangers}`, '0'], 'full');
@@ -100,6 +115,8 @@ async function open(
       strangers === undefined ? async (destination, options) => (await run(destination, options)).seconds : copyBeside,
     ...(way.passedBytes && { passedBytes: way.passedBytes }),
     verify: async (destination, flags) => (await client(['verify', ...flags], destination)).seconds,
+    limit: (destination, rate) => limit(destination, [rate]),
+    isLimited: async (destination) => (await limit(destination, [], { codes: [0, 2, 6] })).stdout !== '',
     agentPeakBytes: () => peakBytesOf(agent.pid),
     async stop() {
       await way.stop();
