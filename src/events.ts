@@ -28,6 +28,8 @@ export type Event =
       source: string;
       roots: { key: string; path: string }[];
     }
+  /** What the run keeps to from here on, and why: how it was started, a timetable, or `lm limit`. Null is no limit. */
+  | { type: 'limit'; by: 'start' | 'clock' | 'operator'; text: string; bytesPerSecond: number | null }
   | { type: 'settings'; text: string } // a value in force that the operator should know, such as a lowered concurrency
   | { type: 'warning'; text: string; details?: string[]; hint?: string }
   /** Which users and groups of this host the source's owners are mapped to. */

@@ -99,13 +99,14 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   complete: () => import('./commands/complete.js'),
   reset: () => import('./commands/reset.js'),
   status: () => import('./commands/status.js'),
+  limit: () => import('./commands/limit.js'),
   instances: () => import('./commands/instances.js'),
   report: () => import('./commands/report.js'),
   'config show': () => import('./commands/config.js'),
   demo: () => import('./commands/demo.js'),
 };
 
-const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'instances', 'report', 'config show']);
+const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'limit', 'instances', 'report', 'config show']);
 
 /** Work that a signal aborts may fail with an AbortError of its own; the signal is the reason to report. */
 function stopReason(error: unknown, signal: AbortSignal): unknown {

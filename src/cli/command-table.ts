@@ -5,7 +5,7 @@ import type { CommandName } from '../settings/options.js';
 
 export interface CommandHelp {
   /** Arguments without a flag. */
-  args: '' | '[DIR]' | '[URL] [DIR]' | '<SHELL>';
+  args: '' | '[DIR]' | '[URL] [DIR]' | '[RATE]' | '<SHELL>';
   summary: string;
   examples: readonly string[];
   exits: readonly ExitName[];
@@ -52,6 +52,12 @@ export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
     summary: 'say how the migration stands, here and at the source',
     examples: ['lm status', 'lm status --json'],
     exits: ['ok', 'bug', 'usage', 'local', ...STOPS],
+  },
+  limit: {
+    args: '[RATE]',
+    summary: 'say what limit a running copy or verification keeps to, or give it another, for that run alone',
+    examples: ['lm limit', 'lm limit 50MiB/s', 'lm limit off', 'lm limit default'],
+    exits: ['ok', 'bug', 'usage', 'refused', 'local', ...STOPS],
   },
   instances: {
     args: '',
@@ -121,4 +127,5 @@ export const ARGUMENT_HELP = {
   URL: 'the source, such as http://source:9043; remembered by the first copy',
   DIR: 'the directory, the same as --root data=DIR',
   SHELL: SHELLS.join(', '),
+  RATE: 'a rate or a timetable, as --limit-rate takes it; off for none; default for what the run was started with',
 } as const;

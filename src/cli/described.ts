@@ -69,6 +69,7 @@ function wordsOf(name: string): DescribedCommand['words'] {
 
 function argumentOf(name: string, siblings: readonly string[]): Completes {
   if (name === 'SHELL') return { words: SHELLS };
+  if (name === 'RATE') return { words: ['off', 'default'] };
   if (name in ARGUMENT_HELP) return { path: 'directory' }; // also where a URL may come first, because it may be left out
   return { words: siblings.filter((one) => one !== 'help') };
 }

@@ -100,7 +100,7 @@ function addCommand(
 ): void {
   const words = COMMAND_HELP[name];
   const command = parent.command(name.split(' ').at(-1)!).description(words.summary);
-  for (const argument of ['URL', 'DIR'] as const)
+  for (const argument of ['URL', 'DIR', 'RATE'] as const)
     if (words.args.includes(argument)) command.argument(`[${argument}]`, ARGUMENT_HELP[argument]);
   addOptions(command, (option) => !isCommon(option) && optionOf(option).commands.includes(name));
   command.optionsGroup('Common options:');
@@ -108,9 +108,9 @@ function addCommand(
   command.helpOption('-h, --help', 'print this help');
   command.addHelpText('after', () => afterHelp(words, width));
   command.action(() => {
-    const { url, dir } = splitArguments(name, command.args);
+    const { url, dir, rate } = splitArguments(name, command.args);
     const flags = flagsOf(command.optsWithGlobals());
-    onParsed({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir });
+    onParsed({ command: name, flags: url === undefined ? flags : { ...flags, url }, dir, rate });
   });
 }
 
@@ -160,9 +160,10 @@ function flagsOf(values: Record<string, unknown>): Invocation['flags'] {
 }
 
 /** A single argument where two are possible is the URL if it looks like one, else the directory. */
-function splitArguments(name: CommandName, args: readonly string[]): { url?: string; dir?: string } {
+function splitArguments(name: CommandName, args: readonly string[]): { url?: string; dir?: string; rate?: string } {
   const [first, second] = args;
   if (first === undefined) return {};
+  if (COMMAND_HELP[name].args === '[RATE]') return { rate: first };
   if (!COMMAND_HELP[name].args.startsWith('[URL]')) return { dir: first };
   if (second !== undefined) return { url: first, dir: second };
   const looksLikeHost = /^[\w.-]+:\d+$/.test(first) && sourceUrl.suggest?.(first) !== undefined;

@@ -1,4 +1,4 @@
-// On SIGHUP an agent reads its credentials and opens its access log again, and reports it. What fails gives a warning, and stays in use.
+// On SIGHUP an agent reads its credentials and its limit again, opens its access log again, and reports it. What fails gives a warning, and stays in use.
 
 import { LmError, printable } from '../errors.js';
 import type { Io } from '../io.js';
@@ -12,8 +12,8 @@ export function reloadOnHangup({ onHangup }: Io, renderer: Renderer, steps: read
       try {
         return read();
       } catch (error) {
-        const why = error instanceof LmError ? error.message : printable(String(error));
-        renderer.emit({ type: 'warning', text: `keeping the ${name} in use: ${why}` });
+        const { message: why, hint } = error instanceof LmError ? error : { message: printable(String(error)) };
+        renderer.emit({ type: 'warning', text: `keeping the ${name} in use: ${why}`, ...(hint && { hint }) });
         return [];
       }
     });
@@ -22,5 +22,7 @@ export function reloadOnHangup({ onHangup }: Io, renderer: Renderer, steps: read
   });
 }
 
-const reloadedText = ({ part, isNew, fingerprint }: Reloaded): string =>
-  `${part} ${isNew ? 'new' : 'unchanged'}${isNew && fingerprint !== undefined ? ` (--pin ${fingerprint})` : ''}`;
+function reloadedText({ part, isNew, fingerprint, text }: Reloaded): string {
+  const what = isNew && fingerprint !== undefined ? `--pin ${fingerprint}` : text;
+  return `${part} ${isNew ? 'new' : 'unchanged'}${what === undefined ? '' : ` (${what})`}`;
+}

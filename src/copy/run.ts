@@ -13,11 +13,13 @@ import { concurrencyAt } from '../migration/concurrency.js';
 import { createRoots, discardTemporary, undoCreation } from '../migration/destination.js';
 import { type Objection, refusing, reporting } from '../migration/guards/objections.js';
 import { createServiceWatch, type ServiceWatch } from '../migration/guards/service-watch.js';
+import { createRunLimit, type RunLimit } from '../migration/limit/run-limit.js';
 import type { Listener } from '../migration/listener.js';
 import { type Owners, openOwners } from '../migration/owners.js';
 import { runPostCheck } from '../migration/post-check.js';
-import { paceWishes, warnOfPace } from '../migration/reading-pace.js';
+import { warnOfPace } from '../migration/reading-pace.js';
 import { isRoot } from '../migration/user.js';
+import type { LiveLimit } from '../pace/live-limit.js';
 import { ChangedFiles } from '../plan/hot-files.js';
 import type { CopyReport } from '../report/copy-report.js';
 import { plaintextSourceWarnings } from '../settings/plaintext.js';
@@ -111,14 +113,17 @@ async function copyLocked(migration: CopyMigration, started: Started): Promise<C
     const backups = await openBackups(migration, started.report.run);
     if (!dryRun) await createRoots(absent);
     const existing = dryRun ? roots.filter((root) => !absent.includes(root)) : roots; // a missing root needs no lock
-    const { status, command = 'lm copy' } = started;
+    const { command = 'lm copy' } = started;
     const dir = dryRun ? undefined : instance.dir;
-    const lock = await acquireLock(existing, { dir, command, ...(status && { status }) });
+    const runLimit = createRunLimit(settings.limitRate, started.report.run, dir);
+    const status = (): object => ({ ...started.status?.(), ...runLimit.status() });
+    const lock = await acquireLock(existing, { dir, command, status });
     try {
       refuseIfComplete(instance.dir); // another command may have completed it before this one had the lock
-      return await copyRecorded(migration, { ...started, backups });
+      return await copyRecorded(migration, { ...started, backups, runLimit });
     } finally {
       if (!dryRun) undoCreation(migration); // still locked: later, what is there may be another run's
+      runLimit.stop();
       await lock.release();
     }
   } finally {
@@ -127,6 +132,7 @@ async function copyLocked(migration: CopyMigration, started: Started): Promise<C
 }
 
 interface Locked extends Started {
+  runLimit: RunLimit;
   backups: Backups | undefined;
 }
 
@@ -189,9 +195,10 @@ async function checkAfterwards(reached: CopyEnd, migration: CopyMigration, recor
 /** Checks that the service is stopped, and connects to the source; closes whatever was opened for the run. */
 async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<CopyEnd> {
   const { settings, roots, instance, user } = migration;
-  const { report, record, emit, signal } = recorded;
+  const { report, record, runLimit, emit, signal } = recorded;
   emit({ type: 'run-started', run: report.run, command: 'copy', source: settings.url.origin, roots: [...roots] });
   reportSettingsFile(settings, emit);
+  runLimit.start(emit);
   const refuses: string[] = [];
   const object = record ? refusing : reporting(emit, refuses);
   const watch = createServiceWatch(settings, roots, { env: user.env, emit, signal, object });
@@ -206,10 +213,10 @@ async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<C
   try {
     owners = await openOwners({ rules: settings.ownerRules, spool, emit });
     await watch.check(0);
-    const pace = paceWishes(settings);
+    const pace = { limit: runLimit.live };
     source = await connectSource({ ...address, roots, spool, emit, signal, pace });
     if (settings.diff === 'checksum') warnOfPace(pace, source, undefined, emit);
-    const here = { spool, walker, inaccessible, fidelity, owners };
+    const here = { ...pace, spool, walker, inaccessible, fidelity, owners };
     const end = await copyConnected(migration, { ...recorded, ...here, source, watch, object });
     if (report.wouldDo) report.wouldDo.refuses = refuses;
     return end;
@@ -223,6 +230,7 @@ async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<C
 }
 
 interface Connected extends Recorded {
+  limit: LiveLimit;
   source: Source;
   watch: ServiceWatch;
   object: Objection;

@@ -9,6 +9,7 @@ import type { Fidelity } from '../linux/fidelity.js';
 import type { MountPoint } from '../linux/mount-points.js';
 import type { Walker } from '../listing/walk-lines.js';
 import type { Owners } from '../migration/owners.js';
+import type { LiveLimit } from '../pace/live-limit.js';
 import type { ChangedFiles } from '../plan/hot-files.js';
 import type { Plan } from '../plan/plan.js';
 import type { RootPair } from '../plan/root-pairs.js';
@@ -60,6 +61,7 @@ interface Known {
 export interface SurveyOptions {
   migration: CopyMigration;
   source: Source;
+  limit: LiveLimit;
   /** Set for a final pass. */
   sourceGuard: SourceGuard | undefined;
   known: Known;

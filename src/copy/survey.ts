@@ -127,16 +127,17 @@ async function compareDigests(
   options: SurveyOptions,
   iteration: number,
 ): Promise<number> {
-  const { migration, source, known, emit, signal } = options;
+  const { migration, source, limit, known, emit, signal } = options;
   emit({ type: 'phase', iteration, state: 'COMPARING' });
   const algorithm = algorithmFor(source, header);
-  const pace = startLocalPace({ limitRate: migration.settings.limitRate });
+  const pace = startLocalPace({ limit });
   const digests = createPairedDigests(source, migration.roots, algorithm, availableParallelism(), { pace });
   const progress = (now: CheckProgress): void => emit({ type: 'progress', iteration, doing: 'compare', ...now });
   const files = algorithm === BLOCK_DIGEST ? provedFiles(digests, header, policy, options) : unproved(digests);
   try {
     return await checkDigests(writer, counts, files, { ...policy, mountOf, young: known.young, progress, signal });
   } finally {
+    pace.close();
     await digests.close();
   }
 }

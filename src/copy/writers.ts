@@ -7,6 +7,7 @@ import type { Emit } from '../events.js';
 import type { Fidelity } from '../linux/fidelity.js';
 import type { Owners } from '../migration/owners.js';
 import { isRoot } from '../migration/user.js';
+import type { LiveLimit } from '../pace/live-limit.js';
 import type { ChangedFiles } from '../plan/hot-files.js';
 import type { Source } from '../source/source.js';
 import type { PartJournal } from '../transfer/part-journal.js';
@@ -32,6 +33,7 @@ export interface Writers {
 
 interface WritersOptions {
   source: Source;
+  limit: LiveLimit;
   concurrency: number;
   record: CopyRecord;
   parts: PartJournal;
@@ -54,7 +56,7 @@ export function createWriters({ settings, roots, instance, user }: CopyMigration
   const fidelity = createFidelityKeeper(instance.dir, options.fidelity, roots, canChown, emit);
   const takes = canChown && !isRoot(user);
   const diskOptions: DiskOptions = { canChown, ...(takes && { takesAs: user.uid }), umask: user.umask };
-  const setup = { roots, disk: diskOptions, transport: source.transport, limitRate: settings.limitRate };
+  const setup = { roots, disk: diskOptions, transport: source.transport, limit: options.limit };
   const workers = createWorkers(setup, concurrency, signal, fidelity.note);
   const disk = new Disk(
     roots,

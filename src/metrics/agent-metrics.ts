@@ -23,8 +23,8 @@ export interface AgentState {
 
 interface AgentMetricsOptions {
   role: string;
-  /** Bytes a second. */
-  limitRate: number | undefined;
+  /** Bytes a second, as it is now; undefined for none. */
+  limitRate(): number | undefined;
   state(): AgentState;
 }
 
@@ -124,9 +124,7 @@ export class AgentMetrics {
         ];
       }),
       gauge('lm_agent_clients', 'Addresses that have sent a request within the last minute.', () => state().clients),
-      ...(limitRate === undefined
-        ? []
-        : [gauge('lm_throttle_bytes_per_second', 'The limit of --limit-rate.', () => limitRate)]),
+      gauge('lm_throttle_bytes_per_second', 'The limit in force; absent without one.', limitRate),
       ...(state().yielding
         ? [
             gauge(

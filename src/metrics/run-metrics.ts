@@ -11,7 +11,7 @@ interface RunMetricsOptions {
   migration: string;
   /** Only of a copy. */
   threshold: number | undefined;
-  /** Bytes a second. */
+  /** That with which it began, in bytes a second. */
   limitRate: number | undefined;
   /** When this command last ended with 0, in ms since the epoch. */
   lastSuccessMs: number | undefined;
@@ -44,6 +44,7 @@ export class RunMetrics {
   #work = { bytesDone: 0, bytesTotal: 0, filesDone: 0, filesTotal: 0 };
   #retries = 0;
   #isLost = false;
+  #limitRate: number | undefined;
   #warnings = 0;
   #mismatches = new Map<string, number>();
   #repaired = { files: 0, bytes: 0 };
@@ -56,6 +57,7 @@ export class RunMetrics {
     this.#now = options.now ?? Date.now;
     this.#beganMs = this.#now();
     this.#lastSuccessMs = options.lastSuccessMs;
+    this.#limitRate = options.limitRate;
   }
 
   /** The counters of a copy are those of its report, which they are read from. */
@@ -86,6 +88,9 @@ export class RunMetrics {
         this.#work = { bytesDone, bytesTotal, filesDone, filesTotal };
         return;
       }
+      case 'limit':
+        this.#limitRate = event.bytesPerSecond ?? undefined;
+        return;
       case 'retried':
         this.#retries++;
         this.#isLost = true;
@@ -159,7 +164,7 @@ export class RunMetrics {
   }
 
   #aboutWork(): Family[] {
-    const { speed, limitRate } = this.#options;
+    const { speed } = this.#options;
     const { gauge, counter } = this.#made();
     const work = () => this.#work;
     return [
@@ -182,7 +187,7 @@ export class RunMetrics {
       gauge('lm_speed_bytes_per_second', 'How fast bytes are done; 0 while none move.', () =>
         this.#endedMs === undefined ? (speed() ?? 0) : 0,
       ),
-      gauge('lm_throttle_bytes_per_second', 'The limit of --limit-rate; absent without one.', () => limitRate),
+      gauge('lm_throttle_bytes_per_second', 'The limit in force; absent without one.', () => this.#limitRate),
       counter('lm_bytes_transferred_total', 'Bytes of files that were received.', () =>
         this.#isCopy() ? this.#sum('bytesReceived') : this.#repaired.bytes,
       ),

@@ -1,28 +1,29 @@
 // How gently the files of both sides are read for digests, and what is said where an end cannot do what was asked for.
 
 import type { Emit } from '../events.js';
+import type { LiveLimit } from '../pace/live-limit.js';
 import type { LocalPace, PaceWishes } from '../pace/local-pace.js';
 import { noPressureText } from '../pace/no-pressure.js';
 import type { Source } from '../source/source.js';
 
 interface Stated {
-  limitRate: number | undefined;
-  yieldToIo?: boolean;
-  yieldFloor?: number;
+  yieldToIo: boolean;
+  yieldFloor: number;
 }
 
-export const paceWishes = ({ limitRate, yieldToIo, yieldFloor }: Stated): PaceWishes => ({
-  limitRate,
+export const paceWishes = (limit: LiveLimit, { yieldToIo, yieldFloor }: Stated): PaceWishes => ({
+  limit,
   yieldFloor: yieldToIo ? yieldFloor : undefined,
 });
 
 /** Warns where an end cannot know its pressure, or reads at its own speed. What the source's disks are like, it says only as it reads. */
 export function warnOfPace(
-  { limitRate, yieldFloor }: PaceWishes,
+  { limit, yieldFloor }: PaceWishes,
   source: Pick<Source, 'keepsPace' | 'kind'>,
   here: LocalPace | undefined,
   emit: Emit,
 ): void {
+  const limitRate = limit?.now();
   const state = here?.yielding?.state();
   if (state && 'why' in state)
     emit({ type: 'warning', text: noPressureText('this host does not yield', state.why, limitRate) });

@@ -13,7 +13,14 @@ import { type LedgerTotals, readTotals } from '../state/ledger/ledger-file.js';
 import { queryLockHolder } from '../state/lock/lock.js';
 import type { LockHolder } from '../state/lock/lock-holder.js';
 import { agentsOf } from '../state/lock/presence.js';
-import { type AgentState, agentStateIn, progressIn, type RunProgress } from '../state/lock/run-progress.js';
+import {
+  type AgentState,
+  agentStateIn,
+  type LimitState,
+  limitIn,
+  progressIn,
+  type RunProgress,
+} from '../state/lock/run-progress.js';
 import { type Reopening, readReopening } from '../state/reopening.js';
 import { readTask, type TaskRecord } from '../state/task-record.js';
 import { fetchSourceStatus, type SourceStatus } from './source-status.js';
@@ -37,6 +44,8 @@ export interface MigrationStatus {
   holder: LockHolder | null;
   /** The progress of a running copy or verification. */
   progress: RunProgress | null;
+  /** What it keeps to. */
+  limit?: LimitState;
   /** At the destination: the last one that was made over HTTP. */
   task?: TaskRecord;
   /** Those that run for it. */
@@ -82,6 +91,7 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
   const completion = readCompletion(dir);
   const completedOverHttp = readCompletedOverHttp(dir);
   const answer = role === 'destination' ? await queryLockHolder(roots) : undefined;
+  const limit = limitIn(answer?.status);
   const unreported = begun?.run === lastCopy?.report.run ? undefined : begun;
   return {
     instance: name,
@@ -94,6 +104,7 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
     ...(reopened && { reopened }),
     holder: answer?.holder ?? null,
     progress: progressIn(answer?.status) ?? null,
+    ...(limit && { limit }),
     ...(task && { task }),
     ...((role === 'source' || running.length > 0) && { agents: running }),
     lastCopy: lastCopy ?? null,

@@ -1,5 +1,5 @@
 // What is said where the pressure on the disks cannot be known.
 
 /** `what`: that nothing yields, and where. `why`: of `YieldState`. */
-export const noPressureText = (what: string, why: string, limitRate: number | undefined): string =>
-  `${what}: ${why}; ${limitRate === undefined ? 'there is no --limit-rate that would hold in its place' : '--limit-rate alone holds'}`;
+export const noPressureText = (what: string, why: string, limit: number | undefined): string =>
+  `${what}: ${why}; ${limit === undefined ? 'there is no --limit-rate that would hold in its place' : '--limit-rate alone holds'}`;

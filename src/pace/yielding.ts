@@ -21,25 +21,28 @@ export interface Yielding {
   close(): void;
 }
 
-interface YieldOptions extends YieldBounds {
+interface YieldOptions {
+  floor: number;
+  /** The limit as it is now; Infinity for none. */
+  ceiling(): number;
   /** Read instead of the kernel's own. */
   pressureFile?: string | undefined;
   everyMs?: number;
 }
 
-export function startYielding({ pressureFile, everyMs = 1_000, ...bounds }: YieldOptions): Yielding {
+export function startYielding({ pressureFile, everyMs = 1_000, floor, ceiling }: YieldOptions): Yielding {
   const pace = createPace();
-  let rate = firstRate(bounds);
+  const bounds = (): YieldBounds => ({ floor, ceiling: ceiling() });
+  let rate = firstRate(bounds());
   let pressure = 0;
   let why: string | undefined;
   let last: { waitedUs: number; atMs: number; booked: number } | undefined;
-  const ceiling = Number.isFinite(bounds.ceiling) ? bounds.ceiling : undefined;
 
   function look(): void {
     const found = readIoPressure(pressureFile);
     if ('why' in found) {
       ({ why } = found);
-      setLimit(pace, ceiling);
+      setLimit(pace, undefined); // where there is a ceiling, it is a limit of its own, and holds beside this pace
       clearInterval(timer);
       return;
     }
@@ -47,7 +50,7 @@ export function startYielding({ pressureFile, everyMs = 1_000, ...bounds }: Yiel
     if (last && now.atMs > last.atMs) {
       const elapsedMs = now.atMs - last.atMs;
       pressure = Math.max(0, Math.min(1, (now.waitedUs - last.waitedUs) / 1_000 / elapsedMs));
-      rate = nextRate(rate, { pressure, readPerSecond: ((now.booked - last.booked) / elapsedMs) * 1_000 }, bounds);
+      rate = nextRate(rate, { pressure, readPerSecond: ((now.booked - last.booked) / elapsedMs) * 1_000 }, bounds());
     }
     last = now;
     setLimit(pace, rate.bytesPerSecond);

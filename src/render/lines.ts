@@ -33,6 +33,7 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return volume.verbose || (PHASES_THAT_TAKE_TIME.has(event.state) && !volume.quiet) ? progressLines(event) : [];
     case 'run-started':
     case 'settings':
+    case 'limit':
     case 'owners':
     case 'post-check-began':
     case 'listed':
@@ -91,6 +92,7 @@ type ProgressEvent = Extract<
     type:
       | 'run-started'
       | 'settings'
+      | 'limit'
       | 'owners'
       | 'post-check-began'
       | 'phase'
@@ -109,6 +111,8 @@ function progressLines(event: ProgressEvent): Line[] {
       ];
     case 'settings':
       return [out(event.text)];
+    case 'limit':
+      return [out(`limit${event.by === 'operator' ? ' (lm limit, for this run)' : ''}: ${event.text}`)];
     case 'owners':
       return ownersTexts(event).map((text) => out(`owners: ${text}`));
     case 'post-check-began':

@@ -23,12 +23,14 @@ export interface Credentials {
   tls: TlsOptions | undefined;
 }
 
-/** One of an agent's credentials, or its access log, after it was read again. */
+/** One of an agent's credentials, its access log or its limit, after it was read again. */
 export interface Reloaded {
   part: string;
   isNew: boolean;
   /** SHA-256 of a certificate. */
   fingerprint?: string | undefined;
+  /** What it is, for people. */
+  text?: string;
 }
 
 /** `directory` creates the agent's record directory; it is called after the files that the settings name have been read. Throws `usage` and `local`. */

@@ -11,8 +11,7 @@ import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import { AgentMetrics } from '../metrics/agent-metrics.js';
 import type { MetricsServer } from '../metrics/metrics-server.js';
-import { type LocalPace, startLocalPace } from '../pace/local-pace.js';
-import { noPressureText } from '../pace/no-pressure.js';
+import type { LocalPace } from '../pace/local-pace.js';
 import { createPacer } from '../pace/rate.js';
 import type { Renderer } from '../render/renderer.js';
 import { servicePorts } from '../settings/cassandra/service-ports.js';
@@ -30,6 +29,7 @@ import type { TaskManager } from '../tasks/task-manager.js';
 import { refuseInsideRoots } from '../trust/output-file.js';
 import { ROUTES } from '../wire/routes.js';
 import { expositionOf, listenForMetrics } from './agent-exposure.js';
+import { type AgentLimit, startAgentLimit, startPace } from './agent-limit.js';
 import { type AgentMessages, createAgentMessages } from './agent-messages.js';
 import { completionIn } from './completion.js';
 import type { Reloaded } from './credentials.js';
@@ -65,6 +65,8 @@ export interface ListeningAgent {
   fingerprint: string | undefined;
   /** Where --metrics-listen has them; undefined without it. */
   metricsUrl: string | undefined;
+  /** For people; undefined for none. */
+  limit: string | undefined;
   /** What the agent reads again on SIGHUP. */
   reload: readonly ReloadStep[];
 }
@@ -89,9 +91,10 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   } else await refuseSecondAgent(dir);
   const taskManager = isSource ? undefined : await taskManagerIn(dir, listener.tasks, warn);
   const messages = createAgentMessages(listener, settings.quiet);
-  const pace = startPace(settings, warn);
+  const limit = startAgentLimit(settings.limitRate, listener.tasks.invocation.stated, emit);
+  const pace = startPace(limit, settings, warn);
   let server: RunningServer | undefined;
-  const metrics = metricsOf(settings, messages, pace, () => server);
+  const metrics = metricsOf(settings, limit, messages, pace, () => server);
   const exposition = expositionOf(metrics);
   const agent = agentOf(roots, dir, { settings, listener, messages, warn, taskManager, pace, exposition });
   const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
@@ -103,8 +106,9 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     metricsServer = await listenForMetrics(settings, exposition);
     server = await serve(agent, { settings, credentials, messages, log, served: idle.served, warn, pace, metrics });
     const { origin: url } = server.url;
-    presence = await announceAgent(dir, () => ({ url, clients: messages.clients.list().slice(0, MAX_REPORTED) }));
-    listener.listening(listeningAgent(server, roots, { credentials, log, metricsUrl: metricsServer?.url }));
+    const clients = () => messages.clients.list().slice(0, MAX_REPORTED);
+    presence = await announceAgent(dir, () => ({ url, limit: limit.text(), clients: clients() }));
+    listener.listening(listeningAgent(server, roots, { credentials, log, limit, metricsUrl: metricsServer?.url }));
     for (const text of plaintextServeWarnings(settings)) warn(text); // after the first line, by which programs know that the agent listens
     const { active } = server;
     await firstOf(signal, idle.expired({ active: () => active() + (taskManager?.isBusy() ? 1 : 0) }));
@@ -116,6 +120,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     await presence?.end();
     metricsServer?.close();
     messages.close();
+    limit.close();
     pace.close();
     await agent.close();
     await server?.ended(); // requests that were cut off get their line in the log
@@ -163,14 +168,6 @@ async function taskManagerIn(dir: string, tasks: TaskContext, warn: Warn): Promi
   return createTaskManager({ ...tasks, dir, warn });
 }
 
-/** One limit for all that the agent does with its disks, whether it sends what it reads or only hashes it. */
-function startPace({ limitRate, yieldToIo, yieldFloor }: ServeSettings, warn: Warn): LocalPace {
-  const pace = startLocalPace({ limitRate, yieldFloor: yieldToIo ? yieldFloor : undefined });
-  const state = pace.yielding?.state();
-  if (state && 'why' in state) warn(noPressureText('--yield-to-io has no effect here', state.why, limitRate));
-  return pace;
-}
-
 interface AgentOptions {
   settings: ServeSettings;
   listener: ServeListener;
@@ -183,13 +180,15 @@ interface AgentOptions {
 
 /** `server` is undefined before it has started. */
 function metricsOf(
-  { serves: role, limitRate }: ServeSettings,
+  { serves: role }: ServeSettings,
+  limit: AgentLimit,
   { clients }: AgentMessages,
   { yielding }: LocalPace,
   server: () => RunningServer | undefined,
 ): AgentMetrics {
   return new AgentMetrics({
-    ...{ role, limitRate },
+    role,
+    limitRate: limit.live.now,
     state() {
       const pace = yielding?.state();
       return {
@@ -275,14 +274,20 @@ const isScrape = (target: string): boolean => target.split('?', 1)[0] === ROUTES
 function listeningAgent(
   server: RunningServer,
   roots: Roots,
-  { credentials, log, metricsUrl }: Pick<ServerOptions, 'credentials' | 'log'> & Pick<ListeningAgent, 'metricsUrl'>,
+  {
+    credentials,
+    log,
+    limit,
+    metricsUrl,
+  }: Pick<ServerOptions, 'credentials' | 'log'> & Pick<ListeningAgent, 'metricsUrl'> & { limit: AgentLimit },
 ): ListeningAgent {
   const { ownTokenFile, fingerprint } = credentials;
   const reload: ReloadStep[] = [
     ['credentials', () => credentials.reload(server)],
+    ['limit', () => limit.reload()],
     ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
   ];
-  return { url: server.url, roots, ownTokenFile, fingerprint, metricsUrl, reload };
+  return { url: server.url, roots, ownTokenFile, fingerprint, limit: limit.text(), metricsUrl, reload };
 }
 
 /** Resolves at the signal, or when `expired` does. */

@@ -17,6 +17,7 @@ import {
   path,
   pattern,
   rate,
+  rateLimit,
   ratio,
   shellGlob,
   text,
@@ -29,7 +30,7 @@ import { sourceUrl } from './values/source-url.js';
 
 export const COMMANDS = [
   ...(['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const),
-  ...(['instances', 'report', 'config show', 'demo'] as const),
+  ...(['limit', 'instances', 'report', 'config show', 'demo'] as const),
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
@@ -192,9 +193,9 @@ export const OPTIONS = {
   },
   only: { type: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
   'limit-rate': {
-    type: rate,
+    type: rateLimit,
     commands: ['serve', 'copy', 'verify'],
-    help: 'bytes a second at most, such as 200MiB/s: sent or received, or read for digests, at each end',
+    help: "bytes a second at most, such as 200MiB/s, or by the clock, such as 'Mon-Fri 08:00-18:00=50MiB/s, else off, zone Europe/Berlin': sent or received, or read for digests, at each end",
   },
   'yield-to-io': {
     type: toggle,

@@ -150,6 +150,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   }),
   reset: (stated) => onRoots(stated),
   status: (stated) => reachingSource(stated),
+  limit: commonSettings,
   instances: (stated) => ({ ...commonSettings(stated), forget: pick(stated.layers, 'forget') }),
   report: (stated) => ({
     ...commonSettings(stated),

@@ -3,6 +3,7 @@
 import type { DirType, EntryKey } from '../files/entry.js';
 import type { Exclusions } from '../files/listing.js';
 import type { OwnerRule } from '../owners/owner-rules.js';
+import type { RateLimit } from '../pace/rate-limit.js';
 import type { CassandraYaml } from './cassandra/cassandra-yaml.js';
 import type { Origin } from './layers.js';
 import type { Migration } from './migration-map.js';
@@ -83,8 +84,8 @@ export interface ServeSettings extends OnRoots {
   otherHosts: string[];
   listen: ValueOf<'listen'>;
   maxConcurrentFileRequests: number;
-  /** Bytes per second, for the whole agent: what it sends, and what it reads for digests. */
-  limitRate: number | undefined;
+  /** For the whole agent: what it sends, and what it reads for digests. */
+  limitRate: RateLimit | undefined;
   yieldToIo: boolean;
   /** Bytes per second. */
   yieldFloor: number;
@@ -121,8 +122,8 @@ export interface CopySettings extends FromSource {
   /** Absolute. */
   backupDir: string | undefined;
   only: EntryKey | undefined;
-  /** Bytes per second, for the whole copy. */
-  limitRate: number | undefined;
+  /** For the whole copy. */
+  limitRate: RateLimit | undefined;
   preCheck: string | undefined;
   postCheck: string | undefined;
   /** Stated ports only; `servicePorts` adds those of cassandra.yaml. */
@@ -143,8 +144,8 @@ export interface CopySettings extends FromSource {
 
 interface VerifySettings extends FromSource {
   algo: ValueOf<'algo'>;
-  /** Bytes per second that each end reads. */
-  limitRate: number | undefined;
+  /** What each end reads at most. */
+  limitRate: RateLimit | undefined;
   yieldToIo: boolean;
   yieldFloor: number;
   /** At most one of the two. */
@@ -185,6 +186,8 @@ interface InstancesSettings extends CommonSettings {
   forget: string | undefined;
 }
 
+type LimitSettings = CommonSettings;
+
 interface ReportSettings extends CommonSettings {
   /** Absolute paths of files to write. */
   html: string | undefined;
@@ -198,6 +201,7 @@ export interface SettingsOf {
   complete: CompleteSettings;
   reset: ResetSettings;
   status: StatusSettings;
+  limit: LimitSettings;
   instances: InstancesSettings;
   report: ReportSettings;
   'config show': CommonSettings;

@@ -18,11 +18,15 @@ export interface Invocation {
   flags: Partial<Record<OptionName, string | readonly string[] | true>>;
   /** The bare DIR argument. */
   dir: string | undefined;
+  /** The bare RATE argument. */
+  rate?: string | undefined;
 }
 
 /** What command line, environment and file state, before remembered settings are added. */
 export interface Stated {
   command: CommandName;
+  /** The argument of `lm limit`, as it was given. */
+  rate?: string | undefined;
   layers: Layers;
   migration: Migration | undefined;
   /** The settings file that was read. */
@@ -54,6 +58,7 @@ export async function readStated(
   const stateDir = stated.some((one) => one.has('state-dir')) ? undefined : defaultStateDir(env);
   return {
     command: invocation.command,
+    rate: invocation.rate,
     layers: [...stated, new Map(), derivedLayer(stateDir, migration, path)],
     migration,
     file: path,

@@ -4,6 +4,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { DIR_TYPES, type DirType } from '../files/entry.js';
 import { hostAndPort } from '../linux/addresses.js';
 import { isRootName, type OwnerRule, ownerRuleText, parseOwnerRule } from '../owners/owner-rules.js';
+import type { RateLimit } from '../pace/rate-limit.js';
 import {
   type DeleteLimit,
   parseDeleteLimit,
@@ -17,6 +18,7 @@ import {
 } from './units.js';
 import { type ListenAddress, parseGuardPort, parseListen } from './values/listen-address.js';
 import { nearest } from './values/nearest.js';
+import { faultInRateLimit, isTimetable, parseRateLimit } from './values/rate-limit.js';
 
 export interface OptionType<T> {
   /** The placeholder in `--help`; '' for a switch, which takes no value. */
@@ -129,6 +131,15 @@ export const rate: OptionType<number> = {
       units.map((more) => inKnownUnit(`${amount}${more}`)),
     );
   },
+};
+
+export const rateLimit: OptionType<RateLimit> = {
+  metavar: 'RATE',
+  takes: 'a rate, such as 200MiB/s or 1Gbit/s, off, or a timetable, such as 08:00-18:00=50MiB/s, else 400MiB/s',
+  parse: parseRateLimit,
+  show: ({ text }) => text,
+  suggest: (given) => (isTimetable(given) ? undefined : rate.suggest?.(given)),
+  advise: faultInRateLimit,
 };
 
 /** `200mib` as a valid rate: the case of its letters tells one unit from another, so the right case is suggested and never assumed. */

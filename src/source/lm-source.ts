@@ -1,13 +1,12 @@
 // An lm agent as a source, through its native routes. Transfer workers fetch the bytes of files.
 
-import { randomUUID } from 'node:crypto';
 import { batchesOf } from '../batches.js';
 import { DIGEST_ALGORITHMS } from '../digest/digest.js';
 import type { ListedFile } from '../digest/listed-file.js';
 import { LmError, printable } from '../errors.js';
 import { type EntryKey, parentOf, rootOf } from '../files/entry.js';
 import { readListing } from '../listing/listing.js';
-import { type Follower, followSource, paceInHead } from '../wire/digest-progress.js';
+import { createDigestPace, type Follower, followSource } from '../wire/digest-progress.js';
 import {
   FILE_REQUEST_TYPE,
   MAX_REQUEST_BYTES,
@@ -33,6 +32,7 @@ import {
   type Source,
   type SourceDigest,
   type SourceSetup,
+  tellPace,
 } from './source.js';
 import { transportTo } from './transport.js';
 
@@ -42,8 +42,8 @@ const DIGEST_BATCH = { files: 1024, bytes: 64 << 20 };
 export function lmSource(setup: SourceSetup): Source {
   const { client, contact, firstStatus, reopened, maxConcurrentFileRequests, keepsPace, sendsPages, digestsLines } =
     setup;
-  const paceHead = paceInHead(randomUUID(), setup.pace);
   const { silenceMs } = setup.patience ?? PATIENCE;
+  const pace = createDigestPace(setup.pace, (head) => tellPace(setup, head));
   return {
     url: client.origin,
     kind: 'lm',
@@ -77,43 +77,42 @@ export function lmSource(setup: SourceSetup): Source {
       if (listing.header.only !== only) throw otherKeyListed(only, listing.header.only);
       return listing;
     },
-    async *digests(digestAlgorithm, files, signal, { sstables = false, progress } = {}) {
-      const head = { digestAlgorithm, young: true, rows: true, ...(sstables && { sstables }), ...paceHead };
+    digests(digestAlgorithm, files, signal, { sstables = false, progress } = {}) {
+      const about = { digestAlgorithm, young: true, rows: true, ...(sstables && { sstables }) };
       const follower = followSource(
         files.reduce((sum, { size }) => sum + Number(size), 0),
         progress,
       );
-      const write = (some: ListedFile[]): Uint8Array => writeFileRequest(head, byDirectory(some));
-      for (const indexes of batchesOf(files.keys(), REQUEST_LIMITS, (index) => maxRequestBytes(files[index]!)))
-        yield* digestsOf(setup, files, indexes, {
-          what: 'file',
-          bytesOf: ({ size }) => Number(size),
-          write,
-          follower,
-          signal,
-        });
+      const headed = (): object => ({ ...about, ...pace.head() });
+      const write = (some: ListedFile[]): Uint8Array => writeFileRequest(headed(), byDirectory(some));
+      return pace.during(async function* () {
+        for (const indexes of batchesOf(files.keys(), REQUEST_LIMITS, (index) => maxRequestBytes(files[index]!)))
+          yield* digestsOf(setup, files, indexes, {
+            bytesOf: ({ size }) => Number(size),
+            ...{ what: 'file', write, follower, signal },
+          });
+      });
     },
     ...(digestsLines &&
       ({
-        async *lineDigests(digestAlgorithm, lines, signal, { progress } = {}) {
-          const head = { digestAlgorithm, young: true, rows: true, lines: true, ...paceHead };
+        lineDigests(digestAlgorithm, lines, signal, { progress } = {}) {
+          const about = { digestAlgorithm, young: true, rows: true, lines: true };
           const follower = followSource(
             lines.reduce((sum, { bytes }) => sum + bytes, 0),
             progress,
           );
           const write = (some: LineOfSource[]): Uint8Array =>
             writeLinesRequest(
-              head,
+              { ...about, ...pace.head() },
               some.map(({ line }) => line),
             );
-          for (const indexes of batchesOf(lines.keys(), REQUEST_LIMITS, (index) => lines[index]!.line.length + 1))
-            yield* digestsOf(setup, lines, indexes, {
-              what: 'block',
-              bytesOf: ({ bytes }) => bytes,
-              write,
-              follower,
-              signal,
-            });
+          return pace.during(async function* () {
+            for (const indexes of batchesOf(lines.keys(), REQUEST_LIMITS, (index) => lines[index]!.line.length + 1))
+              yield* digestsOf(setup, lines, indexes, {
+                bytesOf: ({ bytes }) => bytes,
+                ...{ what: 'block', write, follower, signal },
+              });
+          });
         },
       } satisfies Pick<Source, 'lineDigests'>)),
     async openFiles(signal, { check = false, hot = false } = {}) {
@@ -136,7 +135,10 @@ export function lmSource(setup: SourceSetup): Source {
       );
     },
     blocks: (file, range, signal) => blocksAt(setup, file, range, signal),
-    close: () => client.close(),
+    close: () => {
+      pace.close();
+      return client.close();
+    },
   };
 }
 

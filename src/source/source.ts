@@ -1,4 +1,4 @@
-// The interface of a source, which an lm agent and a Sidecar share, and the requests that both kinds answer alike.
+// The interface of a source, which an lm agent and a Sidecar share, and requests that are not worth a file of their own.
 
 import type { DigestAlgorithm, FileAlgorithm } from '../digest/digest.js';
 import type { Digested } from '../digest/digest-files.js';
@@ -11,15 +11,18 @@ import type { Feature } from '../listing/listing-lines.js';
 import type { OwnerMapping } from '../owners/owner-names.js';
 import type { PaceWishes } from '../pace/local-pace.js';
 import type { SourceProgress } from '../wire/digest-progress.js';
+import { FILE_REQUEST_TYPE, writeFileRequest } from '../wire/file-requests.js';
 import { fileTarget } from '../wire/file-urls.js';
 import { LiveMigrationStatus, type OpenFilesReport, parseAs } from '../wire/messages.js';
 import { requestFor } from '../wire/routes.js';
 import type { Contact } from './contact.js';
 import {
   type Answer,
+  bodyOf,
   type HttpClient,
   MAX_DOCUMENT_BYTES,
   type SourceAddress,
+  type SourceRequest,
   textOf,
   unexpectedAnswer,
 } from './http-client.js';
@@ -194,4 +197,14 @@ export async function requestStatus(
     },
     retrying(setup, what, signal),
   );
+}
+
+/** Tells an lm agent of a new limit by a request for the digests of no file; an older agent takes it with the next request. */
+export async function tellPace({ client, signal, patience = PATIENCE }: SourceSetup, pace: object): Promise<void> {
+  const body = writeFileRequest({ digestAlgorithm: 'md5', ...pace }, []);
+  const headers = { 'content-type': FILE_REQUEST_TYPE };
+  const { silenceMs } = patience;
+  const request: SourceRequest = { ...requestFor('digests'), headers, body, silenceMs, signal };
+  const reply = await client.request(request);
+  if ('value' in reply) for await (const _ of bodyOf(reply.value, request, client.origin));
 }

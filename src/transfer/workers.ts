@@ -3,7 +3,8 @@
 import { cpus } from 'node:os';
 import type { UnkeptNow } from '../disk/attributes.js';
 import type { Share } from '../events.js';
-import { createPace } from '../pace/rate.js';
+import type { LiveLimit } from '../pace/live-limit.js';
+import { followingPace } from '../pace/local-pace.js';
 import { createPool } from '../threads/threads.js';
 import {
   WORKER_COUNTERS,
@@ -41,7 +42,7 @@ export interface Workers {
 
 /** An abort of `signal` stops the workers at the next chunk. A job is rejected with the error that `unkept` throws. */
 export function createWorkers(
-  { limitRate, ...setup }: Omit<WorkerSetup, 'pace' | 'counters'> & { limitRate?: number | undefined },
+  { limit, ...setup }: Omit<WorkerSetup, 'pace' | 'counters'> & { limit: LiveLimit },
   concurrency: number,
   signal: AbortSignal,
   unkept: (entries: readonly UnkeptNow[]) => void,
@@ -49,7 +50,8 @@ export function createWorkers(
   const counters = new SharedArrayBuffer(Object.keys(WORKER_COUNTERS).length * BigInt64Array.BYTES_PER_ELEMENT);
   const totals = new BigInt64Array(counters);
   const count = Math.min(concurrency, Math.max(2, cpus().length));
-  const data: WorkerSetup = { ...setup, counters, pace: createPace(limitRate) };
+  const received = followingPace(limit);
+  const data: WorkerSetup = { ...setup, counters, pace: received.pace };
   const script = new URL('./worker-thread.js', import.meta.url);
   const workers = Array.from({ length: count }, () => ({
     pool: createPool<WorkerOrder, WorkerResult>(script, 1, data),
@@ -97,6 +99,7 @@ export function createWorkers(
     },
     countFile: () => void Atomics.add(totals, WORKER_COUNTERS.filesDone, 1n),
     async close() {
+      received.close();
       await stop();
       await Promise.all(workers.map(({ pool }) => pool.close()));
     },

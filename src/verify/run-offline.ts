@@ -6,6 +6,7 @@ import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { createWalker } from '../listing/walk-lines.js';
 import type { Destination } from '../migration/destination.js';
+import type { RunLimit } from '../migration/limit/run-limit.js';
 import { paceWishes } from '../migration/reading-pace.js';
 import { isRoot, type User } from '../migration/user.js';
 import { startLocalPace } from '../pace/local-pace.js';
@@ -27,6 +28,7 @@ export interface Running {
   emit: Emit;
   signal: AbortSignal;
   journal: Journal;
+  limit: RunLimit;
   /** Gets the report whose counters go up from here on. */
   began(report: VerifyReport): void;
   /** What `refuseWithoutLedger` has returned. */
@@ -64,16 +66,17 @@ const identityIn = (dir: string): string => readIdentities(dir)?.source.agentId 
 export async function verifyHere(
   { settings, roots, instance, user }: VerifyMigration,
   run: string,
-  { emit, signal, began, ledgerFault }: Running,
+  { emit, signal, limit, began, ledgerFault }: Running,
 ): Promise<Verified> {
   const url = settings.url.origin;
   emit({ type: 'run-started', run, command: 'verify', source: url, roots: [...roots] });
   reportSettingsFile(settings, emit);
+  limit.start(emit);
   const { dir } = instance;
   const spoolDir = openSpoolDir(dir);
   const inaccessible = isRoot(user) ? undefined : new InaccessibleDirectories(roots);
   const walker = createWalker();
-  const pace = startLocalPace(paceWishes(settings));
+  const pace = startLocalPace(paceWishes(limit.live, settings));
   const { concurrency, exclusions } = settings;
   const identity = identityIn(dir);
   try {

@@ -49,17 +49,18 @@ export type FromSource = Verified & { exclusions?: string | undefined; manifest?
 export async function verifyFrom(
   migration: VerifyMigration,
   run: string,
-  { emit, signal, journal, began }: Running,
+  { emit, signal, journal, limit, began }: Running,
 ): Promise<FromSource> {
   const { settings, roots, instance, user } = migration;
   emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
   reportSettingsFile(settings, emit);
+  limit.start(emit);
   const watch = settings.repair ? await admitRepair(migration, emit, signal) : undefined;
   const spoolDir = openSpoolDir(instance.dir);
   const { path: spool } = spoolDir;
   const inaccessible = isRoot(user) ? undefined : new InaccessibleDirectories(roots);
   const walker = createWalker();
-  const wishes = paceWishes(settings);
+  const wishes = paceWishes(limit.live, settings);
   const pace = startLocalPace(wishes);
   let source: Source | undefined;
   let owners: Owners | undefined;
@@ -84,7 +85,7 @@ export async function verifyFrom(
     const repairing =
       watch &&
       createRepairing(migration, watch, {
-        ...{ source, algorithm, threads, pace, journal, owners, inaccessible, proofs, signal },
+        ...{ source, algorithm, threads, pace, limit: limit.live, journal, owners, inaccessible, proofs, signal },
         mounts: () => localMounts!,
         digested: kept?.take,
       });

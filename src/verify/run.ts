@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { LmError, printable } from '../errors.js';
 import type { Emit } from '../events.js';
 import { exitCodeOf } from '../exit-codes.js';
+import { createRunLimit, type RunLimit } from '../migration/limit/run-limit.js';
 import type { Listener } from '../migration/listener.js';
 import { runPostCheck } from '../migration/post-check.js';
 import type { VerifyReport } from '../report/verify-report.js';
@@ -50,7 +51,7 @@ export function startVerify(migration: VerifyMigration, listener: Listener): Run
   return { report: () => structuredClone(report), done };
 }
 
-type Started = Listener & Omit<Running, 'journal'>;
+type Started = Listener & Omit<Running, 'journal' | 'limit'>;
 
 async function verifyLocked(migration: VerifyMigration, listener: Started): Promise<VerifyOutcome> {
   const { settings, roots, instance } = migration;
@@ -59,12 +60,16 @@ async function verifyLocked(migration: VerifyMigration, listener: Started): Prom
   refuseIfComplete(instance.dir);
   refuseAbsent(migration);
   if (settings.report !== undefined) refuseInsideRoots('--report', settings.report, roots);
-  const { status, command = 'lm verify' } = listener;
-  const lock = await acquireLock(roots, { dir: instance.dir, command, ...(status && { status }) });
+  const { command = 'lm verify' } = listener;
+  const run = randomUUID();
+  const limit = createRunLimit(settings.limitRate, run, instance.dir);
+  const status = (): object => ({ ...listener.status?.(), ...limit.status() });
+  const lock = await acquireLock(roots, { dir: instance.dir, command, status });
   try {
     const ledgerFault = settings.offline ? await refuseWithoutLedger(instance) : undefined;
-    return await verifyRecorded(migration, { ...listener, ledgerFault });
+    return await verifyRecorded(migration, run, limit, { ...listener, ledgerFault });
   } finally {
+    limit.stop();
     await lock.release();
   }
 }
@@ -82,10 +87,11 @@ function refuseAbsent({ absent, instance, isNew }: VerifyMigration): void {
 /** Writes the records of a run, however it ends. */
 async function verifyRecorded(
   migration: VerifyMigration,
+  run: string,
+  limit: RunLimit,
   { emit: emitToListener, signal, began, ledgerFault }: Started,
 ): Promise<VerifyOutcome> {
   const { settings, instance } = migration;
-  const run = randomUUID();
   const journal = openJournal(instance.dir);
   let isRecorded = false;
   const { url } = settings;
@@ -102,7 +108,7 @@ async function verifyRecorded(
   try {
     journal.append({ type: 'run-started', run, command: 'verify', boot: bootId(), source: url.origin });
     const begin: typeof verifyFrom = settings.offline ? verifyHere : verifyFrom;
-    const verified = await begin(migration, run, { emit, signal, journal, began, ledgerFault });
+    const verified = await begin(migration, run, { emit, signal, journal, limit, began, ledgerFault });
     const { report } = verified;
     evidence.manifest = verified.manifest;
     const history = readJournal(instance.dir);

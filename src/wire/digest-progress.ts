@@ -1,5 +1,7 @@
-// Follows how far the source is with the digests of one call, over all its requests and their repetitions.
+// Tells the source how fast it may read for digests, and follows how far it is with those of one call, over all its requests and their
+// repetitions.
 
+import { randomUUID } from 'node:crypto';
 import type { PaceWishes } from '../pace/local-pace.js';
 import type { YieldState } from '../pace/yielding.js';
 import type { DigestProgress } from './messages.js';
@@ -44,9 +46,55 @@ export function followSource(total: number, report?: (far: SourceProgress) => vo
   };
 }
 
+/** How gently the source is asked to read, by one request. Bytes a second. */
+export interface PaceOfRequest {
+  limitRate?: number | undefined;
+  yieldFloor?: number | undefined;
+  /** An earlier request had a limit, which no longer holds if this one has none. */
+  wasLimited?: boolean;
+}
+
 /** What the head of a request says of it; an older agent ignores that. `client`: any text that no other client has. */
-export const paceInHead = (client: string, { limitRate, yieldFloor }: PaceWishes = {}): object => ({
-  ...((limitRate ?? yieldFloor) !== undefined && { client }),
+export const paceInHead = (client: string, { limitRate, yieldFloor, wasLimited }: PaceOfRequest = {}): object => ({
+  ...(((limitRate ?? yieldFloor) !== undefined || wasLimited) && { client }),
   ...(limitRate !== undefined && { limitRate }),
   ...(yieldFloor !== undefined && { yieldToIo: true, yieldFloor }),
 });
+
+export interface DigestPace {
+  /** For the head of each request. */
+  head(): object;
+  /** Yields what `read` yields; meanwhile a new limit is told at once, because the requests under way may take minutes yet. */
+  during<T>(read: () => AsyncGenerator<T>): AsyncGenerator<T>;
+  close(): void;
+}
+
+/** `tell` sends a request without files, which the next request makes up for if it fails. */
+export function createDigestPace(
+  { limit, yieldFloor }: PaceWishes = {},
+  tell: (head: object) => Promise<void>,
+): DigestPace {
+  const client = randomUUID();
+  let wasLimited = false;
+  let reading = 0;
+  const head = (): object => {
+    const limitRate = limit?.now();
+    wasLimited ||= limitRate !== undefined;
+    return paceInHead(client, { limitRate, yieldFloor, wasLimited });
+  };
+  const close = limit?.follow(() => {
+    if (reading > 0) void tell(head()).catch(() => {});
+  });
+  return {
+    head,
+    async *during(read) {
+      reading++;
+      try {
+        yield* read();
+      } finally {
+        reading--;
+      }
+    },
+    close: () => close?.(),
+  };
+}

@@ -8,6 +8,7 @@ import { FILE_REQUEST_TYPE, writeFileRequest } from '../../src/wire/file-request
 import { type RangeRequest, writeFetchRequest } from '../../src/wire/frames.js';
 import { type DigestLine, type DigestProgress, readDigestLines } from '../../src/wire/messages.js';
 import { sample } from '../support/form.js';
+import { until } from '../support/holders.js';
 import { P, type RunningAgent, scratch, startAgent } from './running-agent.js';
 
 const KIB = 1024;
@@ -67,6 +68,17 @@ describe.each(ALGORITHMS)('a limit that clients ask for, by %s', (digestAlgorith
     const seconds = await secondsOf(Promise.all(all));
     expect((await Promise.all(all)).every(isDigested)).toBe(true);
     expect(6 * MIB).toBeLessThanOrEqual(mostIn(seconds, 2 * MIB));
+  });
+
+  test('is what the client asked for last, also for what it reads already', async () => {
+    await start();
+    let isOver = false;
+    const slow = digest('a', { ...head, limitRate: 1, client: 'one' }).finally(() => {
+      isOver = true;
+    });
+    const body = writeFileRequest({ digestAlgorithm, client: 'one' }, []); // has no file, and no limit
+    await until(async () => (await agent.ask(`${P}/digests`, { method: 'POST', body })).status === 200 && isOver);
+    expect(isDigested(await slow)).toBe(true); // it would have taken twelve days
   });
 
   test('holds up no other client, limited or not', async () => {

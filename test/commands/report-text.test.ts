@@ -17,6 +17,7 @@ const proofs: Partial<VerifyReport['proofs']> = {
 const verify: RunEvidence = {
   ...{ run: 'v', command: 'verify', beganAtMs: at('2026-01-02T04:00:00Z'), settings: [], passes: [], removals: [] },
   ...{ warnings: [], moreWarnings: 0 },
+  limits: [{ atMs: at('2026-01-02T04:00:02Z'), by: 'operator', text: '5.0 MiB/s', bytesPerSecond: 5 << 20 }],
   checks: [
     {
       ...{ which: 'post-check', iteration: 0, atMs: at('2026-01-02T04:00:07Z') },
@@ -42,6 +43,7 @@ test('what was verified, checked, refused and waived has its time', () => {
   expect(lines).toEqual(
     expect.arrayContaining([
       'verified 2026-01-02T04:00:01.000Z, COMPLETED by md5, 2 files equal, 0 B compared in 4.0 s',
+      'limit 2026-01-02T04:00:02.000Z, lm verify, by lm limit: 5.0 MiB/s',
       'post-check 2026-01-02T04:00:07.000Z, exit code 3 after 1.0 s: check',
       'refused 2026-01-02T04:00:08.000Z, lm verify: no',
       'waived 2026-01-02T04:00:09.000Z, lm copy: --adopt',

@@ -51,6 +51,7 @@ function hostile(): EvidenceDocument {
     ],
     removals: [{ iteration: 0, entries: 12, bytes: 3, first: [EVIL] }],
     checks: [{ which: 'post-check', iteration: 0, atMs: 4, check }],
+    limits: [],
     warnings: [{ atMs: 3, text: EVIL, details: [EVIL] }],
     verification: {
       ...{ beganAtMs: 0, endedAtMs: 5, bytesCompared: 10, series: [] },

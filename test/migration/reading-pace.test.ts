@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals';
 import type { Event } from '../../src/events.js';
 import { paceWishes, warnOfPace } from '../../src/migration/reading-pace.js';
+import { createLiveLimit } from '../../src/pace/live-limit.js';
 import { type LocalPace, startLocalPace } from '../../src/pace/local-pace.js';
+import { parseRateLimit } from '../../src/settings/values/rate-limit.js';
 
 function warnings(wishes: ReturnType<typeof paceWishes>, keepsPace: boolean, here?: LocalPace): string[] {
   const events: Event[] = [];
@@ -9,27 +11,30 @@ function warnings(wishes: ReturnType<typeof paceWishes>, keepsPace: boolean, her
   return events.map((event) => ('text' in event ? event.text : event.type));
 }
 
-const yieldingIn = (pressureFile: string | undefined) => ({ limitRate: 5, yieldFloor: 3, pressureFile });
+const limitOf = (text: string) => createLiveLimit(parseRateLimit(text));
+const limit = limitOf('5B/s');
+
+const yieldingIn = (pressureFile: string | undefined) => ({ limit, yieldFloor: 3, pressureFile });
 
 test('a floor counts only where reading yields', () => {
-  const [limitRate, yieldFloor] = [5, 3];
-  expect(paceWishes({ limitRate, yieldToIo: true, yieldFloor })).toEqual({ limitRate, yieldFloor });
-  expect(paceWishes({ limitRate, yieldToIo: false, yieldFloor })).toEqual({ limitRate, yieldFloor: undefined });
+  const yieldFloor = 3;
+  expect(paceWishes(limit, { yieldToIo: true, yieldFloor })).toEqual({ limit, yieldFloor });
+  expect(paceWishes(limit, { yieldToIo: false, yieldFloor })).toEqual({ limit, yieldFloor: undefined });
 });
 
 test.each([
-  [{ limitRate: 5 }, '--limit-rate'],
+  [{ limit }, '--limit-rate'],
   [{ yieldFloor: 3 }, '--yield-to-io'],
-  [{ limitRate: 5, yieldFloor: 3 }, '--limit-rate and --yield-to-io'],
-])('an older source is named, with what it does not know: %j', (wishes, options) => {
-  expect(warnings({ limitRate: undefined, ...wishes }, false)).toEqual([
+  [{ limit, yieldFloor: 3 }, '--limit-rate and --yield-to-io'],
+])('an older source is named, with what it does not know: %j, %s', (wishes, options) => {
+  expect(warnings(wishes, false)).toEqual([
     expect.stringMatching(new RegExp(`^the source has an older lm, which knows no ${options} for digests: `)),
   ]);
-  expect(warnings({ limitRate: undefined, ...wishes }, true)).toEqual([]);
+  expect(warnings(wishes, true)).toEqual([]);
 });
 
 test('nothing is said where nothing was asked for', () =>
-  expect(warnings(paceWishes({ limitRate: undefined }), false)).toEqual([]));
+  expect(warnings({ limit: limitOf('off') }, false)).toEqual([]));
 
 test('a host that cannot know its pressure says so, and what holds in its place', () => {
   const here = startLocalPace(yieldingIn('/none'));

@@ -3,8 +3,11 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from '@jest/globals';
+import { createLiveLimit } from '../../src/pace/live-limit.js';
+import { startLocalPace } from '../../src/pace/local-pace.js';
 import { createPacer } from '../../src/pace/rate.js';
 import { startYielding, type Yielding } from '../../src/pace/yielding.js';
+import { parseRateLimit } from '../../src/settings/values/rate-limit.js';
 import { scratch } from '../agent/running-agent.js';
 import { until } from '../support/holders.js';
 
@@ -26,7 +29,8 @@ function write(waitedUs: number): void {
 }
 
 function start(limits: { floor: number; ceiling: number }): Yielding {
-  const yielding = startYielding({ ...limits, pressureFile, everyMs: EVERY_MS });
+  const { floor, ceiling } = limits;
+  const yielding = startYielding({ floor, ceiling: () => ceiling, pressureFile, everyMs: EVERY_MS });
   open.push(yielding);
   return yielding;
 }
@@ -58,15 +62,17 @@ test('rises while the disk is calm, falls to the floor while it is busy, and ris
   }
 });
 
-test('where the pressure is not to be known, the ceiling alone holds, and it says why', async () => {
+test('where the pressure is not to be known, the limit alone holds, as it is then, and it says why', async () => {
   rmSync(pressureFile, { force: true });
-  const limited = start({ floor: 1000, ceiling: 4000 });
-  expect(limited.state()).toEqual({ why: expect.stringContaining('there is no') });
-  const pacer = createPacer([limited.pace]);
+  const limit = createLiveLimit(parseRateLimit('4kB/s'));
+  const limited = startLocalPace({ limit, yieldFloor: 1000, pressureFile });
+  open.push(limited.yielding!);
+  expect(limited.yielding!.state()).toEqual({ why: expect.stringContaining('there is no') });
+  const pacer = createPacer(limited.paces);
   pacer.take(4000);
   expect(pacer.take(1)).toBeGreaterThan(500);
-  const free = start({ floor: 1000, ceiling: Number.POSITIVE_INFINITY });
-  expect(createPacer([free.pace]).take(1e12)).toBe(0);
+  limit.state(undefined);
+  expect(pacer.take(1e12)).toBe(0);
 });
 
 test('a file that goes away in the middle ends the yielding', async () => {

@@ -27,7 +27,7 @@ describe('limits of what is read', () => {
     const file = 'limit_rate: 100MiB/s\nyield_to_io: true\n';
     const env = { LM_YIELD_FLOOR: '4MiB/s' };
     expect(await settingsOf(command, { ...given, file, env })).toMatchObject({
-      limitRate: 100 * MIB,
+      limitRate: { text: '100MiB/s', steps: [{ fromMinute: 0, bytesPerSecond: 100 * MIB }], zone: undefined },
       yieldToIo: true,
       yieldFloor: 4 * MIB,
     });
@@ -51,6 +51,16 @@ describe('limits of what is read', () => {
       message: '--yield-floor: 4MiB/s is above --limit-rate, 2MiB/s',
     });
     expect(await settingsOf('verify', { ...URL_AND_DIR, flags })).toMatchObject({ yieldFloor: 2 * MIB });
+  });
+
+  test('of a timetable the lowest rate is what a floor is above', async () => {
+    const timetable = '08:00-18:00=2MiB/s, else 400MiB/s, zone UTC';
+    const flags = { ...URL_AND_DIR.flags, 'yield-to-io': true, 'limit-rate': timetable } as const;
+    expect(await refused('verify', { ...URL_AND_DIR, flags: { ...flags, 'yield-floor': '4MiB/s' } })).toMatchObject({
+      code: 'usage',
+      message: '--yield-floor: 4MiB/s is above --limit-rate, which comes down to 2.0 MiB/s',
+    });
+    expect(await settingsOf('verify', { ...URL_AND_DIR, flags })).toMatchObject({ yieldFloor: 8 * MIB });
   });
 });
 

@@ -118,7 +118,7 @@ describe('errors name the option, its location, what it got and what it takes', 
     [
       'a variable',
       { env: { LM_LIMIT_RATE: '200' } },
-      "LM_LIMIT_RATE: got '200', takes an amount with its unit per second, such as 200MiB/s, 25MB/s or 1Gbit/s",
+      "LM_LIMIT_RATE: got '200', takes a rate, such as 200MiB/s or 1Gbit/s, off, or a timetable, such as 08:00-18:00=50MiB/s, else 400MiB/s",
       'did you mean 200MiB/s?',
     ],
     [

@@ -9,7 +9,7 @@ import {
   keyPrefix,
   listen,
   type OptionType,
-  rate,
+  rateLimit,
   ratio,
   typedDir,
 } from '../../src/settings/types.js';
@@ -45,7 +45,7 @@ describe.each<[string, OptionType<unknown>, [string, string | undefined][]]>([
   ],
   [
     'a rate',
-    rate,
+    rateLimit,
     [
       ['200', '200MiB/s'],
       ['1.5', '1.5MiB/s'],

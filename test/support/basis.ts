@@ -5,6 +5,7 @@ import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from 'n
 import { join } from 'node:path';
 import type { Entry } from '../../src/files/entry.js';
 import type { Roots } from '../../src/files/roots.js';
+import { createLiveLimit } from '../../src/pace/live-limit.js';
 import { RETRY_POLICY } from '../../src/source/retry.js';
 import type { PartJournal, Range } from '../../src/transfer/part-journal.js';
 import type { TransferContext, TransferCounts } from '../../src/transfer/transfer-context.js';
@@ -118,7 +119,12 @@ async function mend(
   });
   const transport = { ...connected.transport, ...(withoutPages && { sendsPages: false }) };
   const diskOptions = { canChown: false, umask: 0o22 };
-  const workers = createWorkers({ roots, disk: diskOptions, transport }, concurrency, signal, () => {});
+  const workers = createWorkers(
+    { roots, disk: diskOptions, transport, limit: createLiveLimit(undefined) },
+    concurrency,
+    signal,
+    () => {},
+  );
   const disk = new Disk(roots, diskOptions);
   const entry = entryOf(now);
   const size = Number(entry.size);

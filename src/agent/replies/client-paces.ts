@@ -1,6 +1,6 @@
 // Knows how fast files may be read for digests: what this agent was told, and what each client asks for. The slower of them holds.
 
-import { createPace, type Pace } from '../../pace/rate.js';
+import { createPace, type Pace, setLimit } from '../../pace/rate.js';
 import { startYielding, type Yielding, type YieldState } from '../../pace/yielding.js';
 import { createDigestPool, type DigestPool, type PoolOptions } from '../../reading/digest-pool.js';
 import type { RequestedPace } from './digests-request.js';
@@ -33,7 +33,9 @@ interface Client {
   id: string;
   requests: number;
   pool: DigestPool;
-  limit: Pace | undefined;
+  /** What it asked for last; its requests under way keep to that too. */
+  asked: { limitRate: number | undefined };
+  limit: Pace;
   yielding: Yielding | undefined;
   forget: NodeJS.Timeout | undefined;
 }
@@ -52,12 +54,14 @@ export function createClientPaces(threads: number, setup: Partial<PoolOptions>, 
     const client = clients.get(id);
     if (client) return client;
     const isOneOfMany = clients.size >= MAX_CLIENTS;
-    const ceiling = limitRate ?? Number.POSITIVE_INFINITY;
+    const asked = { limitRate };
+    const ceiling = (): number => asked.limitRate ?? Number.POSITIVE_INFINITY;
     const begun: Client = {
       id,
       requests: 0,
       pool: isOneOfMany ? shared : createDigestPool(threads, setup),
-      limit: limitRate === undefined ? undefined : createPace(limitRate),
+      asked,
+      limit: createPace(limitRate),
       yielding: yieldFloor === undefined || agent.yielding ? undefined : startYielding({ floor: yieldFloor, ceiling }),
       forget: undefined,
     };
@@ -76,12 +80,17 @@ export function createClientPaces(threads: number, setup: Partial<PoolOptions>, 
     of(pace) {
       const { client, limitRate, yieldFloor } = pace;
       const yieldsAlways = () => agent.yielding?.state();
-      if (limitRate === undefined && yieldFloor === undefined)
+      const id = [client, client === '' ? limitRate : '', yieldFloor].join(' ');
+      if (limitRate === undefined && yieldFloor === undefined && !clients.has(id))
         return { paces: [...agent.paces], pool: shared, yielding: yieldsAlways, end: () => {} };
-      const of = known([client, limitRate, yieldFloor].join(' '), pace);
+      const of = known(id, pace);
+      if (of.asked.limitRate !== limitRate) {
+        of.asked.limitRate = limitRate;
+        setLimit(of.limit, limitRate);
+      }
       of.requests++;
       clearTimeout(of.forget);
-      const own = [of.limit, of.yielding?.pace].filter((one) => one !== undefined);
+      const own = of.yielding ? [of.limit, of.yielding.pace] : [of.limit];
       return {
         paces: [...own, ...agent.paces],
         pool: of.pool,

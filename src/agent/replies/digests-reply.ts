@@ -6,6 +6,7 @@ import type { DigestAnswer } from '../../digest/digest-files.js';
 import { LmError, printable } from '../../errors.js';
 import type { EntryKey } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
+import { isLimited } from '../../pace/rate.js';
 import type { FilterSpec } from '../../patterns/filter.js';
 import type { PoolOptions } from '../../reading/digest-pool.js';
 import { unpackFiles } from '../../reading/messages.js';
@@ -53,7 +54,7 @@ export function createDigests(
     const stop = stopFlagOf(gone);
     const counter = byteCounter();
     const reading = paces.of(pace);
-    const isPaced = reading.paces.length > 0;
+    const isPaced = isLimited(reading.paces) || reading.yielding() !== undefined;
     const how = { algorithm, roots, reportsYoung, hidesExcluded: true, stop, counter, paces: reading.paces };
     const holds = { digests: jobs.length > 0 ? files : 0 };
     const ofFiles = async (job: DigestsJob): Promise<FileDigest[]> => {

@@ -6,6 +6,7 @@ import type { Io } from '../../io.js';
 import type { RunExposure } from '../../metrics/run-exposure.js';
 import type { RunMetrics } from '../../metrics/run-metrics.js';
 import type { Destination } from '../../migration/destination.js';
+import { rateAt } from '../../pace/rate-limit.js';
 import { readEvidence } from '../../state/evidence/evidence-file.js';
 import { foldEvidence } from '../../state/evidence/fold.js';
 import { removeInstance } from '../../state/instance.js';
@@ -55,7 +56,7 @@ async function expose<C extends Command>(
   { settings, roots, instance, isNew }: Destination<C>,
   { emit, status }: RunListener,
 ): Promise<Exposed> {
-  const { metrics: wishes, limitRate } = settings;
+  const { metrics: wishes } = settings;
   try {
     if (wishes!.file !== undefined) refuseInsideRoots('--metrics-file', wishes!.file, roots);
     const [{ RunMetrics }, { exposeRun }] = await Promise.all([
@@ -64,6 +65,7 @@ async function expose<C extends Command>(
     ]);
     const threshold = 'threshold' in settings ? settings.threshold : undefined;
     const lastSuccessMs = lastSuccessIn(instance.dir, command);
+    const limitRate = rateAt(settings.limitRate, Date.now()); // later ones are events
     const speed = () => status().progress?.bytesPerSecond;
     const about = { command, migration: instance.name, threshold, limitRate, lastSuccessMs, speed };
     const metrics = new RunMetrics(about);

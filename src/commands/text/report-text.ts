@@ -47,6 +47,12 @@ export function reportText(document: EvidenceDocument): string[] {
           'waived',
           `${dateOf(atMs)}, lm ${command}: ${printable(what)}`,
         ]),
+        ...runs.flatMap(({ command, limits }) =>
+          limits.map(({ atMs, by, text }) => [
+            'limit',
+            `${dateOf(atMs)}, lm ${command}, ${LIMITED_BY[by]}: ${printable(text)}`,
+          ]),
+        ),
         ...checkRows(runs),
         ...runs.flatMap(verificationRows),
         ...downtimeRows(document.downtime),
@@ -98,6 +104,8 @@ function heldRows(document: EvidenceDocument): string[][] {
     ];
   });
 }
+
+const LIMITED_BY = { start: 'as it was started', clock: 'by its timetable', operator: 'by lm limit' } as const;
 
 const removalText = ({ entries, bytes, first }: RunEvidence['removals'][number]): string =>
   `${formatEntries(entries)}, ${formatBytes(bytes)}: ${namesOf({ entries, first })}`;

@@ -8,7 +8,7 @@ import type { ServeSettings } from '../../settings/settings.js';
 /** Programs wait for the first line to know that the agent listens, so all their fields are in it. */
 export function listeningText(
   { listen, serves, clientNames, file }: ServeSettings,
-  { url, roots, ownTokenFile, fingerprint, metricsUrl }: ListeningAgent,
+  { url, roots, ownTokenFile, fingerprint, limit, metricsUrl }: ListeningAgent,
 ): { fields: Record<string, unknown>; lines: string[] } {
   const text = roots.map((root) => `${root.key} (${printable(root.path)})`).join(', ');
   const listed = roots.map(({ key, path }) => ({ key, path }));
@@ -18,6 +18,7 @@ export function listeningText(
     ...(fingerprint !== undefined && { fingerprint }),
     ...(clientNames.length > 0 && { clientNames }),
     ...(metricsUrl !== undefined && { metricsUrl }),
+    ...(limit !== undefined && { limit }),
   };
   return {
     fields: {
@@ -39,6 +40,7 @@ export function listeningText(
         ? [`only for client certificates with the name ${printable(clientNames.join(' or '))}`]
         : []),
       ...(metricsUrl === undefined ? [] : [`metrics at ${metricsUrl}`]),
+      ...(limit === undefined ? [] : [`limit: ${limit}`]),
       ...(isLoopback(listen.host)
         ? ['only this host can reach it; for others, give --listen HOST:PORT and --token-file FILE']
         : []),

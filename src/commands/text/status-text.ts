@@ -36,10 +36,11 @@ export const sourceLines = ({ role, source }: MigrationStatus): string[] =>
   role === 'source' ? [] : [row('source', source ? sourceText(source) : 'not known yet')];
 
 function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
-  const { holder, progress, agents = [], lastCopy, lastVerify, damagedAtSource = 0, damagedLines } = status;
+  const { holder, progress, limit, agents = [], lastCopy, lastVerify, damagedAtSource = 0, damagedLines } = status;
   return [
     row('running', holder === null ? 'nothing' : holderText(holder)),
     ...(progress === null ? [] : [row('', progressText(progress))]),
+    ...(limit && limit.text !== 'none' ? [row('limit', printable(limit.text))] : []),
     ...(agents.length === 0 ? [] : agentLines(agents)),
     ...(status.task === undefined ? [] : [row('task', taskText(status.task, holder))]),
     ...copyLines(status),
@@ -74,8 +75,9 @@ function proofLines({ proofs }: Omit<MigrationStatus, 'source'>): string[] {
 const agentLines = (agents: RunningAgent[]): string[] =>
   agents.length === 0
     ? [row('agent', 'none runs, as far as can be seen from here')]
-    : agents.flatMap(({ holder, url, clients = [] }) => [
+    : agents.flatMap(({ holder, url, limit, clients = [] }) => [
         row('agent', url === undefined ? holderText(holder) : `${printable(url)}, ${holderText(holder)}`),
+        ...(limit === undefined ? [] : [row('limit', printable(limit))]),
         ...clients.map((client) => row('client', clientText(client))),
         ...(url !== undefined && clients.length === 0 ? [row('client', 'none in the last minute')] : []),
       ]);

@@ -1,6 +1,8 @@
 // Checks and reads the options that say how gently files are read for digests.
 
+import { formatRate } from '../../amounts.js';
 import { LmError } from '../../errors.js';
+import { lowestRate } from '../../pace/rate-limit.js';
 import { find, type Layers, label, pick } from '../layers.js';
 import type { ServeSettings } from '../settings.js';
 
@@ -13,10 +15,14 @@ export function readingPace(layers: Layers): Pick<ServeSettings, 'limitRate' | '
   const isStated = floor.origin.source !== 'default';
   if (!yieldToIo && isStated)
     throw new LmError('usage', `${label('yield-floor', floor.origin)}: needs --yield-to-io beside it`);
-  if (isStated && limit && limitRate !== undefined && yieldFloor > limitRate)
+  const lowest = lowestRate(limitRate);
+  if (isStated && limit && lowest !== undefined && yieldFloor > lowest) {
+    const what = limitRate?.zone === undefined ? limit.text : `which comes down to ${formatRate(lowest)}`;
     throw new LmError(
       'usage',
-      `${label('yield-floor', floor.origin)}: ${floor.text} is above ${label('limit-rate', limit.origin)}, ${limit.text}`,
+      `${label('yield-floor', floor.origin)}: ${floor.text} is above ${label('limit-rate', limit.origin)}, ${what}`,
     );
-  return { limitRate, yieldToIo, yieldFloor: Math.min(yieldFloor, limitRate ?? yieldFloor) };
+  }
+  const isTimetable = limitRate?.zone !== undefined; // its lowest rate is no reason to read slowly when it is higher
+  return { limitRate, yieldToIo, yieldFloor: isTimetable ? yieldFloor : Math.min(yieldFloor, lowest ?? yieldFloor) };
 }

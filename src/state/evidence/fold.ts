@@ -44,7 +44,7 @@ function runOf(runs: Map<string, RunEvidence>, record: RunRecord, atMs: number):
   const command: EvidenceCommand =
     record.type === 'run-started' ? record.command : record.type === 'verified' ? 'verify' : 'copy';
   const about = { run: record.run, command, beganAtMs: atMs, settings: [], moreWarnings: 0 };
-  const run: RunEvidence = { ...about, passes: [], removals: [], checks: [], warnings: [] };
+  const run: RunEvidence = { ...about, passes: [], removals: [], checks: [], limits: [], warnings: [] };
   runs.set(record.run, run);
   return run;
 }
@@ -68,6 +68,11 @@ function addTo(run: RunEvidence, record: RunRecord, atMs: number): void {
     case 'checked': {
       const { which, iteration, check } = record;
       run.checks.push({ which, iteration, atMs, check });
+      return;
+    }
+    case 'limited': {
+      const { by, text, bytesPerSecond } = record;
+      run.limits.push({ atMs, by, text, bytesPerSecond });
       return;
     }
     case 'warned': {

@@ -91,6 +91,8 @@ export function openEvidence(instance: Instance, options: EvidenceOptions): Evid
         case 'difference':
           if (firstDifferences.length < FIRST_DIFFERENCES) firstDifferences.push(event.difference);
           return;
+        case 'limit':
+          return record({ run, ...event, type: 'limited' });
         case 'checked':
           return record({ run, ...event });
         case 'removed': {

@@ -69,6 +69,8 @@ export type EvidenceRecord =
   | { type: 'pass'; run: string; beganMs: number; pass: Iteration; times: PassTimes; series?: Point[] }
   | { type: 'removed'; run: string; iteration: number; entries: number; bytes: number; first: EntryKey[] }
   | { type: 'checked'; run: string; which: 'pre-check' | 'post-check'; iteration: number; check: CheckReport }
+  /** The limit that held from then on; `by` as in the event. Null is none. */
+  | { type: 'limited'; run: string; by: 'start' | 'clock' | 'operator'; text: string; bytesPerSecond: number | null }
   /** `more`: how many further warnings there were. */
   | { type: 'warned'; run: string; text: string; details?: string[] }
   | { type: 'warned-more'; run: string; more: number }

@@ -44,6 +44,8 @@ export interface RunEvidence {
   passes: PassEvidence[];
   removals: { iteration: number; entries: number; bytes: number; first: EntryKey[] }[];
   checks: { which: 'pre-check' | 'post-check'; iteration: number; atMs: number; check: CheckReport }[];
+  /** The limits that held one after another; of one without timetable only those that `lm limit` has set. */
+  limits: { atMs: number; by: 'start' | 'clock' | 'operator'; text: string; bytesPerSecond: number | null }[];
   warnings: { atMs: number; text: string; details?: string[] }[];
   /** How many more there were. */
   moreWarnings: number;

@@ -19,8 +19,18 @@ const RunProgress = z.object({
 });
 export type RunProgress = z.infer<typeof RunProgress>;
 
+/** What a run keeps to: `text` for people; `request` is the id of what `lm limit` asked for last. */
+const LimitState = z.object({
+  run: z.string().max(100),
+  text: z.string().max(300),
+  bytesPerSecond: count.optional(),
+  request: z.string().max(100).optional(),
+});
+export type LimitState = z.infer<typeof LimitState>;
+
 const AgentState = z.object({
   url: z.string().max(1_000),
+  limit: z.string().max(300).optional(),
   clients: z.array(
     z.object({
       address: z.string().max(100),
@@ -37,5 +47,9 @@ export type AgentState = z.infer<typeof AgentState>;
 /** Undefined for a status without progress, as of an older lm. */
 export const progressIn = (status: unknown): RunProgress | undefined =>
   z.object({ progress: RunProgress }).safeParse(status).data?.progress;
+
+/** Undefined for what has no limit, as `lm complete`, and for an older lm. */
+export const limitIn = (status: unknown): LimitState | undefined =>
+  z.object({ limit: LimitState }).safeParse(status).data?.limit;
 
 export const agentStateIn = (status: unknown): AgentState | undefined => AgentState.safeParse(status).data;

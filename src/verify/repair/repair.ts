@@ -10,6 +10,7 @@ import { type Entry, joinKey } from '../../files/entry.js';
 import { syncFileSystems } from '../../linux/sync-file-systems.js';
 import type { Owners } from '../../migration/owners.js';
 import { isRoot } from '../../migration/user.js';
+import type { LiveLimit } from '../../pace/live-limit.js';
 import type { DifferenceReason, VerifyReport } from '../../report/verify-report.js';
 import type { Source } from '../../source/source.js';
 import { bootId } from '../../state/identity/host.js';
@@ -28,6 +29,8 @@ import type { WrongFile, WrongFiles } from './wrong-files.js';
 export interface RepairOptions {
   migration: RepairedMigration;
   source: Source;
+  /** Of what is received. */
+  limit: LiveLimit;
   journal: Journal;
   history: Pick<History, 'parts'>;
   owners: Pick<Owners, 'areSet'>;
@@ -140,17 +143,16 @@ function openTransfer(
   options: RepairOptions,
   published: Published,
 ): { workers: Workers; context: RepairContext; close(): Promise<void> } {
-  const { migration, source, journal, history, owners, inaccessible, proofs, signal, abort } = options;
-  const { roots, settings, user } = migration;
+  const { migration, source, journal, history, owners, inaccessible, proofs, limit, signal, abort } = options;
+  const { roots, user } = migration;
   const canChown = owners.areSet;
   const disk: DiskOptions = {
     canChown,
     ...(canChown && !isRoot(user) && { takesAs: user.uid }),
     umask: user.umask,
   };
-  const { limitRate } = settings;
   const unkept = (): void => {}; // what is not kept differs when the file is verified again
-  const workers = createWorkers({ roots, disk, transport: source.transport, limitRate }, 1, signal, unkept);
+  const workers = createWorkers({ roots, disk, transport: source.transport, limit }, 1, signal, unkept);
   const own = new Disk(roots, disk);
   const context: RepairContext = {
     ...{ workers, disk: own, published, inaccessible, source, signal, abort },

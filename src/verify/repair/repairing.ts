@@ -7,6 +7,7 @@ import { compareKeys, type EntryKey, joinKey, parentOf } from '../../files/entry
 import { refusing } from '../../migration/guards/objections.js';
 import { createServiceWatch } from '../../migration/guards/service-watch.js';
 import type { Owners } from '../../migration/owners.js';
+import type { LiveLimit } from '../../pace/live-limit.js';
 import type { LocalPace } from '../../pace/local-pace.js';
 import type { DigestedPair, PairOfFiles } from '../../plan/digests/paired-digests.js';
 import type { VerifyReport } from '../../report/verify-report.js';
@@ -40,6 +41,7 @@ interface RepairingOptions {
   algorithm: Parameters<typeof createSecondLooks>[0]['algorithm'];
   threads: number;
   pace: LocalPace;
+  limit: LiveLimit;
   journal: Journal;
   owners: Pick<Owners, 'areSet'>;
   inaccessible: InaccessibleDirectories | undefined;
