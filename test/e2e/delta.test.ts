@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { HAS_BTRFS, mountBtrfs } from '../support/btrfs.js';
 import { sample } from '../support/form.js';
-import { type JsonLine, jsonLines } from '../support/lm.js';
+import { hasKoffi, type JsonLine, jsonLines } from '../support/lm.js';
 import { type Sandbox, sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
 
@@ -59,7 +59,7 @@ test('--delta never fetches the whole file, as of one that is new', async () => 
 
 if (!HAS_BTRFS) process.stderr.write('not run: a clone, for want of root and mkfs.btrfs (btrfs-progs)\n');
 
-(HAS_BTRFS || process.env['CI'] === 'true' ? test : test.skip)(
+((HAS_BTRFS || process.env['CI'] === 'true') && hasKoffi() ? test : test.skip)(
   'where the file system has reflinks it is cloned, and so much as differs is written',
   async () => {
     const box = sandbox();

@@ -2,13 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, cpSync, ftruncateSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import { sample } from '../support/form.js';
 import { until } from '../support/holders.js';
-import { BIN, jsonLines } from '../support/lm.js';
+import { hasKoffi, jsonLines } from '../support/lm.js';
 import { longTest } from '../support/long-test.js';
 import { sandbox } from '../support/sandbox.js';
 import { file, readTree } from '../support/tree.js';
@@ -160,17 +159,6 @@ longTest('a repair makes holes again of what is wrong in them, of whole blocks a
   expect(jsonLines(stdout).at(-1)!['report'].repairs).toMatchObject({ repaired: { entries: 1 } });
   await expectSame(from, to);
 });
-
-/** What finds holes. A program that is alone in its directory does without, and would read 400 GB of zeros. */
-function hasKoffi(): boolean {
-  try {
-    createRequire(BIN).resolve('koffi');
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return false;
-    throw error;
-  }
-}
 
 (hasKoffi() ? test : test.skip)(
   'a file of 400 GB with a few MiB of data is copied and verified, and has room on any disk',

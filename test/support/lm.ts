@@ -1,6 +1,7 @@
 // Runs the built program as an operator would run it. Ends only the processes that it started, by their ids.
 
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { LONG } from './form.js';
 import { type Ending, runKept, signalKept } from './kept-processes.js';
@@ -9,6 +10,17 @@ import { type Ending, runKept, signalKept } from './kept-processes.js';
 const OTHER = process.env['LM_PROGRAM'];
 
 export const BIN = OTHER ?? fileURLToPath(new URL('../../bin/lm.js', import.meta.url));
+
+/** Whether the program has what finds and makes holes: one that is alone in its directory does without. */
+export function hasKoffi(): boolean {
+  try {
+    createRequire(BIN).resolve('koffi');
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return false;
+    throw error;
+  }
+}
 
 export interface LmOptions {
   cwd?: string;
