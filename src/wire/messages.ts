@@ -81,7 +81,7 @@ export const OpenFilesReport = z.object({
 export type OpenFilesReport = z.infer<typeof OpenFilesReport>;
 
 /**
- * How one file of a /digests request ended; `index` counts the request's files from 0, in its order. `young` is there on request, and so is
+ * How one file of a /digests request ended, or one line of a listing; `index` counts what the request names from 0, in its order. `young` is there on request, and so is
  * `sstable`, of a Data.db; `ctimeNs` with a block digest, see `Digested`.
  */
 export type FileDigest =

@@ -82,7 +82,14 @@ const PART = /(\["(?:[^"\\]|\\.)*","\d+","-?\d+",)"(\d+)"\]/g;
 
 const requestBody = (body: Buffer, { plain, inode }: WireNames, hashes?: Buffer): string[] => [
   ...linesOf(body.toString()).flatMap((line) =>
-    folded(plain(line.replace(PART, (_, before: string, ino: string) => `${before}"${inode(ino)}"]`))),
+    folded(
+      plain(
+        withoutInodes(
+          line.replace(PART, (_, before: string, ino: string) => `${before}"${inode(ino)}"]`),
+          inode,
+        ),
+      ),
+    ),
   ),
   ...(hashes ? [`hashes of ${hashes.length / 4} pages ${contentOf(hashes)}`] : []),
 ];
@@ -126,6 +133,9 @@ const documentOf = (text: string, { plain }: Names): string =>
 
 const SEAL = /^\{"type":"seal","xxh64":"([0-9a-f]{16})"\}$/;
 
+/** One digest, or a row of them, of which the first counts. */
+const DIGESTS = /^\[\[?(\d+),/;
+
 /** The stretches between seals are as long as it happens, and digests come as they are done. */
 async function sealedLines(body: Buffer, names: WireNames): Promise<string[]> {
   const hash = await createXXHash64();
@@ -138,10 +148,9 @@ async function sealedLines(body: Buffer, names: WireNames): Promise<string[]> {
     hashed = seal ? `${line}\n` : `${hashed}${line}\n`;
     if (!seal && !line.startsWith('{"type":"progress"')) kept.push(line);
   }
-  const digests = kept
-    .filter((line) => /^\[\d/.test(line))
-    .sort((a, b) => Number.parseInt(a.slice(1), 10) - Number.parseInt(b.slice(1), 10));
-  const ordered = kept.map((line) => (/^\[\d/.test(line) ? digests.shift()! : line));
+  const indexOf = (line: string): number => Number(DIGESTS.exec(line)![1]);
+  const digests = kept.filter((line) => DIGESTS.test(line)).sort((a, b) => indexOf(a) - indexOf(b));
+  const ordered = kept.map((line) => (DIGESTS.test(line) ? digests.shift()! : line));
   const ends = SEAL.test(hashed.trimEnd());
   return [
     ...ordered.flatMap((line) => folded(documentOf(withoutInodes(line, names.inode), names))),
