@@ -81,8 +81,8 @@ export const OpenFilesReport = z.object({
 export type OpenFilesReport = z.infer<typeof OpenFilesReport>;
 
 /**
- * How one file of a /digests request ended, or one line of a listing; `index` counts what the request names from 0, in its order. `young` is there on request, and so is
- * `sstable`, of a Data.db; `ctimeNs` with a block digest, see `Digested`.
+ * How one file of a /digests request ended, or one line of a listing; `index` counts what the request names from 0, in its order. `young` is
+ * there on request, and so is `sstable`, of a Data.db; `ctimeNs` with a block digest, see `Digested`.
  */
 export type FileDigest =
   | { index: number; digest: string; young?: boolean; sstable?: SSTableCheck; ctimeNs?: string }
