@@ -67,6 +67,23 @@ export async function ready(algorithm: FileAlgorithm): Promise<void> {
   hashers[algorithm] ??= await CREATE[algorithm]();
 }
 
+/** Where `digestOf` wants the bytes, of an algorithm that is `ready`. */
+export const bufferFor = (algorithm: FileAlgorithm): Buffer => hasherOf(algorithm).buffer;
+
+/** The digest of the first bytes of `bufferFor`. */
+export function digestOf(algorithm: FileAlgorithm, bytes: number): string {
+  const hasher = hasherOf(algorithm);
+  hasher.begin();
+  hasher.update(hasher.buffer.subarray(0, bytes));
+  return hasher.end().digest;
+}
+
+function hasherOf(algorithm: FileAlgorithm): FileHasher {
+  const hasher = hashers[algorithm];
+  if (!hasher) throw new Error(`digest algorithm ${algorithm} was used before it was ready`);
+  return hasher;
+}
+
 /** What is called while a file is read. */
 export interface ReadHooks {
   /** Called before each read: whether nobody waits for the digest any more. */
@@ -83,8 +100,7 @@ export interface ReadHooks {
  * the file is shorter, and beyond if it is longer. Throws the system's error of a failed read, or `givenUp`.
  */
 export function digestFd(file: OpenFile, algorithm: FileAlgorithm, hooks?: ReadHooks): Digest & { end: number } {
-  const hasher = hashers[algorithm];
-  if (!hasher) throw new Error(`digest algorithm ${algorithm} was used before it was ready`);
+  const hasher = hasherOf(algorithm);
   const { buffer } = hasher;
   hasher.begin();
   const limit = limitOf(file);

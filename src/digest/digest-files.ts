@@ -2,6 +2,7 @@
 
 import { crc32 } from 'node:zlib';
 import { DirCache } from '../files/dirfd.js';
+import type { Entry, EntryKey } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
 import { pacedReads } from '../pace/paced-reads.js';
 import type { Pace } from '../pace/rate.js';
@@ -21,11 +22,13 @@ import {
   type Failed,
   failureOf,
   type ListedFile,
+  listed,
   type Opened,
   openListed,
   stillListed,
 } from './listed-file.js';
 import type { FileRange } from './open-file.js';
+import { openSettled } from './settled-files.js';
 import { type SSTableCheck, sstableOf } from './sstable.js';
 
 export interface DigestJob {
@@ -116,6 +119,43 @@ export async function digestInTurn(
     dirs.close();
   }
 }
+
+/** The same of files of one directory, as a listing has them. */
+export async function digestEntries(
+  { roots, hidesExcluded, ...job }: EntriesJob,
+  dir: EntryKey,
+  entries: readonly Entry[],
+  { excludes }: DigestThread = {},
+): Promise<DigestAnswer[]> {
+  await ready(job.algorithm);
+  const dirs = new DirCache(roots, hidesExcluded ? excludes : undefined);
+  const keepPace = paceOf(job);
+  const { counter, reportsYoung, direct } = job;
+  try {
+    const settled = job.algorithm === BLOCK_DIGEST ? undefined : openSettled(dirs, dir, job); // of its files more is told
+    return entries.map((entry) => {
+      const digest = isRaised(job.stop) ? undefined : settled?.digest(entry);
+      if (digest === undefined) return new FileToDigest(listed(dir, entry), dirs, job, keepPace).digest();
+      const bytes = Number(entry.size);
+      if (counter) countBytes(counter, bytes);
+      try {
+        keepPace?.(bytes);
+      } catch (error) {
+        return failureOf(error);
+      }
+      return {
+        digest,
+        ...(reportsYoung && { young: false }),
+        ...(direct && { read: settled!.direct ? 'direct' : 'cached' }),
+      };
+    });
+  } finally {
+    dirs.close();
+  }
+}
+
+/** Nothing is told but digests. */
+export type EntriesJob = Omit<DigestJob, 'files' | 'range' | 'checksSSTables' | 'reportsBlocks'>;
 
 const paceOf = ({ paces = [], stop }: Job): KeepPace =>
   pacedReads(paces, () => {

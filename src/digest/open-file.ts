@@ -44,10 +44,13 @@ export const pageAligned = (bytes: number): Buffer =>
 /** Devices whose file systems do not take direct reads, as this thread has found. */
 const cachedOnly = new Set<number>();
 
+/** Whether the files of a directory may be read past the page cache, as far as this thread knows. Throws the system's error. */
+export const mayBeDirect = (dirs: DirCache, dir: EntryKey): boolean =>
+  constants.O_DIRECT !== undefined && !(cachedOnly.size > 0 && cachedOnly.has(fstatSync(dirs.open(dir).fd).dev));
+
 /** Opens what has the name for direct reads. Undefined where that is not possible: it may be otherwise. Throws other errors of the system. */
 export function openDirect(dirs: DirCache, dir: EntryKey, name: string): number | undefined {
-  if (constants.O_DIRECT === undefined) return undefined;
-  if (cachedOnly.size > 0 && cachedOnly.has(fstatSync(dirs.open(dir).fd).dev)) return undefined;
+  if (!mayBeDirect(dirs, dir)) return undefined;
   try {
     return dirs.openFile(dir, name, false, constants.O_DIRECT);
   } catch (error) {

@@ -111,6 +111,11 @@ export class DirCache {
     }
   }
 
+  /** Whether a file that is there takes part. */
+  includes(dir: EntryKey, name: string): boolean {
+    return !this.#excludes?.(joinKey(dir, name), 'file');
+  }
+
   /** Closes a directory and those below it; to be called before it is removed or replaced. */
   forget(key: EntryKey): void {
     this.#last = undefined;

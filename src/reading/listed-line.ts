@@ -3,8 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { textHash } from '../digest/digest.js';
-import { type Digested, type DigestJob, type DigestThread, digestInTurn } from '../digest/digest-files.js';
-import { listed } from '../digest/listed-file.js';
+import { type Digested, type DigestThread, digestEntries, type EntriesJob } from '../digest/digest-files.js';
 import { type ManifestAlgorithm, manifestLine } from '../digest/manifest-line.js';
 import type { Entry, EntryKey } from '../files/entry.js';
 import { stampText, statedText, stateOfBoth } from '../files/proof-text.js';
@@ -13,7 +12,7 @@ import { msOf } from '../files/times.js';
 import { filesOfBoth, filesOfLine } from '../listing/same-block.js';
 
 /** Whoever asks for `reportsYoung` gets no digest of a line with a young file: such a one is to be told of by name. */
-export interface LineJob extends Omit<DigestJob, 'files' | 'range' | 'checksSSTables' | 'reportsBlocks'> {
+export interface LineJob extends EntriesJob {
   /** As the listing of the host that reads has it. */
   line: Uint8Array;
   /** At the destination, what is wanted beside the digest. */
@@ -54,7 +53,8 @@ export interface LineStamps {
 export async function digestLine({ line, kept, ...job }: LineJob, thread: DigestThread = {}): Promise<LineAnswer> {
   const { dir, files } = kept ? bothIn(kept.source, line) : onlyIn(line);
   const path = pathOf(job.roots, dir);
-  const answers = await digestInTurn({ ...job, files: files.map(({ local }) => listed(dir, local)) }, thread);
+  const entries = files.map(({ local }) => local);
+  const answers = await digestEntries(job, dir, entries, thread);
   const found: Digested[] = [];
   for (const answer of answers) {
     if (!('digest' in answer) || answer.young === true) return { dir, files: files.length, direct: 0 };

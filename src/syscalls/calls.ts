@@ -1,10 +1,11 @@
 // The calls that are made for every file of a tree, by the C library once there are so many that loading it is worth while, and by Node before
-// that and where there is none. Opening and closing stay with Node: it closes what a thread has open when that ends, so it has to know.
+// that and where there is none. Opening and closing stay with Node, but for `readKnown`: Node closes what a thread has open when that ends, so
+// it has to know.
 
 import { fstatSync, lstatSync, readSync, renameSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { type Libc, libc, systemError } from './libc.js';
-import { createStatBuffer, type FileStat } from './stat.js';
+import { createStatBuffer, type FileStat, type KnownFile } from './stat.js';
 
 /** An open directory. `at` is a path that leads to what has the name in it. */
 export interface OpenDirectory {
@@ -38,6 +39,37 @@ export function statOf(fd: number): FileStat {
   if (!c) return fstatSync(fd, BIGINT);
   completed(c, 'statx', () => c.statx(fd, '', stats.bytes));
   return stats.stat();
+}
+
+/**
+ * Reads all of a file into the beginning of `buffer` by one call for `bytes`, more than it has, and returns whether it is the one that is
+ * known, after it was read. Follows no link. False, too, for any failure, and where the C library is not called: then other functions tell
+ * why. The descriptor is open during this call alone, so that Node need not know of it.
+ */
+export function readKnown(
+  directory: OpenDirectory,
+  name: string,
+  file: KnownFile,
+  { buffer, bytes, flags }: { buffer: Uint8Array; bytes: number; flags: number },
+): boolean {
+  const c = leadsElsewhere(name) ? undefined : quick();
+  const fd = c ? c.openat(directory.fd, name, flags) : -1;
+  if (!c || fd < 0) return false;
+  let isRead = false;
+  try {
+    isRead = c.pread(fd, buffer, bytes, 0) === file.size && c.statx(fd, '', stats.bytes) === 0 && stats.isOf(file);
+  } finally {
+    if (c.close(fd) !== 0) isRead = false;
+  }
+  return isRead;
+}
+
+/** The device of an open file, for `readKnown`; undefined where the C library is not called. */
+export function deviceOf(fd: number): number | undefined {
+  const c = quick();
+  if (!c) return undefined;
+  completed(c, 'statx', () => c.statx(fd, '', stats.bytes));
+  return stats.device();
 }
 
 /** Reads up to `length` bytes of the file from `position` into `buffer` at `at`, and returns how many. */

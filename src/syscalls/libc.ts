@@ -9,6 +9,9 @@ import { createStatBuffer, STAT_MEMBERS } from './stat.js';
 
 /** Each returns -1 where it failed; `errno` tells why until the next call. Descriptors are the same as Node's. */
 export interface Libc {
+  /** For reading, whatever it is: a pipe is not waited for. Follows no link. No other process inherits it. `flags` are added. */
+  openat(directory: number, name: string, flags: number): number;
+  close(fd: number): number;
   pread(fd: number, buffer: Uint8Array, bytes: number, position: number): number;
   renameat(from: number, name: string, to: number, newName: string): number;
   lseek(fd: number, offset: number, whence: number): number;
@@ -39,6 +42,9 @@ interface Koffi {
   errno(): number;
 }
 
+/** Node adds it to the flags of each file that it opens, and has no constant for it. */
+const O_CLOEXEC = 0o2000000;
+const READING = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | O_CLOEXEC;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 /** STATX_BASIC_STATS and STATX_BTIME, as Node asks for. */
@@ -53,7 +59,12 @@ function load(): Libc | undefined {
     const statx = declared<
       (directory: number, name: string, flags: number, mask: number, buffer: Uint8Array) => number
     >('int statx(int directory, const char *name, int flags, unsigned int mask, void *buffer)');
+    const openat = declared<(directory: number, name: string, flags: number) => number>(
+      'int openat(int directory, const char *name, int flags)',
+    );
     const found: Libc = {
+      openat: (directory, name, flags) => openat(directory, name, READING | flags),
+      close: declared('int close(int fd)'),
       pread: wide((suffix) => declared(`int64_t pread${suffix}(int fd, void *buffer, size_t bytes, int64_t position)`)),
       renameat: declared('int renameat(int from, const char *name, int to, const char *new_name)'),
       lseek: wide((suffix) => declared(`int64_t lseek${suffix}(int fd, int64_t offset, int whence)`)),
@@ -79,6 +90,8 @@ function wide<Call>(declared: (suffix: '' | '64') => Call): Call {
 
 /** The running program: it is there whatever else is. */
 const SAMPLE = '/proc/self/exe';
+/** A directory with a file in it, and that file. */
+const [DIRECTORY, FILE] = ['/proc/self', 'status'];
 const SAMPLE_BYTES = 64;
 const SAMPLE_POSITION = 1;
 
@@ -86,9 +99,13 @@ const SAMPLE_POSITION = 1;
  * Stats and reads one file both ways. A structure of another layout, and a kernel or a sandbox that refuses a call, show here, before anything
  * depends on them.
  */
-function agreesWithNode({ statx, pread }: Libc): boolean {
+function agreesWithNode({ openat, close, statx, pread }: Libc): boolean {
   const fd = openSync(SAMPLE, constants.O_RDONLY);
+  const directory = openSync(DIRECTORY, constants.O_RDONLY);
   try {
+    const opened = openat(directory, FILE, 0);
+    if (opened < 0 || openat(directory, 'exe', 0) >= 0) return false; // that one is a link
+    if (close(opened) !== 0) return false;
     const buffer = createStatBuffer();
     if (statx(fd, '', buffer.bytes) !== 0) return false;
     const [seen, stat] = [buffer.stat(), fstatSync(fd, { bigint: true })];
@@ -97,6 +114,7 @@ function agreesWithNode({ statx, pread }: Libc): boolean {
     readSync(fd, expected, 0, SAMPLE_BYTES, SAMPLE_POSITION);
     return pread(fd, read, SAMPLE_BYTES, SAMPLE_POSITION) === SAMPLE_BYTES && read.equals(expected);
   } finally {
+    closeSync(directory);
     closeSync(fd);
   }
 }

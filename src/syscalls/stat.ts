@@ -10,9 +10,29 @@ export const STAT_MEMBERS = [
   ...(['mtimeNs', 'ctimeNs', 'birthtimeNs'] as const),
 ] as const;
 
+/** What tells a regular file as it was listed, in numbers that are exact. */
+export interface KnownFile {
+  size: number;
+  ino: number;
+  mtime: Seconds;
+  /** Both of its times are earlier than this second. */
+  settledS: number;
+  /** As `StatBuffer.device` returns it. */
+  device: number;
+}
+
+/** Since the epoch, and the nanoseconds beyond. */
+export interface Seconds {
+  s: number;
+  ns: number;
+}
+
 export interface StatBuffer {
   /** What the kernel fills. */
   bytes: Uint8Array;
+  /** Whether it has filled in what is known of a file. Makes no object, unlike `stat`. */
+  isOf(file: KnownFile): boolean;
+  device(): number;
   /** A copy of what it has filled in. */
   stat(): FileStat;
 }
@@ -27,6 +47,16 @@ export function createStatBuffer(): StatBuffer {
   const timeAt = (at: number): bigint => seconds[at >> 3]! * 1_000_000_000n + BigInt(words[(at >> 2) + 2]!);
   return {
     bytes: new Uint8Array(buffer),
+    isOf: ({ size, ino, mtime, settledS, device }) =>
+      (modes[0x1c >> 1]! & S_IFMT) === S_IFREG &&
+      Number(quads[0x28 >> 3]!) === size &&
+      Number(seconds[0x70 >> 3]!) === mtime.s &&
+      words[0x78 >> 2]! === mtime.ns &&
+      Number(quads[0x20 >> 3]!) === ino &&
+      mtime.s < settledS &&
+      Number(seconds[0x60 >> 3]!) < settledS &&
+      deviceIn(words) === device,
+    device: () => deviceIn(words),
     stat: () => ({
       nlink: BigInt(words[0x10 >> 2]!),
       uid: BigInt(words[0x14 >> 2]!),
@@ -42,6 +72,11 @@ export function createStatBuffer(): StatBuffer {
     }),
   };
 }
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+
+const deviceIn = (words: Uint32Array): number => words[0x88 >> 2]! * 2 ** 32 + words[0x8c >> 2]!;
 
 /** As glibc's makedev(3) puts it together. */
 function deviceOf(major: number, minor: number): bigint {

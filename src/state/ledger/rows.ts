@@ -26,7 +26,20 @@ function haveRightLength(blocks: Uint8Array, { size }: Validators): boolean {
 
 const STATE = /^(\d+) (-?\d+) (\d+) (-?\d+) (=|~\d{6}|-?\d+) (\d+) (-?\d+)(?: (\d+))?$/;
 
-function endsOf(state: string): { source: Validators; local: Validators } | undefined {
+interface Ends {
+  source: Validators;
+  local: Validators;
+}
+
+/** A merge asks for the same state twice: for the stamp, and for the seal of its block. */
+let last: { state: string; ends: Ends | undefined } = { state: '', ends: undefined };
+
+function endsOf(state: string): Ends | undefined {
+  if (last.state !== state) last = { state, ends: readEnds(state) };
+  return last.ends;
+}
+
+function readEnds(state: string): Ends | undefined {
   const found = STATE.exec(state);
   if (!found) return undefined;
   const [, size, mtimeNs, ino, ctimeNs, time, localIno, localCtimeNs, links] = found;
