@@ -38,7 +38,7 @@ export async function run(stated: Stated, io: Io): Promise<number> {
 
 /** As an operator would state it, with the zone by whose clock it goes. Throws `usage`. */
 const limitIn = (rate: string, cwd: string): string =>
-  read('limit-rate', rate, { source: 'flag', where: 'lm limit' }, cwd).text as string;
+  read('limit-rate', rate, { source: 'flag', where: 'RATE' }, cwd).text as string;
 
 /** The one that --instance names, else the only one for which something runs. Throws `usage` where it is not clear which is meant. */
 async function runningInstance({ stateDir, instance: name }: CommonSettings): Promise<Instance> {

@@ -91,7 +91,7 @@ test('where nothing runs that could be limited, and for what is no limit, it say
   expect(await limit()).toMatchObject({ code: 6 });
   expect(await limit('0')).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/^lm limit: lm limit: got '0', takes a rate/),
+    stderr: expect.stringMatching(/^lm limit: RATE: got '0', takes a rate/),
   });
   expect(await limit('1MiB/s', '--instance', 'none')).toMatchObject({ code: 2 });
   expect(existsSync(join(recordsOf(destination), LIMIT_FILE))).toBe(false);
