@@ -28,7 +28,7 @@ import {
   stillListed,
 } from './listed-file.js';
 import type { FileRange } from './open-file.js';
-import { openSettled } from './settled-files.js';
+import { digestSettled, openSettled } from './settled-files.js';
 import { type SSTableCheck, sstableOf } from './sstable.js';
 
 export interface DigestJob {
@@ -134,7 +134,7 @@ export async function digestEntries(
   try {
     const settled = job.algorithm === BLOCK_DIGEST ? undefined : openSettled(dirs, dir, job); // of its files more is told
     return entries.map((entry) => {
-      const digest = isRaised(job.stop) ? undefined : settled?.digest(entry);
+      const digest = settled && !isRaised(job.stop) ? digestSettled(settled, job.algorithm, entry) : undefined;
       if (digest === undefined) return new FileToDigest(listed(dir, entry), dirs, job, keepPace).digest();
       const bytes = Number(entry.size);
       if (counter) countBytes(counter, bytes);

@@ -1,5 +1,5 @@
-// Digests small files of one directory that nobody has written to lately, by as few steps as that takes. It only ever confirms: whatever is
-// otherwise with a file, it leaves to whoever asks, who then finds out by `digest/listed-file.ts` what that is.
+// Reads small files of one directory that nobody has written to lately, by as few steps as that takes. It only ever confirms: whatever is
+// otherwise with a file, it leaves to whoever asks, who then finds out by opening it what that is.
 
 import { constants } from 'node:fs';
 import type { DirCache, DirHandle } from '../files/dirfd.js';
@@ -16,18 +16,21 @@ import { directBytes, mayBeDirect } from './open-file.js';
 /** Longer than a file is young, on file systems whose times have steps of two seconds too. */
 const SETTLED_S = 10 + SETTLE_MS / 1000;
 
+/** A file as it was listed. */
+export type ListedState = Pick<Entry, 'name' | 'size' | 'mtimeNs' | 'ino'> & Partial<Pick<Entry, 'ctimeNs'>>;
+
 export interface SettledFiles {
   /** Whether files are read past the page cache. */
   direct: boolean;
   /**
-   * The digest of an entry that is a regular file as it was listed before it was read and is so afterwards, and that was not young. Undefined
-   * where any of that is not so, or cannot be found out by the short way.
+   * Reads all of a file into the beginning of `buffer`, which has room for a byte more, and returns whether it is a regular file as it was
+   * listed before it was read, is so afterwards, and was not young. False, too, where any of that cannot be found out by the short way; then
+   * anything may be in the buffer.
    */
-  digest(entry: Entry): string | undefined;
+  read(file: ListedState, buffer: Uint8Array): boolean;
 }
 
 interface SettledOptions {
-  algorithm: FileAlgorithm;
   /** As in `DigestJob`. */
   direct?: boolean | undefined;
   /** The clock of this host. */
@@ -38,7 +41,7 @@ interface SettledOptions {
 export function openSettled(
   dirs: DirCache,
   dir: EntryKey,
-  { algorithm, direct = false, nowMs = Date.now() }: SettledOptions,
+  { direct = false, nowMs = Date.now() }: SettledOptions = {},
 ): SettledFiles | undefined {
   const settledS = Math.floor(nowMs / 1000) - SETTLED_S;
   let handle: DirHandle;
@@ -54,23 +57,33 @@ export function openSettled(
   }
   const known = device;
   const flags = isDirect ? constants.O_DIRECT : 0;
-  const buffer = bufferFor(algorithm);
   return {
     direct: isDirect,
-    digest(entry) {
-      const file = knownFile(entry, settledS, known);
-      if (!file) return undefined;
+    read(listed, buffer) {
+      const file = knownFile(listed, settledS, known);
+      if (!file) return false;
       const bytes = isDirect ? directBytes(file.size + 1) : file.size + 1;
-      const isRead = readKnown(handle, entry.name, file, { buffer, bytes, flags }) && dirs.includes(dir, entry.name);
-      return isRead ? digestOf(algorithm, file.size) : undefined;
+      if (bytes > buffer.length) return false;
+      return readKnown(handle, listed.name, file, { buffer, bytes, flags }) && dirs.includes(dir, listed.name);
     },
   };
 }
 
-/** Undefined for a file that is not small, is empty, or was written to lately, and for numbers that are not exact. */
-function knownFile({ size, mtimeNs, ino, ctimeNs }: Entry, settledS: number, device: number): KnownFile | undefined {
+/** The digest of a file that `settled` has read; undefined where it has not, or the file is not small. */
+export function digestSettled(settled: SettledFiles, algorithm: FileAlgorithm, entry: Entry): string | undefined {
+  const bytes = Number(entry.size);
+  if (bytes >= ONE_READ_BYTES || !settled.read(entry, bufferFor(algorithm))) return undefined;
+  return digestOf(algorithm, bytes);
+}
+
+/** Undefined for a file that is empty, or was written to lately, and for numbers that are not exact. */
+function knownFile(
+  { size, mtimeNs, ino, ctimeNs }: ListedState,
+  settledS: number,
+  device: number,
+): KnownFile | undefined {
   const [bytes, inode] = [Number(size), Number(ino)];
-  if (bytes === 0 || bytes >= ONE_READ_BYTES || !Number.isSafeInteger(inode)) return undefined;
+  if (bytes === 0 || !Number.isSafeInteger(bytes) || !Number.isSafeInteger(inode)) return undefined;
   if (mtimeNs.length <= NANOSECOND_DIGITS || mtimeNs.startsWith('-')) return undefined;
   const mtime = { s: Number(mtimeNs.slice(0, -NANOSECOND_DIGITS)), ns: Number(mtimeNs.slice(-NANOSECOND_DIGITS)) };
   if (mtime.s >= settledS || (ctimeNs !== undefined && Number(ctimeNs) / 1e9 >= settledS)) return undefined;

@@ -24,7 +24,7 @@ import { lstatIfThere, removeIfThere } from '../files/if-there.js';
 import type { Validators } from '../files/proof.js';
 import type { Roots } from '../files/roots.js';
 import { writeAll } from '../files/write-all.js';
-import { renameIn } from '../syscalls/calls.js';
+import { renameIn, statIn } from '../syscalls/calls.js';
 import { Attributes, type DiskOptions, type UnkeptNow } from './attributes.js';
 import { Backup } from './backup.js';
 import { CHANGED, type Conflict, Directories, isOccupied, occupied } from './directories.js';
@@ -198,7 +198,7 @@ export class Disk {
     const failed = this.#directories.do(dir, 'publish', key, (handle) => {
       this.#backUp(handle, dir, name);
       renameIn(handle, part.name, name);
-      const state = published && stateOf(handle.at(name));
+      const state = published && stateOf(handle, name);
       if (state) published(state);
     });
     if (failed !== undefined) this.discard(dir, part.name);
@@ -316,9 +316,9 @@ function makeNew<T>(path: string, make: (path: string) => T): T {
 }
 
 /** A file that cannot be looked at is published all the same: only a proof is lost. */
-function stateOf(path: string): Validators | undefined {
+function stateOf(directory: DirHandle, name: string): Validators | undefined {
   try {
-    const { size, mtimeNs, ino, ctimeNs } = lstatSync(path, { bigint: true });
+    const { size, mtimeNs, ino, ctimeNs } = statIn(directory, name);
     return { size: `${size}`, mtimeNs: `${mtimeNs}`, ino: `${ino}`, ctimeNs: `${ctimeNs}` };
   } catch {
     return undefined;

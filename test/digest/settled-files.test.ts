@@ -18,11 +18,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { DIGEST_ALGORITHMS } from '../../src/digest/digest.js';
+import { DIGEST_ALGORITHMS, type FileAlgorithm } from '../../src/digest/digest.js';
 import { ready } from '../../src/digest/digest-fd.js';
 import { digestInTurn } from '../../src/digest/digest-files.js';
 import { listed, ONE_READ_BYTES } from '../../src/digest/listed-file.js';
-import { openSettled } from '../../src/digest/settled-files.js';
+import { digestSettled, openSettled } from '../../src/digest/settled-files.js';
 import { DirCache } from '../../src/files/dirfd.js';
 import type { Entry } from '../../src/files/entry.js';
 import type { Roots } from '../../src/files/roots.js';
@@ -69,8 +69,10 @@ function replace(name: string, create: () => void): undefined {
   create();
 }
 
-const open = (options: Partial<Parameters<typeof openSettled>[2]> = {}) =>
-  openSettled(dirs, KEY, { algorithm: 'md5', nowMs: Date.now() + LATER_MS, ...options })!;
+const open = ({ algorithm = 'md5' as FileAlgorithm, of = dirs, ...options } = {}) => {
+  const settled = openSettled(of, KEY, { nowMs: Date.now() + LATER_MS, ...options })!;
+  return { digest: (entry: Entry) => digestSettled(settled, algorithm, entry) };
+};
 
 describe.each([false, true])('with direct reads: %s,', (direct) => {
   test.each(DIGEST_ALGORITHMS)('%s of files of any size and name are those of the long way', async (algorithm) => {
@@ -126,7 +128,7 @@ test('nor of one that is excluded', () => {
   for (const name of ['kept', 'left']) writeFileSync(at(name), name);
   const excludes = Object.assign((key: string) => key === `${KEY}/left`, { hasPatterns: () => true });
   const hiding = new DirCache(roots, excludes);
-  const settled = openSettled(hiding, KEY, { algorithm: 'md5', nowMs: Date.now() + LATER_MS })!;
+  const settled = open({ of: hiding });
   expect(['kept', 'left'].map((name) => settled.digest(entryOf(name)))).toEqual([expect.any(String), undefined]);
   hiding.close();
 });
@@ -134,7 +136,7 @@ test('nor of one that is excluded', () => {
 test('nor of a directory that is not there, or is a link', () => {
   symlinkSync('t', join(dir, 'link'));
   for (const key of ['data/0/none', 'data/0/link']) {
-    expect(openSettled(dirs, key, { algorithm: 'md5', nowMs: Date.now() + LATER_MS })).toBeUndefined();
+    expect(openSettled(dirs, key, { nowMs: Date.now() + LATER_MS })).toBeUndefined();
   }
 });
 
