@@ -1,10 +1,16 @@
-/** The longest, which prove most of what they prove beside tests of the parts: a third of the time. In the long form alone. */
+/** The longest, which prove most of what they prove beside tests of the parts: half of the time. In the long form alone. */
 const LONG_ONLY = [
   '/test/bench/',
   '/test/sidecar/many-entries\\.test\\.ts$',
   '/test/agent/costly-requests\\.test\\.ts$',
-  '/test/e2e/(stated-size|failed-range|far-times|space|tasks-guide)\\.test\\.ts$',
-  '/test/e2e/(frozen-peer|report-page|live-source|closed-directories|fidelity|crowd|strangers|prometheus|hostile-[a-z]+\\.fuzz)\\.test\\.ts$',
+  '/test/package\\.test\\.ts$',
+  '/test/agent/paced-digests\\.test\\.ts$',
+  '/test/wire/pages/pages-answer\\.fuzz\\.test\\.ts$',
+  '/test/e2e/hostile-[a-z]+\\.fuzz\\.test\\.ts$',
+  '/test/e2e/(closed-directories|crowd|cassandra-roots|failed-range|far-times|fidelity|frozen-peer|gentle-reading|hot-files)\\.test\\.ts$',
+  '/test/e2e/(limit|live-source|metrics|mounts|owner-rights|owners|prometheus|report-page|retry-for)\\.test\\.ts$',
+  '/test/e2e/(slow-line|space|sparse|sstables|stated-size|strangers|tasks-guide|tasks-refused|tasks-running)\\.test\\.ts$',
+  '/test/e2e/(txn-logs|unreadable-files|verify-downtime|verify-live)\\.test\\.ts$',
 ];
 
 /** By themselves: beside others the line is slow, and its units are shorter. */
