@@ -69,7 +69,14 @@ function replace(name: string, create: () => void): undefined {
   create();
 }
 
-const open = ({ algorithm = 'md5' as FileAlgorithm, of = dirs, ...options } = {}) => {
+interface Opening {
+  algorithm?: FileAlgorithm;
+  of?: DirCache;
+  direct?: boolean;
+  nowMs?: number;
+}
+
+const open = ({ algorithm = 'md5', of = dirs, ...options }: Opening = {}) => {
   const settled = openSettled(of, KEY, { nowMs: Date.now() + LATER_MS, ...options })!;
   return { digest: (entry: Entry) => digestSettled(settled, algorithm, entry) };
 };
