@@ -3,7 +3,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BIN, jsonLines } from '../support/lm.js';
+import { longTest } from '../support/long-test.js';
 import { type Host, sandbox } from '../support/sandbox.js';
+import { onTerminal } from '../support/terminal.js';
 import { file, readTree } from '../support/tree.js';
 
 let destination: Host;
@@ -115,5 +117,26 @@ describe('on a terminal', () => {
     const shown = typescript({}, [...copy, '--limit-rate', '16MiB/s']);
     expect(shown).toMatch(/\d%/);
     expect(shown).not.toMatch(/100% |ETA 0s/);
+  });
+
+  /** As they were drawn, one after another. */
+  const barsIn = (shown: string): string[] =>
+    shown.split(/(?:[\r\n]|\u001b\[[\d;]*[A-Za-z])+/).filter((text) => /^ *\d+% /.test(text));
+  const longest = (bars: readonly string[]): number => Math.max(...bars.map((text) => text.length));
+
+  longTest('the bar fits the terminal, and is drawn anew when that is made narrower', async () => {
+    const env = { HOME: destination.home, LM_STATE_DIR: destination.stateDir, TERM: 'xterm' };
+    const under = `sh -c 'stty cols 120; exec "$@"' sh`;
+    const terminal = await onTerminal([...copy, '--limit-rate', '4MiB/s'], { env, under });
+    await terminal.shows(/2\d%/);
+    const wide = barsIn(terminal.shown());
+    terminal.resize(40);
+    const before = terminal.shown().length;
+    expect(await terminal.code).toBe(0);
+    const [, ...narrow] = barsIn(terminal.shown().slice(before)); // the first may have been under way
+    expect(longest(wide)).toBeGreaterThan(60);
+    expect(longest(wide)).toBeLessThan(120);
+    expect(narrow.length).toBeGreaterThan(3);
+    expect(longest(narrow)).toBeLessThan(40);
   });
 });

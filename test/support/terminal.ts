@@ -1,6 +1,7 @@
 // Runs `lm` in the foreground of a terminal that the test can close: a pseudo-terminal of script(1). Its shell reports how lm ended.
 
 import { spawn, spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { afterEach } from '@jest/globals';
 import { BIN } from './lm.js';
@@ -11,6 +12,10 @@ export interface OnTerminal {
   pid: number;
   /** Resolves when the terminal has received it. */
   shows(pattern: RegExp): Promise<void>;
+  /** All that it has received. */
+  shown(): string;
+  /** Makes it narrower, or wider, as a person would who pulls at its window. */
+  resize(columns: number): void;
   /** Closes the terminal; the shell sends `lm` a SIGHUP, as bash does. */
   close(): Promise<void>;
   /** The exit code in the shell: 128 plus the number of the signal that ended it. */
@@ -49,6 +54,11 @@ export async function onTerminal(
     async shows(pattern) {
       await shown.says(pattern);
     },
+    shown: shown.text,
+    resize(columns) {
+      const { status, stderr } = spawnSync('stty', ['-F', readlinkSync(`/proc/${pid}/fd/1`), 'cols', `${columns}`]);
+      if (status !== 0) throw new Error(`stty: ${stderr}`);
+    },
     async close() {
       terminal.kill('SIGKILL');
       await gone;
@@ -58,7 +68,7 @@ export async function onTerminal(
   };
 }
 
-function heard(stream: Readable): { says(pattern: RegExp): Promise<RegExpExecArray> } {
+function heard(stream: Readable): { text(): string; says(pattern: RegExp): Promise<RegExpExecArray> } {
   let text = '';
   let ended = false;
   const waiting = new Set<() => void>();
@@ -76,6 +86,7 @@ function heard(stream: Readable): { says(pattern: RegExp): Promise<RegExpExecArr
       wake();
     });
   return {
+    text: () => text,
     says: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
