@@ -78,3 +78,10 @@ export function totalsOf(document: EvidenceDocument): Totals {
 export function lastShortPass(document: EvidenceDocument): NumberedPass | undefined {
   return passesIn(document).findLast(({ pass }) => pass.totalSize > 0 && pass.matchRatio < 1 && pass.roots);
 }
+
+/** Who made a limit hold. */
+export const LIMITED_BY = {
+  start: 'as it was started',
+  clock: 'by its timetable',
+  operator: 'by lm limit',
+} as const satisfies Record<RunEvidence['limits'][number]['by'], string>;

@@ -51,7 +51,7 @@ function hostile(): EvidenceDocument {
     ],
     removals: [{ iteration: 0, entries: 12, bytes: 3, first: [EVIL] }],
     checks: [{ which: 'post-check', iteration: 0, atMs: 4, check }],
-    limits: [],
+    limits: [{ atMs: 2, by: 'operator', text: EVIL, bytesPerSecond: 1 << 20 }],
     warnings: [{ atMs: 3, text: EVIL, details: [EVIL] }],
     verification: {
       ...{ beganAtMs: 0, endedAtMs: 5, bytesCompared: 10, series: [] },
@@ -98,6 +98,19 @@ describe('the page', () => {
 
   test('counts one as one', () => {
     expect(htmlPage(hostile(), 0)).toContain('in 1 pass of 1 copy<');
+  });
+
+  test('tells what limit held from when on, and who changed it', () => {
+    const [run] = hostile().runs;
+    const limits = [
+      { atMs: 0, by: 'clock', text: '08:00-18:00=1MiB/s, else off, zone UTC', bytesPerSecond: 1 << 20 },
+      { atMs: 60_000, by: 'operator', text: 'off', bytesPerSecond: null },
+    ] as const;
+    const page = htmlPage({ ...NOTHING, runs: [{ ...run!, limits: [...limits] }] }, 0);
+    const text = page.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ');
+    expect(text).toMatch(/ 00:00:00\S* lm copy 1\.0 MiB\/s by its timetable 08:00-18:00=1MiB\/s, else off, zone UTC /);
+    expect(text).toMatch(/ 00:01:00\S* lm copy none by lm limit off /);
+    expect(htmlPage(NOTHING, 0)).not.toContain('>Limits<');
   });
 
   test('tells of evidence that is not whole', () => {

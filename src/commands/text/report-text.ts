@@ -4,7 +4,7 @@ import { formatBytes, formatCount, formatEntries, formatShare, formatSpan } from
 import { checkerOf } from '../../digest/manifest-line.js';
 import { printable } from '../../errors.js';
 import type { EvidenceDocument } from '../../evidence/document.js';
-import { lastShortPass, passesIn, passName, standingOf } from '../../evidence/figures.js';
+import { LIMITED_BY, lastShortPass, passesIn, passName, standingOf } from '../../evidence/figures.js';
 import { columns } from '../../render/columns.js';
 import { downtimeRows, spansText } from '../../render/rows/downtime.js';
 import { namesOf } from '../../render/rows/left-out.js';
@@ -104,8 +104,6 @@ function heldRows(document: EvidenceDocument): string[][] {
     ];
   });
 }
-
-const LIMITED_BY = { start: 'as it was started', clock: 'by its timetable', operator: 'by lm limit' } as const;
 
 const removalText = ({ entries, bytes, first }: RunEvidence['removals'][number]): string =>
   `${formatEntries(entries)}, ${formatBytes(bytes)}: ${namesOf({ entries, first })}`;

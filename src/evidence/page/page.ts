@@ -6,7 +6,18 @@ import { copiesIn, standingOf, totalsOf } from '../figures.js';
 import { bytesFigure, code, countFigure, type Html, html, shareFigure, spanFigure, time, timeText } from './markup.js';
 import { convergence, downtime, heldDown, passPlots, verifications } from './sections.js';
 import { STYLE } from './style.js';
-import { checks, deletions, identities, passes, refusals, runs, settings, waivers, warnings } from './tables.js';
+import {
+  checks,
+  deletions,
+  identities,
+  limits,
+  passes,
+  refusals,
+  runs,
+  settings,
+  waivers,
+  warnings,
+} from './tables.js';
 
 export function htmlPage(document: EvidenceDocument, nowMs: number): string {
   const { instance } = document;
@@ -24,6 +35,7 @@ ${passes(document)}
 ${deletions(document)}
 ${refusals(document)}
 ${waivers(document)}
+${limits(document)}
 ${checks(document)}
 ${warnings(document)}
 ${runs(document)}

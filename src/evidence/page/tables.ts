@@ -1,10 +1,11 @@
-// The tables of the page: passes, deletions, refusals, waivers, checks, warnings, runs, settings and who took part.
+// The tables of the page: passes, deletions, refusals, waivers, limits, checks, warnings, runs, settings and who took part.
 
+import { formatRate } from '../../amounts.js';
 import { howItEnded } from '../../linux/shell-command.js';
 import { PASS_PARTS } from '../../state/evidence/downtime.js';
 import type { RunEvidence } from '../../state/evidence/runs.js';
 import type { EvidenceDocument } from '../document.js';
-import { passesIn, passName } from '../figures.js';
+import { LIMITED_BY, passesIn, passName } from '../figures.js';
 import {
   bytesFigure,
   code,
@@ -108,6 +109,28 @@ export function checks({ runs: all }: EvidenceDocument): Html {
     ...[number('Took'), { title: 'Last lines' }],
   ];
   return section('Own checks', card(table(columns, rows)));
+}
+
+/** Those that held while a plot rises more slowly than the line would let it. */
+export function limits({ runs: all }: EvidenceDocument): Html {
+  const rows = all.flatMap(({ command, limits: held }) =>
+    held.map(({ atMs, by, text, bytesPerSecond }) => [
+      time(atMs),
+      `lm ${command}`,
+      bytesPerSecond === null ? 'none' : formatRate(bytesPerSecond),
+      LIMITED_BY[by],
+      code(text),
+    ]),
+  );
+  if (rows.length === 0) return html``;
+  const columns = [
+    { title: 'From' },
+    { title: 'Command' },
+    number('Limit'),
+    { title: 'Changed' },
+    { title: 'As it was stated' },
+  ];
+  return section('Limits', card(table(columns, rows)));
 }
 
 const SHOWN_WARNINGS = 100;
