@@ -5,6 +5,7 @@ import type { Io } from '../io.js';
 import { realRoots, refuseUnknownName } from '../migration/this-migration.js';
 import { createRenderer } from '../render/create-renderer.js';
 import { runServe } from '../serve/run.js';
+import { liveRootsIn } from '../settings/checks/snapshots.js';
 import { pick } from '../settings/layers.js';
 import { servedRole } from '../settings/migration-map.js';
 import { commonSettings, resolve } from '../settings/resolve.js';
@@ -20,7 +21,9 @@ import { thisUser } from './this-user.js';
 export async function run(stated: Stated, io: Io): Promise<number> {
   const { stateDir, instance: name } = commonSettings(stated);
   const role = servedRole(pick(stated.layers, 'role'), stated.migration);
-  refuseUnknownName({ stateDir, name, role }, realRoots(statedRoots(stated.layers).roots) ?? []);
+  const found = statedRoots(stated.layers);
+  const live = liveRootsIn(stated.layers, role, found);
+  refuseUnknownName({ stateDir, name, role }, realRoots(live.length > 0 ? live : found.roots) ?? []);
   const settings = resolve('serve', stated);
   const renderer = createRenderer({ ...settings, ...io });
   const { emit, print } = renderer;

@@ -10,7 +10,7 @@ import { createWalker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
 import { refusing } from '../migration/guards/objections.js';
 import { createServiceWatch, isCassandraTree } from '../migration/guards/service-watch.js';
-import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
+import { refuseIfSourceComplete, refuseOtherSides, snapshotError } from '../migration/known-sides.js';
 import { type Owners, openOwners } from '../migration/owners.js';
 import type { SourceStatus } from '../migration/source-status.js';
 import { isRoot, type User } from '../migration/user.js';
@@ -67,6 +67,7 @@ export async function takeLastLook(options: LookOptions): Promise<SourceStatus> 
       source,
       `so it cannot be listed any more: lm reset there, lm complete here, lm complete there; or ${WAY_OUT_HINT}`,
     );
+    if (source.snapshot !== undefined) throw snapshotError(source, 'lm complete');
     const sweep = {
       fidelity: knownFidelity(instance.dir),
       ...{ source, roots, owners, inaccessible, spool: spoolDir.path, walker, emit, signal },

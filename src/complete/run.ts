@@ -22,6 +22,8 @@ import type { Instance } from '../state/instance.js';
 import { endedInFinalPass, type History } from '../state/journal/history.js';
 import { readJournal } from '../state/journal/journal.js';
 import { acquireLock } from '../state/lock/lock.js';
+import { agentsOf } from '../state/lock/presence.js';
+import { agentStateIn } from '../state/lock/run-progress.js';
 import { checkAtRest } from './at-rest.js';
 import { takeLastLook } from './last-look.js';
 
@@ -75,9 +77,19 @@ async function completeSource(
   const { unverified, allowRunning } = settings;
   const waived = unverified || allowRunning ? ['whether the service here has stopped'] : [];
   return recorded(migration, emitToListener, async (emit) => {
+    if (!unverified) await refuseSnapshotHere(dir);
     if (waived.length === 0)
       for (const text of await checkAtRest(settings, roots, { env, signal })) emit({ type: 'warning', text });
     return { completion: markComplete(dir), already: false, waived, source: null };
+  });
+}
+
+/** Who ends a migration while an agent serves snapshots has not made the last pass, which takes the live directory. */
+async function refuseSnapshotHere(dir: string): Promise<void> {
+  const served = (await agentsOf(dir)).flatMap(({ status }) => agentStateIn(status)?.snapshots ?? []);
+  if (served.length === 0) return;
+  throw new LmError('refused', `lm serve serves a snapshot of ${served.map(printable).join(', ')} here`, {
+    hint: 'end it, serve the live directory without --as, and copy from there at 1.0; --unverified completes all the same',
   });
 }
 
@@ -226,7 +238,7 @@ function whyNotChecked({ postCheck }: History): string {
 function whyNotVerified({ lastVerify: last }: History): string {
   if (!last) return 'no verification has ended';
   if (last.live && last.state === 'COMPLETED')
-    return 'somebody was at work on the source during the last verification, or it was one with --live';
+    return 'somebody was at work on the source during the last verification, or it was one with --live, or of a snapshot';
   if (last.offline) return 'the last verification was one of this side alone';
   if (last.otherExclusions && last.state === 'COMPLETED')
     return 'the last verification went by other exclusions, here or at the source, than the last copy';

@@ -18,6 +18,7 @@ import type { TransferContext } from '../transfer/transfer-context.js';
 import type { OpenFilesReport } from '../wire/messages.js';
 import type { CopyMigration } from './copy-migration.js';
 import type { Proofs } from './files/proofs.js';
+import type { SnapshotFiles } from './files/snapshot-files.js';
 import type { YoungRecord } from './files/young-files.js';
 import { recordMarks } from './guards/admission.js';
 import { type Guards, isFinal } from './guards/guards.js';
@@ -36,6 +37,7 @@ interface CopyRun {
   guards: Guards;
   surveys: Surveys;
   young: YoungRecord;
+  fromSnapshot: Pick<SnapshotFiles, 'accept'>;
   proofs: Pick<Proofs, 'admit' | 'drop'>;
   /** Undefined for a dry run, which takes one survey and changes nothing. */
   writers: Writers | undefined;
@@ -48,7 +50,7 @@ interface CopyRun {
  * threw, and the reason of the signal; what was copied until then is kept.
  */
 export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<CopyEnd> {
-  const { migration, guards, surveys, young, proofs, writers, emit, signal } = run;
+  const { migration, guards, surveys, young, fromSnapshot, proofs, writers, emit, signal } = run;
   const { threshold, maxIterations, only, adopt } = migration.settings;
   let survey: Survey | undefined;
   for (let iteration = 0; ; iteration++) {
@@ -78,6 +80,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       if (owners) report.owners = owners;
       await checkSSTables(plan, pass, run, report);
       young.accept(allListed && only === undefined);
+      fromSnapshot.accept();
       const outside = { ...changes, adopted: adopt && changes.entries > 0 };
       const allowed = allListed && guards.removals.allow(survey, outside);
       const removesLater = allowed === 'later'; // a later pass judges again

@@ -36,6 +36,7 @@ import { acquireLock } from '../state/lock/lock.js';
 import { type Backups, openBackups } from './backup-dirs.js';
 import type { CopyMigration } from './copy-migration.js';
 import { createProofs } from './files/proofs.js';
+import { createSnapshotFiles } from './files/snapshot-files.js';
 import { createUnsyncedFiles } from './files/unsynced-files.js';
 import { createYoungFiles } from './files/young-files.js';
 import { createGuards, isFinal } from './guards/guards.js';
@@ -257,14 +258,18 @@ async function copyConnected(migration: CopyMigration, connected: Connected): Pr
   const { spool } = connected;
   const proofs = createProofs({ dir: instance.dir, spool, emit, dryRun: settings.dryRun });
   const unsynced = createUnsyncedFiles(history, roots, Date.now());
+  const fromSnapshot = createSnapshotFiles(source, history, { journal: record?.journal, emit });
   const writers =
     record && createWriters(migration, { ...connected, record, concurrency, parts, young, proofs, changed });
   try {
     const guards = createGuards(migration, { ...connected, run, history });
-    const known = { fidelity, young, unsynced, changed, proofs, partOf: parts.known };
+    const known = { fidelity, young, unsynced, fromSnapshot, changed, proofs, partOf: parts.known };
     const surveys = createSurveys({ ...connected, migration, sourceGuard: guards.source, known });
     if (writers) startWatches(writers, watch, abort, emit);
-    const end = await copyInPasses({ ...connected, migration, guards, surveys, young, proofs, writers }, report);
+    const end = await copyInPasses(
+      { ...connected, migration, guards, surveys, young, fromSnapshot, proofs, writers },
+      report,
+    );
     await proofs.mergeIfLong();
     if (record) record.exclusions = surveys.exclusions();
     if (writers && backups) report.backup = { dir: backups.into, ...writers.transfer.workers.backedUp() };

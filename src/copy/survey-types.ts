@@ -22,6 +22,7 @@ import type { WalkLines } from '../spool/walk-file.js';
 import type { KnownPart } from '../transfer/part-journal.js';
 import type { CopyMigration } from './copy-migration.js';
 import type { Proofs } from './files/proofs.js';
+import type { SnapshotFiles } from './files/snapshot-files.js';
 import type { UnsyncedFiles } from './files/unsynced-files.js';
 import type { YoungRecord } from './files/young-files.js';
 
@@ -51,6 +52,7 @@ interface Known {
   fidelity: Fidelity;
   young: YoungRecord;
   unsynced: UnsyncedFiles;
+  fromSnapshot: SnapshotFiles;
   changed: ChangedFiles;
   /** What the ledger says of files, and what is written to it. */
   proofs: Proofs;

@@ -49,7 +49,9 @@ export function createSurveys(options: SurveyOptions): Surveys {
     const { survey, differing } = await withDigests(await compareSides(policy, options), policy, options, iteration);
     reportUnsynced(unsynced.takeCount(), differing, emit);
     exclusions = exclusionsSum(migration.settings.exclusions, survey.header);
-    rechecked = unsynced.possible && only === undefined && survey.totals.errors === 0 && differing === 0;
+    const isWhole = only === undefined && survey.totals.errors === 0 && differing === 0;
+    rechecked = unsynced.possible && isWhole;
+    known.fromSnapshot.surveyed(isWhole && survey.plan.counts.left.entries === 0); // what is left was not compared
     return survey;
   }
 
@@ -98,10 +100,14 @@ async function policyNow(options: SurveyOptions): Promise<DiffPolicy> {
 }
 
 /** Leaves `needsDigest` out when no file needs one: calling it for each file would cost more than comparing the file. */
-function digestPolicy({ known: { unsynced }, sourceGuard }: SurveyOptions): Pick<DiffPolicy, 'needsDigest'> {
+function digestPolicy({
+  known: { unsynced, fromSnapshot },
+  sourceGuard,
+}: SurveyOptions): Pick<DiffPolicy, 'needsDigest'> {
   const byGuard = sourceGuard?.needsDigests() ? sourceGuard.needsDigest : undefined;
-  if (!unsynced.possible) return byGuard ? { needsDigest: byGuard } : {};
-  return { needsDigest: (key) => unsynced.needsDigest(key) || byGuard?.(key) === true };
+  const all = fromSnapshot.needsDigests;
+  if (!unsynced.possible && !all) return byGuard ? { needsDigest: byGuard } : {};
+  return { needsDigest: (key) => unsynced.needsDigest(key) || all || byGuard?.(key) === true };
 }
 
 /** Throws what digests throw; the plan is then abandoned. */

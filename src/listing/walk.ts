@@ -41,6 +41,8 @@ export interface WalkOptions {
   opensInaccessible?: boolean;
   /** Whether entries have the time at which their inodes last changed, or NO_CTIME, and the number of their hard links. */
   ctimes?: boolean;
+  /** Whether it walks snapshots of the directories that are meant: their ctimes prove nothing there, and are all NO_CTIME. */
+  isSnapshot?: boolean;
   links?: boolean;
   /** Whether files with holes have the space that they take up. */
   allocated?: boolean;
@@ -84,7 +86,7 @@ class Walk {
   readonly #tellsHoles = new Map<bigint, boolean>();
 
   constructor(roots: Roots, excludes: Filter, options: WalkOptions) {
-    this.#ctimes = options.ctimes ? new Ctimes() : undefined;
+    this.#ctimes = options.ctimes ? new Ctimes(options.isSnapshot ? () => false : undefined) : undefined;
     this.#roots = roots;
     this.dirs = new DirCache(roots);
     this.#excludes = excludes;

@@ -1,6 +1,6 @@
 // Checks that both sides, and the mounts here, are still those that were copied and given to lm.
 
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import type { ListingHeader } from '../files/listing.js';
 import type { Roots } from '../files/roots.js';
 import type { LocalMounts } from '../sides/listings.js';
@@ -19,6 +19,18 @@ export const sourceCompleteError = (
   { url, kind }: Pick<Source, 'url' | 'kind'>,
   hint = `it serves nothing any more; there, ${CLEARED_BY[kind]} clears the record`,
 ): LmError => new LmError('refused', `the migration is already complete at the source, ${url}`, { hint });
+
+/** A snapshot is not what the service leaves: `what` takes the live directory. */
+export const snapshotError = ({ url, snapshot = '' }: Pick<Source, 'url' | 'snapshot'>, what: string): LmError =>
+  new LmError(
+    'refused',
+    `the source, ${url}, serves a snapshot of ${printable(snapshot)}: ${what} takes the live directory`,
+    {
+      hint: `serve the live directory there, without --as; ${WARM_PASS}`,
+    },
+  );
+
+const WARM_PASS = 'a pass below 1.0 may be of a snapshot: lm copy --threshold 0.95';
 
 /** A Sidecar takes the second step only after the first (`docs/src/live-migration.adoc`). */
 const CLEARED_BY: Record<Source['kind'], string> = {

@@ -14,6 +14,8 @@ export type SourceStatus =
       kind: 'lm' | 'sidecar';
       status: { state: string; endTime?: number | null | undefined };
       reopened?: string;
+      /** The keys of roots of which it serves a snapshot, separated by commas. */
+      snapshot?: string;
     }
   | { url: string; error: string };
 
@@ -38,8 +40,12 @@ export async function fetchSourceStatus(settings: Reaching, signal: AbortSignal)
       signal: AbortSignal.any([signal, late.signal]),
     });
     await source.close();
-    const { kind, firstStatus: status, reopened } = source;
-    return { url: url.origin, kind, status, ...(reopened !== undefined && { reopened }) };
+    const { kind, firstStatus: status, reopened, snapshot } = source;
+    return {
+      ...{ url: url.origin, kind, status },
+      ...(reopened !== undefined && { reopened }),
+      ...(snapshot !== undefined && { snapshot }),
+    };
   } catch (error) {
     signal.throwIfAborted();
     return {

@@ -4,7 +4,6 @@ import { type AccessLog, openAccessLog } from '../agent/access-log.js';
 import { idleWatch } from '../agent/idle-watch.js';
 import { createAtRestCheck } from '../agent/replies/at-rest-check.js';
 import { type Agent, createAgent } from '../agent/replies/router.js';
-import { watchRoots } from '../agent/root-watch.js';
 import { type RunningServer, type ServedRequest, startServer } from '../agent/server.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
@@ -26,7 +25,6 @@ import { readRemembered, remember } from '../state/remembered.js';
 import { forgetReset } from '../state/reset-note.js';
 import type { TaskContext } from '../tasks/run-task.js';
 import type { TaskManager } from '../tasks/task-manager.js';
-import { refuseInsideRoots } from '../trust/output-file.js';
 import { ROUTES } from '../wire/routes.js';
 import { expositionOf, listenForMetrics } from './agent-exposure.js';
 import { type AgentLimit, startAgentLimit, startPace } from './agent-limit.js';
@@ -35,7 +33,7 @@ import { completionIn } from './completion.js';
 import type { Reloaded } from './credentials.js';
 import { CredentialsInUse } from './credentials-in-use.js';
 import { openDestinationRoots, presentRoots, refuseSecondAgent } from './destination.js';
-import { incompleteNodeWarnings, openRoot, refuseOutsideFiles, refuseOverlaps } from './served-roots.js';
+import { openServed, type Served, snapshotsOf, watchServed } from './served-roots.js';
 
 /** Clients that `lm status` on this host can show. */
 const MAX_REPORTED = 100;
@@ -59,6 +57,8 @@ type Warn = (text: string) => void;
 export interface ListeningAgent {
   url: URL;
   roots: Roots;
+  /** Where their files are read, in the same order. */
+  read: Roots;
   /** The file of the token that was made for this agent; undefined where the operator gave one, or none is needed. */
   ownTokenFile: string | undefined;
   /** SHA-256 of its certificate; undefined without TLS. */
@@ -80,7 +80,10 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   const warn: Warn = (text) => emit({ type: 'warning', text });
   const { serves: role } = settings;
   const isSource = role === 'source';
-  const roots = isSource ? await openRoots(settings, warn) : await openDestinationRoots(settings, listener.tasks);
+  const served = isSource
+    ? await openServed(settings, warn)
+    : whole(await openDestinationRoots(settings, listener.tasks));
+  const { roots } = served;
   const directory = (): string =>
     openInstance({ stateDir: settings.stateDir, role, name: settings.instance, roots }).dir;
   const credentials = new CredentialsInUse(settings, directory);
@@ -96,7 +99,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   let server: RunningServer | undefined;
   const metrics = metricsOf(settings, limit, messages, pace, () => server);
   const exposition = expositionOf(metrics);
-  const agent = agentOf(roots, dir, { settings, listener, messages, warn, taskManager, pace, exposition });
+  const agent = agentOf(served, dir, { settings, listener, messages, warn, taskManager, pace, exposition });
   const log = settings.accessLog === undefined ? undefined : openAccessLog(settings.accessLog, warn);
   let metricsServer: MetricsServer | undefined;
   let presence: Awaited<ReturnType<typeof announceAgent>> | undefined;
@@ -107,8 +110,9 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     server = await serve(agent, { settings, credentials, messages, log, served: idle.served, warn, pace, metrics });
     const { origin: url } = server.url;
     const clients = () => messages.clients.list().slice(0, MAX_REPORTED);
-    presence = await announceAgent(dir, () => ({ url, limit: limit.text(), clients: clients() }));
-    listener.listening(listeningAgent(server, roots, { credentials, log, limit, metricsUrl: metricsServer?.url }));
+    const snapshots = snapshotsOf(served);
+    presence = await announceAgent(dir, () => ({ url, limit: limit.text(), snapshots, clients: clients() }));
+    listener.listening(listeningAgent(server, served, { credentials, log, limit, metricsUrl: metricsServer?.url }));
     for (const text of plaintextServeWarnings(settings)) warn(text); // after the first line, by which programs know that the agent listens
     const { active } = server;
     await firstOf(signal, idle.expired({ active: () => active() + (taskManager?.isBusy() ? 1 : 0) }));
@@ -129,18 +133,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
   }
 }
 
-/** Throws `usage` and `refused` for roots that cannot be served, and warns of those that are missing. */
-async function openRoots(
-  { roots: stated, rootOrigins, cassandra, stateDir, without, accessLog }: ServeSettings,
-  warn: Warn,
-) {
-  const roots = stated.map((root, i) => openRoot(root, rootOrigins[i]!, cassandra?.file));
-  refuseOverlaps(roots, stateDir);
-  if (accessLog !== undefined) refuseInsideRoots('--access-log', accessLog, roots);
-  await refuseOutsideFiles(roots, cassandra?.file);
-  for (const text of incompleteNodeWarnings(roots, without)) warn(text);
-  return roots;
-}
+const whole = (roots: Roots): Served => ({ roots, read: roots });
 
 /** A completed source refuses every request for data until `lm reset`. Throws `refused`. */
 function refuseIfComplete(dir: string): void {
@@ -201,15 +194,16 @@ function metricsOf(
 }
 
 function agentOf(
-  roots: Roots,
+  served: Served,
   dir: string,
   { settings, listener, messages, warn, taskManager, pace, exposition }: AgentOptions,
 ): Agent {
   const { exclusions, maxConcurrentFileRequests, atRestCheck } = settings;
-  const given = settings.roots.map(({ path }) => path);
+  const { roots, read } = served;
   const env = { ...listener.env, LM_ROOTS: roots.map(({ path }) => path).join(':') };
   return createAgent({
-    roots,
+    roots: read,
+    live: roots,
     exclusions,
     maxConcurrentFileRequests,
     warn,
@@ -219,7 +213,7 @@ function agentOf(
     role: settings.serves,
     taskManager,
     identity: taskManager ? NO_SOURCE : { agentId: agentId(dir), machine: machineId(dir) },
-    listRoots: taskManager ? () => presentRoots(roots) : messages.reportLostRoots(watchRoots(roots, given)),
+    listRoots: taskManager ? () => presentRoots(roots) : messages.reportLostRoots(watchServed(served, settings)),
     spoolDir: dir,
     completion: completionIn(dir, settings),
     isMapped: settings.role !== undefined,
@@ -273,7 +267,7 @@ const isScrape = (target: string): boolean => target.split('?', 1)[0] === ROUTES
 
 function listeningAgent(
   server: RunningServer,
-  roots: Roots,
+  { roots, read }: Served,
   {
     credentials,
     log,
@@ -287,7 +281,7 @@ function listeningAgent(
     ['limit', () => limit.reload()],
     ['access log', () => (log ? [{ part: 'access log', isNew: log.reopen() }] : [])],
   ];
-  return { url: server.url, roots, ownTokenFile, fingerprint, limit: limit.text(), metricsUrl, reload };
+  return { url: server.url, roots, read, ownTokenFile, fingerprint, limit: limit.text(), metricsUrl, reload };
 }
 
 /** Resolves at the signal, or when `expired` does. */

@@ -1,18 +1,86 @@
-// Opens and checks the roots of an agent: each is an existing directory, none lies in another, and together they are all that the service
+// Opens, checks and watches the roots of an agent of a source: each is an existing directory, none lies in another, and together they are all that the service
 // uses.
 
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { snapshotsIn } from '../agent/replies/snapshots.js';
+import { watchRoots } from '../agent/root-watch.js';
 import { errnoOf, LmError, printable } from '../errors.js';
+import type { RootKey } from '../files/entry.js';
+import type { ListedRoot } from '../files/listing.js';
 import { isInside, type Root, type Roots, yamlLine } from '../files/roots.js';
 import { outsideError } from '../guards/guard-outside.js';
 import { findOpenFiles } from '../linux/open-files.js';
 import { findOutsideFiles } from '../linux/outside-files.js';
 import type { StatedRoot } from '../settings/roots.js';
+import type { ServeSettings } from '../settings/settings.js';
 import { missingForNode, type SidesOptions } from '../sides/guard-sides.js';
+import { refuseInsideRoots } from '../trust/output-file.js';
+
+/** What an agent of a source serves. */
+export interface Served {
+  /** The directories by which the source is known, here and by its clients: live ones. */
+  roots: Roots;
+  /** Where files are read, in the same order: the same directories, or snapshots of them. */
+  read: Roots;
+}
+
+/** The keys of those that are snapshots. */
+export const snapshotsOf = ({ roots, read }: Served): RootKey[] => snapshotsIn({ roots: read, live: roots });
+
+/** Throws `usage` and `refused` for roots that cannot be served, and warns of those that are missing. */
+export async function openServed(
+  { roots: stated, rootOrigins, liveRoots, cassandra, stateDir, without, accessLog }: ServeSettings,
+  warn: (text: string) => void,
+): Promise<Served> {
+  const read = stated.map((root, i) => openRoot(root, rootOrigins[i]!, cassandra?.file));
+  const live = liveRoots.map((root) => openRoot(root, '--as', undefined));
+  const roots = read.map((root) => live.find(({ key }) => key === root.key) ?? root);
+  for (const each of live.length > 0 ? [read, roots] : [read]) {
+    refuseOverlaps(each, stateDir);
+    if (accessLog !== undefined) refuseInsideRoots('--access-log', accessLog, each);
+  }
+  for (const root of live) refuseLiveItself(root, read.find(({ key }) => key === root.key)!);
+  await refuseOutsideFiles(roots, cassandra?.file);
+  for (const text of incompleteNodeWarnings(roots, without)) warn(text);
+  return { roots, read };
+}
+
+/** A live directory that is taken for a snapshot would be served as one that stands still. */
+function refuseLiveItself({ key, path }: Root, read: Root): void {
+  const [live, snapshot] = [statSync(path), statSync(read.path)];
+  if (live.dev !== snapshot.dev || live.ino !== snapshot.ino) return;
+  throw new LmError(
+    'usage',
+    `root ${key}: ${printable(read.path)} is the live directory itself, and no snapshot of it`,
+    {
+      hint: 'to serve that, leave out --as',
+    },
+  );
+}
+
+/**
+ * Returns a function that checks again that every root, live or snapshot, is still the directory it was, and has the marks of the live ones. See
+ * `watchRoots`.
+ */
+export function watchServed(
+  { roots, read }: Served,
+  { roots: stated, liveRoots }: Pick<ServeSettings, 'roots' | 'liveRoots'>,
+): () => ListedRoot[] {
+  const given = stated.map(({ path }) => path);
+  const watchRead = watchRoots(read, given);
+  if (liveRoots.length === 0) return watchRead;
+  const isSame = (a: StatedRoot, b: StatedRoot): boolean => a.type === b.type && a.index === b.index;
+  const givenLive = stated.map((root) => (liveRoots.find((live) => isSame(live, root)) ?? root).path);
+  const watchLive = watchRoots(roots, givenLive);
+  return () => {
+    watchRead();
+    return watchLive();
+  };
+}
 
 /** A root of the source must exist: a missing one is a mistake, or a disk that is not mounted. `origin` says where its path comes from. */
-export function openRoot({ type, index, path }: StatedRoot, origin: string, yaml: string | undefined): Root {
+function openRoot({ type, index, path }: StatedRoot, origin: string, yaml: string | undefined): Root {
   const key = `${type}/${index}`;
   try {
     const real = realpathSync.native(path);
@@ -31,7 +99,7 @@ export function openRoot({ type, index, path }: StatedRoot, origin: string, yaml
 }
 
 /** An entry in two roots would be listed twice, and the agent's own records would be listed as data. Throws `usage`. */
-export function refuseOverlaps(roots: Roots, stateDir: string): void {
+function refuseOverlaps(roots: Roots, stateDir: string): void {
   for (const root of roots) {
     const outer = roots.find((other) => other !== root && isInside(root.path, other.path));
     if (outer) throw new LmError('usage', `root ${root.key} lies within root ${outer.key}: ${printable(root.path)}`);
@@ -51,14 +119,14 @@ function realIfThere(path: string): string {
 }
 
 /** A running service shows by its open files where it keeps them; `yaml` may have changed since it was started. Throws `usage`. */
-export async function refuseOutsideFiles(roots: Roots, yaml: string | undefined): Promise<void> {
+async function refuseOutsideFiles(roots: Roots, yaml: string | undefined): Promise<void> {
   const { holders } = await findOpenFiles(roots.map(({ path }) => path));
   const error = outsideError(await findOutsideFiles(holders, roots), { roots, yaml });
   if (error) throw error;
 }
 
 /** Warnings where a copy by lm would refuse: that copy may have --without, and a Sidecar that copies from here does not check. */
-export function incompleteNodeWarnings(roots: Roots, without: SidesOptions['without']): string[] {
+function incompleteNodeWarnings(roots: Roots, without: SidesOptions['without']): string[] {
   const node = roots
     .filter(({ type }) => type === 'data' || type === 'local_system_data')
     .map(({ path }) => join(path, 'system'))

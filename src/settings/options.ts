@@ -72,6 +72,12 @@ export const OPTIONS = {
     remembered: true,
     help: 'a directory that takes part; repeatable, data may repeat and is numbered in order',
   },
+  as: {
+    type: typedDir,
+    commands: ['serve'],
+    list: true,
+    help: 'the live directory of which the root of this type is a snapshot, for passes below 1.0; repeatable',
+  },
   'cassandra-yaml': {
     type: path('FILE'),
     commands: NAMING_ROOTS,

@@ -7,6 +7,7 @@ import { checkPatterns } from '../patterns/filter.js';
 import { agentMetricsIn, runMetricsIn } from './checks/metrics.js';
 import { checkServe, clientTls, unusedTls } from './checks/reach.js';
 import { readingPace } from './checks/reading-pace.js';
+import { liveRootsIn } from './checks/snapshots.js';
 import { refuseBoth } from './checks/together.js';
 import { howToVerify } from './checks/verification.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
@@ -67,9 +68,11 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     const { layers } = stated;
     checkServe(layers);
     const serves = servedRole(pick(layers, 'role'), stated.migration);
+    const settings = needRoots(onRoots(stated), 'lm serve /srv/data');
     return {
       serves,
-      ...needRoots(onRoots(stated), 'lm serve /srv/data'),
+      ...settings,
+      liveRoots: liveRootsIn(layers, serves, settings),
       hostName: pick(layers, 'host'),
       otherHosts: stated.migration?.others ?? [],
       listen: pick(layers, 'listen'),

@@ -106,7 +106,8 @@ function directoriesUnknown(file: string, types: readonly DirType[]): LmError {
   );
 }
 
-function numbered(dirs: readonly TypedDir[], where: string): StatedRoot[] {
+/** Throws `usage` for a type other than data that comes twice. `where` is where they are stated. */
+export function numbered(dirs: readonly TypedDir[], where: string): StatedRoot[] {
   const roots: StatedRoot[] = [];
   for (const { type, path } of dirs) {
     const index = roots.filter((root) => root.type === type).length;

@@ -76,6 +76,8 @@ export interface ReachingSource extends OnRoots {
 }
 
 export interface ServeSettings extends OnRoots {
+  /** The live directories of those of `roots` that are snapshots, by the same types and indexes. */
+  liveRoots: StatedRoot[];
   /** What its agent is for. */
   serves: 'source' | 'destination';
   /** A name of this host in addition to those that the system gives it. */

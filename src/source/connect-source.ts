@@ -9,6 +9,7 @@ import {
   PACED_DIGESTS_HEADER,
   PAGES_HEADER,
   REOPENED_HEADER,
+  SNAPSHOT_HEADER,
 } from '../wire/routes.js';
 import { Contact } from './contact.js';
 import { isAboutToken } from './failure.js';
@@ -16,6 +17,9 @@ import { type Answer, createHttpClient } from './http-client.js';
 import { lmSource } from './lm-source.js';
 import { sidecarSource } from './sidecar/sidecar-source.js';
 import { requestStatus, type Source, type SourceOptions } from './source.js';
+
+/** In characters: the keys of more roots than any node has. */
+const MAX_SNAPSHOT = 1_000;
 
 /** An agent is known by a header of its status. A source that is COMPLETED is connected too. */
 export async function connectSource(options: SourceOptions): Promise<Source> {
@@ -32,8 +36,10 @@ export async function connectSource(options: SourceOptions): Promise<Source> {
     const keepsPace = answer.header(PACED_DIGESTS_HEADER) !== undefined;
     const sendsPages = answer.header(PAGES_HEADER) !== undefined;
     const digestsLines = answer.header(LINE_DIGESTS_HEADER) !== undefined;
+    const snapshot = answer.header(SNAPSHOT_HEADER)?.slice(0, MAX_SNAPSHOT);
+    if (snapshot !== undefined) client.sendAlways({ [SNAPSHOT_HEADER]: snapshot });
     const abilities = { maxConcurrentFileRequests, keepsPace, sendsPages, digestsLines };
-    const setup = { ...options, client, contact, firstStatus, reopened, ...abilities };
+    const setup = { ...options, client, contact, firstStatus, reopened, snapshot, ...abilities };
     return isAgent(answer, client.origin) ? lmSource(setup) : sidecarSource(setup);
   } catch (error) {
     await client.close();

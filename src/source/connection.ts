@@ -17,6 +17,8 @@ export interface Endpoint {
   tls?: Partial<Record<'ca' | 'cert' | 'key' | 'pin', string | undefined>>;
   /** Sent as a bearer token. */
   token?: string;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
 }
 
 export interface HttpRequest {
@@ -103,12 +105,13 @@ export class Connection {
   }
 
   #headOf({ method, target, headers = {}, body }: HttpRequest): string {
-    const { host, port, token } = this.#endpoint;
+    const { host, port, token, headers: always } = this.#endpoint;
     const fields: Record<string, string> = {
       Host: `${host.includes(':') ? `[${host}]` : host}:${port}`,
       'User-Agent': 'lm',
       ...(token !== undefined && { Authorization: `Bearer ${token}` }),
       ...(body && { 'Content-Length': `${body.length}` }),
+      ...always,
       ...headers,
     };
     const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);

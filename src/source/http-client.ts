@@ -61,6 +61,8 @@ export interface HttpClient {
   readonly origin: string;
   /** Any status but 200 is a failure. Throws nothing. */
   request(request: SourceRequest): Promise<Attempt<Answer>>;
+  /** From now on these headers go with each request. */
+  sendAlways(headers: Readonly<Record<string, string>>): void;
   close(): Promise<void>;
 }
 
@@ -79,7 +81,7 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
       : pinned(buildConnector({ ...plain, ...PINNED, maxCachedSessions: 0 }), pin),
   );
   const pool = new Pool(origin, { allowH2: false, connect, maxHeaderSize: MAX_HEAD_BYTES });
-  const always = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const always: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let answered = false;
   return {
     origin,
@@ -106,6 +108,7 @@ export async function createHttpClient(options: ClientOptions): Promise<HttpClie
         return { failure: answered ? failure : atFirstContact(failure, origin, cert !== undefined) };
       }
     },
+    sendAlways: (headers) => void Object.assign(always, headers),
     close: () => pool.destroy(),
   };
 }

@@ -40,8 +40,8 @@ import { transportTo } from './transport.js';
 const DIGEST_BATCH = { files: 1024, bytes: 64 << 20 };
 
 export function lmSource(setup: SourceSetup): Source {
-  const { client, contact, firstStatus, reopened, maxConcurrentFileRequests, keepsPace, sendsPages, digestsLines } =
-    setup;
+  const { client, contact, firstStatus, reopened, snapshot, maxConcurrentFileRequests } = setup;
+  const { keepsPace, sendsPages, digestsLines } = setup;
   const { silenceMs } = setup.patience ?? PATIENCE;
   const pace = createDigestPace(setup.pace, (head) => tellPace(setup, head));
   return {
@@ -56,7 +56,7 @@ export function lmSource(setup: SourceSetup): Source {
     checksSSTables: true,
     keepsPace,
     firstStatus,
-    reopened,
+    ...{ reopened, snapshot },
     ...(maxConcurrentFileRequests !== undefined && { maxConcurrentFileRequests }),
     status: async (signal) => (await requestStatus(setup, signal)).status,
     findsEmpty: (key, signal) => findsEmpty(setup, key, signal),

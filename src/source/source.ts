@@ -81,6 +81,8 @@ export interface Source {
   readonly firstStatus: LiveMigrationStatus;
   /** When, and from which address, its completion was taken back over HTTP, if the source reports that. */
   readonly reopened?: string | undefined;
+  /** The keys of its roots that are snapshots of the live directories, separated by commas; absent where there are none. */
+  readonly snapshot?: string | undefined;
   /** Retry options for work that takes several requests, or runs in a transfer worker; `what` names it for people. */
   retrying(what: string, signal: AbortSignal): RetryOptions;
   status(signal: AbortSignal): Promise<LiveMigrationStatus>;
@@ -145,6 +147,7 @@ export interface SourceSetup extends SourceOptions {
   contact: Contact;
   firstStatus: LiveMigrationStatus;
   reopened: string | undefined;
+  snapshot?: string | undefined;
   maxConcurrentFileRequests: number | undefined;
   keepsPace: boolean;
   sendsPages: boolean;

@@ -1,5 +1,6 @@
 // How transfer workers request the bytes of a source. Plain data: it crosses threads.
 
+import { SNAPSHOT_HEADER } from '../wire/routes.js';
 import type { Endpoint } from './connection.js';
 import type { SourceAddress } from './http-client.js';
 
@@ -16,8 +17,12 @@ export interface Transport {
   endpoint: Endpoint;
 }
 
-export function transportTo(address: SourceAddress, how: Omit<Transport, 'endpoint'>): Transport {
-  const { url: text, token, caCert: ca, clientCert: cert, clientKey: key, pin } = address;
+/** `snapshot`: what the source has said of that, which goes with every request. */
+export function transportTo(
+  address: SourceAddress & { snapshot?: string | undefined },
+  how: Omit<Transport, 'endpoint'>,
+): Transport {
+  const { url: text, token, caCert: ca, clientCert: cert, clientKey: key, pin, snapshot } = address;
   const url = new URL(text);
   const secure = url.protocol === 'https:';
   return {
@@ -27,6 +32,7 @@ export function transportTo(address: SourceAddress, how: Omit<Transport, 'endpoi
       port: Number(url.port || (secure ? 443 : 80)),
       ...(secure && { tls: { ca, cert, key, pin } }),
       ...(token !== undefined && { token }),
+      ...(snapshot !== undefined && { headers: { [SNAPSHOT_HEADER]: snapshot } }),
     },
   };
 }

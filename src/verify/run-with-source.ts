@@ -12,7 +12,7 @@ import { findOpenFiles } from '../linux/open-files.js';
 import { createWalker } from '../listing/walk-lines.js';
 import { addressOf } from '../migration/address.js';
 import { concurrencyAt } from '../migration/concurrency.js';
-import { refuseIfSourceComplete, refuseOtherSides } from '../migration/known-sides.js';
+import { refuseIfSourceComplete, refuseOtherSides, snapshotError } from '../migration/known-sides.js';
 import { type Owners, openOwners } from '../migration/owners.js';
 import { paceWishes, warnOfPace } from '../migration/reading-pace.js';
 import { isRoot } from '../migration/user.js';
@@ -72,14 +72,17 @@ export async function verifyFrom(
     const { url } = source;
     refuseIfSourceComplete(source);
     const concurrency = concurrencyAt(source, settings.concurrency, emit);
-    const { live, incremental } = settings;
+    const { live, incremental, repair } = settings;
+    const isSnapshot = source.snapshot !== undefined;
+    if (isSnapshot && (incremental || repair))
+      throw snapshotError(source, repair ? 'a repair' : 'lm verify --incremental');
     if (incremental && source.kind !== 'lm') throw notByLedger(url);
     const before = live ? [] : await activityAt(source, signal);
     let exclusions: string | undefined;
     const { dir } = instance;
     const algorithm = algorithmOf(settings);
     kept = keepDigests({ ...{ dir, spool, roots, emit }, algorithm });
-    const proofs = source.kind === 'lm' ? proofsOf(migration, { spool, emit }) : undefined;
+    const proofs = source.kind === 'lm' && !isSnapshot ? proofsOf(migration, { spool, emit }) : undefined;
     const threads = Math.min(concurrency, Math.max(2, availableParallelism()));
     let localMounts: LocalMounts | undefined;
     const repairing =
@@ -120,8 +123,15 @@ export async function verifyFrom(
         exclusions = exclusionsSum(settings.exclusions, header);
       },
     });
+    if (isSnapshot) {
+      verified.report.live = true;
+      emit({
+        type: 'warning',
+        text: `lm complete will not take this verification, of a snapshot of ${source.snapshot}`,
+      });
+    }
     const [who] = before.length > 0 || live ? before : await activityAt(source, signal);
-    if (who) {
+    if (who && !isSnapshot) {
       verified.report.live = true;
       emit({ type: 'warning', text: `lm complete will not take this verification, of a live source: ${who.text}` });
     }

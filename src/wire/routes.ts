@@ -19,6 +19,11 @@ export const LINE_DIGESTS_HEADER = 'lm-line-digests';
 export const PAGES_HEADER = 'lm-pages';
 /** A header of the status of a source that was reopened over HTTP: when, and from which address, as text. */
 export const REOPENED_HEADER = 'lm-reopened';
+/**
+ * A header of the status of a source that serves snapshots: the keys of those roots. A client that takes them sends the header back with each
+ * request; without it, it gets no data: an older client would take a snapshot for the live directory, and so would one that began with that.
+ */
+export const SNAPSHOT_HEADER = 'lm-snapshot';
 /** Sent with a request for the listing: the `FEATURES` that it shall have. An older agent ignores it. */
 export const FEATURES_HEADER = 'lm-listing-features';
 export const MAX_REQUESTS_HEADER = 'lm-max-concurrent-file-requests';

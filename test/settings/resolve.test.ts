@@ -223,6 +223,26 @@ cluster_name: whatever
     ]);
   });
 
+  test('--as names the live directory of each root of its type, and of no other', async () => {
+    const root = ['data=/a', 'hints=/h', 'data=/b'];
+    const { liveRoots } = await settingsOf('serve', { flags: { root, as: ['data=/live/a', 'data=/live/b'] } });
+    expect(liveRoots).toEqual([
+      { type: 'data', index: 0, path: '/live/a' },
+      { type: 'data', index: 1, path: '/live/b' },
+    ]);
+    expect((await settingsOf('serve', { flags: { root } })).liveRoots).toEqual([]);
+    const code = 'usage';
+    for (const [flags, message] of [
+      [{ root, as: ['data=/live'] }, '--as: got 1 of type data, takes one for each root of it, of which there are 2'],
+      [
+        { root, as: ['commitlog=/l'] },
+        '--as: got 1 of type commitlog, takes one for each root of it, of which there are 0',
+      ],
+      [{ root, as: ['hints=/l'], role: 'destination' }, '--as: only a source serves snapshots'],
+    ] as const)
+      expect(await refused('serve', { flags })).toMatchObject({ code, message });
+  });
+
   test('the file takes one directory or a list', async () => {
     const { roots } = await settingsOf('serve', { file: 'roots:\n  data: [/a, /b]\n  commitlog: /l\n' });
     expect(roots.map(({ type, index }) => `${type}/${index}`)).toEqual(['data/0', 'data/1', 'commitlog/0']);

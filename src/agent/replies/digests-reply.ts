@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { DIGEST_ALGORITHMS } from '../../digest/digest.js';
 import type { DigestAnswer } from '../../digest/digest-files.js';
 import { LmError, printable } from '../../errors.js';
-import type { EntryKey } from '../../files/entry.js';
+import { type EntryKey, NO_CTIME } from '../../files/entry.js';
 import type { Roots } from '../../files/roots.js';
 import { isLimited } from '../../pace/rate.js';
 import type { FilterSpec } from '../../patterns/filter.js';
@@ -33,13 +33,13 @@ interface Digests {
 
 const MAX_THREADS = 4;
 
-/** `ranges`: how big files are divided between threads, which no digest shows. */
+/** `isSnapshot`: no answer has a ctime that proves anything. `rangeBytes`: how big files are divided between threads, which no digest shows. */
 export function createDigests(
   roots: Roots,
   filters: FilterSpec[],
   notice: Notice,
   pace: AgentPace,
-  ranges: Pick<Partial<PoolOptions>, 'rangeBytes'> = {},
+  { isSnapshot = false, ...ranges }: Pick<Partial<PoolOptions>, 'rangeBytes'> & { isSnapshot?: boolean } = {},
 ): Digests {
   const size = Math.min(MAX_THREADS, availableParallelism());
   const paces = createClientPaces(size, { filters, isNice: true, ...ranges }, pace);
@@ -61,7 +61,7 @@ export function createDigests(
       const answers = await reading.pool.run({ ...how, files: job.files, checksSSTables });
       gone.throwIfAborted();
       noticeFailures(job, answers);
-      return answersFor(job, answers);
+      return answersFor(job, isSnapshot ? answers.map(unproved) : answers);
     };
     const ofLine = async (index: number): Promise<FileDigest[]> => {
       try {
@@ -146,6 +146,9 @@ function answersFor({ named }: DigestsJob, answers: readonly DigestAnswer[]): Fi
   }
   return lines;
 }
+
+const unproved = (answer: DigestAnswer): DigestAnswer =>
+  'digest' in answer && answer.ctimeNs !== undefined ? { ...answer, ctimeNs: NO_CTIME } : answer;
 
 const linesOf = (answers: readonly FileDigest[], rows: boolean): string =>
   rows ? `${writeDigestRows(answers)}\n` : answers.map((line) => `${writeDigestLine(line)}\n`).join('');

@@ -6,7 +6,7 @@ import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatEntries } from '../../amounts.js';
 import { LmError, localError, printable } from '../../errors.js';
-import type { EntryKey } from '../../files/entry.js';
+import type { EntryKey, RootKey } from '../../files/entry.js';
 import { type Exclusions, FIRST_FEW, type ListedRoot, type ListingHeader } from '../../files/listing.js';
 import { inSidecarOrder, pathOf, type Roots } from '../../files/roots.js';
 import { type Feature, headerLine, namesLine, PROTOCOL_VERSION, progressLine } from '../../listing/listing-lines.js';
@@ -28,6 +28,8 @@ export interface ListingSetup {
   /** A destination is listed without unfinished parts. */
   role: Role;
   exclusions: Exclusions;
+  /** The keys of roots that are snapshots. */
+  snapshots: readonly RootKey[];
   identity: { agentId: string; machine: string };
   /** The directory where a Sidecar's document is written before it is sent. */
   spoolDir: string;
@@ -60,6 +62,7 @@ export function createListings(setup: ListingSetup): Listings {
     const fields = {
       ...{ ctimes: features.includes('ctimes'), links: features.includes('links') },
       allocated: features.includes('allocated'),
+      isSnapshot: setup.snapshots.length > 0,
       newOwners: names !== undefined,
     };
     const chunks = walker.walk({ roots, filters, ...fields, ...(only !== undefined && { only }) }, undefined, gone);

@@ -26,11 +26,13 @@ import type { AgentPace } from './client-paces.js';
 import { createDigests } from './digests-reply.js';
 import { createListings, type ListingSetup } from './listing-reply.js';
 import { createOpenFiles, type OpenFilesSetup } from './open-files-reply.js';
+import { type SnapshotSetup, snapshotGuard, snapshotsIn, withoutCtime } from './snapshots.js';
 import { completionGuard, type StatusSetup, statusReply } from './status-reply.js';
 import { type TaskSetup, taskHandlers } from './task-replies.js';
 
-type AgentSetup = ListingSetup &
-  StatusSetup &
+type AgentSetup = SnapshotSetup &
+  Omit<ListingSetup, 'snapshots'> &
+  Omit<StatusSetup, 'snapshots'> &
   OpenFilesSetup &
   TaskSetup & { pace: AgentPace; metrics(): Promise<{ contentType: string; text(): Promise<string> }> };
 
@@ -47,15 +49,17 @@ const MAX_WALKS = 8;
 type Handler<Name extends RouteName> = (route: Route<Name>, request: Request) => Reply | Promise<Reply>;
 
 export function createAgent(setup: AgentSetup): Agent {
-  const { roots, exclusions, completion } = setup;
+  const { roots, live, exclusions, completion } = setup;
+  const snapshots = snapshotsIn(setup);
+  const isSnapshot = snapshots.length > 0;
   const filters = [{ exclusions, roots: roots.map(({ key, path }) => ({ key, path })) }];
   const excludes = compileFilter(...filters);
   const fileGate = createGate(setup.maxConcurrentFileRequests);
   const walkGate = createGate(MAX_WALKS);
-  const listings = createListings(setup);
+  const listings = createListings({ ...setup, snapshots });
   const fetches = createFetches(roots, filters, setup.notice, setup.pace.paces);
-  const digests = createDigests(roots, filters, setup.notice, setup.pace);
-  const openFiles = createOpenFiles(roots, excludes, setup);
+  const digests = createDigests(roots, filters, setup.notice, setup.pace, { isSnapshot });
+  const openFiles = createOpenFiles(live, excludes, setup); // a service writes to the live directories
   const checkGate = createGate(MAX_WALKS); // a gate of its own: a client that waits for the command holds up no listing
 
   /** A request that moves data needs a migration that is not complete, and a slot among the file requests. */
@@ -72,8 +76,13 @@ export function createAgent(setup: AgentSetup): Agent {
           : listings.sidecar(request.gone),
       ),
     file: dataHandler(file),
-    status: (_, request) => statusReply(request, setup),
-    fetch: dataHandler(withBody((body, { headers }) => fetches.reply(body, headers['content-type']))),
+    status: (_, request) => statusReply(request, { ...setup, snapshots }),
+    fetch: dataHandler(
+      withBody(async (body, { headers }) => {
+        const reply = await fetches.reply(body, headers['content-type']);
+        return isSnapshot ? withoutCtime(reply) : reply;
+      }),
+    ),
     digests: dataHandler(withBody((body, { gone }) => digests.many(body, gone))),
     'open-files': (_, { headers }) =>
       headers[CHECK_HEADER] === undefined
@@ -91,7 +100,7 @@ export function createAgent(setup: AgentSetup): Agent {
     handlers[route.name](route, request);
 
   async function file(route: Route<'file'>, request: Request): Promise<Reply> {
-    const opened = await openRequested(roots, excludes, route);
+    const opened = await openOf(route);
     if ('status' in opened) {
       if (opened.status === 500) setup.notice('unread', `cannot open ${printable(request.target).slice(0, 300)}`);
       return opened;
@@ -105,6 +114,12 @@ export function createAgent(setup: AgentSetup): Agent {
     }
   }
 
+  /** A client looks here whether its destination is the source: a file that it has made may lie in either directory. */
+  async function openOf(route: Route<'file'>): ReturnType<typeof openRequested> {
+    const opened = await openRequested(roots, excludes, route);
+    return isSnapshot && 'status' in opened && opened.status === 404 ? openRequested(live, excludes, route) : opened;
+  }
+
   return {
     async answer(request) {
       try {
@@ -113,7 +128,7 @@ export function createAgent(setup: AgentSetup): Agent {
         if (!ROUTES[route.name].roles.includes(setup.role)) return guardReply(404);
         const methods: readonly string[] = methodsOf(route.name);
         if (!methods.includes(request.method)) return guardReply(405, { allow: methods.join(', ') });
-        return await handle(route, request);
+        return snapshotGuard(snapshots, route.name, request) ?? (await handle(route, request));
       } catch (error) {
         return failureReply(error);
       }

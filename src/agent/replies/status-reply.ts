@@ -1,6 +1,7 @@
 // Replies to /status as the Sidecar does (LiveMigrationStatus*Handler): whether this side of the migration is complete.
 
 import { LmError } from '../../errors.js';
+import type { RootKey } from '../../files/entry.js';
 import type { LiveMigrationStatus } from '../../wire/messages.js';
 import {
   AGENT_HEADER,
@@ -11,9 +12,11 @@ import {
   PAGES_HEADER,
   REOPENED_HEADER,
   type Role,
+  SNAPSHOT_HEADER,
 } from '../../wire/routes.js';
 import { errorReply, guardReply, jsonReply, type Reply } from '../reply.js';
 import type { Request } from '../request.js';
+import { servesText } from './snapshots.js';
 
 /** The record of completion. Every method throws when the disk fails. */
 export interface Completion {
@@ -33,6 +36,8 @@ export interface StatusSetup {
   /** Whether the pair is still in the migration map; while it is, completion cannot be taken back. */
   isMapped: boolean;
   maxConcurrentFileRequests: number;
+  /** The keys of roots that are snapshots. */
+  snapshots: readonly RootKey[];
   /** Called after a client has changed the status. */
   warn(text: string): void;
 }
@@ -43,7 +48,7 @@ export function statusReply({ method, remote }: Pick<Request, 'method' | 'remote
   return setup.isMapped ? guardReply(403) : orUnavailable(() => reopen(setup, remote));
 }
 
-function statusNow({ completion, maxConcurrentFileRequests }: StatusSetup): Reply {
+function statusNow({ completion, maxConcurrentFileRequests, snapshots }: StatusSetup): Reply {
   const reopened = completion.reopened();
   return jsonReply(200, completion.read(), {
     [AGENT_HEADER]: AGENT_PROTOCOL,
@@ -51,6 +56,7 @@ function statusNow({ completion, maxConcurrentFileRequests }: StatusSetup): Repl
     [PACED_DIGESTS_HEADER]: 1,
     [LINE_DIGESTS_HEADER]: 1,
     [PAGES_HEADER]: 1,
+    ...(snapshots.length > 0 && { [SNAPSHOT_HEADER]: snapshots.join(',') }),
     ...(reopened && { [REOPENED_HEADER]: `${timeText(reopened.atMs)} by ${reopened.by}` }),
   });
 }
@@ -78,7 +84,9 @@ export function completionGuard(completion: Completion): Reply | undefined {
   }
 }
 
-function mark({ role, completion, warn }: StatusSetup, by: string): Reply {
+function mark({ role, completion, snapshots, warn }: StatusSetup, by: string): Reply {
+  if (snapshots.length > 0)
+    return errorReply(409, `${servesText(snapshots)}: a migration ends with the live directory`);
   try {
     const { status, unproved } = completion.mark(by);
     const audit = `completed this ${role}${unproved.length > 0 ? `, without ${unproved.join(' and ')}` : ''}`;

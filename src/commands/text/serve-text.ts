@@ -8,10 +8,19 @@ import type { ServeSettings } from '../../settings/settings.js';
 /** Programs wait for the first line to know that the agent listens, so all their fields are in it. */
 export function listeningText(
   { listen, serves, clientNames, file }: ServeSettings,
-  { url, roots, ownTokenFile, fingerprint, limit, metricsUrl }: ListeningAgent,
+  { url, roots, read, ownTokenFile, fingerprint, limit, metricsUrl }: ListeningAgent,
 ): { fields: Record<string, unknown>; lines: string[] } {
-  const text = roots.map((root) => `${root.key} (${printable(root.path)})`).join(', ');
-  const listed = roots.map(({ key, path }) => ({ key, path }));
+  const listed = roots.map(({ key, path }, i) => {
+    const snapshot = read[i]!.path;
+    return snapshot === path ? { key, path } : { key, path, snapshot };
+  });
+  const text = listed
+    .map(({ key, path, snapshot }) =>
+      snapshot === undefined
+        ? `${key} (${printable(path)})`
+        : `${key} (${printable(snapshot)}, a snapshot of ${printable(path)})`,
+    )
+    .join(', ');
   const { origin, hostname, port } = url;
   const more = {
     ...(ownTokenFile !== undefined && { tokenFile: ownTokenFile }),
@@ -41,9 +50,13 @@ export function listeningText(
         : []),
       ...(metricsUrl === undefined ? [] : [`metrics at ${metricsUrl}`]),
       ...(limit === undefined ? [] : [`limit: ${limit}`]),
+      ...(listed.some(({ snapshot }) => snapshot !== undefined) ? [FOR_WARM_PASSES] : []),
       ...(isLoopback(listen.host)
         ? ['only this host can reach it; for others, give --listen HOST:PORT and --token-file FILE']
         : []),
     ],
   };
 }
+
+const FOR_WARM_PASSES =
+  'for passes below 1.0: the last one, lm verify and lm complete take the live directory, served without --as';

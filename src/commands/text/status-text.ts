@@ -75,9 +75,12 @@ function proofLines({ proofs }: Omit<MigrationStatus, 'source'>): string[] {
 const agentLines = (agents: RunningAgent[]): string[] =>
   agents.length === 0
     ? [row('agent', 'none runs, as far as can be seen from here')]
-    : agents.flatMap(({ holder, url, limit, clients = [] }) => [
+    : agents.flatMap(({ holder, url, limit, snapshots = [], clients = [] }) => [
         row('agent', url === undefined ? holderText(holder) : `${printable(url)}, ${holderText(holder)}`),
         ...(limit === undefined ? [] : [row('limit', printable(limit))]),
+        ...(snapshots.length === 0
+          ? []
+          : [row('snapshot', `of ${snapshots.map(printable).join(', ')}, for passes below 1.0`)]),
         ...clients.map((client) => row('client', clientText(client))),
         ...(url !== undefined && clients.length === 0 ? [row('client', 'none in the last minute')] : []),
       ]);
@@ -144,7 +147,8 @@ function sourceText(source: SourceStatus): string {
   const url = printable(source.url);
   if ('error' in source) return `${url}: cannot be asked: ${printable(source.error)}`;
   const reopened = source.reopened === undefined ? '' : `, reopened ${printable(source.reopened)}`;
-  return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}${reopened}`;
+  const snapshot = source.snapshot === undefined ? '' : `, serves a snapshot of ${printable(source.snapshot)}`;
+  return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}${reopened}${snapshot}`;
 }
 
 const exitText = (exitCode: number): string => `exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]})`;

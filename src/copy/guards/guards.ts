@@ -5,6 +5,7 @@ import { createSourceGuard, type SourceGuard } from '../../guards/guard-source.j
 import { createTxnLogGuard, type TxnLogGuard } from '../../guards/guard-txn-logs.js';
 import type { Objection } from '../../migration/guards/objections.js';
 import { isCassandraTree } from '../../migration/guards/service-watch.js';
+import { snapshotError } from '../../migration/known-sides.js';
 import type { Owners } from '../../migration/owners.js';
 import type { CopySettings } from '../../settings/settings.js';
 import type { Source } from '../../source/source.js';
@@ -60,6 +61,7 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
   const { capabilities } = source;
   const cassandra = isCassandraTree(settings, roots);
   const final = isFinal(settings);
+  if (final && source.snapshot !== undefined) object(snapshotError(source, 'the last pass'));
   const journal = record?.journal;
   const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });
   const owners = createOwnerGuard({ source, dir, owners: options.owners, emit, object });

@@ -114,6 +114,10 @@ function apply(fold: Fold, record: JournalRecord): void {
       for (const key of record.keys) fold.young.delete(key);
       if (record.since) delete facts.youngSinceNs;
       return;
+    case 'snapshot':
+      if (record.proved) delete facts.fromSnapshot;
+      else facts.fromSnapshot = true;
+      return;
     case 'iteration-ended':
       return;
     case 'sync-point':

@@ -100,6 +100,7 @@ export function appendLast(journal: Journal, record: JournalRecord): void {
 const SYNCED_TYPES: ReadonlySet<JournalRecord['type']> = new Set([
   'run-started',
   'sync-point',
+  'snapshot',
   'copy-ended',
   'inventory',
   'sstables',

@@ -16,6 +16,8 @@ export type JournalRecord =
   | { type: 'young-since'; mtimeNs: string }
   /** Young files that digests have proved, or that are gone. `since`: so have all that counted as young by their time. */
   | { type: 'settled'; keys: EntryKey[]; since?: boolean }
+  /** Files come from a snapshot from here on; `proved`: digests of the live directory have proved all that are here since. */
+  | { type: 'snapshot'; proved?: true }
   | { type: 'iteration-ended'; iteration: number; state: State }
   /** What was written before `beganMs` is on disk. `rechecked`: every unsynced file was read again as well, and was whole. */
   | { type: 'sync-point'; boot: string; beganMs: number; rechecked?: boolean }
@@ -100,4 +102,6 @@ export interface Facts {
   /** Absent in records of an lm without young files. */
   young?: EntryKey[];
   youngSinceNs?: string;
+  /** Files here may have come from a snapshot, and no digest of the live directory has proved them since. */
+  fromSnapshot?: true;
 }

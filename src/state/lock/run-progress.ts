@@ -31,6 +31,8 @@ export type LimitState = z.infer<typeof LimitState>;
 const AgentState = z.object({
   url: z.string().max(1_000),
   limit: z.string().max(300).optional(),
+  /** The keys of roots of which it serves a snapshot; an older one serves none. */
+  snapshots: z.array(z.string().max(100)).optional(),
   clients: z.array(
     z.object({
       address: z.string().max(100),
