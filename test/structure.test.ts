@@ -24,7 +24,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['listing', 'metrics', 'state'],
   ['settings', 'wire', 'disk'],
   ['trust', 'digest', 'render'],
-  ['leaf', 'linux', 'patterns', 'owners'],
+  ['leaf', 'linux', 'patterns', 'owners', 'forecast'],
   ['report'],
   ['pace'],
   ['files', 'threads'],
