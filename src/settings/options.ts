@@ -165,6 +165,11 @@ export const OPTIONS = {
     default: '1.0',
     help: 'stop when this share of the bytes matches; 1.0 is the final pass',
   },
+  'max-downtime': {
+    type: duration,
+    commands: ['copy'],
+    help: 'stop when the final pass and its verification would take no longer, by what passes have measured; with --threshold below 1.0: and enough matches',
+  },
   'max-iterations': { type: integer(1), commands: ['copy'], default: '3', help: 'downloading passes at most' },
   concurrency: {
     type: integer(1),

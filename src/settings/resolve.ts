@@ -4,6 +4,7 @@ import { LmError, printable } from '../errors.js';
 import type { Exclusions } from '../files/listing.js';
 import { conflictIn, type OwnerRule, ownerRuleText } from '../owners/owner-rules.js';
 import { checkPatterns } from '../patterns/filter.js';
+import { goalOf } from './checks/goal.js';
 import { agentMetricsIn, runMetricsIn } from './checks/metrics.js';
 import { checkServe, clientTls, unusedTls } from './checks/reach.js';
 import { readingPace } from './checks/reading-pace.js';
@@ -99,7 +100,7 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     const { layers } = stated;
     return {
       ...fromSource(stated),
-      threshold: pick(layers, 'threshold'),
+      ...goalOf(layers),
       maxIterations: pick(layers, 'max-iterations'),
       dryRun: pick(layers, 'dry-run'),
       diff: pick(layers, 'diff'),

@@ -113,7 +113,10 @@ export interface ServeSettings extends OnRoots {
 }
 
 export interface CopySettings extends FromSource {
+  /** 0 where `maxDowntimeMs` alone is the goal. */
   threshold: number;
+  /** How long the final pass and its verification may be forecast to take; never set for a final pass. */
+  maxDowntimeMs: number | undefined;
   maxIterations: number;
   dryRun: boolean;
   diff: ValueOf<'diff'>;

@@ -14,6 +14,8 @@ export interface CassandraYaml {
   file: string;
   /** The ports it listens on while it runs, without JMX, which is set elsewhere. */
   ports: ServicePort[];
+  /** For how long others keep hints for a node that is down; undefined where the file does not say so, or not in a way that is understood. */
+  maxHintWindowMs?: number;
 }
 
 /** A directory that the file names; `where` is `/etc/cassandra/cassandra.yaml:12`. */
@@ -77,6 +79,8 @@ const Shape = z.looseObject(
     ssl_storage_port: port,
     listen_address: z.string(ADDRESS).nullish(),
     listen_interface: z.string(INTERFACE).nullish(),
+    max_hint_window: z.unknown().optional(),
+    max_hint_window_in_ms: z.unknown().optional(),
     listen_on_broadcast_address: flag.nullish(),
     broadcast_address: z.string(ADDRESS).nullish(),
   },
@@ -105,7 +109,7 @@ export function readCassandraYaml(path: string): CassandraFile {
     (type) => ALWAYS_KEPT.includes(type) || (type === 'cdc_raw' && yaml.cdc_enabled === true),
   );
   return {
-    cassandra: { file: path, ports: portsIn(yaml) },
+    cassandra: { file: path, ports: portsIn(yaml), ...hintWindowIn(yaml) },
     dirs,
     unnamed: kept.filter((type) => !dirs.some((stated) => stated.type === type)),
   };
@@ -125,6 +129,16 @@ function ownerOf(path: string): number | undefined {
 
 /** Every Cassandra from 3.0 on has these; `local_system_data` has a directory of its own only where the file names one. */
 const ALWAYS_KEPT: readonly DirType[] = ['hints', 'commitlog', 'saved_caches', 'data'];
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `3h` since 4.1, and a number of milliseconds before, which 4.1 still takes. A forecast is all that is made of it, so nothing is refused. */
+function hintWindowIn(yaml: z.infer<typeof Shape>): Pick<CassandraYaml, 'maxHintWindowMs'> {
+  const [, amount, unit] = /^(\d{1,12})(ms|s|m|h|d)$/.exec(String(yaml.max_hint_window ?? '')) ?? [];
+  if (amount !== undefined) return { maxHintWindowMs: Number(amount) * UNIT_MS[unit!]! };
+  const ms = Number(yaml.max_hint_window_in_ms ?? Number.NaN);
+  return Number.isSafeInteger(ms) && ms > 0 ? { maxHintWindowMs: ms } : {};
+}
 
 /** Ports have Cassandra's defaults. Without an address Cassandra uses the one of this host's name, so it may be any. */
 function portsIn(yaml: z.infer<typeof Shape>): ServicePort[] {

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { LmError } from '../../../src/errors.js';
+import { readCassandraYaml } from '../../../src/settings/cassandra/cassandra-yaml.js';
 import type { CommandLine, Host } from '../../../src/settings/cassandra/storage-dir.js';
 import { statedRoots } from '../../../src/settings/roots.js';
 import { showSettings } from '../../../src/settings/shown.js';
@@ -201,6 +202,17 @@ describe('refused, with a hint that says what to type', () => {
   ])('%s', async (_, text, said) => {
     expect(await refused(text)).toEqual({ code: 'usage', said: expect.stringMatching(said) });
   });
+});
+
+test.each([
+  ['max_hint_window: 3h\n', 10_800_000],
+  ['max_hint_window: 90m\n', 5_400_000],
+  ['max_hint_window_in_ms: 3600000 # 1 hour\n', 3_600_000],
+  ['max_hint_window: soon\n', undefined],
+  ['cluster_name: c\n', undefined],
+])('for how long others keep hints: %j', (text, ms) => {
+  const cwd = makeDirectory({ 'c.yaml': text });
+  expect(readCassandraYaml(`${cwd}/c.yaml`).cassandra.maxHintWindowMs).toBe(ms);
 });
 
 test('lm config show prints the origin of each directory, and the types without one', async () => {
