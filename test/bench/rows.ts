@@ -4,6 +4,7 @@ import type { Bench } from './bench.js';
 import { copies } from './copies.js';
 import { bigFiles, cassandraTree, GIB, KIB, MIB, manyFiles, unlikeFiles } from './data.js';
 import { entries } from './entries.js';
+import { forecasts } from './forecasts.js';
 import { inPlace } from './in-place.js';
 import { interrupted } from './interrupted.js';
 import { neighbour } from './neighbour.js';
@@ -175,6 +176,13 @@ export function makeRows(isQuick: boolean): Row[] {
       limit: size('50MiB/s', '4MiB/s'),
       watchMs: size(5_000, 500),
       neighbourBytes: size(256 * MIB, 4 * MIB),
+    }),
+    forecasts({
+      name: 'forecast',
+      shape: bigFiles(4, size(256 * MIB, 4 * MIB)),
+      forMs: size(6_000, 500),
+      bytesPerSecond: size(64 * MIB, MIB),
+      target: 1.5,
     }),
     entries({
       name: 'entries',

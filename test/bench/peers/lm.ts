@@ -11,6 +11,8 @@ import { type Opened, type Peer, reach, type Way } from './peer.js';
 export interface OpenedLm extends Opened {
   /** The same copy, with the most memory the client held. */
   run(destination: string, options?: RunOptions): Promise<Ran>;
+  /** Another command of the client, with the URL and the destination behind it. */
+  command(command: string[], destination: string, options?: RunOptions): Promise<Ran>;
   /** The contents of both sides compared, as `flags` say; of a destination that was copied before. */
   verify(destination: string, flags: readonly string[]): Promise<number>;
   /** `lm limit RATE` for a copy to this destination that runs. */
@@ -111,6 +113,7 @@ async function open(
   };
   return {
     run,
+    command: client,
     copy:
       strangers === undefined ? async (destination, options) => (await run(destination, options)).seconds : copyBeside,
     ...(way.passedBytes && { passedBytes: way.passedBytes }),
