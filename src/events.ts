@@ -3,6 +3,7 @@
 import type { EntryKey } from './files/entry.js';
 import type { CopyReport, Iteration, RootShare, State } from './report/copy-report.js';
 import type { Downtime } from './report/downtime.js';
+import type { Forecast } from './report/forecast.js';
 import type { CheckReport, OwnersReport, Share } from './report/parts.js';
 import type { Difference, Repair, VerifyReport } from './report/verify-report.js';
 
@@ -66,6 +67,8 @@ export type Event =
       matchRatio: number;
       dryRun: boolean;
     }
+  /** What the final pass would take if the source were stopped now. Follows `planned`, where that tells enough of it. */
+  | { type: 'forecast'; iteration: number; forecast: Forecast }
   /** `first`: the first ten of the plan. */
   | { type: 'removed'; iteration: number; entries: number; bytes: number; first?: EntryKey[] }
   | {

@@ -1,5 +1,6 @@
-// Runs the passes of a copy until the threshold is met. A pass lists, admits and cleans; then it proves the result and ends, or downloads,
-// and the next pass lists again. The order of these steps keeps the destination safe.
+// Runs the passes of a copy until its goal is met: the threshold, or a final pass that would be short enough. A pass lists, admits and
+// cleans; then it proves the result and ends, or downloads, and the next pass lists again. The order of these steps keeps the destination
+// safe.
 
 import type { Emit } from '../events.js';
 import { isStop } from '../exit-codes.js';
@@ -20,6 +21,7 @@ import type { CopyMigration } from './copy-migration.js';
 import type { Proofs } from './files/proofs.js';
 import type { SnapshotFiles } from './files/snapshot-files.js';
 import type { YoungRecord } from './files/young-files.js';
+import { type Forecasts, isWithin } from './forecasts.js';
 import { recordMarks } from './guards/admission.js';
 import { type Guards, isFinal } from './guards/guards.js';
 import { refuseMovedMounts } from './guards/mount-guard.js';
@@ -39,6 +41,7 @@ interface CopyRun {
   young: YoungRecord;
   fromSnapshot: Pick<SnapshotFiles, 'accept'>;
   proofs: Pick<Proofs, 'admit' | 'drop'>;
+  forecasts: Forecasts | undefined;
   /** Undefined for a dry run, which takes one survey and changes nothing. */
   writers: Writers | undefined;
   emit: Emit;
@@ -50,8 +53,8 @@ interface CopyRun {
  * threw, and the reason of the signal; what was copied until then is kept.
  */
 export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<CopyEnd> {
-  const { migration, guards, surveys, young, fromSnapshot, proofs, writers, emit, signal } = run;
-  const { threshold, maxIterations, only, adopt } = migration.settings;
+  const { migration, guards, surveys, young, fromSnapshot, proofs, forecasts, writers, emit, signal } = run;
+  const { threshold, maxDowntimeMs, maxIterations, only, adopt } = migration.settings;
   let survey: Survey | undefined;
   for (let iteration = 0; ; iteration++) {
     const pass = beginPass(iteration, report);
@@ -73,6 +76,8 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       setTotals(pass, plan);
       if (!writers) report.wouldDo = wouldDo(plan);
       reportPlan(pass, plan, !writers, emit);
+      const forecast = forecasts?.make(survey, pass);
+      const isShort = maxDowntimeMs === undefined || isWithin(forecast, maxDowntimeMs);
 
       const changes = await guards.admit(survey);
       proofs.admit(survey.header.agentId);
@@ -96,7 +101,7 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       }
       enterState(pass, 'PREPARING', emit);
 
-      if (allListed && !removesLater && notRemoved === 0 && meets(plan.counts, threshold)) {
+      if (allListed && !removesLater && notRemoved === 0 && meets(plan.counts, threshold) && isShort) {
         if (writers) await finishDirectories([plan.spools.finish], writers.transfer);
         await prove(survey, run, report);
         if (writers) await recordLastPass(iteration, survey, true, run, writers);
@@ -122,12 +127,14 @@ export async function copyInPasses(run: CopyRun, report: CopyReport): Promise<Co
       await testFidelity(survey, run, writers); // what it finds, the next pass judges by
       await guards.source?.warn();
       await ensureSpace(survey, removesLater, run, report);
+      const downloadMs = performance.now();
       enterState(pass, 'DOWNLOADING', emit);
       await download(plan, pass, writers.transfer);
       await finishDirectories([plan.spools.finishMade, plan.spools.finish], writers.transfer);
       await writers.transfer.workers.endIdle(); // the next listing needs the memory, and usually leaves the workers nothing to do
       await sync(iteration, run, writers);
       endPass(pass, pass.downloadFailures > 0 ? 'FAILED' : 'DOWNLOAD_COMPLETE', emit);
+      forecasts?.downloaded(pass, performance.now() - downloadMs);
     } catch (error) {
       endPass(pass, isStop(signal.reason) ? 'CANCELLED' : 'FAILED', emit);
       throw error;

@@ -39,6 +39,7 @@ import { createProofs } from './files/proofs.js';
 import { createSnapshotFiles } from './files/snapshot-files.js';
 import { createUnsyncedFiles } from './files/unsynced-files.js';
 import { createYoungFiles } from './files/young-files.js';
+import { createForecasts } from './forecasts.js';
 import { createGuards, isFinal } from './guards/guards.js';
 import { refuseUnknownRoot } from './guards/selection.js';
 import { copyInPasses } from './loop.js';
@@ -88,12 +89,13 @@ function ownSignal(outer: AbortSignal): { signal: AbortSignal; abort(error: Erro
 }
 
 function beginReport({ settings }: CopyMigration): CopyReport {
-  const { url, maxIterations, threshold, concurrency, dryRun, only, without } = settings;
+  const { url, maxIterations, threshold, maxDowntimeMs, concurrency, dryRun, only, without } = settings;
   return {
     run: randomUUID(),
     source: url.origin,
     maxIterations,
     successThreshold: threshold,
+    ...(maxDowntimeMs !== undefined && { maxDowntimeMs }),
     maxConcurrency: concurrency,
     dryRun,
     ...(only !== undefined && { only }),
@@ -266,10 +268,9 @@ async function copyConnected(migration: CopyMigration, connected: Connected): Pr
     const known = { fidelity, young, unsynced, fromSnapshot, changed, proofs, partOf: parts.known };
     const surveys = createSurveys({ ...connected, migration, sourceGuard: guards.source, known });
     if (writers) startWatches(writers, watch, abort, emit);
-    const end = await copyInPasses(
-      { ...connected, migration, guards, surveys, young, fromSnapshot, proofs, writers },
-      report,
-    );
+    const forecasts = createForecasts(migration, { source, report, emit });
+    const passes = { ...connected, migration, guards, surveys, young, fromSnapshot, proofs, forecasts, writers };
+    const end = await copyInPasses(passes, report);
     await proofs.mergeIfLong();
     if (record) record.exclusions = surveys.exclusions();
     if (writers && backups) report.backup = { dir: backups.into, ...writers.transfer.workers.backedUp() };

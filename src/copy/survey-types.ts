@@ -45,6 +45,9 @@ export interface Survey {
   selected?: Selected;
   /** The lines of the walk of the destination. */
   walk: WalkLines;
+  /** When it began, by `performance.now()`, and how long it took. */
+  beganMs: number;
+  tookMs: number;
 }
 
 /** What earlier passes and runs have found out about the destination's files. */

@@ -44,9 +44,11 @@ export function createSurveys(options: SurveyOptions): Surveys {
 
   async function takeOnce(iteration: number): Promise<Survey> {
     emit({ type: 'phase', iteration, state: 'LISTING' });
+    const beganMs = performance.now();
     const policy = await policyNow(options);
     known.young.begin();
-    const { survey, differing } = await withDigests(await compareSides(policy, options), policy, options, iteration);
+    const { found, differing } = await withDigests(await compareSides(policy, options), policy, options, iteration);
+    const survey = { ...found, beganMs, tookMs: performance.now() - beganMs };
     reportUnsynced(unsynced.takeCount(), differing, emit);
     exclusions = exclusionsSum(migration.settings.exclusions, survey.header);
     const isWhole = only === undefined && survey.totals.errors === 0 && differing === 0;
@@ -110,16 +112,18 @@ function digestPolicy({
   return { needsDigest: (key) => unsynced.needsDigest(key) || all || byGuard?.(key) === true };
 }
 
+type Found = Omit<Survey, 'beganMs' | 'tookMs'>;
+
 /** Throws what digests throw; the plan is then abandoned. */
 async function withDigests(
   compared: Compared,
   policy: DiffPolicy,
   options: SurveyOptions,
   iteration: number,
-): Promise<{ survey: Survey; differing: number }> {
+): Promise<{ found: Found; differing: number }> {
   try {
     const differing = await compareDigests(compared, policy, options, iteration);
-    return { survey: finish(compared, policy), differing };
+    return { found: finish(compared, policy), differing };
   } catch (error) {
     abandon(compared);
     throw error;
@@ -182,7 +186,7 @@ const unproved = (digests: PairedDigests): CheckedFiles => ({
 function finish(
   { writer, walk, counts, leftOut, selected, mountOf: _, ...found }: Compared,
   policy: DiffPolicy,
-): Survey {
+): Found {
   const plan = writer.finish(counts);
   return {
     plan,

@@ -1,6 +1,7 @@
 // The metrics of one copy or verification, by its events. Counts nothing that the run itself counts: those numbers are read when asked for.
 
 import type { Event } from '../events.js';
+import { totalMs } from '../forecast/forecast.js';
 import type { CopyReport, Iteration } from '../report/copy-report.js';
 import type { VerifyReport } from '../report/verify-report.js';
 import { build, type Family, familiesWith, type Sample, seconds } from './family.js';
@@ -50,6 +51,7 @@ export class RunMetrics {
   #repaired = { files: 0, bytes: 0 };
   #verified: VerifyReport | undefined;
   #downtimeMs: number | undefined;
+  #forecastMs: number | undefined;
   #report: () => CopyReport | undefined = () => undefined;
 
   constructor(options: RunMetricsOptions) {
@@ -81,6 +83,9 @@ export class RunMetrics {
         this.#work = { bytesDone: 0, bytesTotal: bytes, filesDone: 0, filesTotal: entries };
         return;
       }
+      case 'forecast':
+        this.#forecastMs = totalMs(event.forecast);
+        return;
       case 'progress': {
         const { doing, bytesDone, bytesTotal, filesDone, filesTotal } = event;
         if (doing === 'compare') return;
@@ -155,6 +160,11 @@ export class RunMetrics {
           'lm_match_ratio',
           'The share of bytes that matched when the pass was planned.',
           () => this.#plan?.matchRatio,
+        ),
+        gauge(
+          'lm_predicted_cutover_seconds',
+          'What the final pass and its verification would take, as the last pass has forecast; absent before.',
+          () => seconds(this.#forecastMs),
         ),
       ]),
       gauge('lm_downtime_seconds', 'Since the final copy began, once it has succeeded.', () =>

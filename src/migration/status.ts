@@ -1,6 +1,8 @@
 // Reads the status of a migration of this host from its records and from its source. Changes nothing.
 
+import { grownMs } from '../forecast/forecast.js';
 import type { CopyReport } from '../report/copy-report.js';
+import type { Forecast } from '../report/forecast.js';
 import type { LostProofs, VerifyReport } from '../report/verify-report.js';
 import type { StatusSettings } from '../settings/settings.js';
 import { type CompletedOverHttp, readCompletedOverHttp } from '../state/completed-over-http.js';
@@ -54,6 +56,8 @@ export interface MigrationStatus {
   source: SourceStatus | null;
   lastCopy: LastRun<CopyReport> | null;
   lastVerify: LastRun<VerifyReport> | null;
+  /** What the last pass of the last copy had found, made at `atMs`, and what has come to it since, if the source goes on changing as it did. */
+  forecast?: Forecast & { downtimeMs: number };
   /** When the last copy that was no dry run began, and how it ended, if `lastCopy` is not its report: an interrupted copy leaves none. */
   copyBeganMs: number | null;
   copyExitCode: number | null;
@@ -107,6 +111,7 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
     ...(limit && { limit }),
     ...(task && { task }),
     ...((role === 'source' || running.length > 0) && { agents: running }),
+    ...forecastIn(lastCopy),
     lastCopy: lastCopy ?? null,
     lastVerify: lastVerify ?? null,
     copyBeganMs: unreported?.atMs ?? null,
@@ -118,6 +123,12 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
     unfinishedFiles: parts.size,
     damagedLines,
   };
+}
+
+/** A final pass has none. */
+function forecastIn(lastCopy: LastRun<CopyReport> | undefined): Pick<MigrationStatus, 'forecast'> {
+  const forecast = lastCopy?.report.status.at(-1)?.forecast;
+  return forecast ? { forecast: { ...forecast, downtimeMs: Math.round(grownMs(forecast, Date.now())) } } : {};
 }
 
 const howVerified = ({ incremental, oldestMs }: ByProofs): NonNullable<MigrationStatus['verifiedBy']> => ({

@@ -7,6 +7,7 @@ import type { RootShare } from '../report/copy-report.js';
 import type { NotKept } from '../report/parts.js';
 import { Holdings } from './holdings.js';
 import { noneNamed } from './left-out.js';
+import { Subtrees } from './subtrees.js';
 
 /** Each entry counts once in a share; bytes are those of regular files. */
 export interface PlanCounts {
@@ -17,6 +18,8 @@ export interface PlanCounts {
   download: Share;
   /** Those of `total` that are left for the final pass, whether or not a copy of them is here. */
   left: Share;
+  /** Where `download` and `left` are. */
+  subtrees: Subtrees;
   /** Those of `total` that are not directories. */
   files: number;
   /** Entries of which only metadata differs, directories included. */
@@ -93,6 +96,7 @@ export const noCounts = (): PlanCounts => ({
   matching: { entries: 0, bytes: 0 },
   download: { entries: 0, bytes: 0 },
   left: { entries: 0, bytes: 0 },
+  subtrees: new Subtrees(),
   files: 0,
   fix: 0,
   retimed: 0,
@@ -146,12 +150,14 @@ export function countMatching(counts: PlanCounts, dir: EntryKey, entry: Entry): 
 
 export function countDownload(counts: PlanCounts, dir: EntryKey, entry: Entry): void {
   count(counts.download, entry);
+  counts.subtrees.add(dir, entry);
   if (entry.kind !== 'directory') name(rootShare(counts, rootOf(dir)).firstMissing, dir, entry);
 }
 
 export function countLeft(counts: PlanCounts, dir: EntryKey, entry: Entry): void {
   const share = rootShare(counts, rootOf(dir));
   count(counts.left, entry);
+  counts.subtrees.add(dir, entry);
   count(share.left, entry);
   name(share.firstLeft, dir, entry);
 }

@@ -5,6 +5,7 @@ import { printable } from '../errors.js';
 import type { Event } from '../events.js';
 import type { Iteration } from '../report/copy-report.js';
 import type { Difference } from '../report/verify-report.js';
+import { forecastLines } from './rows/forecast.js';
 import { ownersTexts } from './rows/owners.js';
 import { repairLine } from './rows/repairs.js';
 import { sstableLine } from './rows/sstables.js';
@@ -46,6 +47,8 @@ export function linesOf(event: Event, volume: Volume): Line[] {
       return volume.quiet && !event.dryRun
         ? []
         : [planLine(event), ...rootLines(event).map((line) => `  matching ${line}`)].map((line) => out(line));
+    case 'forecast':
+      return volume.quiet ? [] : forecastLines(event.forecast).map((line) => out(`forecast: ${line}`));
     case 'checked':
       return volume.verbose ? [out(`${event.which}: ${checkText(event.check)}`)] : [];
     case 'waiting':

@@ -21,6 +21,7 @@ export function nextAfterCopy({ report, exitCode }: CopyEnded): string | undefin
     case EXIT.belowThreshold:
       if (report.status.some((pass) => pass.downloadFailures > 0))
         return `${fixFailures(report)}, then lm copy again; what was copied is kept`;
+      if (report.maxDowntimeMs !== undefined) return nextForDowntime(report);
       if (onlyLeft(report)) return 'stop the service on the source, then lm copy --threshold 1.0';
       if (threshold < 1)
         return 'lm copy again; what was copied is kept. A source that changes faster than it is copied takes a lower --threshold';
@@ -41,6 +42,20 @@ export function nextAfterCopy({ report, exitCode }: CopyEnded): string | undefin
     default:
       return undefined;
   }
+}
+
+/** What makes the final pass shorter, if anything does. */
+function nextForDowntime({ status, maxDowntimeMs = 0 }: CopyReport): string {
+  const again = 'lm copy again; what was copied is kept';
+  const { forecast } = status.at(-1)!;
+  if (!forecast) return again;
+  const { copyMs, verifyMs, read, change } = forecast;
+  const isRead = verifyMs > Math.max(copyMs, maxDowntimeMs / 2) && read.bytes > 0;
+  if (isRead)
+    return 'lm verify --incremental --live, which reads while the service runs what the downtime would be spent on; then lm copy again';
+  if (change && change.trend !== 'converging')
+    return 'a longer --max-downtime, or stop the service all the same, then lm copy --threshold 1.0: further passes do not make it shorter';
+  return again;
 }
 
 /** Names the side on which the operator has to fix something; the failures were printed when they occurred. */

@@ -10,6 +10,7 @@ import type { CheckReport } from '../report/parts.js';
 import { columns } from './columns.js';
 import { nextAfterCopy, nextAfterVerify } from './next-step.js';
 import { downtimeRows } from './rows/downtime.js';
+import { forecastLines, outcomeRows } from './rows/forecast.js';
 import { leftOutRows, namesOf, notKeptRows, withoutLines } from './rows/left-out.js';
 import { ownersRows } from './rows/owners.js';
 import { notYetCopiedRow, proofsRows } from './rows/proofs.js';
@@ -26,6 +27,7 @@ export function copySummary(event: CopyEnded): string[] {
   const rows: [string, string][] = [['exit code', isShort ? `${exitCode} (below the threshold)` : exitText(exitCode)]];
   if (last && !report.dryRun) rows.push(...passRows(report, last));
   rows.push(...sstableRows(report.sstables), ...checkRows(report.postCheck), ...downtimeRows(event.downtime));
+  rows.push(...outcomeRows(event.downtime?.forecast), ...forecastRows(last));
   rows.push(...leftOutRows(report.leftOut), ...notKeptRows(report.notKept), ...ownersRows(report.owners));
   return block('copy', message, rows, withoutLines(report.without), nextAfterCopy(event));
 }
@@ -51,6 +53,7 @@ export function verifySummary(event: VerifyEnded): string[] {
     ...sstableRows(report.sstables),
     ...checkRows(report.postCheck),
     ...downtimeRows(event.downtime),
+    ...outcomeRows(event.downtime?.forecast),
     ...leftOutRows(report.leftOut),
     ...notKeptRows(report.notKept),
     ...ownersRows(report.owners),
@@ -61,6 +64,10 @@ export function verifySummary(event: VerifyEnded): string[] {
 /** `exit code 3 after 1.2 s: /usr/local/bin/check` */
 export const checkText = ({ command, exitCode, signal, elapsedMs }: CheckReport): string =>
   `${howItEnded({ code: exitCode, killedBy: signal })} after ${formatSpan(elapsedMs)}: ${printable(command)}`;
+
+/** Only of the last pass: what was found before is outdated. */
+const forecastRows = (last: Iteration | undefined): [string, string][] =>
+  last?.forecast ? forecastLines(last.forecast).map((line, i) => [i === 0 ? 'forecast' : '', line]) : [];
 
 /** The last lines only of one that has failed: they say why. */
 const checkRows = (check: CheckReport | undefined): [string, string][] =>
@@ -112,7 +119,7 @@ function passRows(report: CopyReport, last: Iteration): [string, string][] {
       : `${formatShare(last.matchRatio)}${leftOf(last)} of ${formatBytes(last.totalSize)} in ${formatEntries(last.totalFiles)}`;
   return [
     ['state', `${last.state} at iteration ${last.iteration} of at most ${report.maxIterations}`],
-    ['matching', `${share}, threshold ${formatShare(report.successThreshold)}`],
+    ['matching', `${share}, ${goalText(report)}`],
     ...rootLines(last).map((line): [string, string] => ['', line]),
     ...firstLeftRow(last),
     [
@@ -165,9 +172,24 @@ const backupRow = ({ backup }: CopyReport): [string, string][] =>
     ? [['kept', `${formatEntries(backup.entries)}, ${formatBytes(backup.bytes)} in ${printable(backup.dir)}`]]
     : [];
 
+/** `threshold 95 %`, `at most 5m00s of downtime`, or both. */
+export const goalText = ({ successThreshold, maxDowntimeMs }: CopyReport): string =>
+  [
+    ...(maxDowntimeMs === undefined || successThreshold > 0 ? [`threshold ${formatShare(successThreshold)}`] : []),
+    ...(maxDowntimeMs === undefined ? [] : [`at most ${formatSpan(maxDowntimeMs)} of downtime`]),
+  ].join(', ');
+
 type NumberField = Exclude<
   keyof Iteration,
-  'state' | 'bytesBasis' | 'delta' | 'firstVanished' | 'firstChanged' | 'filesUnreadable' | 'firstLeft' | 'roots'
+  | 'state'
+  | 'bytesBasis'
+  | 'delta'
+  | 'firstVanished'
+  | 'firstChanged'
+  | 'filesUnreadable'
+  | 'firstLeft'
+  | 'roots'
+  | 'forecast'
 >;
 
 /** After a final pass that ended well: whether the source was stopped cleanly. A node that was killed leaves transaction logs. */

@@ -1,6 +1,7 @@
 // The report of a copy. Fields and states have the Sidecar's names (LiveMigrationDataCopyResponse). Shapes only.
 
 import type { DirType, EntryKey, RootKey } from '../files/entry.js';
+import type { Forecast } from './forecast.js';
 import type { CheckReport, LeftOut, NotKept, OwnersReport, Share, SSTablesReport } from './parts.js';
 
 /** OperationStatus of the Sidecar. */
@@ -54,6 +55,8 @@ export interface Iteration {
   matchRatio: number;
   /** The same for each root. */
   roots?: RootShare[];
+  /** By what this pass has found before it copied; not of a final pass, and not of one that is limited by --only. */
+  forecast?: Forecast;
 }
 
 export interface RootShare {
@@ -70,7 +73,10 @@ export interface CopyReport {
   run: string;
   source: string;
   maxIterations: number;
+  /** 0 where --max-downtime alone says when to stop. */
   successThreshold: number;
+  /** What the forecast has to come down to. */
+  maxDowntimeMs?: number;
   maxConcurrency: number;
   status: Iteration[];
   dryRun: boolean;

@@ -20,6 +20,18 @@ export interface Downtime {
   beganAtMs: number;
   endedAtMs: number;
   totalMs: number;
+  /** The last forecast before, and how long the same took; absent where there was none. */
+  forecast?: ForecastOutcome;
   /** In the order in which they come; they add up to the total. */
   parts: { name: DowntimePart; ms: number }[];
+}
+
+/** `copyMs` and `verifyMs` are those of the forecast that was made at `atMs`. */
+export interface ForecastOutcome {
+  atMs: number;
+  copyMs: number;
+  verifyMs: number;
+  tookCopyMs: number;
+  /** Of the first incremental verification after it; absent before there was any. */
+  tookVerifyMs?: number;
 }

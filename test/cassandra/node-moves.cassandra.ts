@@ -105,7 +105,9 @@ step('warm passes go on beside flushes and major compactions, and end with 0', a
   expect(resumed).toMatch(/^plan: .* [1-9]\d* unchanged/m); // what the killed copy had published
   for (let passes = 0; passes < 3; passes++) await warm([0, 3]);
   await churn;
-  expect(await warm([0])).toContain('\nnext: stop the service on the source, then lm copy --threshold 1.0\n');
+  const last = await warm([0]);
+  expect(last).toMatch(/^forecast: if you stop the source now, .* that a drain flushes; within max_hint_window, /m);
+  expect(last).toContain('\nnext: stop the service on the source, then lm copy --threshold 1.0\n');
   expect([snapshotsIn('old').length > 0, snapshotsIn('new')]).toEqual([true, []]);
 });
 
@@ -150,6 +152,7 @@ step('the final pass ends with 0', () =>
     code: 0,
     says: [
       /^ +matching +100 % of .*, threshold 100 %$/m,
+      /^ +forecast +final copy .*; took /m,
       /source stop +no transaction log was left/,
       '\nnext: lm verify\n',
     ],

@@ -126,6 +126,23 @@ describe('the downtime', () => {
     expect(downtime!.parts.reduce((sum, { ms }) => sum + ms, 0)).toBe(1250);
   });
 
+  test('has the last forecast before it beside what came of it, of an incremental verification alone', () => {
+    const NOTHING = { entries: 0, bytes: 0 };
+    const forecast = { ...{ atMs: 88, copyMs: 600, verifyMs: 400, parts: [] }, fetch: NOTHING, read: NOTHING };
+    const said: Told = [90, pass('live', 0, { state: 'SUCCESS', forecast }, { listMs: 90 })];
+    const looked = live.map((told): Told => (told[1].type === 'pass' ? said : told));
+    const known = { atMs: 88, copyMs: 600, verifyMs: 400, tookCopyMs: 650 };
+    expect(build(...looked, ...final, ...verification).downtime!.forecast).toEqual(known);
+    const incremental: Told[] = [
+      [4000, started('i', 'verify')],
+      [4300, { ...verified('i', 4000), report: { run: 'i', state: 'COMPLETED', by: 'incremental' } } as EvidenceRecord],
+      [4350, ended('i')],
+    ];
+    const { downtime } = build(...looked, ...final, ...verification, ...incremental);
+    expect(downtime!.forecast).toEqual({ ...known, tookVerifyMs: 350 });
+    expect(build(...live, ...final).downtime).not.toHaveProperty('forecast');
+  });
+
   test('is unknown without one: a threshold below 1, a part, or a final pass that failed', () => {
     expect(build(...live).downtime).toBeUndefined();
     const failed = final.map(

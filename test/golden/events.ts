@@ -10,6 +10,9 @@ const PROGRESS = /^\{"schema":\d+,"type":"(?:progress|listing)"/;
 /** Which processes cannot be looked into depends on the machine. */
 const BLIND = /"type":"warning".*"text":"could not look into /;
 
+/** Lengths are forecast from lengths. */
+const FORECAST = /^\{"schema":\d+,"type":"forecast"/;
+
 /** What was how long differs from run to run. */
 const withoutLengths = (line: string): string =>
   line.replace(/"downtime":(\{[^[]*\[[^\]]*\]\})/, (_, json: string) => {
@@ -19,7 +22,9 @@ const withoutLengths = (line: string): string =>
 
 /** `number` tells the run from others of the scenario. */
 export function eventLines({ code, signal, stdout, stderr }: Finished, names: Names, number: number): string[] {
-  const said = stdout.split('\n').filter((line) => line !== '' && !PROGRESS.test(line) && !BLIND.test(line));
+  const said = stdout
+    .split('\n')
+    .filter((line) => line !== '' && !PROGRESS.test(line) && !FORECAST.test(line) && !BLIND.test(line));
   const run = /"run":"([0-9a-f-]{36})"/.exec(stdout)?.[1];
   if (run !== undefined) names.learn(run, `RUN-${number}`);
   const lines = [

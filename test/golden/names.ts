@@ -38,6 +38,7 @@ export function createNames(dir: string): Names {
       for (const [keys, word] of BY_KEY)
         text = text.replace(new RegExp(`"(${keys})":(?:"[^"]*"|[\\d.]+)`, 'g'), `"$1":${word}`);
       return text
+        .replace(/,"forecast":\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}/g, '') // how long something would take
         .replace(/"ctimes":\[[^\]]*\]/g, '"ctimes":CTIMES')
         .replace(/"proofs":\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}/g, '"proofs":PROOFS')
         .replace(/(\[\d+,"[0-9a-f]+",[01],(?:null|\{[^}]*\}),)"\d+"\]/g, '$1CTIME]')

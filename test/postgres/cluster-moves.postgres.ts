@@ -148,7 +148,7 @@ step('clients write once more, and are still there when the cluster is stopped',
 step('the final pass ends with 0, and every page has its checksum', () =>
   destination.lm(['copy', '--threshold', '1.0'], {
     code: 0,
-    says: [/^ +matching +100 % of .*, threshold 100 %$/m, '\nnext: lm verify\n'],
+    says: [/^ +matching +100 % of .*, threshold 100 %$/m, /^ +forecast +final copy .*; took /m, '\nnext: lm verify\n'],
   }),
 );
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Event } from '../../src/events.js';
 import { linesOf } from '../../src/render/lines.js';
+import type { Change, Forecast } from '../../src/report/forecast.js';
 import { iteration } from './samples.js';
 
 const NORMAL = { quiet: false, verbose: false };
@@ -8,6 +9,7 @@ const QUIET = { quiet: true, verbose: false };
 const VERBOSE = { quiet: false, verbose: true };
 
 const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
 
 const texts = (event: Event, volume = NORMAL) => linesOf(event, volume).map((line) => line.text);
 
@@ -105,6 +107,53 @@ describe('names', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     expect(lines[0]).toContain('x\\nremove');
+  });
+});
+
+describe('a forecast', () => {
+  const made: Forecast = {
+    ...{ atMs: 0, copyMs: 164_000, verifyMs: 86_000, fetch: { entries: 812, bytes: 12.3 * GIB } },
+    read: { entries: 812, bytes: 12.3 * GIB },
+    parts: [
+      { name: 'guards', ms: 10 },
+      { name: 'list', ms: 3_000 },
+      { name: 'fetch', ms: 161_000 },
+      { name: 'verify', ms: 86_000 },
+    ],
+  };
+  const event = (of: Partial<Forecast> = {}): Event => ({
+    type: 'forecast',
+    iteration: 1,
+    forecast: { ...made, ...of },
+  });
+  const FIRST =
+    'forecast: if you stop the source now, the final pass and its verification take about 4m10s: list 3.0 s, fetch 2m41s, verify 1m26s';
+
+  test('says how long, and of what it is made up; not with --quiet', () => {
+    expect(texts(event())).toEqual([FIRST]);
+    expect(texts(event(), QUIET)).toEqual([]);
+  });
+
+  test('says what changes beside what is copied, and where', () => {
+    const change: Change = {
+      ...{ trend: 'converging', overMs: 1_200_000, changed: { entries: 812, bytes: 12.3 * GIB } },
+      ...{ changedBytesPerSecond: 10.5 * MIB, copiedBytesPerSecond: 78 * MIB },
+      subtrees: [{ key: 'data/0/k\ns', entries: 9, bytes: GIB }],
+    };
+    expect(texts(event({ change }))).toEqual([
+      FIRST,
+      'forecast: converging: 12.3 GiB in 812 entries changed in 20m00s (10.5 MiB/s), copied at 78.0 MiB/s; most below data/0/k\\ns (1.0 GiB)',
+    ]);
+  });
+
+  test('says of Cassandra what a drain flushes, and how it stands to the hint window', () => {
+    const drainBytes = 192 * MIB;
+    expect(texts(event({ drainBytes, hintWindow: { ms: 10_800_000, stated: false } }))).toEqual([
+      `${FIRST}; with at most 192.0 MiB that a drain flushes; within max_hint_window, 3h00m unless cassandra.yaml says otherwise`,
+    ]);
+    expect(texts(event({ hintWindow: { ms: 60_000, stated: true } }))).toEqual([
+      `${FIRST}; LONGER THAN max_hint_window, 1m00s`,
+    ]);
   });
 });
 

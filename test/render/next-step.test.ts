@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { noSSTables } from '../../src/digest/sstable.js';
 import { nextAfterCopy, nextAfterVerify } from '../../src/render/next-step.js';
 import type { CopyReport } from '../../src/report/copy-report.js';
+import type { Trend } from '../../src/report/forecast.js';
 import type { RepairsReport } from '../../src/report/verify-report.js';
 import { copyReport, iteration, verifyReport } from './samples.js';
 
@@ -15,6 +16,23 @@ const repairs = (more: Partial<RepairsReport>): RepairsReport => ({
   ...{ before: { filesNotFoundAtDestination: 0, digestMismatches: 1, digestVerificationFailures: 0 }, first: [] },
   ...more,
 });
+
+const downtimeGoal = { successThreshold: 0, maxDowntimeMs: 60_000 };
+
+/** Of a copy with --max-downtime. */
+function lasting({ trend, ...lengths }: { copyMs: number; verifyMs: number; trend?: Trend }): Partial<CopyReport> {
+  const some = { entries: 1, bytes: 1 };
+  const change = { overMs: 1, changed: some, changedBytesPerSecond: 1, subtrees: [] };
+  const forecast = {
+    atMs: 0,
+    parts: [],
+    fetch: some,
+    read: some,
+    ...lengths,
+    ...(trend && { change: { trend, ...change } }),
+  };
+  return { ...downtimeGoal, status: [iteration({ forecast })] };
+}
 
 describe('what to run next', () => {
   test.each<[Partial<CopyReport>, number, RegExp | undefined]>([
@@ -53,6 +71,24 @@ describe('what to run next', () => {
     ],
     [{ status: [iteration({ filesToDownload: 0, filesChanged: 1 })] }, 3, /^stop whatever still writes/],
     [{ successThreshold: 0.95 }, 3, /^lm copy again.*--threshold/],
+    [
+      { ...downtimeGoal, status: [iteration({})] },
+      0,
+      /^stop the service on the source, then lm copy --threshold 1\.0$/,
+    ],
+    [{ ...downtimeGoal, status: [iteration({})] }, 3, /^lm copy again; what was copied is kept$/],
+    [
+      lasting({ copyMs: 50_000, verifyMs: 90_000 }),
+      3,
+      /^lm verify --incremental --live, which reads .*; then lm copy again$/,
+    ],
+    [
+      lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'flat' }),
+      3,
+      /^a longer --max-downtime, or stop .* --threshold 1\.0: further/,
+    ],
+    [lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'diverging' }), 3, /^a longer --max-downtime/],
+    [lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'converging' }), 3, /^lm copy again; what was copied is kept$/],
     [{ successThreshold: 1 }, 3, /^stop whatever still writes/],
     [{ successThreshold: 1, status: [iteration({ downloadFailures: 1 })] }, 3, /^see to the files that failed/],
     [{}, 5, /^lm copy again/],

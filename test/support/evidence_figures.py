@@ -79,6 +79,8 @@ for number, one in passes:
         tell(name + field, "count", of[field])
     for field, ms in one["times"].items():
         tell(name + field, "span", ms)
+    if "forecast" in of:
+        tell(name + "forecast", "span", of["forecast"]["copyMs"] + of["forecast"]["verifyMs"])
 
 for run, of in runs.items():
     if "run-ended" in of:

@@ -1,6 +1,7 @@
 // Follows the events of a run, so that `lm status` on this host can report its progress.
 
 import type { Emit } from '../../events.js';
+import { totalMs } from '../../forecast/forecast.js';
 import { Meter } from '../../render/meter.js';
 import type { RunProgress } from '../../state/lock/run-progress.js';
 
@@ -31,6 +32,9 @@ export function followRun(now: () => number = Date.now): Follower {
           break;
         case 'planned':
           progress.matchRatio = event.matchRatio;
+          break;
+        case 'forecast':
+          progress.downtimeMs = totalMs(event.forecast);
           break;
         case 'progress':
           moving = true;

@@ -5,8 +5,10 @@ import { checkerOf } from '../../digest/manifest-line.js';
 import { printable } from '../../errors.js';
 import type { EvidenceDocument } from '../../evidence/document.js';
 import { LIMITED_BY, lastShortPass, passesIn, passName, standingOf } from '../../evidence/figures.js';
+import { totalMs } from '../../forecast/forecast.js';
 import { columns } from '../../render/columns.js';
 import { downtimeRows, spansText } from '../../render/rows/downtime.js';
+import { outcomeRows } from '../../render/rows/forecast.js';
 import { namesOf } from '../../render/rows/left-out.js';
 import { proofsRows } from '../../render/rows/proofs.js';
 import { repairRows } from '../../render/rows/repairs.js';
@@ -56,6 +58,7 @@ export function reportText(document: EvidenceDocument): string[] {
         ...checkRows(runs),
         ...runs.flatMap(verificationRows),
         ...downtimeRows(document.downtime),
+        ...outcomeRows(document.downtime?.forecast),
         ...manifestRows(document),
         ...earlier.map((name) => ['earlier', printable(name)]),
         ['file', printable(file)],
@@ -89,7 +92,14 @@ function runText({ beganAtMs, endedAtMs, exitCode, message }: RunEvidence): stri
 function passText({ pass, times }: ReturnType<typeof passesIn>[number]): string {
   const took = spansText(PASS_PARTS.map(([field, name]) => ({ name, ms: times[field] ?? 0 })));
   const matching = pass.totalSize < 0 ? 'no plan' : `${formatShare(pass.matchRatio)} matching`;
-  return `${pass.state}, ${matching}, ${formatBytes(pass.bytesReceived)} received; ${took}`;
+  return `${pass.state}, ${matching}, ${formatBytes(pass.bytesReceived)} received; ${took}${forecastText(pass)}`;
+}
+
+/** `; flat, 4m10s of downtime` */
+function forecastText({ forecast }: ReturnType<typeof passesIn>[number]['pass']): string {
+  if (!forecast) return '';
+  const { change } = forecast;
+  return `;${change ? ` ${change.trend},` : ''} ${formatSpan(totalMs(forecast))} of downtime forecast`;
 }
 
 /** Root by root, in the last pass at whose beginning something was missing. */

@@ -7,8 +7,9 @@ import type { SourceStatus } from '../../migration/source-status.js';
 import type { MigrationStatus, RunningAgent } from '../../migration/status.js';
 import { untrustedRecordsText } from '../../migration/this-migration.js';
 import { columns } from '../../render/columns.js';
+import { besideText, changeText, lengthText } from '../../render/rows/forecast.js';
 import { ageText, lostText } from '../../render/rows/proofs.js';
-import { exitName } from '../../render/summary.js';
+import { exitName, goalText } from '../../render/summary.js';
 import type { CopyReport, Iteration } from '../../report/copy-report.js';
 import type { VerifyReport } from '../../report/verify-report.js';
 import type { CompletedOverHttp } from '../../state/completed-over-http.js';
@@ -45,6 +46,7 @@ function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
     ...(status.task === undefined ? [] : [row('task', taskText(status.task, holder))]),
     ...copyLines(status),
     ...(lastCopy ? passTable(lastCopy.report.status) : []),
+    ...forecastRows(status),
     row('last verify', lastVerify ? verifyText(lastVerify) : 'none'),
     row('verified', verifiedText(status)),
     ...proofLines(status),
@@ -52,6 +54,22 @@ function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
       ? [row('damaged', `${formatCount(damagedAtSource, 'SSTable')} at the source already, and so here`)]
       : []),
     ...(damagedLines > 0 ? [row('journal', `${damagedLines} damaged lines, for which the worst is assumed`)] : []),
+  ];
+}
+
+/** Of a copy that runs, what its last pass has found. */
+function forecastRows({ completion, progress, forecast }: Omit<MigrationStatus, 'source'>): string[] {
+  if (completion.state === 'COMPLETED') return [];
+  if (progress?.downtimeMs !== undefined)
+    return [row('if stopped', `${lengthText(progress.downtimeMs)}, by the pass under way`)];
+  if (!forecast) return [];
+  const made = `by the pass of ${timeText(forecast.atMs)}; lm copy --dry-run looks again`;
+  return [
+    row(
+      'if stopped',
+      `if you stop the source now, ${lengthText(forecast.downtimeMs)}${besideText(forecast)} (${made})`,
+    ),
+    ...(forecast.change ? [row('', changeText(forecast.change))] : []),
   ];
 }
 
@@ -154,7 +172,7 @@ function sourceText(source: SourceStatus): string {
 const exitText = (exitCode: number): string => `exit code ${exitCode} (${EXIT_MEANING[exitName(exitCode)]})`;
 
 const endText = ({ endedMs, exitCode, report }: LastRun<CopyReport>): string =>
-  `ended ${timeText(endedMs)} with ${exitText(exitCode)}, threshold ${formatShare(report.successThreshold)}` +
+  `ended ${timeText(endedMs)} with ${exitText(exitCode)}, ${goalText(report)}` +
   (report.only === undefined ? '' : `, only ${printable(report.only)}`);
 
 const verifyText = ({ endedMs, exitCode, report }: LastRun<VerifyReport>): string =>

@@ -1,6 +1,7 @@
 // The parts of the page with plots: downtime, passes, convergence, what held the ratio down, verification.
 
 import { formatBytes, formatShare, formatSpan } from '../../amounts.js';
+import { outcomeText } from '../../render/rows/forecast.js';
 import { proofsRows } from '../../render/rows/proofs.js';
 import { repairRows } from '../../render/rows/repairs.js';
 import type { VerifyReport } from '../../report/verify-report.js';
@@ -35,7 +36,9 @@ export function downtime({ downtime: down }: EvidenceDocument): Html {
   }));
   return section(
     'Downtime',
-    card(parts(slices, 'parts of the downtime')),
+    card(
+      html`${parts(slices, 'parts of the downtime')}${down.forecast ? html`<p>Forecast: ${outcomeText(down.forecast)}</p>` : ''}`,
+    ),
     'From the start of the final copy to the completion, or to the last command so far. When the service was stopped, lm cannot know.',
   );
 }

@@ -1,6 +1,7 @@
 // The tables of the page: passes, deletions, refusals, waivers, limits, checks, warnings, runs, settings and who took part.
 
 import { formatRate } from '../../amounts.js';
+import { totalMs } from '../../forecast/forecast.js';
 import { howItEnded } from '../../linux/shell-command.js';
 import { PASS_PARTS } from '../../state/evidence/downtime.js';
 import type { RunEvidence } from '../../state/evidence/runs.js';
@@ -42,12 +43,14 @@ export function passes(document: EvidenceDocument): Html {
       countFigure(name('filesRemoved'), pass.filesRemoved),
       html`${pass.downloadFailures}, ${pass.filesChanged}, ${pass.filesVanished}`,
       ...PASS_PARTS.map(([field]) => span(field)),
+      pass.forecast ? spanFigure(name('forecast'), totalMs(pass.forecast)) : '–',
     ];
   });
   const columns = [
     { title: 'Pass' },
     ...['Matching', 'To copy', 'Received', 'Entries', 'Removed', 'Failed, changed, vanished'].map(number),
     ...PASS_PARTS.map(([, name]) => number(`${name[0]!.toUpperCase()}${name.slice(1)}`)),
+    number('Forecast of the downtime'),
   ];
   return section('Passes', card(rows.length > 0 ? table(columns, rows, 'compact') : none('No pass is recorded.')));
 }

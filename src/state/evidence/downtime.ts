@@ -1,6 +1,7 @@
 // Breaks down the time from the final copy to the completion: what lm did in it, and how long nothing of lm ran. Pure.
 
-import type { Downtime, DowntimePart } from '../../report/downtime.js';
+import type { Downtime, DowntimePart, ForecastOutcome } from '../../report/downtime.js';
+import { forecastBefore } from './measured.js';
 import type { PassTimes } from './records.js';
 import type { RunEvidence } from './runs.js';
 
@@ -32,8 +33,33 @@ export function downtimeOf(runs: readonly RunEvidence[]): Downtime | undefined {
   const totalMs = Math.max(known, endedAtMs - final.beganAtMs); // a clock that was set back between two commands takes nothing off
   add('between commands', totalMs - known);
   const parts = ORDER.flatMap((name) => (sums.get(name) ? [{ name, ms: sums.get(name)! }] : []));
-  return { beganAtMs: final.beganAtMs, endedAtMs, totalMs, parts };
+  const forecast = outcomeOf(runs, at, chain);
+  return { beganAtMs: final.beganAtMs, endedAtMs, totalMs, ...(forecast && { forecast }), parts };
 }
+
+/** `chain` begins with the final copy, `runs[at]`. A final copy that did not succeed at once counts for itself alone. */
+function outcomeOf(
+  runs: readonly RunEvidence[],
+  at: number,
+  [final, ...after]: readonly RunEvidence[],
+): ForecastOutcome | undefined {
+  const forecast = forecastBefore(runs, at);
+  if (!forecast) return undefined;
+  const { atMs, copyMs, verifyMs } = forecast;
+  const verified = after.find(isForecast);
+  return {
+    ...{ atMs, copyMs, verifyMs, tookCopyMs: lengthOf(final!) },
+    ...(verified && { tookVerifyMs: lengthOf(verified) }),
+  };
+}
+
+/** What a full one takes is no forecast's affair. */
+const isForecast = ({ verification }: RunEvidence): boolean => verification?.report.by === 'incremental';
+
+const lengthOf = (run: RunEvidence): number => run.endedAtMs! - run.beganAtMs - postCheckMsOf(run);
+
+const postCheckMsOf = ({ checks }: RunEvidence): number =>
+  checks.filter(({ which }) => which === 'post-check').reduce((sum, { check }) => sum + check.elapsedMs, 0);
 
 /** Its threshold was met, whatever its post-check said. */
 const isFinal = ({ command, copy, passes, endedAtMs }: RunEvidence): boolean =>
@@ -51,9 +77,7 @@ const ORDER: readonly DowntimePart[] = [
 /** They add up to the length of the run. */
 function partsOf(run: RunEvidence): [DowntimePart, number][] {
   const lengthMs = run.endedAtMs! - run.beganAtMs;
-  const postCheckMs = run.checks
-    .filter(({ which }) => which === 'post-check')
-    .reduce((sum, { check }) => sum + check.elapsedMs, 0);
+  const postCheckMs = postCheckMsOf(run);
   const own: [DowntimePart, number][] = postCheckMs > 0 ? [['post-check', postCheckMs]] : [];
   if (run.command !== 'copy') return [...own, [run.command, lengthMs - postCheckMs]];
   const parts = run.passes.flatMap(({ times }) =>

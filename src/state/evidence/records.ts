@@ -1,4 +1,5 @@
-// The records of a migration's evidence, one a line: what was done, by whom, and how it ended. Shapes only; no decision depends on them.
+// The records of a migration's evidence, one a line: what was done, by whom, and how it ended. Shapes only; no guard depends on them.
+// A forecast learns from them how fast passes were, and --max-downtime goes by that.
 
 import type { EntryKey } from '../../files/entry.js';
 import type { CopyReport, Iteration } from '../../report/copy-report.js';

@@ -16,6 +16,8 @@ const RunProgress = z.object({
   filesDone: count.optional(),
   filesTotal: count.optional(),
   bytesPerSecond: count.optional(),
+  /** What its last forecast said, of final pass and verification. */
+  downtimeMs: count.optional(),
 });
 export type RunProgress = z.infer<typeof RunProgress>;
 

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { followRun } from '../../../src/commands/runs/run-progress.js';
 
+const NOTHING = { entries: 0, bytes: 0 };
+
 test('has the phase and its progress, from the start of the run', () => {
   let nowMs = 1_000;
   const follower = followRun(() => nowMs);
@@ -15,7 +17,10 @@ test('has the phase and its progress, from the start of the run', () => {
   expect(follower.now()).toMatchObject({ bytesDone: 100, bytesTotal: 500, filesDone: 1, bytesPerSecond: 50 });
   follower.listen({ type: 'phase', iteration: 2, state: 'LISTING' });
   expect(follower.now()).toEqual({ run: 'r', state: 'LISTING', iteration: 2, sinceMs: 1_000 });
+  const forecast = { ...{ atMs: 0, copyMs: 40, verifyMs: 2, parts: [] }, fetch: NOTHING, read: NOTHING };
+  follower.listen({ type: 'forecast', iteration: 2, forecast });
+  expect(follower.now()).toMatchObject({ state: 'LISTING', downtimeMs: 42 });
   nowMs += 60_000;
   follower.listen({ type: 'post-check-began', command: 'sstableverify' });
-  expect(follower.now()).toEqual({ run: 'r', state: 'POST_CHECK', iteration: 2, sinceMs: nowMs });
+  expect(follower.now()).toEqual({ run: 'r', state: 'POST_CHECK', iteration: 2, sinceMs: nowMs, downtimeMs: 42 });
 });
