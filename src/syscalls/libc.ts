@@ -23,12 +23,16 @@ export interface Libc {
 
 /** Null: there are none. */
 let known: Libc | null | undefined;
+let fault: string | undefined;
 
 /** Loads koffi when it is first called: that takes a thread 10 to 20 ms of processor time, and the process 10 MB. */
 export function libc(): Libc | undefined {
   if (known === undefined) known = load() ?? null;
   return known ?? undefined;
 }
+
+/** Why the C library's functions cannot be called, for people; undefined where they can. */
+export const whyNoLibc = (): string | undefined => (libc() ? undefined : fault);
 
 /** The error that Node would throw. */
 export function systemError(call: string, errno: number): NodeJS.ErrnoException {
@@ -51,7 +55,7 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_MASK = 0xfff;
 
 function load(): Libc | undefined {
-  if (platform() !== 'linux') return undefined;
+  if (platform() !== 'linux') return without(`this is ${platform()}`);
   try {
     const koffi: Koffi = createRequire(import.meta.url)('koffi');
     const library = koffi.load(null);
@@ -73,10 +77,17 @@ function load(): Libc | undefined {
         statx(directory, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW, STATX_MASK, buffer),
       errno: () => koffi.errno(),
     };
-    return agreesWithNode(found) ? found : undefined;
-  } catch {
-    return undefined; // it is not installed, or not made for this machine
+    return agreesWithNode(found) ? found : without('it answers otherwise than Node');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return without(
+      code === 'MODULE_NOT_FOUND' ? 'koffi is not installed' : `koffi does not work here: ${message.split('\n')[0]}`,
+    );
   }
+}
+
+function without(why: string): undefined {
+  fault = why;
 }
 
 /** glibc has another name for functions whose offsets have 64 bits; those of musl take no others. */

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { errnoOf } from '../../src/errors.js';
 import { readFrom, renameIn, statIn, statOf } from '../../src/syscalls/calls.js';
-import { libc, systemError } from '../../src/syscalls/libc.js';
+import { libc, systemError, whyNoLibc } from '../../src/syscalls/libc.js';
 import { type FileStat, STAT_MEMBERS } from '../../src/syscalls/stat.js';
 import { sandbox } from '../support/sandbox.js';
 
@@ -57,6 +57,7 @@ const codeOf = (call: () => unknown): string | undefined => {
 
 test('the C library is there, where koffi is installed', () => {
   expect(libc()).toBeDefined();
+  expect(whyNoLibc()).toBeUndefined();
 });
 
 describe.each(['Node', 'the C library'])('by %s,', (by) => {
