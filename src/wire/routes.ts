@@ -7,6 +7,8 @@ import { decodeUnreserved, FILES, type FilePath, fileUrl, normalise, PREFIX, toF
 /** A header of every status reply of an agent: it is `lm`, and speaks this version of the native routes. */
 export const AGENT_HEADER = 'lm-agent';
 export const AGENT_PROTOCOL = 1;
+/** A header of an agent's status: which lm it is. An older one does not say. */
+export const VERSION_HEADER = 'lm-version';
 /** Sent with a request for the open files: the agent runs the operator's own command as well. An older agent ignores it. */
 export const CHECK_HEADER = 'lm-at-rest-check';
 /** Sent with it too: the agent also names all files of `HOT_TYPES` that are being written to. */

@@ -32,6 +32,7 @@ import { createXxh64 } from '../../src/digest/kernels/xxh64.js';
 import type { Block } from '../../src/files/listing.js';
 import { readListing } from '../../src/listing/listing.js';
 import { blockLine, isSameLine } from '../../src/listing/listing-lines.js';
+import { version } from '../../src/version.js';
 import {
   BODY_HASH_HEADER,
   bodyHash,
@@ -238,6 +239,7 @@ describe('listing', () => {
   test('status advertises the native routes', async () =>
     expect((await agent.ask(`${P}/status`)).headers).toMatchObject({
       'lm-agent': '1',
+      'lm-version': version(),
       'lm-max-concurrent-file-requests': '20',
     }));
 });

@@ -65,6 +65,7 @@ function messageLines(mark: string, { head, whole }: Message, body: string[], { 
     plain(line)
       .replace(/^(content-length): \d+$/i, (all, name) => (isHeadAlone ? all : `${name}: ${whole ? 'right' : 'WRONG'}`))
       .replace(/^(date): .*$/i, '$1: DATE')
+      .replace(/^(lm-version): .*$/, '$1: VERSION')
       .replace(/^(lm-seals): \d+$/, '$1: CTIME')
       .replace(/^(etag: "[0-9a-f]+-[0-9a-f]+)-[0-9a-f]+"$/i, '$1-INO"'),
   );

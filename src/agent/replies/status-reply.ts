@@ -2,6 +2,7 @@
 
 import { LmError } from '../../errors.js';
 import type { RootKey } from '../../files/entry.js';
+import { version } from '../../version.js';
 import type { LiveMigrationStatus } from '../../wire/messages.js';
 import {
   AGENT_HEADER,
@@ -13,6 +14,7 @@ import {
   REOPENED_HEADER,
   type Role,
   SNAPSHOT_HEADER,
+  VERSION_HEADER,
 } from '../../wire/routes.js';
 import { errorReply, guardReply, jsonReply, type Reply } from '../reply.js';
 import type { Request } from '../request.js';
@@ -52,6 +54,7 @@ function statusNow({ completion, maxConcurrentFileRequests, snapshots }: StatusS
   const reopened = completion.reopened();
   return jsonReply(200, completion.read(), {
     [AGENT_HEADER]: AGENT_PROTOCOL,
+    [VERSION_HEADER]: ownVersion(),
     [MAX_REQUESTS_HEADER]: maxConcurrentFileRequests,
     [PACED_DIGESTS_HEADER]: 1,
     [LINE_DIGESTS_HEADER]: 1,
@@ -59,6 +62,14 @@ function statusNow({ completion, maxConcurrentFileRequests, snapshots }: StatusS
     ...(snapshots.length > 0 && { [SNAPSHOT_HEADER]: snapshots.join(',') }),
     ...(reopened && { [REOPENED_HEADER]: `${timeText(reopened.atMs)} by ${reopened.by}` }),
   });
+}
+
+let known: string | undefined;
+
+/** Of the program that runs: the package may be replaced beside it. */
+function ownVersion(): string {
+  known ??= version();
+  return known;
 }
 
 /** The Sidecar's protocol lets any client that may copy do this; the operator gets a warning. */
