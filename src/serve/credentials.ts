@@ -35,19 +35,25 @@ export interface Reloaded {
 
 /** `directory` creates the agent's record directory; it is called after the files that the settings name have been read. Throws `usage` and `local`. */
 export function readCredentials(settings: ServeSettings, directory: () => string): Credentials {
-  const { tokenFile, tlsAuto, clientCa, insecure } = settings;
-  const tokensFor = settings.tokensFor.map(({ permissions, of }) => ({ permissions, token: readToken(of) }));
+  const { tlsAuto, clientCa, insecure } = settings;
+  const { token, tokensFor, tls } = statedCredentials(settings);
   const isAsked = tokensFor.length > 0 || clientCa !== undefined || insecure;
-  const given = tokenFile === undefined ? undefined : readToken(tokenFile);
-  const stated = tlsAuto ? undefined : statedTls(settings);
   const dir = directory();
-  const ownTokenFile = given === undefined && !isAsked ? ensureTokenFile(dir) : undefined;
+  const ownTokenFile = token === undefined && !isAsked ? ensureTokenFile(dir) : undefined;
   return {
-    token: given ?? (ownTokenFile && readToken(ownTokenFile)),
+    token: token ?? (ownTokenFile && readToken(ownTokenFile)),
     tokensFor,
     ownTokenFile,
-    tls: tlsAuto ? ownTls(dir, settings) : stated,
+    tls: tlsAuto ? ownTls(dir, settings) : tls,
   };
+}
+
+/** Reads what the settings name, and makes nothing. Throws `usage`. */
+export function statedCredentials(settings: ServeSettings): Pick<Credentials, 'token' | 'tokensFor' | 'tls'> {
+  const { tokenFile, tlsAuto } = settings;
+  const tokensFor = settings.tokensFor.map(({ permissions, of }) => ({ permissions, token: readToken(of) }));
+  const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+  return { token, tokensFor, tls: tlsAuto ? undefined : statedTls(settings) };
 }
 
 function statedTls({ tlsCert, tlsKey, clientCa }: ServeSettings): TlsOptions | undefined {
