@@ -1,5 +1,6 @@
 // The closed union of events that every run emits. Events only inform: nothing in a run waits for one or depends on one.
 
+import type { ErrorCode } from './errors.js';
 import type { EntryKey } from './files/entry.js';
 import type { CopyReport, Iteration, RootShare, State } from './report/copy-report.js';
 import type { Downtime } from './report/downtime.js';
@@ -32,7 +33,8 @@ export type Event =
   /** What the run keeps to from here on, and why: how it was started, a timetable, or `lm limit`. Null is no limit. */
   | { type: 'limit'; by: 'start' | 'clock' | 'operator'; text: string; bytesPerSecond: number | null }
   | { type: 'settings'; text: string } // a value in force that the operator should know, such as a lowered concurrency
-  | { type: 'warning'; text: string; details?: string[]; hint?: string }
+  /** `refuses`: of a dry run, which error a real run would end with. */
+  | { type: 'warning'; text: string; details?: string[]; hint?: string; refuses?: ErrorCode }
   /** Which users and groups of this host the source's owners are mapped to. */
   | ({ type: 'owners' } & OwnersReport)
   /**

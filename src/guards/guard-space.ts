@@ -26,6 +26,9 @@ export async function checkSpace(needs: readonly SpaceNeed[]): Promise<void> {
   });
 }
 
+/** Whether a message is one of `checkSpace`. */
+export const isSpaceRefusal = (message: string): boolean => /^not enough (space|inodes) for /.test(message);
+
 interface FileSystem {
   needs: SpaceNeed[];
   freeBytes: bigint;

@@ -96,11 +96,16 @@ export function createSSTableGuard(options: SSTableGuardOptions): SSTableGuard {
   };
 }
 
+const DAMAGED = ' damaged at the source';
+
+/** Whether a message is a refusal of this guard. */
+export const isSSTableRefusal = (message: string): boolean => message.endsWith(DAMAGED);
+
 function judge(
   damaged: ReadonlyMap<EntryKey, string>,
   { isAllowed, journal, emit, object }: SSTableGuardOptions,
 ): void {
-  const text = `${sstables(damaged.size)} ${damaged.size === 1 ? 'is' : 'are'} damaged at the source`;
+  const text = `${sstables(damaged.size)} ${damaged.size === 1 ? 'is' : 'are'}${DAMAGED}`;
   const details = [
     ...[...damaged].slice(0, FIRST_FEW).map(([key, why]) => printable(`${key}: ${why}`)),
     ...(damaged.size > FIRST_FEW ? [`and ${damaged.size - FIRST_FEW} more`] : []),

@@ -11,16 +11,20 @@ export const refusing: Objection = (error) => {
   throw error;
 };
 
+/** Begins the warning of a dry run. */
+export const WOULD_REFUSE = 'a real run would refuse: ';
+
 /** For a dry run: emits a warning, and adds the message to `refuses`. */
 export const reporting =
   (emit: Emit, refuses: string[]): Objection =>
-  ({ message, details, hint }) => {
+  ({ code, message, details, hint }) => {
     refuses.push(message);
     emit({
       type: 'warning',
-      text: `a real run would refuse: ${message}`,
+      text: `${WOULD_REFUSE}${message}`,
       ...(details.length > 0 && { details }),
       ...(hint && { hint }),
+      refuses: code,
     });
   };
 
