@@ -100,13 +100,17 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   reset: () => import('./commands/reset.js'),
   status: () => import('./commands/status.js'),
   limit: () => import('./commands/limit.js'),
+  doctor: () => import('./commands/doctor.js'),
   instances: () => import('./commands/instances.js'),
   report: () => import('./commands/report.js'),
   'config show': () => import('./commands/config.js'),
   demo: () => import('./commands/demo.js'),
 };
 
-const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set(['reset', 'limit', 'instances', 'report', 'config show']);
+/** The doctor says what is wrong with the limit, and then starts none. */
+const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set([
+  ...(['reset', 'limit', 'doctor', 'instances', 'report', 'config show'] as const),
+]);
 
 /** Work that a signal aborts may fail with an AbortError of its own; the signal is the reason to report. */
 function stopReason(error: unknown, signal: AbortSignal): unknown {

@@ -11,7 +11,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const FLOORS: readonly (readonly string[])[] = [
   ['main'],
   ['cli', 'commands'],
-  ['complete', 'demo', 'evidence'],
+  ['complete', 'demo', 'doctor', 'evidence'],
   ['serve'],
   ['tasks'],
   ['copy', 'verify'],
@@ -35,9 +35,9 @@ const FLOORS: readonly (readonly string[])[] = [
 /** Rooms that not everybody above may know: what moves bytes knows no record, no setting and no screen. */
 const KNOWN_TO: Record<string, readonly string[]> = {
   agent: ['serve'],
-  state: ['commands', 'complete', 'evidence', 'serve', 'tasks', 'copy', 'verify', 'migration'],
-  settings: ['main', 'cli', 'commands', 'complete', 'serve', 'tasks', 'copy', 'verify', 'migration'],
-  render: ['commands', 'complete', 'demo', 'evidence', 'serve'],
+  state: ['commands', 'complete', 'doctor', 'evidence', 'serve', 'tasks', 'copy', 'verify', 'migration'],
+  settings: ['main', 'cli', 'commands', 'complete', 'doctor', 'serve', 'tasks', 'copy', 'verify', 'migration'],
+  render: ['commands', 'complete', 'demo', 'doctor', 'evidence', 'serve'],
 };
 
 /** More than one looks through at a glance. */
@@ -86,7 +86,7 @@ const FENCES: Record<string, readonly string[]> = {
   ],
   'node:process': [
     // What is asked of the kernel, never the arguments, the environment or the way out: those are main's.
-    ...['agent/access-log.ts', 'commands/this-user.ts'], // geteuid, umask
+    ...['agent/access-log.ts', 'commands/this-user.ts', 'doctor/host.ts'], // geteuid, umask, version
     ...[
       'linux/shell-command.ts',
       'state/evidence/recorder.ts',

@@ -59,6 +59,18 @@ export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
     examples: ['lm limit', 'lm limit 50MiB/s', 'lm limit off', 'lm limit default'],
     exits: ['ok', 'bug', 'usage', 'refused', 'local', ...STOPS],
   },
+  doctor: {
+    args: '[URL] [DIR]',
+    summary:
+      'look at both sides before a migration: what is in the way, what to do about it, and how long it will take',
+    examples: [
+      'lm doctor https://source:9043 /srv/data --token-file token --pin SHA256',
+      'lm doctor --root data=/srv/data',
+      'lm doctor --probe-disk 1GiB',
+      'lm doctor --json',
+    ],
+    exits: ['ok', 'bug', 'usage', ...ON_SOURCE],
+  },
   instances: {
     args: '',
     summary: 'list the migrations that this host knows, or forget one',

@@ -55,6 +55,7 @@ const ROLE_OF: Partial<Record<CommandName, Role | null>> = {
   copy: 'destination',
   verify: 'destination',
   complete: null,
+  doctor: null,
 };
 
 /** Throws `refused` when the map gives this host no role, or not the one that `command` needs. */

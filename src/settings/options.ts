@@ -26,11 +26,12 @@ import {
   waitingTime,
 } from './types.js';
 import { permittedName, permittedToken } from './values/permitted.js';
+import { size } from './values/size.js';
 import { sourceUrl } from './values/source-url.js';
 
 export const COMMANDS = [
   ...(['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const),
-  ...(['limit', 'instances', 'report', 'config show', 'demo'] as const),
+  ...(['limit', 'doctor', 'instances', 'report', 'config show', 'demo'] as const),
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
@@ -53,8 +54,8 @@ interface OptionShape {
 }
 
 const ALL = COMMANDS;
-const PULL = ['copy', 'verify', 'complete', 'status'] as const;
-const ON_ROOTS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const;
+const PULL = ['copy', 'verify', 'complete', 'status', 'doctor'] as const;
+const ON_ROOTS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'doctor'] as const;
 const NAMING_ROOTS = [...ON_ROOTS, 'config show'] as const;
 
 export const OPTIONS = {
@@ -74,7 +75,7 @@ export const OPTIONS = {
   },
   as: {
     type: typedDir,
-    commands: ['serve'],
+    commands: ['serve', 'doctor'],
     list: true,
     help: 'the live directory of which the root of this type is a snapshot, for passes below 1.0; repeatable',
   },
@@ -104,7 +105,7 @@ export const OPTIONS = {
   },
   listen: {
     type: listen,
-    commands: ['serve'],
+    commands: ['serve', 'doctor'],
     default: '127.0.0.1:9043',
     help: 'where to listen; :PORT means every address',
   },
@@ -117,12 +118,16 @@ export const OPTIONS = {
   },
   'tls-auto': {
     type: toggle,
-    commands: ['serve'],
+    commands: ['serve', 'doctor'],
     help: 'encrypt with a certificate of its own making, kept in --state-dir, and print its fingerprint for --pin',
   },
-  'tls-cert': { type: path('FILE'), commands: ['serve'], help: 'certificate chain, PEM' },
-  'tls-key': { type: path('FILE'), commands: ['serve'], help: 'its key, PEM, readable by its owner only' },
-  'client-ca': { type: path('FILE'), commands: ['serve'], help: 'demand a client certificate signed by one of these' },
+  'tls-cert': { type: path('FILE'), commands: ['serve', 'doctor'], help: 'certificate chain, PEM' },
+  'tls-key': { type: path('FILE'), commands: ['serve', 'doctor'], help: 'its key, PEM, readable by its owner only' },
+  'client-ca': {
+    type: path('FILE'),
+    commands: ['serve', 'doctor'],
+    help: 'demand a client certificate signed by one of these',
+  },
   'client-name': {
     type: certificateName,
     commands: ['serve'],
@@ -143,7 +148,7 @@ export const OPTIONS = {
   },
   insecure: {
     type: toggle,
-    commands: ['serve'],
+    commands: ['serve', 'doctor'],
     help: 'ask for no token though anybody who can connect could read everything',
   },
   'expire-after': { type: duration, commands: ['serve'], help: 'stop after this long without a request' },
@@ -173,7 +178,7 @@ export const OPTIONS = {
   'max-iterations': { type: integer(1), commands: ['copy'], default: '3', help: 'downloading passes at most' },
   concurrency: {
     type: integer(1),
-    commands: ['copy', 'verify'],
+    commands: ['copy', 'verify', 'doctor'],
     default: '10',
     remembered: true,
     help: 'requests under way at once',
@@ -193,19 +198,19 @@ export const OPTIONS = {
   },
   'max-delete': {
     type: deleteLimit,
-    commands: ['copy'],
+    commands: ['copy', 'doctor'],
     default: '50%',
     help: 'refuse when the source has lost more than this share, or number of files, of what it held',
   },
   'backup-dir': {
     type: path('DIR'),
-    commands: ['copy'],
+    commands: ['copy', 'doctor'],
     help: 'keep there what is removed or replaced; outside the roots, on their file system',
   },
   only: { type: keyPrefix, commands: ['copy'], help: 'only what lies below this key, such as data/0/keyspace' },
   'limit-rate': {
     type: rateLimit,
-    commands: ['serve', 'copy', 'verify'],
+    commands: ['serve', 'copy', 'verify', 'doctor'],
     help: "bytes a second at most, such as 200MiB/s, or by the clock, such as 'Mon-Fri 08:00-18:00=50MiB/s, else off, zone Europe/Berlin': sent or received, or read for digests, at each end",
   },
   'yield-to-io': {
@@ -227,7 +232,7 @@ export const OPTIONS = {
   },
   'pre-check': {
     type: text('CMD'),
-    commands: ['copy', 'verify', 'complete'],
+    commands: ['copy', 'verify', 'complete', 'doctor'],
     remembered: true,
     help: 'a command that must succeed before every pass, before verify --repair, and before lm complete on either host',
   },
@@ -239,14 +244,14 @@ export const OPTIONS = {
   },
   'guard-port': {
     type: guardPort,
-    commands: ['serve', 'copy', 'verify', 'complete'],
+    commands: ['serve', 'copy', 'verify', 'complete', 'doctor'],
     list: true,
     remembered: true,
     help: 'a port of the service here, which must not be listened on; repeatable; serve: asked for the final pass',
   },
   'jmx-port': {
     type: guardPort,
-    commands: ['serve', 'copy', 'verify', 'complete'],
+    commands: ['serve', 'copy', 'verify', 'complete', 'doctor'],
     remembered: true,
     help: 'where the JMX of Cassandra here listens (7199, which is guarded when cassandra.yaml is known)',
   },
@@ -257,21 +262,29 @@ export const OPTIONS = {
   },
   'keep-setuid': {
     type: toggle,
-    commands: ['copy', 'verify', 'complete'],
+    commands: ['copy', 'verify', 'complete', 'doctor'],
     help: 'give programs set-user-id and set-group-id as at the source; verify and complete: expect them',
   },
   owner: {
     type: ownerRule,
-    commands: ['copy', 'verify', 'complete'],
+    commands: ['copy', 'verify', 'complete', 'doctor'],
     list: true,
     remembered: true,
     help: "who a user or group of the source's is here: NAME=NAME, NAME=NUMBER, or numeric for all; default: by name; repeatable",
   },
-  adopt: { type: toggle, commands: ['copy'], help: 'let lm change and remove what is here and was not copied by it' },
-  'new-source': { type: toggle, commands: ['copy'], help: 'accept a source, or roots, other than those seen before' },
+  adopt: {
+    type: toggle,
+    commands: ['copy', 'doctor'],
+    help: 'let lm change and remove what is here and was not copied by it',
+  },
+  'new-source': {
+    type: toggle,
+    commands: ['copy', 'doctor'],
+    help: 'accept a source, or roots, other than those seen before',
+  },
   'allow-running': {
     type: toggle,
-    commands: ['copy', 'verify', 'complete'],
+    commands: ['copy', 'verify', 'complete', 'doctor'],
     help: 'go on though nothing proves that the service here is stopped',
   },
   'allow-live-source': {
@@ -319,7 +332,7 @@ export const OPTIONS = {
   },
   sstables: {
     type: toggle,
-    commands: ['copy', 'verify'],
+    commands: ['copy', 'verify', 'doctor'],
     help: 'check SSTables by their Digest.crc32 and TOC.txt: verify on both sides, copy at the source before it fetches them',
   },
   'allow-damaged-at-source': {
@@ -332,6 +345,12 @@ export const OPTIONS = {
     type: toggle,
     commands: ['complete'],
     help: 'complete without a final pass, a verification, and a last look at both sides',
+  },
+
+  'probe-disk': {
+    type: size,
+    commands: ['doctor'],
+    help: 'have the source read so much of its disk, for ten seconds at most, and say how fast it does',
   },
 
   html: {

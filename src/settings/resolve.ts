@@ -155,6 +155,12 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   reset: (stated) => onRoots(stated),
   status: (stated) => reachingSource(stated),
   limit: commonSettings,
+  doctor: (stated) => ({
+    ...reachingSource(stated),
+    concurrency: pick(stated.layers, 'concurrency'),
+    limitRate: pick(stated.layers, 'limit-rate'),
+    probeDisk: pick(stated.layers, 'probe-disk'),
+  }),
   instances: (stated) => ({ ...commonSettings(stated), forget: pick(stated.layers, 'forget') }),
   report: (stated) => ({
     ...commonSettings(stated),

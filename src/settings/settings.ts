@@ -186,6 +186,14 @@ type ResetSettings = OnRoots;
 
 export type StatusSettings = ReachingSource;
 
+/** Of a destination with a URL; what `lm copy` or `lm serve` would have, these resolve for themselves. */
+interface DoctorSettings extends ReachingSource {
+  concurrency: number;
+  limitRate: RateLimit | undefined;
+  /** Bytes; undefined: its disk is not read. */
+  probeDisk: number | undefined;
+}
+
 interface InstancesSettings extends CommonSettings {
   /** The name of an instance. */
   forget: string | undefined;
@@ -207,6 +215,7 @@ export interface SettingsOf {
   reset: ResetSettings;
   status: StatusSettings;
   limit: LimitSettings;
+  doctor: DoctorSettings;
   instances: InstancesSettings;
   report: ReportSettings;
   'config show': CommonSettings;

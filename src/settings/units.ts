@@ -33,6 +33,11 @@ export function parseRate(text: string): number | undefined {
   return bytesPerSecond >= 1 && Number.isSafeInteger(bytesPerSecond) ? bytesPerSecond : undefined;
 }
 
+/** `256MiB`, `1 GB` → bytes, from 1 to 2^53; undefined for anything else, bits included. */
+export function parseSize(text: string): number | undefined {
+  return /bit$/.test(text) ? undefined : parseRate(`${text}/s`);
+}
+
 const MS_PER_UNIT: Record<string, number | undefined> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
 
 /** `30s`, `5m`, `1.5h` → milliseconds, from 1 to 2^53; undefined for anything else. */

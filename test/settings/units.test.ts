@@ -1,6 +1,13 @@
 // Tables: the values of texts, and which texts are refused.
 import { describe, expect, test } from '@jest/globals';
-import { parseDeleteLimit, parseDuration, parseInteger, parseRate, parseRatio } from '../../src/settings/units.js';
+import {
+  parseDeleteLimit,
+  parseDuration,
+  parseInteger,
+  parseRate,
+  parseRatio,
+  parseSize,
+} from '../../src/settings/units.js';
 import { parseListen } from '../../src/settings/values/listen-address.js';
 
 describe('parseRate: bytes per second', () => {
@@ -29,6 +36,14 @@ describe('parseRate: bytes per second', () => {
     '1Xbit/s',
   ])('refuses %j', (text) => expect(parseRate(text)).toBeUndefined());
 });
+
+test.each([
+  ['256MiB', 2 ** 28],
+  ['1 GB', 1e9],
+  ['1Gbit', undefined],
+  ['1GiB/s', undefined],
+  ['1', undefined],
+])('parseSize: %s', (text, bytes) => expect(parseSize(text)).toBe(bytes));
 
 describe('parseDuration: milliseconds', () => {
   test.each([
