@@ -87,7 +87,11 @@ async function fileSystemFindings(roots: Roots): Promise<Finding[]> {
   try {
     const { warnings } = await keepingTimes(places, () => testFidelity(places, trial.canGiveAway));
     const written = ok('writable', formatCount(roots.length, 'root'));
-    if (warnings.length === 0) return [written, ok('file-systems', 'times, modes, owners, links and names are kept')];
+    if (warnings.length === 0)
+      return [
+        written,
+        ok('file-systems', `times, modes,${trial.canGiveAway ? ' owners,' : ''} links and names are kept`),
+      ];
     const todo = 'what cannot be kept is no difference for lm; a Cassandra node wants ext4 or XFS';
     return [written, ...warnings.map((text) => warning('file-systems', text, { todo }))];
   } catch (error) {

@@ -2,6 +2,9 @@
 
 import { formatBytes, formatCount, formatRate, formatSpan } from '../amounts.js';
 import type { Share } from '../events.js';
+import { totalMs } from '../forecast/forecast.js';
+import { forecastLines } from '../render/rows/forecast.js';
+import type { Forecast } from '../report/forecast.js';
 import { type Finding, ok } from './finding.js';
 
 export interface Measured {
@@ -14,24 +17,28 @@ export interface Measured {
   network: number | undefined;
   disk: number | undefined;
   limit: number | undefined;
+  /** What the copy itself forecasts, by what earlier ones have taken; undefined before the first. */
+  finalPass: Forecast | undefined;
 }
 
 export type Bottleneck = 'network' | 'disk' | 'limit' | 'small files' | 'listing';
 
-export interface Forecast {
+export interface MigrationForecast {
   /** Undefined where no rate is known. */
   firstCopyMs: number | undefined;
   /** A full verification, each end reading all of its files. */
   verifyMs: number | undefined;
   /** What a final pass takes in which nothing is to be fetched, and so the least downtime. */
   leastDowntimeMs: number;
+  /** Of final copy and verification, if the source were stopped now; undefined before a copy has shown how fast it is. */
+  downtimeMs: number | undefined;
   bottleneck: Bottleneck | undefined;
 }
 
 /** Assumed for small files, beside their bytes: bundles of them, made and renamed one by one. */
 const FILES_PER_SECOND = 5_000;
 
-export function forecast({ fetch, all, listMs, network, disk, limit }: Measured): Forecast {
+export function forecast({ fetch, all, listMs, network, disk, limit, finalPass }: Measured): MigrationForecast {
   const rates = (
     [
       ['limit', limit],
@@ -55,12 +62,13 @@ export function forecast({ fetch, all, listMs, network, disk, limit }: Measured)
     firstCopyMs: bytesMs === undefined ? undefined : bytesMs + filesMs + listMs,
     verifyMs: reading.length === 0 ? undefined : listMs + (all.bytes * 1000) / Math.min(...reading),
     leastDowntimeMs: listMs,
+    downtimeMs: finalPass && totalMs(finalPass),
     bottleneck: longest?.[0],
   };
 }
 
-export function forecastFinding(measured: Measured, reckoned: Forecast): Finding {
-  const { fetch, all, listMs } = measured;
+export function forecastFinding(measured: Measured, reckoned: MigrationForecast): Finding {
+  const { fetch, all, listMs, finalPass } = measured;
   const { firstCopyMs, verifyMs, leastDowntimeMs, bottleneck } = reckoned;
   const what = `${formatCount(fetch.entries, 'file')}, ${formatBytes(fetch.bytes)}`;
   const copy = firstCopyMs === undefined ? 'how fast it would come is not known' : `about ${formatSpan(firstCopyMs)}`;
@@ -72,11 +80,14 @@ export function forecastFinding(measured: Measured, reckoned: Forecast): Finding
     [
       `listing both sides: ${formatSpan(listMs)}, in each pass`,
       `a full verification, ${formatBytes(all.bytes)} read at each end: ${verify}`,
-      `downtime: ${formatSpan(leastDowntimeMs)} at least, to list once more; what changes meanwhile shows from the second pass on`,
+      ...(finalPass ? forecastLines(finalPass) : [leastText(leastDowntimeMs)]),
       `reckoned by ${ratesText(measured)}, and ${FILES_PER_SECOND} files a second`,
     ],
   );
 }
+
+const leastText = (ms: number): string =>
+  `downtime: ${formatSpan(ms)} at least, to list once more; copies show how fast they are, and what changes meanwhile`;
 
 const THE: Record<Bottleneck, string> = {
   network: 'the network',

@@ -14,6 +14,7 @@ import { leftOutRows } from '../render/rows/left-out.js';
 import { ownersTexts } from '../render/rows/owners.js';
 import { sstableRows } from '../render/rows/sstables.js';
 import type { CopyReport } from '../report/copy-report.js';
+import type { Forecast } from '../report/forecast.js';
 import type { OwnersReport, Share } from '../report/parts.js';
 import { type Code, type Finding, failed, note, ok, warning } from './finding.js';
 
@@ -23,6 +24,8 @@ export interface Preview {
   fetch: Share | undefined;
   /** How long both sides took to list. */
   listMs: number;
+  /** Undefined before a copy has shown how fast it is. */
+  finalPass: Forecast | undefined;
 }
 
 /** `migration` is a dry run. Throws the signal's reason. */
@@ -32,9 +35,11 @@ export async function previewCopy(
 ): Promise<Preview> {
   const findings: Finding[] = [];
   let listMs = 0;
+  let finalPass: Forecast | undefined;
   const emit: Emit = (event) => {
     if (event.type === 'warning') findings.push(...(isAboutProcesses(event) ? [] : [warned(event)]));
     else if (event.type === 'owners') findings.push(ownersFinding(event));
+    else if (event.type === 'forecast') finalPass = event.forecast;
     else if (event.type === 'listed') listMs = Math.max(listMs, event.elapsedMs);
   };
   const copy = startCopy(migration, { emit, signal, command: 'lm doctor' });
@@ -46,7 +51,7 @@ export async function previewCopy(
     if (!(error instanceof LmError)) throw error;
     findings.push(failed(codeFor(error), error));
   }
-  return { findings, fetch: copy.report().wouldDo?.download, listMs };
+  return { findings, fetch: copy.report().wouldDo?.download, listMs, finalPass };
 }
 
 /** What is refused now rather than after the plan; the source may be lost meanwhile. */

@@ -21,7 +21,7 @@ import { lockHolder } from '../state/lock/lock.js';
 import { holderText } from '../state/lock/lock-holder.js';
 import { destinationFindings } from './destination.js';
 import { type Finding, failed, note, ok } from './finding.js';
-import { type Forecast, forecast, forecastFinding } from './forecast.js';
+import { forecast, forecastFinding, type MigrationForecast } from './forecast.js';
 import { factsOfHost, hostFindings, processFindings } from './host.js';
 import { previewCopy } from './preview.js';
 import { probeDisk, probeNetwork } from './probe.js';
@@ -42,7 +42,7 @@ export interface Diagnosis {
   role: 'source' | 'destination' | undefined;
   findings: Finding[];
   /** Undefined where nothing was measured. */
-  forecast: Forecast | undefined;
+  forecast: MigrationForecast | undefined;
 }
 
 /** Throws `usage` for settings that no command would take, and the signal's reason. */
@@ -100,7 +100,7 @@ async function diagnose(
   stated: Stated,
   settings: SettingsOf['doctor'],
   context: Context,
-): Promise<Forecast | undefined> {
+): Promise<MigrationForecast | undefined> {
   const { tell, user, signal } = context;
   const here = settings.roots.length === 0 ? undefined : await openHere(stated, context);
   if (settings.roots.length === 0)
@@ -159,7 +159,7 @@ async function withSource(
   here: (Destination<'copy'> & { user: User }) | undefined,
   settings: SettingsOf['doctor'],
   { tell, signal }: Context,
-): Promise<Forecast | undefined> {
+): Promise<MigrationForecast | undefined> {
   if (source.firstStatus.state === 'COMPLETED') return undefined;
   if (source.kind === 'sidecar' && settings.roots.length === 0) {
     tell(note('listing', 'a Sidecar does not say which directories it has: name those of this host'));
@@ -185,6 +185,7 @@ async function withSource(
     listMs: Math.max(listing.elapsedMs, preview?.listMs ?? 0),
     network: network.bytesPerSecond,
     disk: disk?.bytesPerSecond,
+    finalPass: preview?.finalPass,
   };
   const reckoned = forecast(measured);
   tell(forecastFinding(measured, reckoned));

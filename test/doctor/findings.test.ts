@@ -119,7 +119,7 @@ describe('the forecast', () => {
   const GIB = 2 ** 30;
   const measured = {
     ...{ fetch: { entries: 10, bytes: 100 * GIB }, all: { entries: 10, bytes: 100 * GIB }, listMs: 1000 },
-    ...{ network: GIB, disk: undefined, limit: undefined },
+    ...{ network: GIB, disk: undefined, limit: undefined, finalPass: undefined },
   };
   test.each([
     [{}, 'network', 101_002, undefined],
@@ -143,6 +143,7 @@ describe('the forecast', () => {
       'forecast',
       'the next copy, 10 files, 100.0 GiB: about 1m42s; the bottleneck is the network',
     ]);
+    expect(details).toContainEqual(expect.stringMatching(/^downtime: 1\.0 s at least/));
     expect(details).toContainEqual(expect.stringMatching(/^reckoned by 1\.0 GiB\/s from the source/));
   });
 });

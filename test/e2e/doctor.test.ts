@@ -186,6 +186,24 @@ longTest('a copy that is at work here, a source that caps requests, and a token 
   ]);
 });
 
+longTest('a Sidecar is measured as well; after a copy the forecast goes by what it has taken', async () => {
+  const { source, destination, proxy } = sandbox();
+  const agent = await source.serve([source.write('data', { big: file({ size: 12 * MIB }), empty: dir({}) })]);
+  const between = await proxy(agent.url, { asSidecar: true });
+  const to = destination.write('data', {});
+  const doctor = async (url: string) =>
+    documentOf(await destination.lm(['doctor', url, to, '--probe-disk', '1MiB', '--json']));
+  const first = await doctor(between.url);
+  expect(of('error', first)).toEqual([]);
+  expect(of('source-version', first)).toMatchObject([{ says: expect.stringContaining('Sidecar') }]);
+  expect(of('network', first)).toMatchObject([{ severity: 'ok' }]);
+  expect(of('cold-reads', first)).toMatchObject([{ severity: 'note' }]);
+  expect(first['forecast']).not.toHaveProperty('downtimeMs');
+
+  expect(await destination.lm(['copy', agent.url, to, '--threshold', '0.9'])).toMatchObject({ code: 0 });
+  expect((await doctor(agent.url))['forecast']).toMatchObject({ downtimeMs: expect.any(Number) });
+});
+
 longTest('at a source: directories, address, credentials and what a walk finds', async () => {
   const { source } = sandbox();
   const data = source.write('data', { a: 'a', system: dir({ 'local-1': dir({}) }) });
