@@ -192,9 +192,13 @@ export const guardPort: OptionType<number | ListenAddress> = {
 export const path = (metavar: 'FILE' | 'DIR'): OptionType<string> => ({
   metavar,
   takes: 'a path (a leading ~ is for the shell to expand)',
-  parse: absolute,
+  parse: (given, base) => (isStandard(given) ? undefined : absolute(given, base)),
+  suggest: (given) => (isStandard(given) ? './-' : undefined),
   completes: { path: metavar === 'DIR' ? 'directory' : 'file' },
 });
+
+/** Other programs take it for their standard input or output, which lm neither reads secrets from nor writes reports to. */
+const isStandard = (given: string): boolean => given === '-';
 
 export const typedDir: OptionType<TypedDir> = {
   metavar: 'TYPE=DIR',

@@ -183,6 +183,12 @@ describe('errors name the option, its location, what it got and what it takes', 
       null,
     ],
     [
+      'a dash for a file to write',
+      { command: 'report', flags: { manifest: '-' } },
+      "--manifest: got '-', takes a path (a leading ~ is for the shell to expand)",
+      'did you mean ./-?',
+    ],
+    [
       'a prefix that is a path',
       { flags: { only: '/data/0' } },
       "--only: got '/data/0', takes TYPE/INDEX, or a path below it such as data/0/keyspace",
