@@ -43,6 +43,17 @@ async function answering(
   return { socket, sent };
 }
 
+/** All that the client gets behind the head, where the sender is to count `bytes` of it. */
+async function bodyOf({ socket, sent }: { socket: Socket; sent: Promise<number> }, bytes: number): Promise<Buffer> {
+  const got: Buffer[] = [];
+  socket.on('data', (chunk) => got.push(chunk));
+  expect(await sent).toBe(bytes);
+  socket.end();
+  await once(socket, 'close');
+  const whole = Buffer.concat(got);
+  return whole.subarray(whole.indexOf('\r\n\r\n') + 4);
+}
+
 const chunksReply = (chunks: AsyncIterable<Uint8Array>): Reply => ({ status: 200, headers: {}, body: chunks });
 
 describe('send', () => {
@@ -55,13 +66,7 @@ describe('send', () => {
       ...chunksReply(reusing()),
       headers: { 'content-length': 20 << 20 },
     });
-    const got: Buffer[] = [];
-    socket.on('data', (chunk) => got.push(chunk));
-    expect(await sent).toBe(20 << 20);
-    socket.end();
-    await once(socket, 'close');
-    const whole = Buffer.concat(got);
-    const body = whole.subarray(whole.indexOf('\r\n\r\n') + 4);
+    const body = await bodyOf({ socket, sent }, 20 << 20);
     for (let i = 1; i <= 20; i++) expect(body.subarray((i - 1) << 20, i << 20).equals(buffer.fill(i))).toBe(true);
   });
 
@@ -76,13 +81,7 @@ describe('send', () => {
       { ...chunksReply(single()), headers: { 'content-length': 1 << 20 } },
       { pacer: createPacer([pace]), sent: () => setLimit(pace, (pieces++ % 2 === 0 ? 2 : 8) << 20) },
     );
-    const got: Buffer[] = [];
-    socket.on('data', (chunk) => got.push(chunk));
-    expect(await sent).toBe(1 << 20);
-    socket.end();
-    await once(socket, 'close');
-    const whole = Buffer.concat(got);
-    expect(whole.subarray(whole.indexOf('\r\n\r\n') + 4).equals(bytes)).toBe(true);
+    expect((await bodyOf({ socket, sent }, 1 << 20)).equals(bytes)).toBe(true);
     expect(pieces).toBeGreaterThan(1);
   });
 

@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { isPartName } from '../../src/files/entry.js';
 import { LONG, sample } from '../support/form.js';
+import { freePort } from '../support/free-port.js';
 import { holdOpen, release } from '../support/holders.js';
 import { jsonLines } from '../support/lm.js';
 import { longTest } from '../support/long-test.js';
@@ -436,15 +437,6 @@ describe('the service of the destination', () => {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('completion', () => {
   test('the destination is not complete without a verification after the last copy', async () => {

@@ -3,9 +3,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../support/free-port.js';
 import { BIN } from '../../support/lm.js';
 import type { Bench } from '../bench.js';
-import { freePort, peakBytesOf, type Ran, type RunOptions } from '../processes.js';
+import { peakBytesOf, type Ran, type RunOptions } from '../processes.js';
 import { type Opened, type Peer, reach, type Way } from './peer.js';
 
 export interface OpenedLm extends Opened {

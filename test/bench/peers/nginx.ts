@@ -2,8 +2,9 @@
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { freePort } from '../../support/free-port.js';
 import type { Bench } from '../bench.js';
-import { allAtOnce, freePort } from '../processes.js';
+import { allAtOnce } from '../processes.js';
 import type { Peer } from './peer.js';
 
 /** For a source with a few files and no directory. */

@@ -1,6 +1,6 @@
 // rclone: its own webdav server, four transfers at once, no configuration but ours.
 
-import { freePort } from '../processes.js';
+import { freePort } from '../../support/free-port.js';
 import type { Peer } from './peer.js';
 
 export const rcloneWebdav: Peer = {

@@ -2,8 +2,9 @@
 
 import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { freePort } from '../../support/free-port.js';
 import type { Bench } from '../bench.js';
-import { findProgram, freePort, type RunOptions } from '../processes.js';
+import { findProgram, type RunOptions } from '../processes.js';
 import { type Peer, reach } from './peer.js';
 
 /** Whole files (`-aW`); `flags` beside that, which also tell the peers apart. */
