@@ -2,7 +2,7 @@
 
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server as PlainServer, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { errnoOf, LmError, printable } from '../errors.js';
 import { hostAndPort, plainAddress } from '../linux/addresses.js';
@@ -77,6 +77,13 @@ const TLS_HANDSHAKE_MS = 10_000;
 
 /** Requests of a connection that wait for the one under way. Node has parsed them already: to stop reading would not keep them out. */
 const MAX_PIPELINED = 32;
+
+/** Throws what `startServer` would throw for an address that cannot be listened on, before anything is made for the agent. */
+export async function tryToListen(address: ServerSetup['listen']): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  await listenAt(server, address);
+  await new Promise((closed) => server.close(closed));
+}
 
 /** Throws `usage` for an address that cannot be listened on. */
 export async function startServer(setup: ServerSetup): Promise<RunningServer> {
@@ -172,10 +179,7 @@ export async function startServer(setup: ServerSetup): Promise<RunningServer> {
   );
   server.on('connection', connections.accept); // below TLS
   server.on('checkContinue', handle).on('checkExpectation', handle); // else Node answers them before `authorize`
-  await listen(server, setup.listen).catch((error) => {
-    if (setup.listen.host !== '::' || errnoOf(error.cause) !== 'EAFNOSUPPORT') throw error;
-    return listen(server, { ...setup.listen, host: '0.0.0.0' }); // every address, on a host without IPv6
-  });
+  await listenAt(server, setup.listen);
 
   async function drain(graceMs: number): Promise<number> {
     draining = true;
@@ -213,19 +217,29 @@ async function allEnded(running: Set<Promise<void>>): Promise<void> {
 const noSlotReply = (): Reply =>
   errorReply(503, 'all connections that the agent can serve at once are in use', { 'retry-after': 1 });
 
+const listenAt = (server: PlainServer, address: ServerSetup['listen']): Promise<void> =>
+  listen(server, address).catch((error) => {
+    if (address.host !== '::' || errnoOf(error.cause) !== 'EAFNOSUPPORT') throw error;
+    return listen(server, { ...address, host: '0.0.0.0' }); // every address, on a host without IPv6
+  });
+
 /**
  * Listens with Node's backlog of 511. A client waits for all connections before its own in the backlog: beside 10,000 hostile clients that
  * connect again as soon as they are dropped, replies took up to 13 s with a backlog of 4096, 6 s with 511, and 5 s with 128, where the
  * kernel turns more clients away for a second.
  */
-function listen(server: Server, { host, port }: ServerSetup['listen']): Promise<void> {
+function listen(server: PlainServer, { host, port }: ServerSetup['listen']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
-        new LmError('usage', `cannot listen on ${printable(host)}, port ${port}: ${errnoOf(cause) ?? cause.message}`, {
-          cause,
-          hint: LISTEN_HINTS[errnoOf(cause) ?? ''],
-        }),
+        new LmError(
+          'usage',
+          `cannot listen on ${printable(host)}, port ${port}: ${errnoOf(cause) ?? cause.message}`,
+          {
+            cause,
+            hint: LISTEN_HINTS[errnoOf(cause) ?? ''],
+          },
+        ),
       ),
     );
     server.listen(port, host, resolve);

@@ -19,6 +19,14 @@ export function expositionOf(metrics: AgentMetrics): () => Promise<Exposition> {
   };
 }
 
+/** Throws `usage` for an address that cannot be listened on, before anything is made for the agent. */
+export async function tryMetricsAddress({ metricsListen }: Pick<ServeSettings, 'metricsListen'>): Promise<void> {
+  if (!metricsListen) return;
+  const { startMetricsServer } = await import('../metrics/metrics-server.js');
+  const server = await startMetricsServer(metricsListen, { contentType: 'text/plain', text: async () => '' });
+  server.close();
+}
+
 /** Undefined without --metrics-listen. Throws `usage` for an address that cannot be listened on. */
 export async function listenForMetrics(
   { metricsListen }: Pick<ServeSettings, 'metricsListen'>,

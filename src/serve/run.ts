@@ -4,7 +4,7 @@ import { type AccessLog, openAccessLog } from '../agent/access-log.js';
 import { idleWatch } from '../agent/idle-watch.js';
 import { createAtRestCheck } from '../agent/replies/at-rest-check.js';
 import { type Agent, createAgent } from '../agent/replies/router.js';
-import { type RunningServer, type ServedRequest, startServer } from '../agent/server.js';
+import { type RunningServer, type ServedRequest, startServer, tryToListen } from '../agent/server.js';
 import { formatCount } from '../amounts.js';
 import { LmError } from '../errors.js';
 import type { Roots } from '../files/roots.js';
@@ -26,7 +26,7 @@ import { forgetReset } from '../state/reset-note.js';
 import type { TaskContext } from '../tasks/run-task.js';
 import type { TaskManager } from '../tasks/task-manager.js';
 import { ROUTES } from '../wire/routes.js';
-import { expositionOf, listenForMetrics } from './agent-exposure.js';
+import { expositionOf, listenForMetrics, tryMetricsAddress } from './agent-exposure.js';
 import { type AgentLimit, startAgentLimit, startPace } from './agent-limit.js';
 import { type AgentMessages, createAgentMessages } from './agent-messages.js';
 import { completionIn } from './completion.js';
@@ -84,6 +84,7 @@ export async function runServe(settings: ServeSettings, listener: ServeListener)
     ? await openServed(settings, warn)
     : whole(await openDestinationRoots(settings, listener.tasks));
   const { roots } = served;
+  if (isSource) await Promise.all([tryToListen(settings.listen), tryMetricsAddress(settings)]); // else its records would be known as a source
   const directory = (): string =>
     openInstance({ stateDir: settings.stateDir, role, name: settings.instance, roots }).dir;
   const credentials = new CredentialsInUse(settings, directory);

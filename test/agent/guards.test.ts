@@ -499,6 +499,20 @@ test('an address that is taken', async () => {
   expect(await serveAndEnd(flags)).toMatchObject({ code: 2, stderr: expect.stringContaining('EADDRINUSE') });
 });
 
+test('an agent that cannot listen leaves no records', async () => {
+  const { port } = await start();
+  const records = join(dir, `none-${count}`);
+  const taken = `127.0.0.1:${port}`;
+  for (const flags of [
+    ['--listen', taken],
+    ['--listen', '127.0.0.1:0', '--metrics-listen', taken],
+  ]) {
+    const ended = await serveAndEnd([root, '--state-dir', records, ...flags]);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('EADDRINUSE') });
+    expect(existsSync(records) ? readdirSync(records) : []).toEqual([]);
+  }
+});
+
 test('an address that this host does not have', async () => {
   const flags = [root, '--state-dir', state, '--insecure', '--listen', '198.51.100.1:0'];
   const stderr = expect.stringMatching(/EADDRNOTAVAIL\nhint: this host has no such address/);
