@@ -12,7 +12,7 @@ const NEEDED_BYTES = 2 ** 40;
 export function refuseLimitedAddressSpace(limitBytes = limitOfThisProcess()): void {
   if (limitBytes >= NEEDED_BYTES) return;
   const [left, takes] = [limitBytes, NEEDED_BYTES].map(formatBytes);
-  throw new LmError('local', `not enough memory: ulimit -v leaves ${left} of addresses, takes ${takes} or no limit`, {
+  throw new LmError('memory', `not enough memory: ulimit -v leaves ${left} of addresses, takes ${takes} or no limit`, {
     hint: MEMORY_HINT,
   });
 }

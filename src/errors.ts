@@ -2,19 +2,10 @@
 
 import { constants } from 'node:os';
 import { meaningOf } from './error-codes.js';
+import { codeOf, type ErrorKind } from './errors/kinds.js';
+import type { ErrorCode } from './errors/row.js';
 
-/** Why a run cannot go on; `exit-codes.ts` gives each its number. */
-export type ErrorCode =
-  | 'usage' // flags, environment, settings file
-  | 'source' // the source is unreachable or at fault for now: run again
-  | 'refused' // a guard refused
-  | 'protocol' // authentication, TLS, or an answer on the wire that is the same after a retry
-  | 'local' // this host's disk: space, permission, I/O, journal
-  | 'locked' // another process holds the lock of the migration
-  | StopCode;
-
-/** A signal ended the run; `signals.ts` has the signal of each code. */
-export type StopCode = 'hungUp' | 'interrupted' | 'quit' | 'terminated';
+export type { ErrorCode, StopCode } from './errors/row.js';
 
 export interface LmErrorOptions {
   /** What the operator can do next; printed on a line of its own. */
@@ -24,16 +15,19 @@ export interface LmErrorOptions {
   details?: string[] | undefined;
 }
 
-/** `message` is lower case, without a full stop, and names what and where. */
+/** `message` is lower case, without a full stop, and names what and where. The table of `errors/` has the rest that is said of its kind. */
 export class LmError extends Error {
+  readonly kind: ErrorKind;
+  /** The class of the kind, by which the exit code is chosen. */
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly details: string[];
 
-  constructor(code: ErrorCode, message: string, options: LmErrorOptions = {}) {
+  constructor(kind: ErrorKind, message: string, options: LmErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'LmError';
-    this.code = code;
+    this.kind = kind;
+    this.code = codeOf(kind);
     this.hint = options.hint;
     this.details = options.details ?? [];
   }
@@ -55,11 +49,14 @@ export function localError(doing: string, path: string, cause: unknown): LmError
   if (isMemoryFailure(cause)) return memoryFailure(cause);
   const code = errnoOf(cause);
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new LmError('local', `cannot ${doing} ${printable(path)}: ${code ?? text}`, {
+  return new LmError(localKind(code), `cannot ${doing} ${printable(path)}: ${code ?? text}`, {
     cause,
     hint: meaningOf(code).hint,
   });
 }
+
+const localKind = (code: string | undefined): ErrorKind =>
+  code === 'ENOSPC' || code === 'EDQUOT' ? 'no-space' : 'local';
 
 /** An LmError, or a failed system call as one; undefined for anything else, which is a bug. */
 export const knownError = (error: unknown): LmError | undefined =>
@@ -74,12 +71,12 @@ export function systemFailure(error: unknown): LmError | undefined {
   if (code === undefined || typeof syscall !== 'string') return undefined;
   if (typeof path === 'string') return localError(syscall, path, error);
   const { hint, isLocal } = meaningOf(code);
-  return isLocal ? new LmError('local', `${syscall}: ${code}`, { cause: error, hint }) : undefined;
+  return isLocal ? new LmError(localKind(code), `${syscall}: ${code}`, { cause: error, hint }) : undefined;
 }
 
 /** `code` comes from the message: Node gives the system's error nowhere else. */
 const threadFailure = (cause: unknown, code = 'no reason is known'): LmError =>
-  new LmError('local', `cannot start a thread: ${code}`, { cause, hint: meaningOf(code).hint });
+  new LmError('thread', `cannot start a thread: ${code}`, { cause, hint: meaningOf(code).hint });
 
 /** V8 refused a buffer or a WebAssembly memory, or a thread has used up its heap. */
 const isMemoryFailure = (error: unknown): error is Error =>
@@ -87,7 +84,7 @@ const isMemoryFailure = (error: unknown): error is Error =>
   errnoOf(error) === 'ERR_WORKER_OUT_OF_MEMORY';
 
 const memoryFailure = (cause: Error): LmError =>
-  new LmError('local', `not enough memory: ${cause.message}`, { cause, hint: MEMORY_HINT });
+  new LmError('memory', `not enough memory: ${cause.message}`, { cause, hint: MEMORY_HINT });
 
 export const MEMORY_HINT =
   'ulimit -v unlimited: far more addresses are reserved than memory is used; to limit that, use a cgroup (MemoryMax= of systemd)';

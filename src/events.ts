@@ -1,6 +1,6 @@
 // The closed union of events that every run emits. Events only inform: nothing in a run waits for one or depends on one.
 
-import type { ErrorCode } from './errors.js';
+import type { ErrorKind } from './errors/kinds.js';
 import type { EntryKey } from './files/entry.js';
 import type { CopyReport, Iteration, RootShare, State } from './report/copy-report.js';
 import type { Downtime } from './report/downtime.js';
@@ -34,7 +34,7 @@ export type Event =
   | { type: 'limit'; by: 'start' | 'clock' | 'operator'; text: string; bytesPerSecond: number | null }
   | { type: 'settings'; text: string } // a value in force that the operator should know, such as a lowered concurrency
   /** `refuses`: of a dry run, which error a real run would end with. */
-  | { type: 'warning'; text: string; details?: string[]; hint?: string; refuses?: ErrorCode }
+  | { type: 'warning'; text: string; details?: string[]; hint?: string; refuses?: ErrorKind }
   /** Which users and groups of this host the source's owners are mapped to. */
   | ({ type: 'owners' } & OwnersReport)
   /**

@@ -15,6 +15,6 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>;
   /** Absolute; relative paths in flags and variables start from it. */
   cwd: string;
-  /** Called with the id of the run when a command starts one, so that a report of the error that ends it can name the run. */
-  onRunStarted?(run: string): void;
+  /** Called when a command starts a run, with its id and the URL of its source, so that a report of the error that ends it can name both. */
+  onRunStarted?(run: string, source: string): void;
 }

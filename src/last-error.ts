@@ -1,5 +1,6 @@
 // Prints the warnings that come before a command starts and the error that ended it, for people or as JSON, and chooses the exit code.
 
+import { rowOf } from './errors/kinds.js';
 import { knownError, type LmError, printable, printableJson } from './errors.js';
 import { exitCodeOf } from './exit-codes.js';
 import type { Io } from './io.js';
@@ -17,6 +18,8 @@ export interface ReportContext {
   json: boolean;
   /** The run that the error ended, once there is one. */
   run: string | null;
+  /** The URL of its source, which is named with an error of the source's that does not do so itself. */
+  source: string | null;
 }
 
 /** For warnings that come before a command starts and has a renderer. */
@@ -25,29 +28,41 @@ export function printWarning(text: string, { json }: ReportContext, io: Pick<Io,
   io.stderr.write(`warning: ${text}\n`);
 }
 
-/** Returns the exit code. What is no LmError and no failed system call is a bug, and shows its stack. stderr gets the text with --json too. */
+/**
+ * Returns the exit code. What is no LmError and no failed system call is a bug, and shows its stack. stderr gets the text with --json too.
+ * Its last lines are what to do next and, by the table of `errors/`, the kind of the error and what is kept: unless the hint says so.
+ */
 export function reportError(
   error: unknown,
-  { prefix, json, run }: ReportContext,
+  { prefix, json, run, source }: ReportContext,
   io: Pick<Io, 'stdout' | 'stderr'>,
 ): number {
   const known = knownError(error);
   const exitCode = exitCodeOf(error);
-  const fields = { ...(known ? fieldsOf(known) : bugFields(error)), exitCode };
+  const fields = { ...(known ? fieldsOf(known, source) : bugFields(error)), exitCode };
   if (json) {
     io.stdout.write(jsonLine('error', run, fields));
     io.stdout.write(jsonLine('summary', run, { exitCode, message: fields.message }));
   }
   io.stderr.write(`${prefix}: ${fields.message}\n`);
   for (const line of fields.details) io.stderr.write(`  ${line}\n`);
-  if (fields.hint) io.stderr.write(`hint: ${fields.hint}\n`);
+  io.stderr.write(`hint: ${fields.hint}\n`);
+  const kept = fields.hint.includes(fields.kept) ? '' : `: ${fields.kept}`;
+  io.stderr.write(`error ${fields.kind} (${exitCode})${kept}\n`);
   return exitCode;
 }
 
-const fieldsOf = ({ code, message, hint, details }: LmError) => ({ code, message, hint, details });
+function fieldsOf({ code, kind, message, hint, details }: LmError, source: string | null) {
+  const { kept, next } = rowOf(kind);
+  const isPeerKnown = source === null || [message, ...details].some((line) => line.includes(source));
+  const peer = (code === 'source' || code === 'protocol') && !isPeerKnown ? [`the source is ${source}`] : [];
+  return { code, kind, message, hint: hint ?? next, details: [...details, ...peer], kept };
+}
 
 const bugFields = (error: unknown) => ({
   code: 'bug' as const,
+  kind: 'bug' as const,
+  kept: rowOf('bug').kept,
   message: `this is a bug in lm: ${error instanceof Error ? error.message : String(error)}`,
   hint: 'please report it with the lines above; what was copied is kept',
   details:

@@ -41,7 +41,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   const failure = await outputFailure();
   terminal.close();
   if (code !== EXIT.ok || !failure) return code;
-  return reportError(failure, { prefix: 'lm', json: false, run: null }, { stdout, stderr });
+  return reportError(failure, { prefix: 'lm', json: false, run: null, source: null }, { stdout, stderr });
 }
 
 /** Left alone, V8 lets the heap of each thread grow to four times what lived at its last collection: here, to twice as much. */
@@ -53,13 +53,13 @@ function workingDirectory(): string {
     return process.cwd();
   } catch (cause) {
     const message = `cannot read the working directory: ${(cause as NodeJS.ErrnoException).code}`;
-    throw new LmError('usage', message, { cause, hint: 'cd to a directory that is there' });
+    throw new LmError('working-directory', message, { cause, hint: 'cd to a directory that is there' });
   }
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes('--json') || toggle.parse(io.env['LM_JSON'] ?? '', '') === true;
-  const context: ReportContext = { prefix: 'lm', json, run: null };
+  const context: ReportContext = { prefix: 'lm', json, run: null, source: null };
   try {
     if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
       io.stdout.write(`${version()}\n`); // without loading the parser, so that the answer is quick
@@ -82,8 +82,8 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     for (const text of stated.warnings) printWarning(text, context, io);
     if (!WITHOUT_THREADS.has(invocation.command)) refuseLimitedAddressSpace();
     const command = await COMMAND_MODULES[invocation.command]();
-    const onRunStarted = (run: string): void => {
-      context.run = run;
+    const onRunStarted = (run: string, source: string): void => {
+      Object.assign(context, { run, source });
     };
     return await command.run(stated, { ...io, onRunStarted });
   } catch (error) {
@@ -127,6 +127,6 @@ function watchOutput(): () => Promise<LmError | undefined> {
   process.stderr.on('error', () => {}); // no stream is left on which to report it
   return async () => {
     await new Promise((done) => process.stdout.write('', done)); // 'error' is emitted only after the write that failed
-    return failure && new LmError('local', `cannot write to standard output: ${failure.code}`, { cause: failure });
+    return failure && new LmError('output', `cannot write to standard output: ${failure.code}`, { cause: failure });
   };
 }

@@ -2,14 +2,15 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { LmError, type StopCode } from './errors.js';
+import type { ErrorKind } from './errors/kinds.js';
+import { LmError } from './errors.js';
 
 const STOPS = {
-  SIGHUP: ['hungUp', 'hung up'],
+  SIGHUP: ['hung-up', 'hung up'],
   SIGINT: ['interrupted', 'interrupted'],
   SIGQUIT: ['quit', 'quit'],
   SIGTERM: ['terminated', 'terminated'],
-} as const satisfies Record<string, [StopCode, string]>;
+} as const satisfies Record<string, [ErrorKind, string]>;
 
 type Stop = keyof typeof STOPS;
 const NAMES = Object.keys(STOPS) as Stop[];
@@ -32,8 +33,8 @@ export function handleSignals(terminal: Terminal): Signals {
   const controller = new AbortController();
   let act: (() => void) | undefined;
   const stop = (name: Stop): void => {
-    const [code, message] = STOPS[name];
-    controller.abort(new LmError(code, message, { hint: HINT }));
+    const [kind, message] = STOPS[name];
+    controller.abort(new LmError(kind, message, { hint: HINT }));
   };
   const handle = (name: Stop): void => {
     if (!controller.signal.aborted) return stop(name);

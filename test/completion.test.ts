@@ -60,14 +60,14 @@ const optionsOf = (command: (typeof COMMANDS)[number]): string[] =>
     .sort();
 
 test.each([
-  ['bsh', "completion: got 'bsh', takes bash, zsh or fish", 'did you mean bash?'],
-  ['ksh93', "completion: got 'ksh93', takes bash, zsh or fish", 'see lm completion --help'],
-  [undefined, "missing required argument 'SHELL'", 'see lm completion --help'],
-])('the shell %s is refused in one line', async (shell, message, hint) => {
+  ['bsh', "completion: got 'bsh', takes bash, zsh or fish", 'did you mean bash?', 'error usage (2)'],
+  ['ksh93', "completion: got 'ksh93', takes bash, zsh or fish", 'see lm completion --help', 'error usage (2)'],
+  [undefined, "missing required argument 'SHELL'", 'see lm completion --help', 'error command-line (2)'],
+])('the shell %s is refused in one line', async (shell, message, hint, kind) => {
   expect(await lm(['completion', ...(shell ? [shell] : [])])).toMatchObject({
     code: 2,
     stdout: '',
-    stderr: `lm: ${message}\nhint: ${hint}\n`,
+    stderr: `lm: ${message}\nhint: ${hint}\n${kind}: nothing was begun\n`,
   });
 });
 

@@ -31,7 +31,7 @@ test.each([
 ])('a thread that cannot start because of %s is a local error, with the limit to raise', (code, raise) => {
   const error = Object.assign(new Error(`Worker initialization failure: ${code}`), { code: 'ERR_WORKER_INIT_FAILED' });
   expect(systemFailure(error)).toMatchObject({
-    code: 'local',
+    ...{ code: 'local', kind: 'thread' },
     message: `cannot start a thread: ${code}`,
     hint: expect.stringContaining(raise),
   });

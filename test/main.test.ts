@@ -29,6 +29,7 @@ describe('output that nobody reads', () => {
     const under = ['sh', '-c', 'exec "$@" > /dev/full', 'sh'];
     const { code, stderr } = await lm(['config', 'show'], { under });
     expect(stderr).toContain('lm: cannot write to standard output: ENOSPC');
+    expect(stderr).toContain('error output (8): the command has done its work\n');
     expect(code).toBe(8);
   });
 });
@@ -38,7 +39,7 @@ describe('the last error', () => {
     const { code, stdout, stderr } = await lm(['copy', '--threshold', '95'], { cwd: makeDirectory() });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(
-      "lm copy: --threshold: got '95', takes a number from 0 to 1, or a percentage\nhint: did you mean 0.95 (or 95%)?\n",
+      "lm copy: --threshold: got '95', takes a number from 0 to 1, or a percentage\nhint: did you mean 0.95 (or 95%)?\nerror usage (2): nothing was begun\n",
     );
   });
 
@@ -52,7 +53,10 @@ describe('the last error', () => {
     const { code, stdout } = await lm(args, { cwd, env: { LM_CONFIG: 'lm.yaml', ...env, HOME: cwd } });
     expect(code).toBe(2);
     expect(jsonLines(stdout)).toMatchObject([
-      { schema: 1, type: 'error', code: 'usage', exitCode: 2, message: expect.any(String) },
+      {
+        ...{ schema: 1, type: 'error', code: 'usage', exitCode: 2, message: expect.any(String) },
+        ...{ kind: expect.any(String), hint: expect.any(String), kept: 'nothing was begun' },
+      },
       { schema: 1, type: 'summary', exitCode: 2 },
     ]);
   });
@@ -61,7 +65,7 @@ describe('the last error', () => {
     const { code, stderr } = await lm(['demo'], { env: standIn(`throw new TypeError('oh');`) });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^lm demo: this is a bug in lm: oh\n {2}at Module\.run /);
-    expect(stderr).toMatch(/hint: please report it .*\n$/);
+    expect(stderr).toMatch(/hint: please report it .*what was copied is kept\nerror bug \(1\)\n$/);
   });
 });
 
@@ -73,7 +77,11 @@ test('a working directory that is gone is a usage error, not a bug', async () =>
     stderr += text;
   });
   const [code] = await once(child, 'close');
-  expect(stderr).toBe('lm status: cannot read the working directory: ENOENT\nhint: cd to a directory that is there\n');
+  expect(stderr).toBe(
+    'lm status: cannot read the working directory: ENOENT\n' +
+      'hint: cd to a directory that is there\n' +
+      'error working-directory (2): nothing was begun\n',
+  );
   expect(code).toBe(2);
 });
 

@@ -11,11 +11,11 @@ const UNTIL_ABORTED = `await new Promise((done) => io.signal.addEventListener('a
 const STAY = 'const stay = setInterval(() => {}, 1000);';
 
 test.each([
-  ['SIGHUP', 129, 'hung up'],
-  ['SIGINT', 130, 'interrupted'],
-  ['SIGQUIT', 131, 'quit'],
-  ['SIGTERM', 143, 'terminated'],
-] as const)('the first %s asks the command to stop, with the reason', async (signal, code, reason) => {
+  ['SIGHUP', 129, 'hung up', 'error hung-up (129)'],
+  ['SIGINT', 130, 'interrupted', 'error interrupted (130)'],
+  ['SIGQUIT', 131, 'quit', 'error quit (131)'],
+  ['SIGTERM', 143, 'terminated', 'error terminated (143)'],
+] as const)('the first %s asks the command to stop, with the reason', async (signal, code, reason, kind) => {
   const env = standIn(`${STAY} io.stdout.write('ready\\n'); ${UNTIL_ABORTED} clearInterval(stay);
     io.stdout.write('tidied\\n'); throw io.signal.reason;`);
   const running = startLm(['demo'], { env });
@@ -24,7 +24,8 @@ test.each([
   const { stdout, stderr, ...end } = await running.done;
   expect(end).toMatchObject({ code, signal: null });
   expect(stdout).toBe('ready\ntidied\n');
-  expect(stderr).toBe(`lm demo: ${reason}\nhint: run the same command again; a copy goes on from here\n`);
+  const hint = 'run the same command again; a copy goes on from here';
+  expect(stderr).toBe(`lm demo: ${reason}\nhint: ${hint}\n${kind}: what was copied is kept\n`);
 });
 
 test('SIGUSR1 does not start the debugger', async () => {

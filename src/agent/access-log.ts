@@ -71,7 +71,7 @@ function isSameFile(one: number, other: number): boolean {
 }
 
 const unsuitable = (path: string, what: string): LmError =>
-  new LmError('local', `cannot open access log ${printable(path)}: it ${what}`, {
+  new LmError('access-log', `cannot open access log ${printable(path)}: it ${what}`, {
     hint: 'name a regular file, or one that is not there yet',
   });
 

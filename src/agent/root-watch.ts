@@ -63,6 +63,6 @@ const replaced = (root: Root, given: string): LmError =>
   lost(`root ${root.key} is another directory than when lm serve began: ${printable(given)}`);
 
 const lost = (message: string): LmError =>
-  new LmError('refused', message, {
+  new LmError('root-lost', message, {
     hint: 'mount what belongs there, or start lm serve again if it is meant to be this one',
   });

@@ -233,7 +233,7 @@ function listen(server: PlainServer, { host, port }: ServerSetup['listen']): Pro
     server.once('error', (cause) =>
       reject(
         new LmError(
-          'usage',
+          'cannot-listen',
           `cannot listen on ${printable(host)}, port ${port}: ${errnoOf(cause) ?? cause.message}`,
           {
             cause,

@@ -178,7 +178,7 @@ function exitCodeOrThrow(error: CommanderError, argv: readonly string[]): number
   const names = [...COMMANDS, ...Object.keys(PRINTED_HELP)];
   const command = names.find((name) => name.split(' ').every((word) => argv.includes(word))) ?? '';
   const guess = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
-  throw new LmError('usage', printable(first.replace(/\.$/, '')), {
+  throw new LmError('command-line', printable(first.replace(/\.$/, '')), {
     hint: guess ? `did you mean ${guess}?` : `see ${['lm', command, '--help'].filter(Boolean).join(' ')}`,
   });
 }

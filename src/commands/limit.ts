@@ -53,7 +53,7 @@ async function runningInstance({ stateDir, instance: name }: CommonSettings): Pr
   const running: Instance[] = [];
   for (const instance of known) if (await isLimited(instance)) running.push(instance);
   if (running.length <= 1) return running[0] ?? first;
-  throw new LmError('usage', 'several copies or verifications run on this host', {
+  throw new LmError('which-migration', 'several copies or verifications run on this host', {
     details: running.map((one) => `${one.name}  ${rootsText(one.roots)}`),
     hint: 'say which one with --instance NAME',
   });

@@ -24,7 +24,7 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   const { document, dir, untrusted } = findEvidence({ stateDir, name: settings.instance });
   if (html !== undefined && manifest !== undefined && isSameName(html, manifest))
     throw new LmError(
-      'usage',
+      'settings-conflict',
       `--html and --manifest both name ${printable(html)}: the one would take the place of the other`,
     );
   for (const [option, path] of [['--html', html] as const, ['--manifest', manifest] as const])

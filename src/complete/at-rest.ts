@@ -43,7 +43,7 @@ export async function checkAtRest(
   const [listener] = possible;
   if (listener)
     throw new LmError(
-      'refused',
+      'source-in-use',
       `the service of this source seems to run: something listens on ${hostAndPort(listener.address, listener.port)}`,
       {
         details: possible.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${matchReasonText(one.why, one.name)}`),
@@ -52,16 +52,20 @@ export async function checkAtRest(
     );
   const [first, ...rest] = holders.filter(({ access }) => access === 'write').map(writerText);
   if (first !== undefined)
-    throw new LmError('refused', `this source is still written to: ${first}`, {
+    throw new LmError('source-in-use', `this source is still written to: ${first}`, {
       details: rest.slice(0, SHOWN),
       hint: HINT,
     });
   const { preCheck } = settings;
   const gaps = gapsOf({ hidden, uninspected });
   if (!isComplete && isCassandra(settings, roots) && ports.length === 0 && preCheck === undefined)
-    throw new LmError('refused', `cannot tell whether the service of this source has stopped: ${gaps.join('; ')}`, {
-      hint: 'run as root of the host itself, or name a port of the service with --guard-port or a command with --pre-check; --unverified completes all the same',
-    });
+    throw new LmError(
+      'source-in-use',
+      `cannot tell whether the service of this source has stopped: ${gaps.join('; ')}`,
+      {
+        hint: 'run as root of the host itself, or name a port of the service with --guard-port or a command with --pre-check; --unverified completes all the same',
+      },
+    );
   if (preCheck !== undefined) await checkByCommand(preCheck, roots, env, signal);
   return gaps.map((gap) => `${gap}: if one of them is the service, it has to be stopped`);
 }
@@ -69,10 +73,14 @@ export async function checkAtRest(
 async function checkByCommand(command: string, roots: Roots, env: User['env'], signal: AbortSignal): Promise<void> {
   const outcome = await runCommand(command, { ...env, LM_ROOTS: roots.map(({ path }) => path).join(':') }, signal);
   if (outcome.code === 0) return;
-  throw new LmError('refused', `the check of this source ended with ${howItEnded(outcome)}: ${printable(command)}`, {
-    details: outcome.lines,
-    hint: 'the command is to exit with 0 when the service here is stopped; --unverified completes all the same',
-  });
+  throw new LmError(
+    'source-in-use',
+    `the check of this source ended with ${howItEnded(outcome)}: ${printable(command)}`,
+    {
+      details: outcome.lines,
+      hint: 'the command is to exit with 0 when the service here is stopped; --unverified completes all the same',
+    },
+  );
 }
 
 /** How to keep the old service from being started by habit: two nodes with one identity destroy the data of both. */

@@ -99,7 +99,7 @@ export async function takeLastLook(options: LookOptions): Promise<SourceStatus> 
 /** Entries that are excluded now, and were not then, would not be compared. */
 function refuseOtherExclusions({ dir }: Instance, exclusions: string): void {
   if (hasSameExclusions(readJournal(dir), exclusions)) return;
-  throw new LmError('refused', 'the exclusions, here or at the source, are not those of the last copy', {
+  throw new LmError('changed-since-verified', 'the exclusions, here or at the source, are not those of the last copy', {
     hint: `lm copy --threshold 1.0, lm verify, lm complete, all with the same; or ${WAY_OUT_HINT}`,
   });
 }
@@ -116,7 +116,7 @@ async function connectOrExplain({
     return await connectSource({ ...address, roots, spool, emit, signal });
   } catch (error) {
     if (!(error instanceof LmError) || !GONE.has(error.code)) throw error;
-    throw new LmError('source', `the source cannot be asked whether it has changed: ${error.message}`, {
+    throw new LmError('source-unreachable', `the source cannot be asked whether it has changed: ${error.message}`, {
       cause: error,
       hint: `lm serve has to run there: start it, then lm complete again; if the source is gone for good, ${WAY_OUT_HINT}`,
     });
@@ -159,7 +159,7 @@ async function compareSettled(options: SweepOptions, cassandra: boolean): Promis
 
 /** Replaces the hint, because the guard's own hint is for a copy. */
 function refuse({ message, details }: LmError): never {
-  throw new LmError('refused', message, {
+  throw new LmError('changed-since-verified', message, {
     details,
     hint: `stop what writes there, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT_HINT}`,
   });
@@ -168,7 +168,7 @@ function refuse({ message, details }: LmError): never {
 function refuseDifferences({ entries, first }: Differences): void {
   if (entries === 0) return;
   const what = `${entries} ${entries === 1 ? 'entry differs' : 'entries differ'}`;
-  throw new LmError('refused', `the two sides have changed since they were verified: ${what}`, {
+  throw new LmError('changed-since-verified', `the two sides have changed since they were verified: ${what}`, {
     details: first,
     hint: `stop the service on both, then lm copy --threshold 1.0, lm verify, lm complete; or ${WAY_OUT_HINT}`,
   });

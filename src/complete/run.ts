@@ -88,7 +88,7 @@ async function completeSource(
 async function refuseSnapshotHere(dir: string): Promise<void> {
   const served = (await agentsOf(dir)).flatMap(({ status }) => agentStateIn(status)?.snapshots ?? []);
   if (served.length === 0) return;
-  throw new LmError('refused', `lm serve serves a snapshot of ${served.map(printable).join(', ')} here`, {
+  throw new LmError('snapshot-served', `lm serve serves a snapshot of ${served.map(printable).join(', ')} here`, {
     hint: 'end it, serve the live directory without --as, and copy from there at 1.0; --unverified completes all the same',
   });
 }
@@ -161,7 +161,7 @@ function look(migration: CompleteMigration, listener: Listener): Promise<SourceS
   const { settings } = migration;
   const { url } = settings;
   if (url) return takeLastLook({ ...migration, ...listener, settings: { ...settings, url } });
-  throw new LmError('usage', 'no source URL is given', { hint: 'LM_URL=http://SOURCE:9043 lm complete' });
+  throw new LmError('no-source', 'no source URL is given', { hint: 'LM_URL=http://SOURCE:9043 lm complete' });
 }
 
 interface Missing {
@@ -213,7 +213,7 @@ function damageIn({ damagedAtSource = 0 }: History): Missing[] {
 
 function refuseUnproved([first, ...rest]: Missing[]): void {
   if (!first) return;
-  throw new LmError('refused', first.why, {
+  throw new LmError('not-verified', first.why, {
     details: rest.map(({ why }) => why),
     hint: first.waiver ? first.next : `${first.next}, then lm complete; or give --unverified, if no proof is wanted`,
   });

@@ -1,14 +1,12 @@
 // Makes a dry run of a copy below 1.0, and takes all that its guards object to, and all that it would warn of, as findings. So the doctor
 // asks what a copy asks, in the same order and the same words.
 
-import { isSSTableRefusal } from '../copy/guards/sstables.js';
 import { startCopy } from '../copy/run.js';
+import type { ErrorKind } from '../errors/kinds.js';
 import { LmError } from '../errors.js';
 import type { Emit, Event } from '../events.js';
-import { isSpaceRefusal } from '../guards/guard-space.js';
 import type { Destination } from '../migration/destination.js';
 import { WOULD_REFUSE } from '../migration/guards/objections.js';
-import { isOwnersRefusal } from '../migration/owners.js';
 import type { User } from '../migration/user.js';
 import { leftOutRows } from '../render/rows/left-out.js';
 import { ownersTexts } from '../render/rows/owners.js';
@@ -63,18 +61,18 @@ function codeFor({ code }: LmError): Code {
 /** What cannot be inspected here is a finding of its own. */
 const isAboutProcesses = ({ text }: { text: string }): boolean => text.startsWith('could not look into');
 
-function warned({ text, details = [], hint, refuses: code }: Extract<Event, { type: 'warning' }>): Finding {
+function warned({ text, details = [], hint, refuses: kind }: Extract<Event, { type: 'warning' }>): Finding {
   const more = { details, ...(hint !== undefined && { todo: hint }) };
-  if (code === undefined) return warning('copy', text, more);
-  const message = text.replace(WOULD_REFUSE, '');
-  return failed(codeOfRefusal(message), new LmError(code, message, { details, hint }));
+  if (kind === undefined) return warning('copy', text, more);
+  return failed(CODE_OF[kind] ?? 'guards', new LmError(kind, text.replace(WOULD_REFUSE, ''), { details, hint }));
 }
 
-function codeOfRefusal(message: string): Code {
-  if (isSpaceRefusal(message)) return 'space';
-  if (isOwnersRefusal(message)) return 'owners';
-  return isSSTableRefusal(message) ? 'sstables' : 'guards';
-}
+/** Of refusals that are no finding of the guards in general. */
+const CODE_OF: Partial<Record<ErrorKind, Code>> = {
+  'no-space': 'space',
+  'owner-map': 'owners',
+  'damaged-sstables': 'sstables',
+};
 
 function ownersFinding(owners: OwnersReport): Finding {
   const [first = 'by name, each with its number here as there', ...rest] = ownersTexts(owners);

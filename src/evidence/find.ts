@@ -63,11 +63,11 @@ function onlyOne(stateDir: string, kept: readonly string[]): Candidate {
   const all = candidates(stateDir, kept);
   const [first, ...others] = all;
   if (!first)
-    throw new LmError('usage', 'there is nothing to report: no migration has left evidence on this host', {
+    throw new LmError('which-migration', 'there is nothing to report: no migration has left evidence on this host', {
       hint: `lm copy or lm verify comes first; records are looked for in ${stateDir} (--state-dir)`,
     });
   if (others.length === 0) return first;
-  throw new LmError('usage', 'several migrations are known on this host', {
+  throw new LmError('which-migration', 'several migrations are known on this host', {
     details: all.map(({ name, instance }) => (instance ? `${name}  ${rootsText(instance.roots)}` : name)),
     hint: 'say which one with --instance NAME',
   });
@@ -81,14 +81,14 @@ function named(stateDir: string, kept: readonly string[], name: string): Candida
   const instance = listInstances(stateDir).find((one) => one.name === name);
   if (instance) return { name, dir: instance.dir, instance };
   const known = candidates(stateDir, kept).map((one) => one.name);
-  throw new LmError('usage', `no evidence of ${name} is on this host`, {
+  throw new LmError('which-migration', `no evidence of ${name} is on this host`, {
     details: known,
     hint: known.length > 0 ? 'known are the ones above' : 'no migration has left evidence on this host',
   });
 }
 
 const nothingRecorded = (name: string): LmError =>
-  new LmError('usage', `nothing of ${name} is recorded yet`, {
+  new LmError('which-migration', `nothing of ${name} is recorded yet`, {
     hint: 'an lm without reports has copied it, or nothing has been done: the next lm copy or lm verify is recorded',
   });
 

@@ -13,12 +13,16 @@ export function refuseManifest({ manifest, completed }: EvidenceDocument, dir: s
     ? 'this migration is complete, so lm takes none any more: md5sum of the files here makes another'
     : 'lm verify --algo md5 makes one for md5sum -c, --algo xxhash64 or xxhash32 for xxhsum -c';
   if (!manifest || !existsSync(join(dir, MANIFEST_FILE)))
-    throw new LmError('refused', 'there is no manifest: no full verification by md5, xxhash32 or xxhash64 has passed', {
-      hint: how,
-    });
+    throw new LmError(
+      'no-manifest',
+      'there is no manifest: no full verification by md5, xxhash32 or xxhash64 has passed',
+      {
+        hint: how,
+      },
+    );
   if (manifest.outdated)
     throw new LmError(
-      'refused',
+      'no-manifest',
       'the manifest is of a verification before the last copy, which may have changed files',
       {
         hint: how,

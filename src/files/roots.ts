@@ -53,7 +53,7 @@ export function pathOf(roots: Roots, key: EntryKey): string {
 export function rootFor(roots: Roots, key: EntryKey): Root {
   const rootKey = rootOf(key);
   const root = roots.find((r) => r.key === rootKey);
-  if (!root) throw new LmError('protocol', `no root is configured for ${printable(key.slice(0, MAX_SHOWN))}`);
+  if (!root) throw new LmError('unsafe-path', `no root is configured for ${printable(key.slice(0, MAX_SHOWN))}`);
   return root;
 }
 
@@ -69,7 +69,7 @@ export function checkName(name: string, within: EntryKey): void {
 
 const unsafe = (key: EntryKey): LmError => {
   const shown = key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key;
-  return new LmError('protocol', `unsafe path from the source: ${printable(shown)}`);
+  return new LmError('unsafe-path', `unsafe path from the source: ${printable(shown)}`);
 };
 
 /** A path can be as long as the message it came in, and nobody reads more than this. */

@@ -10,7 +10,7 @@ export function makeTemporaryDir(prefix: string): string {
   try {
     return mkdtempSync(join(tmpdir(), prefix));
   } catch (cause) {
-    throw new LmError('local', `cannot create a directory in ${printable(tmpdir())}: ${errnoOf(cause)}`, {
+    throw new LmError('temporary-dir', `cannot create a directory in ${printable(tmpdir())}: ${errnoOf(cause)}`, {
       cause,
       hint: 'TMPDIR says where temporary files are put',
     });

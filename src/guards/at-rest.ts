@@ -50,7 +50,7 @@ const OVERRIDE_HINT = '--allow-live-source takes the copy as it is, which is kep
 /** The hint, which people read first, names the first process as well. */
 export function activityRefusal([first, ...rest]: readonly [Activity, ...Activity[]]): LmError {
   const what = first.detail ? 'the service at the source seems to run' : 'the source is still written to';
-  return new LmError('refused', `${what}: ${first.text}`, {
+  return new LmError('source-in-use', `${what}: ${first.text}`, {
     details: [
       ...(first.detail ? [first.detail] : []),
       ...rest.slice(0, SHOWN).map(({ detail, text }) => detail ?? text),
@@ -63,7 +63,7 @@ export function activityRefusal([first, ...rest]: readonly [Activity, ...Activit
 export function checkRefusal({ check }: OpenFilesReport): LmError | undefined {
   if (!check || check.succeeded) return undefined;
   return new LmError(
-    'refused',
+    'source-in-use',
     `the source is not at rest: its --at-rest-check ended with ${printable(check.end)}: ${printable(check.command)}`,
     {
       details: check.lines.slice(-SHOWN).map(printable),
@@ -78,7 +78,7 @@ export function uninspectedRefusal(report: OpenFilesReport): LmError | undefined
   // An agent without `inspection` is an older one, which takes no port either.
   if (!inspection || inspection.complete || check || (ports && ports.guarded > 0)) return undefined;
   const gaps = gapsOf({ hidden: inspection.hidden, uninspected: report.uninspected });
-  return new LmError('refused', `cannot tell whether the service at the source is stopped: ${gaps.join('; ')}`, {
+  return new LmError('source-in-use', `cannot tell whether the service at the source is stopped: ${gaps.join('; ')}`, {
     hint:
       'there, give lm serve a port of the service with --guard-port, or a command with --at-rest-check, or run it as root of the host ' +
       `itself, and copy again; ${OVERRIDE_HINT}`,

@@ -12,7 +12,7 @@ import { probeName } from './guard-fidelity.js';
 type Roots = readonly { key: RootKey; path: string }[];
 
 const otherFileSystem = (what: string): LmError =>
-  new LmError('refused', `${what}: nothing can be moved from there into the backup directory`, {
+  new LmError('backup-dir', `${what}: nothing can be moved from there into the backup directory`, {
     hint: 'choose a --backup-dir outside the roots on their file system, or copy without one',
   });
 

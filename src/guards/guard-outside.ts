@@ -18,7 +18,7 @@ export function outsideError(found: readonly OutsideFile[] | undefined, served?:
   const files = [first, ...rest];
   const flags = files.map(({ type, dir }) => `--root ${printable(`${type}=${dir}`)}`).join(' ');
   const lines = files.map(({ type, dir }) => `\`${printable(yamlLine(type, dir))}\``).join(', ');
-  return new LmError('usage', `${lineOf(first)}, which lies in no root`, {
+  return new LmError('missing-root', `${lineOf(first)}, which lies in no root`, {
     details: rest.slice(0, SHOWN).map((file) => `${lineOf(file)}, which lies in no root either`),
     hint: served
       ? hintHere(files, served, flags, lines)

@@ -106,7 +106,7 @@ const BESIDE_HINT = 'choose a directory beside the roots, on their file system';
 const OWN_DIRECTORY_HINT = 'choose a directory of its own for each root';
 
 const refusal = (message: string, hint?: string): LmError =>
-  new LmError('refused', message, hint === undefined ? {} : { hint });
+  new LmError('forbidden-root', message, hint === undefined ? {} : { hint });
 
 async function realPathOrNone(path: string): Promise<string | undefined> {
   try {

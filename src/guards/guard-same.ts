@@ -35,7 +35,7 @@ export async function refuseSourceItself(
         if (found === undefined) isTried = false;
         if (!found) continue;
         throw new LmError(
-          'refused',
+          'forbidden-root',
           `destination root ${root.key} (${printable(root.path)}) ${relation} ${other.key} of the source, ${source.url}`,
           { hint: 'choose a directory of its own for each root, or another source' },
         );

@@ -38,7 +38,7 @@ export function judgeOpenFiles(open: OpenFiles, guard: Omit<ServiceGuard, 'roots
   refuseHolders(open);
   const gaps = gapsOf(open);
   if (!open.isComplete && guard.cassandra && guard.ports.length === 0 && !guard.hasPreCheck)
-    throw new LmError('refused', `cannot tell whether the destination service is stopped: ${gaps.join('; ')}`, {
+    throw new LmError('service-runs', `cannot tell whether the destination service is stopped: ${gaps.join('; ')}`, {
       hint: 'run as root of the host itself, or name a port of the service with --guard-port or a command with --pre-check, or say --allow-running',
     });
   return gaps;
@@ -49,7 +49,7 @@ function judgePorts({ possible, others }: JudgedListeners): string[] {
   const [first] = possible;
   if (!first) return others.map((one) => `${listenerText(one)}: taken for another service than this one (${one.name})`);
   const where = hostAndPort(first.address, first.port);
-  throw new LmError('refused', `the destination service seems to run: something listens on ${where}`, {
+  throw new LmError('service-runs', `the destination service seems to run: something listens on ${where}`, {
     details: possible.slice(0, SHOWN).map((one) => `${listenerText(one)}: ${matchReasonText(one.why, one.name)}`),
     hint: STOP_HINT,
   });
@@ -62,7 +62,7 @@ function refuseHolders({ holders }: OpenFiles): void {
   const [first] = holders;
   if (!first) return;
   const lines = holders.map((h) => `${printable(h.command)} (pid ${h.pid}) has ${printable(h.path)} open`);
-  throw new LmError('refused', `the destination is in use: ${lines[0]}`, {
+  throw new LmError('service-runs', `the destination is in use: ${lines[0]}`, {
     details: lines.slice(1, SHOWN),
     hint: STOP_HINT,
   });

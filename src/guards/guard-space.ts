@@ -20,14 +20,11 @@ export interface SpaceNeed {
 export async function checkSpace(needs: readonly SpaceNeed[]): Promise<void> {
   const short = (await fileSystems(needs)).map(shortage).filter((lines) => lines.length > 0);
   if (short.length === 0) return;
-  throw new LmError('local', short[0]![0]!, {
+  throw new LmError('no-space', short[0]![0]!, {
     details: short.flat().slice(1),
     hint: 'free some space, or exclude what need not be copied',
   });
 }
-
-/** Whether a message is one of `checkSpace`. */
-export const isSpaceRefusal = (message: string): boolean => /^not enough (space|inodes) for /.test(message);
 
 interface FileSystem {
   needs: SpaceNeed[];

@@ -71,7 +71,7 @@ export function createTxnLogGuard({
             : `a final pass refuses them: ${cleanupHint(first)}`,
         });
       object(
-        new LmError('refused', `${what}, which a node started here may delete`, {
+        new LmError('transaction-logs', `${what}, which a node started here may delete`, {
           details: [
             ...problems.slice(0, FIRST_FEW).map(({ text }) => text),
             ...(problems.length > FIRST_FEW ? [`and ${problems.length - FIRST_FEW} more`] : []),

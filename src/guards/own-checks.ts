@@ -33,7 +33,7 @@ export const failedText = (which: 'pre-check' | 'post-check', { command, exitCod
 /** Throws `refused` with its last lines unless it has succeeded. */
 export function refuseFailedPreCheck(report: CheckReport): void {
   if (report.exitCode === 0) return;
-  throw new LmError('refused', failedText('pre-check', report), {
+  throw new LmError('pre-check', failedText('pre-check', report), {
     details: report.lastLines,
     hint: 'the command is to exit with 0 when the destination service is stopped',
   });

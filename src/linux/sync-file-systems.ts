@@ -17,7 +17,7 @@ export async function syncFileSystems(roots: Roots): Promise<void> {
   } catch (cause) {
     const output = (cause as { stderr?: string }).stderr || (cause as Error).message;
     const reason = printable(output.trim().split('\n')[0]!);
-    throw new LmError('local', `cannot sync ${paths.map(printable).join(', ')}: ${reason}`, {
+    throw new LmError('not-synced', `cannot sync ${paths.map(printable).join(', ')}: ${reason}`, {
       cause,
       hint: 'the disk may be failing: look at the kernel log before going on',
     });

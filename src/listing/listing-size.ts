@@ -41,7 +41,7 @@ export class ListingSize {
     this.#bytes += DIRECTORY_BYTES + 2 * length;
     if (this.#bytes <= this.#maxBytes) return;
     throw new LmError(
-      'local',
+      'memory',
       `the source lists more than ${this.#directories - 1} directories, for which this process has no memory`,
       {
         hint: 'NODE_OPTIONS=--max-old-space-size=MIB gives it more; --only PREFIX takes a part at a time',

@@ -2,6 +2,7 @@
 // this host's walk, the walk has checked them. It never reports a listing as whole that is not.
 
 import * as z from 'zod';
+import { formatCount } from '../amounts.js';
 import { excerpt, LmError } from '../errors.js';
 import { DIR_TYPES, type EntryKey, type RootKey, rootOf } from '../files/entry.js';
 import {
@@ -112,19 +113,21 @@ export async function readListing(
 ): Promise<Listing> {
   const stretches = verifiedLines(chunks, 'the listing');
   const first = await stretches.next();
-  if (first.done) throw cutShort();
+  if (first.done) throw cutShort(0);
   const [line, more] = first.value;
   const { type: _, names, ...sent } = parse(Header, line!);
   if (more) throw invalidListing('a header that is not alone');
   const owners = mapping && (await ownersOf(sent.features, names, mapping));
   const header = { ...sent, roots: sent.roots.map((root) => withLocalOwner(root, mapping)) };
   let totals: ListingTotals | undefined;
+  let blocks = 0;
   const read = async function* (): AsyncGenerator<ListedBlock> {
     const order = new OrderCheck(rootsListed(header), size);
     for await (const lines of stretches) {
       if (lines.some(isBlock)) onProgress();
       for (const line of lines) {
         if (isBlock(line)) {
+          blocks++;
           yield new ListedLine(line, order, owners);
           continue;
         }
@@ -137,7 +140,7 @@ export async function readListing(
         return;
       }
     }
-    throw cutShort();
+    throw cutShort(blocks);
   };
   return {
     header,
@@ -149,8 +152,12 @@ export async function readListing(
   };
 }
 
-const cutShort = (): LmError =>
-  new LmError('source', 'the listing stopped before its end', { hint: 'run the same command again' });
+/** `blocks`: how many had come, each of up to 1,000 entries. */
+const cutShort = (blocks: number): LmError =>
+  new LmError('cut-answer', 'the listing stopped before its end', {
+    details: [`after ${formatCount(blocks, 'block')} of entries`],
+    hint: 'run the same command again',
+  });
 
 const BRACKET = '['.charCodeAt(0);
 

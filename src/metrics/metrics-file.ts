@@ -63,7 +63,7 @@ function writeBeside(path: string, text: string): string {
 }
 
 const unsuitable = (path: string, what: string, cause?: unknown): LmError =>
-  new LmError('usage', `--metrics-file: ${printable(path)} ${what}`, {
+  new LmError('output-file', `--metrics-file: ${printable(path)} ${what}`, {
     cause,
     hint: 'name a file in a directory that is there, and that this user can write to',
   });

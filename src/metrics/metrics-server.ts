@@ -61,7 +61,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, exposi
 function refused(host: string, port: number, cause: NodeJS.ErrnoException): LmError {
   const code = errnoOf(cause);
   return new LmError(
-    'usage',
+    'cannot-listen',
     `--metrics-listen: cannot listen on ${printable(host)}, port ${port}: ${code ?? cause.message}`,
     { cause, hint: HINTS[code ?? ''] },
   );

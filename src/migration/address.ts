@@ -43,6 +43,6 @@ function checkTls({ caCert: ca, clientCert: cert, clientKey: key }: SourceAddres
     if (cert !== undefined) createSecureContext({ cert, key });
   } catch (cause) {
     const which = cert === undefined ? '--ca-cert' : '--ca-cert, --client-cert or --client-key';
-    throw new LmError('usage', `${which} cannot be used: ${(cause as Error).message}`, { cause });
+    throw new LmError('certificate', `${which} cannot be used: ${(cause as Error).message}`, { cause });
   }
 }

@@ -55,7 +55,7 @@ export async function openDestination<C extends 'copy' | 'verify'>(
   if (known?.untrusted !== undefined) refuseUntrustedRecords(known.dir);
   const settings = resolve(command, stated, (known && readRemembered(known.dir)) ?? recalled);
   if (given.length === 0 && !known)
-    throw new LmError('usage', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
+    throw new LmError('no-directory', 'no directory is given', { hint: `lm ${command} http://SOURCE:9043 /srv/data` });
   const roots = given.length > 0 ? given : await rootsHere(settings.roots, stateDir, { cwd, env });
   const isTemporary = !known && 'dryRun' in settings && settings.dryRun;
   const open = isTemporary ? openTemporaryInstance : openInstance;

@@ -18,12 +18,12 @@ export function refuseIfSourceComplete(source: Source, hint?: string): void {
 export const sourceCompleteError = (
   { url, kind }: Pick<Source, 'url' | 'kind'>,
   hint = `it serves nothing any more; there, ${CLEARED_BY[kind]} clears the record`,
-): LmError => new LmError('refused', `the migration is already complete at the source, ${url}`, { hint });
+): LmError => new LmError('already-complete', `the migration is already complete at the source, ${url}`, { hint });
 
 /** A snapshot is not what the service leaves: `what` takes the live directory. */
 export const snapshotError = ({ url, snapshot = '' }: Pick<Source, 'url' | 'snapshot'>, what: string): LmError =>
   new LmError(
-    'refused',
+    'snapshot-served',
     `the source, ${url}, serves a snapshot of ${printable(snapshot)}: ${what} takes the live directory`,
     {
       hint: `serve the live directory there, without --as; ${WARM_PASS}`,
@@ -55,7 +55,7 @@ export function refuseOtherSides(
     if (moved.length > 0) throw mountsChangedError(moved);
     return;
   }
-  throw new LmError('refused', 'these are not the source and the directories that were copied', {
+  throw new LmError('other-sides', 'these are not the source and the directories that were copied', {
     details: [...source, ...destination],
     hint: hintForOthers(destination.length > 0),
   });
@@ -72,7 +72,7 @@ export function mountDifferences({ mounts: known = [] }: Pick<Adoption, 'mounts'
 }
 
 export const mountsChangedError = (details: string[]): LmError =>
-  new LmError('refused', 'what is mounted below the destination is not what was given to lm with it', {
+  new LmError('other-mounts', 'what is mounted below the destination is not what was given to lm with it', {
     details,
     hint: 'is its disk mounted? if all that is mounted there now may be changed, copy once with --adopt',
   });

@@ -100,16 +100,11 @@ export function refusedOwners(map: OwnerMap | undefined): LmError | undefined {
   const lines = refused.slice(0, FIRST_FEW).map((one) => `${ownerText(one)} ${one.why}`);
   const more = refused.length - lines.length;
   const which = refused.length === 1 ? 'an owner' : 'owners';
-  return new LmError('refused', `${which}${UNMAPPED}`, {
+  return new LmError('owner-map', `${which} at the source cannot be mapped to this host`, {
     details: [...lines, ...(more > 0 ? [`and ${more} more`] : [])],
     hint: `make the account here, or say who it is: --owner ${printable(flagFor(first))}=NAME or =NUMBER (--owner numeric takes every number as it is)`,
   });
 }
-
-const UNMAPPED = ' at the source cannot be mapped to this host';
-
-/** Whether a message is one of `refusedOwners`. */
-export const isOwnersRefusal = (message: string): boolean => message.endsWith(UNMAPPED);
 
 const ownerText = ({ kind, id, name }: Refused): string =>
   name === null ? `${kind} ${id}` : `${kind} ${printable(name)} (${id})`;

@@ -79,7 +79,7 @@ export function noneKnown(
 ): LmError {
   const known = listInstances(stateDir);
   const what = [role && `as the ${role}`, which && `of ${which}`].filter(Boolean).join(' ');
-  return new LmError('usage', `no migration ${what ? `${what} ` : ''}is known on this host`, {
+  return new LmError('which-migration', `no migration ${what ? `${what} ` : ''}is known on this host`, {
     details: known.map((i) => `${i.name}  ${rootsText(i.roots)}`),
     hint:
       known.length > 0

@@ -83,7 +83,7 @@ function patternsOf<P extends Pattern>(
 
 function refused(setting: string, reason: string, side: PatternSide, options: LmErrorOptions = {}): LmError {
   if (side === 'local') return new LmError('usage', `${setting}: ${reason}`, options);
-  return new LmError('protocol', `the source's ${setting}: ${reason}`, {
+  return new LmError('source-pattern', `the source's ${setting}: ${reason}`, {
     hint: 'correct the pattern in the settings of the source, then start lm serve there again',
     ...options,
   });

@@ -144,7 +144,7 @@ class Differ {
   #judge(directory: OpenDirectory, { source, local }: Pair): void {
     if (source && isPartName(source.name))
       throw new LmError(
-        'refused',
+        'unusable-name',
         `the source has a file named like unfinished work of lm: ${printable(joinKey(directory.key, source.name))}`,
         {
           hint: 'remove or exclude it at the source',

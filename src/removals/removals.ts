@@ -119,7 +119,7 @@ function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmEr
   const { counts } = plan;
   if (counts.total.entries === 0 && counts.local.entries > 0)
     return new LmError(
-      'refused',
+      'source-empty',
       `the source lists nothing ${only === undefined ? 'at all' : `at ${printable(only)}`}, so nothing is removed here`,
       {
         details: removalLines(plan),
@@ -132,7 +132,7 @@ function emptiedRoot({ plan, reference, only, tellsMounts }: RemovalsCase): LmEr
     const heldText = reference === undefined || (reference.roots.get(key) ?? 0) > 0;
     if (tellsMounts && !(heldText && NEVER_EMPTY.test(key))) continue;
     return new LmError(
-      'refused',
+      'source-empty',
       `the source lists nothing for ${key}, where ${formatEntries(local)} ${local === 1 ? 'is' : 'are'} here`,
       {
         hint: 'is its disk mounted? if that directory is empty there by right, empty it here by hand',
@@ -170,7 +170,7 @@ const allowingFlag = (limit: DeleteLimit, entries: number, share: number): strin
 function tooMuchRemoved(given: RemovalsCase): LmError {
   const { plan, limit } = given;
   const { goes, of } = removedOf(given);
-  return new LmError('refused', `cleaning would remove more than --max-delete ${limitText(limit)} allows`, {
+  return new LmError('max-delete', `cleaning would remove more than --max-delete ${limitText(limit)} allows`, {
     details: removalLines(plan),
     hint: `if that is right: ${allowingFlag(limit, goes.entries, shareOf(goes, of))}`,
   });
@@ -179,7 +179,7 @@ function tooMuchRemoved(given: RemovalsCase): LmError {
 function tooMuchOfOthers({ plan, limit, outside: { lost } }: RemovalsCase): LmError {
   const { local, remove } = plan.counts;
   return new LmError(
-    'refused',
+    'max-delete',
     `more of what lm did not put here would be removed or replaced than --max-delete ${limitText(limit)} allows`,
     {
       details: [
@@ -193,7 +193,7 @@ function tooMuchOfOthers({ plan, limit, outside: { lost } }: RemovalsCase): LmEr
 
 function tooMuchLost({ plan, limit }: RemovalsCase, loss: Loss): LmError {
   const { bytes, ofBytes, files, ofFiles, affected, worst } = loss;
-  return new LmError('refused', `the source has lost more than --max-delete ${limitText(limit)} allows`, {
+  return new LmError('max-delete', `the source has lost more than --max-delete ${limitText(limit)} allows`, {
     details: [
       `of what it held when that was last accepted it has lost ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${Math.ceil(files)} of ${formatCount(ofFiles, 'file')}:`,
       ...worst.map(({ dir, was, now }) => `  ${printable(dir)}: ${held(was)}, now ${held(now)}`),

@@ -48,7 +48,7 @@ export function startAgentLimit(limit: RateLimit | undefined, stated: Stated, em
 
 function limitIn({ layers }: Stated, file: string): RateLimit | undefined {
   const read = readSettingsFile(file);
-  if (!read) throw new LmError('usage', `no file ${printable(file)}`);
+  if (!read) throw new LmError('settings-file', `no file ${printable(file)}`);
   const [flags, environment, , remembered, derived] = layers;
   return readingPace([flags, environment, read.layer, remembered, derived]).limitRate;
 }

@@ -78,7 +78,7 @@ function ownTls(dir: string, { clientCa, hostName }: ServeSettings): TlsOptions 
   try {
     createSecureContext({ cert: pem, key: pem });
   } catch (cause) {
-    throw new LmError('local', `${printable(path)} is damaged: it does not hold a certificate and its key`, {
+    throw new LmError('damaged-record', `${printable(path)} is damaged: it does not hold a certificate and its key`, {
       cause,
       hint: 'remove that file: another certificate is made, with another fingerprint for --pin',
     });

@@ -141,7 +141,7 @@ function refuseIfComplete(dir: string): void {
   const { state, endTime } = readCompletion(dir);
   if (state !== 'COMPLETED') return;
   throw new LmError(
-    'refused',
+    'already-complete',
     `this source is complete, since ${new Date(endTime).toISOString()}: it serves its files no more`,
     {
       hint: 'lm reset here opens it for another copy',

@@ -51,7 +51,7 @@ function refuseLiveItself({ key, path }: Root, read: Root): void {
   const [live, snapshot] = [statSync(path), statSync(read.path)];
   if (live.dev !== snapshot.dev || live.ino !== snapshot.ino) return;
   throw new LmError(
-    'usage',
+    'served-root',
     `root ${key}: ${printable(read.path)} is the live directory itself, and no snapshot of it`,
     {
       hint: 'to serve that, leave out --as',
@@ -87,7 +87,7 @@ function openRoot({ type, index, path }: StatedRoot, origin: string, yaml: strin
     if (statSync(real).isDirectory()) return { key, type, index, path: real };
   } catch (cause) {
     const named = yaml === undefined ? key : `${key} (${printable(origin)})`;
-    throw new LmError('usage', `root ${named}: cannot open ${printable(path)}: ${errnoOf(cause)}`, {
+    throw new LmError('served-root', `root ${named}: cannot open ${printable(path)}: ${errnoOf(cause)}`, {
       cause,
       hint:
         yaml === undefined
@@ -95,16 +95,17 @@ function openRoot({ type, index, path }: StatedRoot, origin: string, yaml: strin
           : `mount what belongs there; if it lies elsewhere, say so in ${printable(yaml)}: \`${yamlLine(type, 'DIR')}\``,
     });
   }
-  throw new LmError('usage', `root ${key}: ${printable(path)} is not a directory`);
+  throw new LmError('served-root', `root ${key}: ${printable(path)} is not a directory`);
 }
 
 /** An entry in two roots would be listed twice, and the agent's own records would be listed as data. Throws `usage`. */
 function refuseOverlaps(roots: Roots, stateDir: string): void {
   for (const root of roots) {
     const outer = roots.find((other) => other !== root && isInside(root.path, other.path));
-    if (outer) throw new LmError('usage', `root ${root.key} lies within root ${outer.key}: ${printable(root.path)}`);
+    if (outer)
+      throw new LmError('served-root', `root ${root.key} lies within root ${outer.key}: ${printable(root.path)}`);
     if (isInside(realIfThere(stateDir), root.path))
-      throw new LmError('usage', `the state directory lies within root ${root.key}: ${printable(stateDir)}`, {
+      throw new LmError('served-root', `the state directory lies within root ${root.key}: ${printable(stateDir)}`, {
         hint: 'give another --state-dir',
       });
   }

@@ -100,9 +100,14 @@ function refuse(issue: z.core.$ZodIssue, file: YamlFile): LmError {
   const above = issue.code === 'invalid_key' ? issue.path.slice(0, -1) : issue.path;
   const path = [...above, unknown];
   const guess = guessKey(above.join('.'), String(unknown));
-  return new LmError('usage', `${printable(path.join('.'))} (${printable(file.locationOf(path))}): unknown key`, {
-    hint: guess === undefined ? 'keys are flag names with _ for -, roots and live_migration' : `did you mean ${guess}?`,
-  });
+  return new LmError(
+    'unknown-setting',
+    `${printable(path.join('.'))} (${printable(file.locationOf(path))}): unknown key`,
+    {
+      hint:
+        guess === undefined ? 'keys are flag names with _ for -, roots and live_migration' : `did you mean ${guess}?`,
+    },
+  );
 }
 
 const describe = (value: unknown): string =>

@@ -39,7 +39,7 @@ export function locate(map: { entries: Record<string, string>; where: string }, 
   ]);
   if (found.length > 1) {
     const members = found.map(({ role, pair }) => pair[role]);
-    throw new LmError('usage', `${location(map.where)}: this host is ${members.map(printable).join(' and ')}`, {
+    throw new LmError('which-host', `${location(map.where)}: this host is ${members.map(printable).join(' and ')}`, {
       hint: 'say which one is meant with --host',
     });
   }
@@ -64,7 +64,7 @@ export function checkRole(command: CommandName, migration: Migration | undefined
   if (!migration || needed === undefined) return;
   const { role, pair, names } = migration;
   if (!role || !pair) {
-    throw new LmError('refused', `this host is not in ${location(migration.where)}`, {
+    throw new LmError('migration-map', `this host is not in ${location(migration.where)}`, {
       details: [`it was looked up as ${names.map(printable).join(', ')}`],
       hint: 'name it as the map does with --host',
     });
@@ -86,7 +86,7 @@ function otherRole(
   { where }: Migration,
 ): LmError {
   const partner = role === 'source' ? `source of ${pair.destination}` : `destination of ${pair.source}`;
-  return new LmError('refused', `${what}; this host is the ${printable(partner)}`, {
+  return new LmError('migration-map', `${what}; this host is the ${printable(partner)}`, {
     hint: `by ${location(where)}; if that is not this host, name it with --host`,
   });
 }

@@ -194,7 +194,7 @@ function exclusionsIn(layers: Layers): Exclusions {
     } catch (error) {
       const where = find(layers, name)?.origin.where;
       throw error instanceof LmError
-        ? new LmError(error.code, `${error.message} (${printable(where ?? '')})`, error)
+        ? new LmError(error.kind, `${error.message} (${printable(where ?? '')})`, error)
         : error;
     }
   }
@@ -207,7 +207,7 @@ function ownerRulesIn(layers: Layers): OwnerRule[] {
   if (!one || !other) return rules;
   const [first, second] = [one, other].map((rule) => printable(ownerRuleText(rule)));
   throw new LmError(
-    'usage',
+    'settings-conflict',
     `${label('owner', find(layers, 'owner')!.origin)}: ${first === second ? `${first} twice` : `${first} and ${second} exclude each other`}`,
   );
 }
@@ -217,7 +217,7 @@ function fromSource(stated: Stated): FromSource {
   const url = pick(layers, 'url');
   const example = `lm ${command} http://SOURCE:9043 /srv/data`;
   if (!url)
-    throw new LmError('usage', 'no source URL is given', {
+    throw new LmError('no-source', 'no source URL is given', {
       hint: `${example}; the first copy remembers both`,
     });
   const settings = needRoots(onRoots(stated), example);
@@ -245,5 +245,5 @@ function reachingSource(stated: Stated): ReachingSource {
 function needRoots<S extends OnRoots>(settings: S, example: string): S {
   if (settings.roots.length > 0) return settings;
   const hint = `${example}, or --root TYPE=DIR, --cassandra-yaml FILE, roots: in lm.yaml`;
-  throw new LmError('usage', 'no directory is given', { hint });
+  throw new LmError('no-directory', 'no directory is given', { hint });
 }

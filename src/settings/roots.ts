@@ -53,7 +53,7 @@ export function knownRoots(layers: Layers, host = thisHost): StatedRoots & { unk
 function fromWords({ value, origin }: Found, yaml: Found | undefined, without: Found): StatedRoots {
   const where = label('root', origin);
   if (yaml && origin.source !== 'remembered') {
-    throw new LmError('usage', `${where} and ${label('cassandra-yaml', yaml.origin)} were both given`, {
+    throw new LmError('settings-conflict', `${where} and ${label('cassandra-yaml', yaml.origin)} were both given`, {
       hint: 'both name the directories; keep one',
     });
   }
@@ -62,9 +62,13 @@ function fromWords({ value, origin }: Found, yaml: Found | undefined, without: F
   const leftOut = without.value as DirType[];
   const both = leftOut.find(isNamed);
   if (both && without.origin.source === origin.source)
-    throw new LmError('usage', `${where} names ${both}, and ${label('without', without.origin)} leaves it out`, {
-      hint: 'keep one',
-    });
+    throw new LmError(
+      'settings-conflict',
+      `${where} names ${both}, and ${label('without', without.origin)} leaves it out`,
+      {
+        hint: 'keep one',
+      },
+    );
   return {
     roots: numbered(dirs, where),
     rootOrigins: dirs.map(() => origin.where),
@@ -98,7 +102,7 @@ function fromCassandraYaml({ value, origin }: Found, without: DirType[], host: H
 function directoriesUnknown(file: string, types: readonly DirType[]): LmError {
   const lines = andText(types.map((type) => `\`${yamlLine(type, 'DIR')}\``));
   return new LmError(
-    'usage',
+    'cassandra-default',
     `${printable(file)} has no ${keysText(types)}, and its default cannot be found out: no process runs with this file, which lies neither in /etc/cassandra nor in CASSANDRA_HOME/conf`,
     {
       hint: `add ${lines} to ${printable(file)}, the DIR that this Cassandra uses (by default ${types[0]} below its -Dcassandra.storagedir); or give every --root TYPE=DIR instead of the file`,

@@ -76,7 +76,7 @@ function flagLayer({ flags, dir }: Invocation, cwd: string): Layer {
   }
   if (dir === undefined) return layer;
   if (layer.has('root'))
-    throw new LmError('usage', 'DIR and --root were both given', { hint: 'DIR means --root data=DIR' });
+    throw new LmError('settings-conflict', 'DIR and --root were both given', { hint: 'DIR means --root data=DIR' });
   return layer.set('root', read('root', [`data=${dir}`], { source: 'flag', where: 'DIR' }, cwd));
 }
 
@@ -111,7 +111,9 @@ function checkVariables(env: Environment): void {
       own.map((one) => one.slice(3)),
     );
     if (guess)
-      throw new LmError('usage', `${printable(name)}: unknown variable`, { hint: `did you mean LM_${guess}?` });
+      throw new LmError('unknown-setting', `${printable(name)}: unknown variable`, {
+        hint: `did you mean LM_${guess}?`,
+      });
   }
 }
 
@@ -130,7 +132,7 @@ async function settingsFile(stated: Found | undefined, cwd: string, isRoot: bool
   if (stated) {
     const path = stated.value as string;
     const file = readSettingsFile(path);
-    if (!file) throw new LmError('usage', `${stated.origin.where}: no file ${printable(path)}`);
+    if (!file) throw new LmError('settings-file', `${stated.origin.where}: no file ${printable(path)}`);
     return { file, path, warnings: [] };
   }
   const here = join(cwd, 'lm.yaml');
@@ -149,7 +151,7 @@ function readHere(path: string, read: typeof readSettingsFile): SettingsFile | u
   } catch (error) {
     if (!(error instanceof LmError) || errnoOf(error.cause) !== 'EACCES') throw error;
     const hint = 'cd to a directory that you may enter, or name a settings file with --config';
-    throw new LmError(error.code, error.message, { cause: error.cause, hint });
+    throw new LmError(error.kind, error.message, { cause: error.cause, hint });
   }
 }
 
@@ -176,7 +178,7 @@ function homeOfAccount(): string {
   try {
     return userInfo().homedir;
   } catch (cause) {
-    throw new LmError('usage', 'no home directory: HOME is no absolute path, and this user has no account', {
+    throw new LmError('state-dir', 'no home directory: HOME is no absolute path, and this user has no account', {
       cause,
       hint: 'give a directory for the records with --state-dir or LM_STATE_DIR',
     });

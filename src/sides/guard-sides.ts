@@ -38,13 +38,13 @@ function missingHere(
   const { roots, yaml } = options;
   const type = typeOf(key);
   if (type === 'data' && dataOf(roots) > 0)
-    return new LmError('refused', unequalData(remote, roots, yaml), {
+    return new LmError('roots-differ', unequalData(remote, roots, yaml), {
       hint:
         yaml === undefined
           ? 'name as many with --root data=DIR as the source has, in its order; they may lie on one disk'
           : `name as many data_file_directories in ${printable(yaml)} as the source has, in its order; they may lie on one disk, and stay so`,
     });
-  return new LmError('refused', `the source has ${key} (${printable(path)}), which has no directory here`, {
+  return new LmError('roots-differ', `the source has ${key} (${printable(path)}), which has no directory here`, {
     hint:
       yaml === undefined
         ? `name one with --root ${type}=DIR`
@@ -55,10 +55,10 @@ function missingHere(
 function missingAtSource({ key, path }: Roots[number], remote: ListingHeader['roots'], { roots, yaml }: SidesOptions) {
   const type = typeOf(key);
   if (type === 'data' && dataOf(remote) > 0)
-    return new LmError('refused', unequalData(remote, roots, yaml), {
+    return new LmError('roots-differ', unequalData(remote, roots, yaml), {
       hint: `name as many here as the source has, and add the others once the migration is complete (nodetool relocatesstables then spreads the SSTables); or serve the others there with ${yaml === undefined ? '--root data=DIR' : '`data_file_directories` of its cassandra.yaml'}`,
     });
-  return new LmError('refused', `the source does not serve ${key}, here ${printable(path)}`, {
+  return new LmError('roots-differ', `the source does not serve ${key}, here ${printable(path)}`, {
     hint:
       yaml === undefined
         ? `leave that root out here, or serve it there with --root ${type}=DIR`
@@ -119,7 +119,7 @@ export function refuseIncompleteNode({ key }: FoundNode, options: SidesOptions):
   const missing = missingForNode(options);
   if (missing.length === 0) return;
   throw new LmError(
-    'usage',
+    'missing-root',
     `the source holds a Cassandra node (${printable(key)}), and no root for its ${missing.join(' and ')}`,
     {
       hint: `name ${missing.map((type) => `--root ${type}=DIR`).join(' ')} on both hosts; or, if what they hold may be lost, ${missing.map((type) => `--without ${type}`).join(' ')}`,

@@ -33,7 +33,7 @@ export async function* watchForUnserved(
 export function refuseUnserved({ entries, first }: Named): void {
   if (entries === 0) return;
   const what = entries === 1 ? 'a file whose name needs' : `${entries} files whose names need`;
-  throw new LmError('refused', `the source lists ${what} percent-encoding, which a Sidecar cannot serve`, {
+  throw new LmError('unusable-name', `the source lists ${what} percent-encoding, which a Sidecar cannot serve`, {
     details: [...first.map(printable), ...(entries > first.length ? [`and ${entries - first.length} more`] : [])],
     hint: 'rename or exclude them, or let lm serve be the source',
   });

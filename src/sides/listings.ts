@@ -177,7 +177,7 @@ const filterOf = ({ exclusions, roots }: ListingHeader): FilterSpec => ({ exclus
 /** A pattern may match a root. Where all roots are excluded, the patterns were meant for entries below, and an empty copy would look complete. */
 function refuseAllExcluded(excludes: Filter, roots: Roots): void {
   if (!roots.every(({ key }) => excludes(key, 'directory'))) return;
-  throw new LmError('refused', 'every root is excluded, so nothing is left to copy', {
+  throw new LmError('all-excluded', 'every root is excluded, so nothing is left to copy', {
     hint: 'see dirs_to_exclude on both hosts: a pattern may match a root itself',
   });
 }
@@ -185,7 +185,7 @@ function refuseAllExcluded(excludes: Filter, roots: Roots): void {
 function refuseUnnameable({ unnameable }: ListingTotals, where: string): void {
   if (unnameable.length === 0) return;
   throw new LmError(
-    'refused',
+    'unusable-name',
     `${where} holds names that are not UTF-8, which cannot be copied without changing them`,
     {
       details: unnameable,

@@ -25,7 +25,7 @@ export async function resolveRules(rules: readonly NameRule[], accounts: Account
   return rules.map((rule) => {
     const [user, group] = [idOf(rule, 'user'), idOf(rule, 'group')];
     if (user === undefined && group === undefined)
-      throw new LmError('usage', `--owner ${printable(ownerRuleText(rule))}: ${nobody(rule)}`, {
+      throw new LmError('owner-rule', `--owner ${printable(ownerRuleText(rule))}: ${nobody(rule)}`, {
         ...((problem ?? also) !== undefined && { hint: `not all names could be looked up: ${problem ?? also}` }),
       });
     return { rule, user, group };

@@ -50,14 +50,14 @@ export async function connectSource(options: SourceOptions): Promise<Source> {
 async function withTokenHint(error: unknown, tokenHint: SourceOptions['tokenHint']): Promise<unknown> {
   if (!(error instanceof LmError) || !isAboutToken(error)) return error;
   const hint = await tokenHint?.();
-  return hint === undefined ? error : new LmError(error.code, error.message, { hint, cause: error });
+  return hint === undefined ? error : new LmError(error.kind, error.message, { hint, cause: error });
 }
 
 function isAgent(answer: Answer, origin: string): boolean {
   const version = answer.header(AGENT_HEADER);
   if (version === undefined || version === `${AGENT_PROTOCOL}`) return version !== undefined;
   throw new LmError(
-    'protocol',
+    'other-version',
     `${origin} speaks version ${excerpt(version)} of the native protocol, this lm speaks ${AGENT_PROTOCOL}`,
     {
       hint: 'run the same version of lm on both hosts',

@@ -1,6 +1,7 @@
 // Classifies the failures of a request to the source by what another try could change, from error codes and HTTP statuses.
 
 import { meaningOf, RUN_AGAIN } from '../error-codes.js';
+import type { ErrorKind } from '../errors/kinds.js';
 import { errnoOf, excerpt, LmError, printable, systemFailure } from '../errors.js';
 import { MAX_HEAD_BYTES, NO_PROXY } from '../wire/response.js';
 import { STALLED } from './patience.js';
@@ -48,9 +49,9 @@ export function failureOfError(error: unknown, where: string, reused = false): F
   if (code.endsWith('BAD_RECORD_MAC')) return { kind: 'transient', reason: DAMAGED, answered: true, cause: error };
   if (isUnresolvable(code, syscall)) return { kind: 'transient', reason: noSuchHost(where), cause: error };
   if (code === 'EPROTO' || TLS_CODES.test(code))
-    return fatal('protocol', `no TLS session with ${where}: ${tlsReason(text)}`, tlsHint(code, tlsReason(text)), error);
+    return fatal('tls', `no TLS session with ${where}: ${tlsReason(text)}`, tlsHint(code, tlsReason(text)), error);
   if (code.startsWith('HPE_') || (error as Error | null)?.name === 'HTTPParserError')
-    return fatal('protocol', `${where} does not answer in HTTP: ${text}`, IF_TLS, error);
+    return fatal('not-an-agent', `${where} does not answer in HTTP: ${text}`, IF_TLS, error);
   if (code === 'UND_ERR_HEADERS_OVERFLOW')
     return fatal('protocol', `${where} sent more than ${MAX_HEAD_BYTES / 1024} KiB of header fields`, NO_PROXY, error);
   if (INVALID_ANSWER.has(code))
@@ -70,7 +71,7 @@ export function atFirstContact(failure: Failure, where: string, hasCertificate: 
   const { code, syscall } = innermost(failure.cause);
   if (isUnresolvable(code, syscall))
     return fatal(
-      'usage',
+      'source-url',
       noSuchHost(where),
       'check the name in the URL, and that this host can resolve it',
       failure.cause,
@@ -78,11 +79,11 @@ export function atFirstContact(failure: Failure, where: string, hasCertificate: 
   if (failure.finalError)
     return {
       ...failure,
-      finalError: new LmError('source', failure.reason, { hint: NOBODY_THERE, cause: failure.cause }),
+      finalError: new LmError('source-unreachable', failure.reason, { hint: NOBODY_THERE, cause: failure.cause }),
     };
   if (!meaningOf(code).isClosed) return { ...failure, hint: NOBODY_THERE };
   if (!where.startsWith('https:')) return { ...failure, hint: IF_TLS, mayBeTls: true };
-  const finalError = new LmError('protocol', `${where} hangs up after the TLS handshake`, {
+  const finalError = new LmError('tls', `${where} hangs up after the TLS handshake`, {
     hint: hasCertificate
       ? 'it may not accept the client certificate: it must be valid, and signed by one the source trusts (--client-ca there)'
       : 'it may demand a client certificate: give one it trusts with --client-cert and --client-key',
@@ -156,39 +157,51 @@ export function failureOfStatus(refusal: Refusal, what: string, where: string, n
   if (status === 503 || status === 429) return { kind: 'busy', reason, ...retryAfter(refusal.retryAfter, nowMs) };
   if (status === 502 || status === 504) return { kind: 'transient', reason, status }; // a gateway cannot reach the source
   if (status === 408 || (status >= 500 && status !== 501)) return { kind: 'transient', reason, answered: true, status };
-  if (status === 409) return { ...fatal('source', `${STATE} (${where}, ${reason})`, STATE_HINT), status };
-  const [meaning, hint] =
+  if (status === 409) return { ...fatal('source-state', `${STATE} (${where}, ${reason})`, STATE_HINT), status };
+  const [kind, meaning, hint] =
     (status === 401 && refusal.withToken && WRONG_TOKEN) ||
     STATUS[status] ||
     (status >= 300 && status < 400 ? REDIRECT : OTHER);
-  return { ...fatal('protocol', `${meaning} (${where}, ${reason})`, hint), status };
+  return { ...fatal(kind, `${meaning} (${where}, ${reason})`, hint), status };
 }
 
 /** An agent answers with 409 for a lost root and, to a Sidecar, for names that no Sidecar can fetch. */
 const STATE = 'the source cannot answer until an operator has fixed this there';
 const STATE_HINT = `fix it on the source, then ${RUN_AGAIN}`;
 
-const WRONG_TOKEN: [string, string] = [
+/** What an answer means that is no success. */
+type Meaning = [kind: ErrorKind, meaning: string, hint: string];
+
+const WRONG_TOKEN: Meaning = [
+  'access-denied',
   'the token is not the one of the source',
   'both hosts need the same token: compare the files that --token-file names here and there',
 ];
-const REDIRECT: [string, string] = [
+const REDIRECT: Meaning = [
+  'not-an-agent',
   'the source redirects, which is never followed',
   'give the URL of the agent itself',
 ];
-const OTHER: [string, string] = [
+const OTHER: Meaning = [
+  'protocol',
   'the source refused a request',
   'check that the URL is that of an lm agent or a Sidecar',
 ];
 
-const STATUS: Record<number, [meaning: string, hint: string] | undefined> = {
-  401: ['the source wants a token', 'give the token of the source with --token-file FILE'],
-  403: ['the source forbids this', 'check the token or the client certificate, and what it is allowed to do'],
+const STATUS: Record<number, Meaning | undefined> = {
+  401: ['access-denied', 'the source wants a token', 'give the token of the source with --token-file FILE'],
+  403: [
+    'access-denied',
+    'the source forbids this',
+    'check the token or the client certificate, and what it is allowed to do',
+  ],
   404: [
+    'not-an-agent',
     'no agent answers there, or live migration is not enabled on that host',
     'check host and port in the URL; a Sidecar needs the host as a source in its migration map',
   ],
   421: [
+    'access-denied',
     'the source does not know itself by this name',
     'use a name or address its own configuration has; lm serve takes further ones with --host',
   ],
@@ -196,7 +209,7 @@ const STATUS: Record<number, [meaning: string, hint: string] | undefined> = {
 
 /** Whether the error is about a missing or wrong token. */
 export const isAboutToken = ({ message }: LmError): boolean =>
-  [STATUS[401]!, WRONG_TOKEN].some(([what]) => message.startsWith(what));
+  [STATUS[401]!, WRONG_TOKEN].some(([, what]) => message.startsWith(what));
 
 /** What interrupted a unit, as plain data: it crosses threads. */
 export type WorkerFault =
@@ -216,7 +229,7 @@ export function failureOfFault(fault: WorkerFault, where: string): Failure {
 
 function networkFailure(fault: WorkerFault & { kind: 'network' }, where: string): Failure {
   if (fault.code === STALLED)
-    return failureOfError(new LmError('source', `${where}: ${fault.message}`, { hint: RUN_AGAIN }), where);
+    return failureOfError(new LmError('source-stalled', `${where}: ${fault.message}`, { hint: RUN_AGAIN }), where);
   const failure = failureOfError(Object.assign(new Error(fault.message), { code: fault.code }), where, fault.reused);
   const isSocketError =
     failure.kind === 'fatal' &&
@@ -234,12 +247,7 @@ function retryAfter(text: string | undefined, nowMs: number): { retryAfterMs?: n
   return Number.isNaN(date) ? {} : { retryAfterMs: Math.max(0, date - nowMs) };
 }
 
-const fatal = (
-  code: 'usage' | 'source' | 'protocol',
-  message: string,
-  hint: string,
-  cause?: unknown,
-): Failure & { kind: 'fatal' } => ({
+const fatal = (kind: ErrorKind, message: string, hint: string, cause?: unknown): Failure & { kind: 'fatal' } => ({
   kind: 'fatal',
-  error: new LmError(code, message, { hint, cause }),
+  error: new LmError(kind, message, { hint, cause }),
 });

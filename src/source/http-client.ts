@@ -195,7 +195,7 @@ function originOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const { protocol, origin, pathname, search, hash, username } = url ?? {};
   if (origin && /^https?:$/.test(protocol ?? '') && pathname === '/' && !search && !hash && !username) return origin;
-  throw new LmError('usage', `not the URL of a source: ${text}`, { hint: 'write it as http://host:9043' });
+  throw new LmError('source-url', `not the URL of a source: ${text}`, { hint: 'write it as http://host:9043' });
 }
 
 /** Limit of an answer that is one small JSON document. */
@@ -232,7 +232,7 @@ export function unexpectedAnswer(answer: Answer, what: string, origin: string): 
   const server = answer.header('server');
   const who = server === undefined ? '' : ` by ${excerpt(server)}`;
   return new LmError(
-    'protocol',
+    'not-an-agent',
     `${origin} is neither an lm agent nor a Sidecar: ${what} was answered${who} with ${excerpt(type)}`,
     {
       hint: 'check the host and the port in the URL',
@@ -254,6 +254,6 @@ export async function* bodyOf(answer: Answer, request: SourceRequest, origin: st
     const failure = failureOfError(error, origin);
     if (failure.kind === 'fatal' && !(failure.error instanceof LmError)) throw error;
     const reason = failure.kind === 'fatal' ? failure.error.message : failure.reason;
-    throw new LmError('source', `${request.what} broke off: ${reason}`, { cause: error, hint: RUN_AGAIN });
+    throw new LmError('cut-answer', `${request.what} broke off: ${reason}`, { cause: error, hint: RUN_AGAIN });
   }
 }

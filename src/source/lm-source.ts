@@ -249,7 +249,7 @@ async function* answersIn(
     if (end !== count || answers !== count) throw wrongDigests(`${answers} of ${count} ${what}s`);
     return;
   }
-  throw cutShort('digests');
+  throw cutShort('digests', `after ${answers} of ${requested.count}`);
 }
 
 const failureIn = ({ index, result, message }: FileDigest & { digest: null }): SourceDigest => ({
@@ -264,19 +264,19 @@ function bodyBytes(answer: Answer, request: SourceRequest, origin: string): Asyn
   return bodyOf(answer, request, origin);
 }
 
-const cutShort = (what: string): LmError =>
-  new LmError('source', `${what} stopped before their end`, { hint: 'run the same command again' });
+const cutShort = (what: string, ...details: string[]): LmError =>
+  new LmError('cut-answer', `${what} stopped before their end`, { details, hint: 'run the same command again' });
 
 /** An agent refuses a key of a root that it does not have, before there is a listing whose header would show it. */
 function ifUnknownThere(error: unknown, only: EntryKey): unknown {
   if (!(error instanceof LmError) || !error.message.includes('no root is configured for')) return error;
-  return new LmError('usage', `--only: the source does not serve ${rootOf(only)}`, { cause: error });
+  return new LmError('only-key', `--only: the source does not serve ${rootOf(only)}`, { cause: error });
 }
 
 /** A request has no checksum: the header of the listing says what the agent received. */
 const otherKeyListed = (requested: EntryKey | undefined, listed: EntryKey | undefined): LmError =>
   new LmError(
-    'source',
+    'cut-answer',
     `the source lists ${printable(listed ?? 'everything')} where ${printable(requested ?? 'everything')} was asked for`,
     { hint: 'run the same command again' },
   );

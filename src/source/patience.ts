@@ -107,7 +107,7 @@ export class Watch {
   }
 
   #giveUp(message: string): void {
-    this.#for.end(new LmError('source', message, { hint: RUN_AGAIN }));
+    this.#for.end(new LmError('source-stalled', message, { hint: RUN_AGAIN }));
   }
 }
 

@@ -113,7 +113,7 @@ const LONGER = `${RUN_AGAIN}; --retry-for waits longer`;
 function tooBusy({ reason, retryAfterMs }: Busy, forMs: number, busyMs: number): LmError {
   const asks = retryAfterMs === undefined ? '' : `, and asks to come back in ${formatSpan(retryAfterMs)}`;
   const message = `the source is too busy: ${reason}${asks} (waited for ${formatSpan(forMs)} of ${formatSpan(busyMs)})`;
-  return new LmError('source', message, { hint: `${LONGER}, a lower --concurrency asks for less` });
+  return new LmError('source-busy', message, { hint: `${LONGER}, a lower --concurrency asks for less` });
 }
 
 /** `forMs` is how long the request has waited since the source was lost. */
@@ -121,12 +121,12 @@ function givenUp(fault: Fault, failures: number, forMs: number): LmError {
   const tried = failures === 1 ? '(after 1 try)' : `(after ${failures} tries, waited for ${formatSpan(forMs)})`;
   if (fault.kind === 'transient' && fault.finalError) {
     if (failures === 1) return fault.finalError;
-    const { code, message, hint, details, cause } = fault.finalError;
-    return new LmError(code, `${message} ${tried}`, { ...(hint !== undefined && { hint }), details, cause });
+    const { kind, message, hint, details, cause } = fault.finalError;
+    return new LmError(kind, `${message} ${tried}`, { ...(hint !== undefined && { hint }), details, cause });
   }
   const answered = fault.kind === 'transient' && fault.status !== undefined;
   const what = answered ? 'the source keeps answering with errors' : 'the source cannot be reached';
-  return new LmError('source', `${what}: ${fault.reason} ${tried}`, {
+  return new LmError('source-unreachable', `${what}: ${fault.reason} ${tried}`, {
     cause: fault.kind === 'transient' ? fault.cause : undefined,
     hint: (fault.kind === 'transient' && fault.hint) || LONGER,
   });

@@ -12,7 +12,7 @@ export async function unlessTls(failure: Failure, origin: string): Promise<Failu
   const { host } = new URL(origin);
   return {
     kind: 'fatal',
-    error: new LmError('protocol', `${origin} speaks TLS, and no plain HTTP`, {
+    error: new LmError('tls', `${origin} speaks TLS, and no plain HTTP`, {
       hint: `write https://${host}, with --pin SHA256 or --ca-cert FILE`,
       cause: failure.cause,
     }),

@@ -29,7 +29,7 @@ export class SpaceWatch {
     if (this.#freeBytes() >= this.#reserveBytes) return;
     const mib = Math.round(this.#reserveBytes / 2 ** 20);
     throw new LmError(
-      'local',
+      'no-space',
       `cannot write ${printable(this.#path)}: the listing leaves less than ${mib} MiB free there`,
       {
         hint: 'free some space, or give a --state-dir on a larger file system, and run the same command again',

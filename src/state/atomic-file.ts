@@ -129,7 +129,10 @@ function parseRecord<T>(text: string, path: string, shape: ZodType<T>, hint: str
   try {
     return shape.parse(JSON.parse(text));
   } catch (cause) {
-    throw new LmError('local', `${printable(path)} is damaged: it does not hold the record it should`, { hint, cause });
+    throw new LmError('damaged-record', `${printable(path)} is damaged: it does not hold the record it should`, {
+      hint,
+      cause,
+    });
   }
 }
 

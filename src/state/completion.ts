@@ -31,12 +31,12 @@ export function markComplete(dir: string, nowMs = Date.now()): Completion {
   if (createFileAtomically(pathIn(dir), recordText(completion))) return completion;
   const known = readCompletion(dir);
   if (known.state === 'COMPLETED') throw alreadyComplete(known.endTime);
-  throw new LmError('local', `${pathIn(dir)} says NOT_COMPLETED, which lm never writes`, { hint: HINT });
+  throw new LmError('damaged-record', `${pathIn(dir)} says NOT_COMPLETED, which lm never writes`, { hint: HINT });
 }
 
 /** The refusal of a copy, a verification or a second completion. */
 const alreadyComplete = (endTime: number): LmError =>
-  new LmError('refused', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
+  new LmError('already-complete', `this migration is already complete, since ${new Date(endTime).toISOString()}`, {
     hint: "'lm reset' forgets this migration, if you mean to copy again: that copy is a first one, with URL, directories and --adopt",
   });
 

@@ -195,7 +195,7 @@ function checkedName(name: string | undefined): string | undefined {
 
 function checkRole(instance: Instance | undefined, role: Role | undefined): Instance | undefined {
   if (!instance || !role || instance.role === role) return instance;
-  throw new LmError('usage', `instance ${instance.name} is a ${instance.role}, not a ${role}`, {
+  throw new LmError('which-migration', `instance ${instance.name} is a ${instance.role}, not a ${role}`, {
     hint: 'give another --instance, or none',
   });
 }
@@ -203,13 +203,13 @@ function checkRole(instance: Instance | undefined, role: Role | undefined): Inst
 function checkSame(known: Instance, role: Role, roots: readonly RootPath[]): void {
   checkRole(known, role);
   if (role === 'source' || sameRoots(known.roots, roots)) return;
-  throw new LmError('usage', `instance ${known.name} is for other directories: ${rootsText(known.roots)}`, {
+  throw new LmError('which-migration', `instance ${known.name} is for other directories: ${rootsText(known.roots)}`, {
     hint: 'give another --instance for these directories, or none',
   });
 }
 
 const ambiguous = (instances: readonly Instance[]): LmError =>
-  new LmError('usage', 'several migrations are known on this host', {
+  new LmError('which-migration', 'several migrations are known on this host', {
     details: instances.map((i) => `${i.name}  ${rootsText(i.roots)}`),
     hint: 'say which one with --instance NAME',
   });

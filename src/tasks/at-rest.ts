@@ -25,7 +25,7 @@ export async function refuseIfRunning({ settings, roots }: Destination<'copy'>):
   } catch (error) {
     if (!(error instanceof LmError) || error.code !== 'refused') throw error;
     const { message, details, hint } = error;
-    throw new LmError('refused', `${RUNNING}, or cannot be told from one that is: ${message}`, { details, hint });
+    throw new LmError('service-runs', `${RUNNING}, or cannot be told from one that is: ${message}`, { details, hint });
   }
 }
 

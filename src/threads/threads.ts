@@ -1,7 +1,8 @@
 // Runs jobs in worker threads: one message for a job, one for its result. It does not know what the jobs are.
 
 import { parentPort, Worker } from 'node:worker_threads';
-import { type ErrorCode, knownError, LmError } from '../errors.js';
+import type { ErrorKind } from '../errors/kinds.js';
+import { knownError, LmError } from '../errors.js';
 import { threadFile } from './own-files.js';
 
 export interface Pool<Job, Result> {
@@ -22,9 +23,9 @@ interface Thread<Result> {
 
 type Answer = { id: number; value?: unknown; error?: PlainError };
 
-/** An error as it crosses threads. An LmError keeps its code and hint; any other error keeps its text and stack. */
+/** An error as it crosses threads. An LmError keeps its kind and hint; any other error keeps its text and stack. */
 interface PlainError {
-  code?: ErrorCode;
+  kind?: ErrorKind;
   message: string;
   hint?: string | undefined;
   details?: string[] | undefined;
@@ -126,11 +127,11 @@ export function serveJobs<Job, Result>(handle: (job: Job) => Result | Promise<Re
 
 function toPlain(error: unknown): PlainError {
   const known = knownError(error);
-  if (known) return { code: known.code, message: known.message, hint: known.hint, details: known.details };
+  if (known) return { kind: known.kind, message: known.message, hint: known.hint, details: known.details };
   return error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) };
 }
 
 function fromPlain(carried: PlainError): Error {
-  if (carried.code) return new LmError(carried.code, carried.message, { hint: carried.hint, details: carried.details });
+  if (carried.kind) return new LmError(carried.kind, carried.message, { hint: carried.hint, details: carried.details });
   return Object.assign(new Error(carried.message), { stack: carried.stack });
 }

@@ -10,7 +10,7 @@ export function refuseInsideRoots(option: string, path: string, roots: readonly 
   const real = join(realPath(dirname(path)), basename(path));
   const root = roots.find((each) => isInside(real, realPath(each.path)));
   if (!root) return;
-  throw new LmError('usage', `${option}: ${printable(path)} lies in ${root.key} (${printable(root.path)})`, {
+  throw new LmError('output-file', `${option}: ${printable(path)} lies in ${root.key} (${printable(root.path)})`, {
     hint: 'name a file outside of all roots: it would be among the data, or take the place of some of it',
   });
 }

@@ -65,7 +65,7 @@ function resolvedPath(path: string, options: TrustOptions): Resolved {
 
 const notTrusted = (what: string, { path, why, command }: Fault): LmError =>
   new LmError(
-    'usage',
+    'not-trusted',
     `${printable(what)} is not trusted: ${path === normalize(what) ? 'it' : printable(path)} ${why}`,
     {
       hint: `only what root or you alone can write is trusted; if its content is right: ${command}`,
@@ -99,12 +99,12 @@ function bytesOf(fd: number, path: string, maxBytes: number): Buffer {
 }
 
 const tooBig = (path: string, maxBytes: number): LmError =>
-  new LmError('usage', `${printable(path)} is too big: takes ${maxBytes} bytes at most`);
+  new LmError('settings-file', `${printable(path)} is too big: takes ${maxBytes} bytes at most`);
 
 /** A directory gives EISDIR, as reading one does. */
 function refuseOtherKinds(path: string, stat: Stats): void {
   if (stat.isFile()) return;
   if (stat.isDirectory()) throw Object.assign(new Error(`EISDIR: ${path}`), { code: 'EISDIR' });
   const kind = stat.isFIFO() ? 'a pipe' : stat.isSocket() ? 'a socket' : 'a device';
-  throw new LmError('usage', `${printable(path)} is ${kind}, takes a regular file`);
+  throw new LmError('settings-file', `${printable(path)} is ${kind}, takes a regular file`);
 }

@@ -72,7 +72,7 @@ export class Proofs {
   async begin({ agentId, features }: ListingHeader): Promise<void> {
     if (this.incremental && !(features.includes('ctimes') && features.includes('blocks')))
       throw new LmError(
-        'refused',
+        'no-proof',
         'the lm at the source is too old to tell which of its files an earlier read has proved',
         {
           hint: 'lm verify without --incremental reads all of them; or put this version of lm there',

@@ -55,7 +55,7 @@ export async function refuseWithoutLedger({ dir }: Instance): Promise<string | u
   } finally {
     spoolDir.remove();
   }
-  throw new LmError('refused', 'no hash is kept of any file here, so nothing can be proved without the source', {
+  throw new LmError('no-proof', 'no hash is kept of any file here, so nothing can be proved without the source', {
     hint: 'a copy from an lm agent keeps them; lm verify without --offline compares with the source',
   });
 }

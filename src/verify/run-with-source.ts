@@ -153,14 +153,14 @@ export async function verifyFrom(
 /** Tells whoever interrupted it how to go on. */
 const withWayOn = (error: unknown, { repair }: VerifyMigration['settings']): unknown =>
   error instanceof LmError && isStop(error)
-    ? new LmError(error.code, error.message, {
+    ? new LmError(error.kind, error.message, {
         cause: error,
         hint: `lm verify --incremental${repair ? ' --repair' : ''} goes on from here: what was read and found equal is not read again`,
       })
     : error;
 
 const notByLedger = (url: string): LmError =>
-  new LmError('refused', `${url} is a Sidecar, which cannot tell which of its files an earlier read has proved`, {
+  new LmError('no-proof', `${url} is a Sidecar, which cannot tell which of its files an earlier read has proved`, {
     hint: 'lm verify without --incremental reads all of them',
   });
 

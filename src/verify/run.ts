@@ -79,7 +79,7 @@ function refuseAbsent({ absent, instance, isNew }: VerifyMigration): void {
   const [missing] = absent;
   if (!missing) return;
   if (isNew) removeInstance(instance);
-  throw new LmError('refused', `${printable(missing.path)} does not exist: there is nothing to verify`, {
+  throw new LmError('nothing-to-verify', `${printable(missing.path)} does not exist: there is nothing to verify`, {
     hint: 'is its disk mounted? if nothing has been copied yet: lm copy',
   });
 }

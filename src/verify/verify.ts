@@ -42,7 +42,7 @@ export interface Verified {
 export async function verify(options: VerifyOptions): Promise<Verified> {
   const { source, algorithm } = options;
   if (algorithm !== BLOCK_DIGEST && !source.algorithms.includes(algorithm))
-    throw new LmError('usage', `${source.url} is a Sidecar, which cannot compute ${algorithm}`, {
+    throw new LmError('algorithm', `${source.url} is a Sidecar, which cannot compute ${algorithm}`, {
       hint: `use --algo ${source.algorithms.join(' or ')}`,
     });
   const report = beginReport(options);

@@ -32,10 +32,12 @@ export async function* verifiedLines(chunks: AsyncIterable<Uint8Array>, what: st
   const seal = createSealer();
   let stretch: Uint8Array[] = [];
   let bytes = 0;
+  let verified = 0;
   for await (const line of byteLinesOf(chunks)) {
     if (line.length === SEAL_BYTES && BEGIN.equals(line.subarray(0, BEGIN.length))) {
-      if (!seal(stretch).equals(line)) throw damaged(what);
+      if (!seal(stretch).equals(line)) throw damaged(what, verified);
       if (stretch.length > 0) yield stretch;
+      verified += bytes - stretch.length * LINE_BYTES + SEAL_BYTES;
       stretch = [];
       bytes = 0;
       continue;
@@ -66,7 +68,9 @@ export function createSealer(): (stretch: Iterable<Uint8Array>) => Buffer {
 /** One hasher for all streams, since each stretch is hashed in one go: to create one takes a millisecond. */
 let hash: Xxh64 | undefined;
 
-const damaged = (what: string): LmError =>
-  new LmError('source', `bytes of ${what} were damaged on the way`, {
+/** `verified`: how many bytes of the answer had come as they were sent. */
+const damaged = (what: string, verified: number): LmError =>
+  new LmError('damaged-answer', `bytes of ${what} were damaged on the way`, {
+    details: [`after byte ${verified} of them`],
     hint: 'run the same command again; if that does not help, something between the two hosts changes bytes',
   });

@@ -38,6 +38,12 @@ test.each(Object.entries(PLANTED))('%s is no access log', (_, [plant, message]) 
   expect(readFileSync(`${path}.other`, 'utf8')).toBe('precious');
 });
 
+test('its error has a kind of its own', () => {
+  const path = join(sandbox().dir, 'log');
+  execFileSync('mkfifo', [path]);
+  expect(() => openAccessLog(path, () => {})).toThrow(expect.objectContaining({ kind: 'access-log' }));
+});
+
 (IS_ROOT ? test : test.skip)('what lies behind a link that another user has made is neither log nor report', () => {
   const { dir } = sandbox();
   mkdirSync(join(dir, 'precious'));

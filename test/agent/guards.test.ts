@@ -256,7 +256,9 @@ describe('roots', () => {
 
   test('a root within a root, and the state directory within one', async () => {
     const nested = ['--root', `data=${root}`, '--root', `hints=${join(root, 'ks')}`, '--state-dir', state];
-    expect(await serveAndEnd(nested)).toMatchObject({ code: 2, stderr: expect.stringContaining('within root data/0') });
+    const within = await serveAndEnd(nested);
+    expect(within).toMatchObject({ code: 2, stderr: expect.stringContaining('within root data/0') });
+    expect(within.stderr).toContain('\nerror served-root (2): nothing was begun\n');
     const inside = await serveAndEnd([root, '--state-dir', join(root, 'state')]);
     expect(inside).toMatchObject({ code: 2, stderr: expect.stringContaining('--state-dir') });
     expect(existsSync(join(root, 'state'))).toBe(false);
@@ -509,6 +511,7 @@ test('an agent that cannot listen leaves no records', async () => {
   ]) {
     const ended = await serveAndEnd([root, '--state-dir', records, ...flags]);
     expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('EADDRINUSE') });
+    expect(ended.stderr).toContain('\nerror cannot-listen (2): nothing was begun\n');
     expect(existsSync(records) ? readdirSync(records) : []).toEqual([]);
   }
 });

@@ -189,7 +189,9 @@ describe('lm complete', () => {
   ])('on the destination, refuses: %s', async (_, records, message) => {
     const { dir } = open('destination');
     write(dir, ...records);
-    expect(await lm('complete')).toMatchObject({ code: 6, stderr: expect.stringContaining(message) });
+    const refused = await lm('complete');
+    expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining(message) });
+    expect(refused.stderr).toContain('\nerror not-verified (6): ');
     expect(readCompletion(dir).state).toBe('NOT_COMPLETED');
     expect(existsSync(join(dir, 'lock.json'))).toBe(false);
   });
@@ -383,7 +385,9 @@ describe('lm reset', () => {
   test.each(['source', 'destination'] as const)('needs a complete %s', async (role) => {
     const { dir } = open(role);
     write(dir, ...copied);
-    expect(await lm('reset')).toMatchObject({ code: 6, stderr: expect.stringContaining('is not complete') });
+    const refused = await lm('reset');
+    expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('is not complete') });
+    expect(refused.stderr).toContain('\nerror not-complete (6): the data and the records are as they were\n');
     expect(readdirSync(dir)).toEqual(['instance.json', 'journal.jsonl']);
   });
 

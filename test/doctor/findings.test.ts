@@ -149,7 +149,7 @@ describe('the forecast', () => {
 });
 
 test('the exit code is that of the worst error, and 0 without one', () => {
-  const error = (code: LmError['code']) => failed('guards', new LmError(code, 'x'));
+  const error = (kind: LmError['kind']) => failed('guards', new LmError(kind, 'x'));
   expect(exitCodeFor([ok('node', 'a'), note('node', 'b'), warning('node', 'c')])).toBe(0);
   expect(exitCodeFor([error('source'), error('locked'), error('refused')])).toBe(6);
   expect(exitCodeFor([error('source'), error('refused'), error('local'), error('protocol')])).toBe(7);

@@ -85,7 +85,9 @@ test('a source that is complete is not served, in one line, until it is reset', 
   expect(await source.lm(['serve', from, '--listen', '127.0.0.1:0'])).toMatchObject({
     code: 6,
     stdout: '',
-    stderr: expect.stringMatching(/^lm serve: this source is complete, since \S+Z: .*\nhint: lm reset .*\n$/),
+    stderr: expect.stringMatching(
+      /^lm serve: this source is complete, since \S+Z: .*\nhint: lm reset .*\nerror already-complete \(6\): .*\n$/,
+    ),
   });
   expect(await source.lm(['reset'])).toMatchObject({ code: 0 });
   await (await source.serve([from])).stop();

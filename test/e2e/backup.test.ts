@@ -217,6 +217,7 @@ describe('a directory that could not take it is refused in one line, before anyt
     expect(stderr).toMatch(
       /^lm copy: \/.*\/deep, in data\/0, is a file system of its own: nothing can be moved from there/m,
     );
+    expect(stderr).toContain('\nerror backup-dir (6): ');
   });
 
   mounted('when only the trial shows that it is another mount (takes the right to mount)', async () => {

@@ -98,7 +98,7 @@ test('without a URL or a directory there is this host alone; a slip in a flag is
   expect(await destination.lm(['doctor', '--probe-disk', '1'])).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(
-      /^lm doctor: --probe-disk: got '1', takes an amount with its unit.*\nhint: did you mean 1MiB\?\n$/,
+      /^lm doctor: --probe-disk: got '1', takes an amount with its unit.*\nhint: did you mean 1MiB\?\nerror usage \(2\): nothing was begun\n$/,
     ),
   });
 });

@@ -21,7 +21,8 @@ async function pair(tree: Tree = { a: 'a' }, serveArgs: string[] = []) {
   return { ...box, from, to, agent };
 }
 
-const messages = (stderr: string) => stderr.split('\n').filter((line) => line !== '' && !line.startsWith('hint: '));
+const messages = (stderr: string) =>
+  stderr.split('\n').filter((line) => line !== '' && !/^(hint: |error [a-z-]+ \()/.test(line));
 
 describe('2, usage or settings: one line that names the key, what it got and what it takes', () => {
   test.each([
@@ -102,6 +103,7 @@ test('2, certificates and keys that cannot be used', async () => {
     destination.lm(['copy', 'https://127.0.0.1:1', destination.path('data'), ...flags]);
   const mixed = await copy('--client-cert', pem('one'), '--client-key', pem('other-key'));
   expect(mixed).toMatchObject({ code: 2, stderr: expect.stringContaining('--client-key cannot be used') });
+  expect(mixed.stderr).toContain('\nerror certificate (2): nothing was begun\n');
   const none = await copy('--ca-cert', pem('one-key'));
   expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--ca-cert cannot be used') });
 });
@@ -198,6 +200,7 @@ describe('8, the local disk', () => {
     const { code, stderr } = await destination.lm(['copy', agent.url, to]);
     expect(code).toBe(8);
     expect(stderr).toMatch(/space/);
+    expect(stderr).toContain('\nerror no-space (8): what was copied is kept\n');
     expect(execFileSync('ls', ['-A', to]).toString()).toBe('');
   });
 

@@ -60,6 +60,7 @@ describe('a source that shows nothing never empties a destination', () => {
     const { code, stderr } = await destination.lm(['copy', '--max-delete', '100%']);
     expect(code).toBe(6);
     expect(stderr).toMatch(/lists nothing at all/);
+    expect(stderr).toContain('\nerror source-empty (6): nothing was removed or replaced after that');
     await untouched();
   });
 });
@@ -89,6 +90,7 @@ describe('identity', () => {
     const { url } = await source.serve([from]);
     const refused = await destination.lm(['copy', url]);
     expect(refused).toMatchObject({ code: 6, stderr: expect.stringContaining('--new-source') });
+    expect(refused.stderr).toContain('\nerror other-sides (6): nothing was removed or replaced after that; ');
     await untouched();
     expect(await destination.lm(['copy', url, '--new-source'])).toMatchObject({ code: 0 });
   });
@@ -179,6 +181,7 @@ describe('--max-delete', () => {
       '  it would remove 6 of 10 entries (54 B of 90 B), first:',
       ...[0, 1, 2, 3, 4, 5].map((i) => `    data/0/f${i}`),
       'hint: is all of it there by right? if so: --max-delete 60%',
+      'error max-delete (6): nothing was removed or replaced after that; what was copied is kept',
     ]);
     await untouched();
     expect(await destination.lm(['copy', '--max-delete', '60%'])).toMatchObject({ code: 0 });
@@ -300,6 +303,7 @@ describe('forbidden destinations', () => {
       '--dry-run',
     ]);
     expect([2, 6]).toContain(code);
+    if (code === 6) expect(stderr).toContain('error forbidden-root (6): nothing was written\n');
     expect(stderr).toMatch(/^lm copy: /m);
     if (to !== '/' && to !== destination.dir) expect(await readTree(to).catch(() => ({}))).toEqual(before);
   });
@@ -311,7 +315,10 @@ describe('the service of the destination', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    expect(await destination.lm(['copy', '--guard-port', String(port)])).toMatchObject({ code: 6 });
+    expect(await destination.lm(['copy', '--guard-port', String(port)])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('\nerror service-runs (6): '),
+    });
     await untouched();
     server.close();
     await once(server, 'close');
@@ -345,6 +352,7 @@ describe('the service of the destination', () => {
     const { code, stderr } = await destination.lm(['copy', '--pre-check', once]);
     expect(code).toBe(6);
     expect(stderr).toMatch(/^lm copy: the pre-check ended with exit code 1: mkdir/m);
+    expect(stderr).toContain('\nerror pre-check (6): ');
     await untouched();
   });
 

@@ -86,7 +86,9 @@ test('where nothing runs that could be limited, and for what is no limit, it say
   await destination.lm(['copy', agent.url, to]);
   expect(await limit('1MiB/s')).toMatchObject({
     code: 6,
-    stderr: expect.stringMatching(/^lm limit: no copy or verification of this migration runs here\nhint: --limit-rate/),
+    stderr: expect.stringMatching(
+      /^lm limit: no copy or verification of this migration runs here\nhint: --limit-rate.*\nerror refused \(6\): /,
+    ),
   });
   expect(await limit()).toMatchObject({ code: 6 });
   expect(await limit('0')).toMatchObject({

@@ -228,4 +228,5 @@ test('a pattern that matches every root leaves nothing, which does not pass for 
   destination.write('', { 'lm.yaml': 'live_migration:\n  dirs_to_exclude: ["glob:**/data"]\n' });
   const result = await destination.lm(['copy', agent.url, destination.write('data', {})]);
   expect(result).toMatchObject({ code: 6, stderr: expect.stringContaining('every root is excluded') });
+  expect(result.stderr).toContain('\nerror all-excluded (6): ');
 });

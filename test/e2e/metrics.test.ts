@@ -90,6 +90,7 @@ describe('--metrics-file', () => {
     execFileSync('mkfifo', [destination.path('pipe')]);
     const refused = await destination.lm(copy('--metrics-file', named(destination)));
     expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(stderr) });
+    expect(refused.stderr).toContain('\nerror output-file (2): nothing was begun\n');
     expect(await destination.lm(['instances', '--json'])).toMatchObject({
       stdout: expect.not.stringContaining('"one"'),
     });

@@ -106,6 +106,8 @@ test('each ends in a line and a code of the table', async () => {
   expect(lines.map(({ option, odd }) => `${option} ${odd}`).filter((each) => !minded.has(each))).toEqual([]);
 });
 
-/** A message, what it is about in lines of their own, and a hint; or nothing at all. */
+/** A message, what it is about in lines of their own, a hint, and the kind of the error; or nothing at all. */
 const isOneLine = ({ code, said }: Answer): boolean =>
-  code === 0 ? said === '' : [2, 6, 8].includes(code) && /^lm [a-z ]+: .+\n( {2}.+\n)*(hint: .+\n)?$/.test(said);
+  code === 0
+    ? said === ''
+    : [2, 6, 8].includes(code) && /^lm [a-z ]+: .+\n( {2}.+\n)*hint: .+\nerror [a-z-]+ \(\d\).*\n$/.test(said);

@@ -26,38 +26,38 @@ const PLACES: Record<string, Place> = {
     args: ['copy', CLOSED, 'data'],
     options: () => ({ under: limited('ulimit -v 4000000') }),
     code: 8,
-    says: /^lm copy: not enough memory: ulimit -v leaves 3\.8 GiB of addresses, .*\nhint: ulimit -v unlimited: .*\n$/,
+    says: /^lm copy: not enough memory: ulimit -v leaves 3\.8 GiB of addresses, .*\nhint: ulimit -v unlimited: .*\nerror memory \(8\): .*\n$/,
   },
   'no file may have a byte': {
     args: ['copy', CLOSED, 'data'],
     options: () => ({ under: limited('ulimit -f 0') }),
     code: 8,
-    says: /^lm copy: cannot write .*\/instance\.json: EFBIG\nhint: .*ulimit -f.*\n$/,
+    says: /^lm copy: cannot write .*\/instance\.json: EFBIG\nhint: .*ulimit -f.*\nerror local \(8\): .*\n$/,
   },
   'no directory for temporary files': {
     args: ['demo'],
     options: () => ({ env: { TMPDIR: '/nowhere' } }),
     code: 8,
-    says: /^lm demo: cannot create a directory in \/nowhere: ENOENT\nhint: TMPDIR .*\n$/,
+    says: /^lm demo: cannot create a directory in \/nowhere: ENOENT\nhint: TMPDIR .*\nerror temporary-dir \(8\): .*\n$/,
   },
   'a home that is not there': {
     args: ['copy', CLOSED, 'data'],
     options: () => ({ env: { HOME: '/proc/nowhere', LM_STATE_DIR: '' } }),
     code: 8,
-    says: /^lm copy: cannot create \/proc\/nowhere: ENOENT\n$/,
+    says: /^lm copy: cannot create \/proc\/nowhere: ENOENT\nhint: mend what .*\nerror local \(8\): .*\n$/,
   },
   'no home, and no account': {
     args: ['status'],
     options: () => ({ under: [...under(SOMEBODY), 'env', '-u', 'HOME'], env: { LM_STATE_DIR: '' } }),
     code: 2,
-    says: /^lm status: no home directory: HOME is no absolute path, and this user has no account\nhint: .*--state-dir.*\n$/,
+    says: /^lm status: no home directory: HOME is no absolute path, and this user has no account\nhint: .*--state-dir.*\nerror state-dir \(2\): .*\n$/,
     takes: IS_ROOT,
   },
   'a working directory that is closed to its user': {
     args: ['status'],
     options: (here) => ({ under: under(SOMEBODY), cwd: closedDir(here) }),
     code: 2,
-    says: /^lm status: cannot read .*\/closed\/lm\.yaml: EACCES\nhint: .*--config\n$/,
+    says: /^lm status: cannot read .*\/closed\/lm\.yaml: EACCES\nhint: .*--config\nerror settings-file \(2\): .*\n$/,
     takes: IS_ROOT,
   },
   'records on a file system that is read-only': {
@@ -67,7 +67,7 @@ const PLACES: Record<string, Place> = {
       return { under: ['unshare', '-m', ...limited(mounted)] };
     },
     code: 8,
-    says: /^lm serve: cannot create .*\/state\/source-\w+: EROFS\nhint: the file system is mounted read-only\n$/,
+    says: /^lm serve: cannot create .*\/state\/source-\w+: EROFS\nhint: the file system is mounted read-only\nerror local \(8\): .*\n$/,
     takes: withMounts,
   },
 };
@@ -101,7 +101,9 @@ test('too few files open', async () => {
   }
   expect(said).not.toEqual([]);
   for (const text of said)
-    expect(text).toMatch(/^lm( status)?: cannot (open|read) .*: EMFILE\n(hint: .*ulimit -n.*\n)?$/);
+    expect(text).toMatch(
+      /^lm( status)?: cannot (open|read) .*: EMFILE\n(hint: .*ulimit -n.*\nerror local \(8\).*\n)?$/,
+    );
 });
 
 (IS_ROOT ? test : test.skip)('a umask that takes from the owner closes nothing of lm’s to lm', async () => {

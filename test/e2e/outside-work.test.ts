@@ -55,6 +55,7 @@ test('after a final pass it is refused before anything changes, and given by --a
       '  new       data/0/new1',
       '  new       data/0/ks/new2',
       expect.stringMatching(/^hint: .*--adopt/),
+      'error outside-work (6): nothing was removed or replaced after that; what was copied is kept',
       '',
     ],
   });

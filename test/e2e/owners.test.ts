@@ -132,6 +132,7 @@ const reportIn = (stdout: string) => jsonLines(stdout).at(-1)!['report'];
     expect(ended.stderr).toContain('user db (998) is nobody here by name, and 998 is mail here\n');
     expect(ended.stderr).toContain('group db (998) is nobody here by name, and 998 is mail here\n');
     expect(ended.stderr).toContain('--owner db=NAME or =NUMBER');
+    expect(ended.stderr).toContain('\nerror owner-map (6): ');
     expect(readdirSync(to)).toEqual([]);
     expect(ownersIn(to, ['.'])).toEqual({ '.': '0:0' });
   });

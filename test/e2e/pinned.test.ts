@@ -40,7 +40,7 @@ test('plain HTTP to an agent that speaks TLS is a slip that no other try mends',
   const { code, stderr } = await destination.lm(['copy', plain, destination.path('to')]);
   expect([code, stderr]).toEqual([
     7,
-    `lm copy: ${plain} speaks TLS, and no plain HTTP\nhint: write ${agent.url}, with --pin SHA256 or --ca-cert FILE\n`,
+    `lm copy: ${plain} speaks TLS, and no plain HTTP\nhint: write ${agent.url}, with --pin SHA256 or --ca-cert FILE\nerror tls (7): what was copied is kept\n`,
   ]);
 });
 

@@ -200,6 +200,7 @@ describe('what is not for a repair', () => {
     const there = stranger.write('data', { a: 'x' });
     const strange = await stranger.lm(['verify', agent.url, there, '--repair']);
     expect(strange).toMatchObject({ code: 6, stderr: expect.stringContaining('not given to lm') });
+    expect(strange.stderr).toContain('\nerror not-adopted (6): ');
     const pid = await holdOpen(`${to}/a`);
     expect(await destination.lm(['verify', '--repair'])).toMatchObject({
       code: 6,

@@ -77,7 +77,9 @@ asRoot('a root', () => {
     chmodSync(to, 0o777);
     expect(await box.destination.lm(['copy', url, to], nobody)).toMatchObject({
       code: 8,
-      stderr: expect.stringMatching(/the mode of data\/0 .* is 0777, at the source 0755.*\n(.*\n)*hint: .*chmod 0755/),
+      stderr: expect.stringMatching(
+        /the mode of data\/0 .* is 0777, at the source 0755.*\n(.*\n)*hint: .*chmod 0755.*\nerror root-mode \(8\): /,
+      ),
     });
     expect(await readTree(to)).toEqual({});
   });

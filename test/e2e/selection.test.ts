@@ -33,6 +33,8 @@ test('a key that neither side has ends 2 with what is near it; one that either s
   for (const [[key, ...more], said] of nowhere) {
     const { code, stderr } = await copy('--only', key!, ...more);
     expect({ key, code, stderr }).toEqual({ key, code: 2, stderr: expect.stringMatching(said) });
+    if (key !== 'comitlog/0')
+      expect(stderr).toContain('\nerror only-key (2): nothing was removed or replaced after that');
   }
   expect(existsSync(to)).toBe(false); // nothing was made
 

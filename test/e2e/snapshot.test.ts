@@ -52,7 +52,11 @@ longTest(
     const warmAgent = await source.serve(asLive);
     const refused = (what: string) => ({
       code: 6,
-      stderr: expect.stringMatching(new RegExp(`serves a snapshot of data/0: ${what} takes the live directory`)),
+      stderr: expect.stringMatching(
+        new RegExp(
+          `serves a snapshot of data/0: ${what} takes the live directory\n(.*\n)*error snapshot-served \\(6\\): `,
+        ),
+      ),
     });
 
     const early = await destination.lm(['copy', warmAgent.url, to]);

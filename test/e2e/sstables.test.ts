@@ -204,6 +204,7 @@ describe('lm copy --sstables', () => {
     const refused = await destination.lm(['copy', url, to, '--sstables']);
     expect(refused).toMatchObject({ code: 6 });
     expect(refused.stderr).toContain('lm copy: 2 SSTables are damaged at the source\n');
+    expect(refused.stderr).toContain('\nerror damaged-sstables (6): ');
     expect(refused.stderr).toMatch(
       /^ +data\/0\/ks\/da-bti-lz4\/da-2-bti-Data.db: CRC-32 of Data.db is \d+, Digest.crc32 says \d+$/m,
     );

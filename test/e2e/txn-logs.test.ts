@@ -28,6 +28,7 @@ test('a final pass refuses a log that names files elsewhere, and says whether th
     'lm copy: 1 transaction log of Cassandra names files elsewhere, which a node started here may delete\n',
   );
   expect(final.stderr).toContain(`${to}/${log}, which names ${from}/${table}/nb-2-big\n`);
+  expect(final.stderr).toContain('\nerror transaction-logs (6): ');
   expect(final.stderr).toMatch(/^hint: on the stopped source: sstableutil --cleanup ks t .*--allow-txn-logs/m);
   const warmAgain = await destination.lm(['copy', '--threshold', '0.5']);
   expect(warmAgain).toMatchObject({

@@ -137,6 +137,7 @@ describe('a process at work on the source', () => {
     const { guard } = guarded([{ ...STILL, ports: { guarded: 1, listeners } }], { waitMs: 0 });
     const error = await refusalOf(guard.prove());
     expect(error).toMatchObject({
+      kind: 'source-in-use',
       message: 'the service at the source seems to run: ja\\nva (pid 8) listens on 127.0.0.2:9042',
       details: [
         'ja\\nva (pid 8) listens on 127.0.0.2:9042: that is the address of native_transport_port',

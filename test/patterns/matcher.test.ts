@@ -20,7 +20,10 @@ test('slow matches are added up, and fail when they have taken a minute', () => 
     expect.objectContaining({ code: 'usage', message: `files_to_exclude: ${SLOW}: slow patterns have taken 60 s` }),
   );
   expect(() => matcher(SLOW, { slowMs: 59_999 }, 'source')(path)).toThrow(
-    expect.objectContaining({ code: 'protocol', message: expect.stringMatching(/^the source's files_to_exclude: /) }),
+    expect.objectContaining({
+      ...{ code: 'protocol', kind: 'source-pattern' },
+      message: expect.stringMatching(/^the source's files_to_exclude: /),
+    }),
   );
 });
 

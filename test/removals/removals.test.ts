@@ -422,7 +422,10 @@ describe('without a reference, what is removed is all there is to judge by', () 
 
   test('a refusal names what would be removed, in names that can forge no line, and the flag that allows exactly that', () => {
     const error = judged({ entries: 61, bytes: 0 }, { entries: 100, bytes: 10 }, percent(50));
-    expect(error).toMatchObject({ code: 'refused', hint: expect.stringContaining('--max-delete 61%') });
+    expect(error).toMatchObject({
+      ...{ code: 'refused', kind: 'max-delete' },
+      hint: expect.stringContaining('--max-delete 61%'),
+    });
     expect(error!.details.join('\n')).toMatch(/61 of 100 entries.*\n {2}data\/0\/a\\nb/);
   });
 

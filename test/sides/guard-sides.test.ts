@@ -21,7 +21,7 @@ function messageOf(attempt: () => unknown): string {
   try {
     attempt();
   } catch (error) {
-    if (error instanceof LmError) return `${error.code}: ${error.message}; ${error.hint}`;
+    if (error instanceof LmError) return `${error.kind}: ${error.message}; ${error.hint}`;
     throw error;
   }
   return 'nothing';
@@ -54,7 +54,7 @@ describe('types and counts of both ends', () => {
     ['data', 'data cdc_raw', YAML, 'does not serve cdc_raw/0', 'take cdc_raw_directory and cdc_enabled out of'],
   ])('source %s, here %s, by %s', (source, here, yaml, message, hint) => {
     const text = match(source, here, yaml);
-    if (message !== 'nothing') expect(text).toMatch(/^refused: /);
+    if (message !== 'nothing') expect(text).toMatch(/^roots-differ: /);
     expect(text).toContain(message);
     expect(text).toContain(hint);
   });
@@ -81,7 +81,7 @@ describe('a Cassandra node without its commit log or hints', () => {
   ])('%s without %j: %s', (types, without, expected) => {
     const text = half(types, without);
     expect(text).toContain(expected);
-    if (expected !== 'nothing') expect(text).toMatch(/^usage: the source holds a Cassandra node/);
+    if (expected !== 'nothing') expect(text).toMatch(/^missing-root: the source holds a Cassandra node/);
   });
 
   test('any other tree needs nothing', () => {

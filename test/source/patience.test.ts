@@ -163,7 +163,7 @@ describe('an answer that only goes on being worked on', () => {
   ])('%s: it is reported after a minute, ever more rarely, and ends', async (_, what, answers, request) => {
     const { source, stalls } = await connect(answers, brief);
     await expect(request(source)).rejects.toMatchObject({
-      code: 'source',
+      ...{ code: 'source', kind: 'source-stalled' },
       message: `${what} stalled: nothing but signs of life came for 3 minutes`,
     });
     expect(stalls).toEqual([60_000, 120_000].map((forMs) => ({ type: 'stalled', what, forMs, alive: true })));

@@ -66,7 +66,7 @@ describe('a thrown error is classified', () => {
       const failure = failureOfError(error, WHERE);
       expect(failure).toMatchObject({ kind: 'transient', reason: `no such host: ${WHERE}` });
       expect(fatalOf(atFirstContact(failure, WHERE, false))).toMatchObject({
-        code: 'usage',
+        ...{ code: 'usage', kind: 'source-url' },
         message: `no such host: ${WHERE}`,
         hint: expect.stringMatching(/check the name/),
       });
@@ -139,7 +139,10 @@ describe('an answer without success is classified', () => {
 
   test('409 is final as well, and the source’s: somebody has to see to it there', () => {
     const fatal = fatalOf(of(409, { message: 'root data/0 is another directory' }));
-    expect(fatal).toMatchObject({ code: 'source', hint: expect.stringContaining('on the source') });
+    expect(fatal).toMatchObject({
+      ...{ code: 'source', kind: 'source-state' },
+      hint: expect.stringContaining('on the source'),
+    });
     expect(fatal.message).toMatch(/HTTP 409: root data\/0 is another directory/);
   });
 
@@ -194,7 +197,7 @@ describe('the policy', () => {
     const { waits, error } = follow(times(99, FAULT));
     expect(waits).toEqual([500, 1000, 2000, 4000, 5000, 5000, 5000, 5000, 2500]);
     expect(error).toMatchObject({
-      code: 'source',
+      ...{ code: 'source', kind: 'source-unreachable' },
       message: 'the source cannot be reached: connection reset (after 10 tries, waited for 30s)',
       hint: expect.stringContaining('--retry-for'),
     });
@@ -256,6 +259,7 @@ describe('the policy', () => {
       [1000],
       {
         code: 'source',
+        kind: 'source-busy',
         message: 'the source is too busy: HTTP 429, and asks to come back in 1h00m (waited for 1.0 s of 1m00s)',
       },
     ]);

@@ -116,27 +116,40 @@ describe('connecting', () => {
 
   const HTML = { 'content-type': 'text/html', server: 'nginx' };
   test.each<[string, Reply, string, RegExp]>([
-    ['a host that is no source', reply(404, '{"status":"Not Found"}'), 'protocol', /live migration is not enabled/],
-    ['a missing token', reply(401), 'protocol', /wants a token/],
-    ['a redirect', reply(302, '', { location: 'http://elsewhere/' }), 'protocol', /redirects, which is never followed/],
+    ['a host that is no source', reply(404, '{"status":"Not Found"}'), 'not-an-agent', /live migration is not enabled/],
+    ['a missing token', reply(401), 'access-denied', /wants a token/],
+    [
+      'a redirect',
+      reply(302, '', { location: 'http://elsewhere/' }),
+      'not-an-agent',
+      /redirects, which is never followed/,
+    ],
     [
       'a page of something else',
       reply(200, '<html>hello</html>', HTML),
-      'protocol',
+      'not-an-agent',
       /neither an lm agent nor a Sidecar: the status was answered by nginx with text\/html/,
     ],
-    ['a page longer than anybody reads', reply(200, `<html>${'-'.repeat(300_000)}`, HTML), 'protocol', /text\/html/],
+    [
+      'a page longer than anybody reads',
+      reply(200, `<html>${'-'.repeat(300_000)}`, HTML),
+      'not-an-agent',
+      /text\/html/,
+    ],
     ['an error longer than anybody reads', reply(400, '-'.repeat(300_000)), 'protocol', /refused a request/],
     ['another state', reply(200, '{"state":"MAYBE"}'), 'protocol', /the status has an unexpected state/],
     [
       'another version',
       reply(200, NOT_COMPLETED, { ...AGENT, 'lm-agent': '2' }),
-      'protocol',
+      'other-version',
       /version 2 of the native protocol/,
     ],
-  ])('%s ends it', async (_, answer, code, message) => {
+  ])('%s ends it', async (_, answer, kind, message) => {
     const { url, requests } = await serve({ [`${P}/status`]: [answer] });
-    await expect(connect(url)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(connect(url)).rejects.toMatchObject({
+      ...{ code: 'protocol', kind },
+      message: expect.stringMatching(message),
+    });
     expect(requests).toHaveLength(1);
   });
 
@@ -309,7 +322,10 @@ describe('an agent’s listing', () => {
     const read = async () => {
       for await (const _ of listing.blocks);
     };
-    await expect(read()).rejects.toMatchObject({ code: 'source', message: expect.stringMatching(/broke off.*HTTP/) });
+    await expect(read()).rejects.toMatchObject({
+      ...{ code: 'source', kind: 'cut-answer' },
+      message: expect.stringMatching(/broke off.*HTTP/),
+    });
   });
 
   test('that breaks off is the source’s fault', async () => {
@@ -403,8 +419,9 @@ describe('an agent’s digests', () => {
     ]);
     expect(bodies).toHaveLength(2);
     await expect(answersTo([reply(200, damaged, NDJSON)])).rejects.toMatchObject({
-      code: 'source',
+      ...{ code: 'source', kind: 'damaged-answer' },
       message: expect.stringMatching(/^bytes of digests were damaged on the way \(after 5 tries, waited for /),
+      details: ['after byte 0 of them'],
     });
   });
 
@@ -524,7 +541,7 @@ describe('a Sidecar', () => {
       ...sidecarStatus,
       [`${P}/files`]: [reply(200, '{"files":[],"totalSize":0}', { ...JSON_TYPE, 'lm-agent': '1' })],
     });
-    await expect((await connect(url)).list({}, live)).rejects.toMatchObject({ code: 'source' });
+    await expect((await connect(url)).list({}, live)).rejects.toMatchObject({ code: 'source', kind: 'source' });
   });
 
   test('does not know the other algorithms', async () => {

@@ -28,7 +28,7 @@ describe('the completion record', () => {
     markComplete(dir, 1731000900000);
     expect(() => markComplete(dir)).toThrow(
       expect.objectContaining({
-        code: 'refused',
+        ...{ code: 'refused', kind: 'already-complete' },
         message: 'this migration is already complete, since 2024-11-07T17:35:00.000Z',
       }),
     );

@@ -74,7 +74,9 @@ export async function besieged(siege: Siege, ...flags: string[]): Promise<Surviv
   expect(finished.stdout + finished.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   expect(finished.stderr.length).toBeLessThan(20_000);
   expect(peakBytes).toBeLessThan(MOST_BYTES);
-  const said = finished.stderr.split('\n').filter((line) => line !== '' && !/^(hint:|warning:|retry | )/.test(line));
+  const said = finished.stderr
+    .split('\n')
+    .filter((line) => line !== '' && !/^(hint:|error [a-z-]+ \(|warning:|retry | )/.test(line));
   const tree = await readTree(to);
   return { ...finished, said, tree, changed: JSON.stringify(tree) !== JSON.stringify(before) };
 }

@@ -110,7 +110,7 @@ export function tlsOptions({ cert, key, clientCa }: ServerTls): TlsOptions {
     createSecureContext(options);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new LmError('usage', `--tls-cert, --tls-key or --client-ca cannot be used: ${why}`, { cause });
+    throw new LmError('certificate', `--tls-cert, --tls-key or --client-ca cannot be used: ${why}`, { cause });
   }
   return options;
 }

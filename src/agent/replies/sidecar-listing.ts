@@ -112,7 +112,7 @@ function refuseUnlistable({ unfetchable, firstUnfetchable, unnameable }: Unlista
       ? [`names that are not UTF-8: ${named(unnameable.slice(0, FIRST_FEW), unnameable.length)}`]
       : []),
   ];
-  throw new LmError('refused', `a Sidecar cannot fetch what is here: ${why.join('; ')}`, {
+  throw new LmError('unusable-name', `a Sidecar cannot fetch what is here: ${why.join('; ')}`, {
     hint: 'exclude or rename them, or copy with lm',
   });
 }

@@ -23,7 +23,7 @@ export async function showRun<T>(
   const status = () => ({ progress: follower.now() });
   const emit = (event: Event): void => {
     follower.listen(event);
-    if (event.type === 'run-started') io.onRunStarted?.(event.run);
+    if (event.type === 'run-started') io.onRunStarted?.(event.run, event.source);
     renderer.emit(event);
   };
   try {

@@ -136,7 +136,7 @@ function refuseOthers(
 }
 
 function refuseOther(details: string[], message: string, hint: string, object: Objection): void {
-  if (details.length > 0) object(new LmError('refused', message, { details, hint }));
+  if (details.length > 0) object(new LmError('other-sides', message, { details, hint }));
 }
 
 /** The adoption to record: one that is known, or a new one of roots that are empty or given with --adopt. */
@@ -155,7 +155,7 @@ function adoptionOf(
     const { download, remove } = survey.plan.counts;
     object(
       new LmError(
-        'refused',
+        'not-adopted',
         'the destination is not empty, and lm has not been told that it may change what is there',
         {
           details: [
@@ -209,7 +209,7 @@ function refuseRootsOfOthers({ rootPairs }: Survey, { migration, owners, object 
     if (wanted === mode || pair.local.ino === undefined) continue;
     object(
       new LmError(
-        'local',
+        'root-mode',
         `the mode of ${key} (${printable(path)}) is ${octal(mode)}, at the source ${octal(wanted)}, and only its owner can change it`,
         { hint: `as its owner or root: chmod ${octal(wanted)} ${printable(path)}` },
       ),

@@ -156,7 +156,7 @@ export function noRoomForBoth(error: unknown, { plan: { counts } }: Survey): unk
   if (!(error instanceof LmError) || !error.message.startsWith('not enough')) return error;
   const { entries, bytes } = counts.remove;
   return new LmError(
-    'refused',
+    'max-delete',
     `there is no room for what replaces ${formatEntries(entries)} (${formatBytes(bytes)})`,
     {
       cause: error,

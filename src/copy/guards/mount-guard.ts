@@ -14,7 +14,7 @@ export function refuseMovedMounts({ mountPoints, mounts }: Survey): void {
   const now = mounts.now();
   if (text(now) === text(mountPoints)) return;
   const details = compareMounts(mountPoints, now);
-  throw new LmError('refused', 'something was mounted or unmounted below the destination during this run', {
+  throw new LmError('other-mounts', 'something was mounted or unmounted below the destination during this run', {
     details,
     hint: 'nothing was removed since; mount what belongs there, then copy again',
   });
@@ -26,7 +26,7 @@ export function refuseUnmatchedMounts({ plan, mountPoints, totals }: Survey, obj
   const onlyHere = totals.errors > 0 ? [] : plan.counts.mountsOnlyHere;
   if (onFiles.length + onlyHere.length === 0) return;
   object(
-    new LmError('refused', 'mount points of the destination are in the way of what the source has', {
+    new LmError('other-mounts', 'mount points of the destination are in the way of what the source has', {
       details: [
         ...onlyHere.map((key) => `${printable(key)} is a mount point here and no directory at the source`),
         ...onFiles.map(({ key }) => `${printable(key)} is a file that is mounted by itself, which nothing can replace`),

@@ -138,10 +138,14 @@ const DAMAGED =
 
 function refusal({ entries, first }: OutsideChanges): LmError {
   const more = entries > first.length ? [`and ${entries - first.length} more`] : [];
-  return new LmError('refused', `${countText(entries)} here since the last complete pass by somebody other than lm`, {
-    details: [...first.map(({ key, work }) => `${work.padEnd(8)}  ${printable(key)}`), ...more],
-    hint: 'did the service run here? --adopt gives all of it to lm, which then makes this the same as the source (--backup-dir DIR keeps what goes)',
-  });
+  return new LmError(
+    'outside-work',
+    `${countText(entries)} here since the last complete pass by somebody other than lm`,
+    {
+      details: [...first.map(({ key, work }) => `${work.padEnd(8)}  ${printable(key)}`), ...more],
+      hint: 'did the service run here? --adopt gives all of it to lm, which then makes this the same as the source (--backup-dir DIR keeps what goes)',
+    },
+  );
 }
 
 function warning({ entries, first }: OutsideChanges, adopted: boolean): string {

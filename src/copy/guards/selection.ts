@@ -18,7 +18,7 @@ export function refuseUnknownRoot(only: EntryKey | undefined, roots: Roots): voi
   const keys = roots.map(({ key }) => key);
   if (only === undefined || keys.includes(rootOf(only))) return;
   const guess = nearest(rootOf(only), keys);
-  throw new LmError('usage', `--only: there is no ${rootOf(only)} here, only ${keys.join(', ')}`, {
+  throw new LmError('only-key', `--only: there is no ${rootOf(only)} here, only ${keys.join(', ')}`, {
     ...(guess !== undefined && { hint: `did you mean ${guess}${printable(only.slice(rootOf(only).length))}?` }),
   });
 }
@@ -50,13 +50,13 @@ export function createSelectionGuard(
 async function notFound(selected: Selected, source: Source, roots: Roots, signal: AbortSignal): Promise<LmError> {
   const { key, isExcluded } = selected;
   if (isExcluded)
-    return new LmError('usage', `--only: ${printable(key)} is excluded`, {
+    return new LmError('only-key', `--only: ${printable(key)} is excluded`, {
       hint: 'see exclude, files_to_exclude and dirs_to_exclude on both hosts',
     });
   const above = selected.reached();
   const name = key.slice(above.length + 1).split('/', 1)[0]!;
   const names = [...new Set([...(await namesAtSource(source, above, signal)), ...namesHere(roots, above)])].sort();
-  return new LmError('usage', `--only: neither side has ${printable(key)}`, { hint: hintOf(above, name, names) });
+  return new LmError('only-key', `--only: neither side has ${printable(key)}`, { hint: hintOf(above, name, names) });
 }
 
 const SHOWN = 5;
@@ -99,7 +99,7 @@ function refuseNoFiles({ header, plan, leftOut }: Survey, own: Exclusions): void
   const globs = [...(own.exclude ?? []), ...(header.exclusions.exclude ?? [])];
   const excluded = leftOut.excludedAtSource.entries;
   if (globs.length === 0 || excluded === 0 || plan.counts.files > 0) return;
-  throw new LmError('refused', 'what is excluded leaves no file to copy', {
+  throw new LmError('all-excluded', 'what is excluded leaves no file to copy', {
     details: [`${formatCount(excluded, 'entry is', 'entries are')} excluded at the source`],
     hint: `see --exclude on both hosts: ${globs.map(printable).join(', ')}`,
   });
@@ -114,7 +114,7 @@ function refuseNothing({ plan, selected, totals }: Survey): void {
     ...(totals.excluded > 0 ? [`${formatCount(totals.excluded, 'entry is', 'entries are')} excluded there`] : []),
     ...(special > 0 ? [formatSpecial(special)] : []),
   ];
-  throw new LmError('refused', 'the source lists nothing that could be copied', {
+  throw new LmError('source-empty', 'the source lists nothing that could be copied', {
     details: beside,
     hint: 'is its disk mounted, and is this the directory you mean?',
   });

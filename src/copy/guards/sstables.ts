@@ -96,16 +96,11 @@ export function createSSTableGuard(options: SSTableGuardOptions): SSTableGuard {
   };
 }
 
-const DAMAGED = ' damaged at the source';
-
-/** Whether a message is a refusal of this guard. */
-export const isSSTableRefusal = (message: string): boolean => message.endsWith(DAMAGED);
-
 function judge(
   damaged: ReadonlyMap<EntryKey, string>,
   { isAllowed, journal, emit, object }: SSTableGuardOptions,
 ): void {
-  const text = `${sstables(damaged.size)} ${damaged.size === 1 ? 'is' : 'are'}${DAMAGED}`;
+  const text = `${sstables(damaged.size)} ${damaged.size === 1 ? 'is' : 'are'} damaged at the source`;
   const details = [
     ...[...damaged].slice(0, FIRST_FEW).map(([key, why]) => printable(`${key}: ${why}`)),
     ...(damaged.size > FIRST_FEW ? [`and ${damaged.size - FIRST_FEW} more`] : []),
@@ -113,7 +108,7 @@ function judge(
   if (!isAllowed) {
     const hint =
       'repair them there, as with nodetool scrub KEYSPACE TABLE, and copy again; --allow-damaged-at-source copies them as they are';
-    return object(new LmError('refused', text, { details, hint }));
+    return object(new LmError('damaged-sstables', text, { details, hint }));
   }
   journal?.append({ type: 'sstables', damagedAtSource: damaged.size, all: false });
   emit({

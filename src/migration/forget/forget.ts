@@ -69,7 +69,7 @@ function refuseLoss(instance: Instance, loss: string): void {
   const { name, dir, roots } = instance;
   if (readCompletion(dir).state === 'COMPLETED' || !isUsed(instance)) return;
   if (!roots.some(({ path }) => existsSync(path))) return;
-  throw new LmError('refused', `${name} is not complete: ${loss}`, {
+  throw new LmError('not-complete', `${name} is not complete: ${loss}`, {
     hint: `lm complete --instance ${name} comes first; with --unverified it gives up what is not to be finished`,
   });
 }

@@ -8,7 +8,7 @@ export function refuseIfInMap({ migration }: Pick<Stated, 'migration'>, command:
   if (!migration?.pair) return;
   const { source, destination } = migration.pair;
   throw new LmError(
-    'refused',
+    'migration-map',
     `this host is still in migration_map (${migration.where}): ${source} to ${destination}`,
     {
       hint: `take the pair out of the map, then run ${command} again`,

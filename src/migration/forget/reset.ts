@@ -50,7 +50,7 @@ async function resetDestination(migration: Instance): Promise<Forgotten> {
 function refuseUnlessComplete(migration: Instance): void {
   const { role, dir, name } = migration;
   if (readCompletion(dir).state === 'COMPLETED' || (role === 'destination' && !isUsed(migration))) return;
-  throw new LmError('refused', `${name} is not complete, and only a completed migration is reset`, {
+  throw new LmError('not-complete', `${name} is not complete, and only a completed migration is reset`, {
     hint: "'lm complete' comes first; 'lm complete --unverified' gives up a copy that is not to be finished",
   });
 }

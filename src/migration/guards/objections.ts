@@ -17,14 +17,14 @@ export const WOULD_REFUSE = 'a real run would refuse: ';
 /** For a dry run: emits a warning, and adds the message to `refuses`. */
 export const reporting =
   (emit: Emit, refuses: string[]): Objection =>
-  ({ code, message, details, hint }) => {
+  ({ kind, message, details, hint }) => {
     refuses.push(message);
     emit({
       type: 'warning',
       text: `${WOULD_REFUSE}${message}`,
       ...(details.length > 0 && { details }),
       ...(hint && { hint }),
-      refuses: code,
+      refuses: kind,
     });
   };
 

@@ -91,12 +91,14 @@ const Shape = z.looseObject(
 export function readCassandraYaml(path: string): CassandraFile {
   const file = readYaml(path, { owner: ownerOf(path) });
   if (!file)
-    throw new LmError('usage', `no file ${printable(path)}`, { hint: 'give --cassandra-yaml FILE or --root TYPE=DIR' });
+    throw new LmError('settings-file', `no file ${printable(path)}`, {
+      hint: 'give --cassandra-yaml FILE or --root TYPE=DIR',
+    });
   const parsed = Shape.safeParse(file.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const where = printable(file.locationOf(issue.path));
-    throw new LmError('usage', `${issue.path.join('.') || 'cassandra.yaml'} (${where}): ${issue.message}`);
+    throw new LmError('settings-file', `${issue.path.join('.') || 'cassandra.yaml'} (${where}): ${issue.message}`);
   }
   const yaml = parsed.data;
   const dirs = DIR_TYPES.flatMap((type): YamlDir[] => {

@@ -53,10 +53,14 @@ export function storageDir(file: string, unnamed: readonly DirType[], host: Host
   const below = candidates.map(({ path, why }) => `${printable(path)} (${printable(why)})`).join(' or ');
   const lines = (dir: StorageDir): string[] =>
     unnamed.map((type) => `${printable(yamlLine(type, join(dir.path, type)))}  (${printable(dir.why)})`);
-  throw new LmError('usage', `${printable(file)} has no ${keysText(unnamed)}, and the default may be below ${below}`, {
-    details: candidates.flatMap(lines),
-    hint: `add to ${printable(file)} the lines that hold; or give every --root TYPE=DIR instead of the file`,
-  });
+  throw new LmError(
+    'cassandra-default',
+    `${printable(file)} has no ${keysText(unnamed)}, and the default may be below ${below}`,
+    {
+      details: candidates.flatMap(lines),
+      hint: `add to ${printable(file)} the lines that hold; or give every --root TYPE=DIR instead of the file`,
+    },
+  );
 }
 
 /** `commitlog_directory and hints_directory` */
@@ -88,7 +92,7 @@ function fromProcesses(file: string, host: Host): StorageDir[] {
     const path = host.toLocalPath(pid, storage);
     if (path === undefined)
       throw new LmError(
-        'usage',
+        'cassandra-default',
         `pid ${pid} runs with ${printable(file)} and keeps its data in ${printable(storage)}`,
         {
           details: ['where that is on this host could not be found out'],

@@ -21,7 +21,7 @@ export function goalOf(layers: Layers): Pick<CopySettings, 'threshold' | 'maxDow
   if (ofThreshold > ofDowntime) return { threshold: 0, maxDowntimeMs };
   const [one, other] = [find(layers, 'max-downtime')!, find(layers, 'threshold')!];
   throw new LmError(
-    'usage',
+    'settings-conflict',
     `${label('max-downtime', one.origin)} and ${label('threshold', other.origin)} exclude each other: 1.0 is the final pass, and no forecast of it`,
     { hint: 'a threshold below 1.0 may stand beside it: then both have to be met' },
   );

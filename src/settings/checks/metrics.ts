@@ -29,7 +29,7 @@ function metricsListenIn(layers: Layers, forOthers: string): ValueOf<'metrics-li
   if (!listen || isLoopback(listen.host)) return listen;
   const { text, origin } = find(layers, 'metrics-listen')!;
   throw new LmError(
-    'usage',
+    'open-listen',
     `${label('metrics-listen', origin)}: got '${printable(`${text}`)}', takes a loopback address, as it asks for no token`,
     { hint: `127.0.0.1:${listen.port}; for ${forOthers}` },
   );

@@ -28,7 +28,7 @@ export function unusedTls(url: URL, layers: Layers): string[] {
 function refuseUnusedPin(layers: Layers): void {
   const [pin, url] = [find(layers, 'pin'), pick(layers, 'url')];
   if (!pin || url?.protocol !== 'http:') return;
-  throw new LmError('usage', `${label('pin', pin.origin)}: ${url.origin} shows no certificate`, {
+  throw new LmError('settings-conflict', `${label('pin', pin.origin)}: ${url.origin} shows no certificate`, {
     hint: `write https://${url.host}, and start lm serve there with --tls-auto`,
   });
 }
@@ -38,7 +38,8 @@ export function checkServe(layers: Layers): void {
   needTogether(layers, 'tls-cert', 'tls-key');
   needTogether(layers, 'tls-key', 'tls-cert');
   const [auto, cert] = [pick(layers, 'tls-auto'), find(layers, 'tls-cert')];
-  if (auto && cert) throw new LmError('usage', `--tls-auto and ${label('tls-cert', cert.origin)} exclude each other`);
+  if (auto && cert)
+    throw new LmError('settings-conflict', `--tls-auto and ${label('tls-cert', cert.origin)} exclude each other`);
   if (!auto) needTogether(layers, 'client-ca', 'tls-cert');
   for (const name of ['client-name', 'client-for'] as const)
     if (pick(layers, name).length > 0) needTogether(layers, name, 'client-ca');
@@ -47,7 +48,7 @@ export function checkServe(layers: Layers): void {
   if (isLoopback(host) || guarded || pick(layers, 'insecure')) return;
   const { text, origin } = find(layers, 'listen')!;
   throw new LmError(
-    'usage',
+    'open-listen',
     `${label('listen', origin)}: got '${printable(`${text}`)}', takes a loopback address while anybody could read everything`,
     {
       hint: 'give --token-file or --client-ca; or --insecure, if the network itself keeps others out',

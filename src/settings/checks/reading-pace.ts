@@ -14,12 +14,12 @@ export function readingPace(layers: Layers): Pick<ServeSettings, 'limitRate' | '
   const limitRate = pick(layers, 'limit-rate');
   const isStated = floor.origin.source !== 'default';
   if (!yieldToIo && isStated)
-    throw new LmError('usage', `${label('yield-floor', floor.origin)}: needs --yield-to-io beside it`);
+    throw new LmError('settings-conflict', `${label('yield-floor', floor.origin)}: needs --yield-to-io beside it`);
   const lowest = lowestRate(limitRate);
   if (isStated && limit && lowest !== undefined && yieldFloor > lowest) {
     const what = limitRate?.zone === undefined ? limit.text : `which comes down to ${formatRate(lowest)}`;
     throw new LmError(
-      'usage',
+      'settings-conflict',
       `${label('yield-floor', floor.origin)}: ${floor.text} is above ${label('limit-rate', limit.origin)}, ${what}`,
     );
   }

@@ -19,7 +19,7 @@ export function liveRootsIn(
   const where = label('as', find(layers, 'as')!.origin);
   if (serves !== 'source') throw new LmError('usage', `${where}: only a source serves snapshots`);
   if (cassandra)
-    throw new LmError('usage', `${where}: cassandra.yaml names the live directories`, {
+    throw new LmError('settings-conflict', `${where}: cassandra.yaml names the live directories`, {
       hint: 'give the directory of each snapshot with --root TYPE=DIR, and no --cassandra-yaml',
     });
   const live = numbered(dirs, where);

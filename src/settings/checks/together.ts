@@ -7,10 +7,10 @@ import type { OptionName } from '../options.js';
 export function needTogether(layers: Layers, given: OptionName, needed: OptionName): void {
   const found = find(layers, given);
   if (found && !find(layers, needed))
-    throw new LmError('usage', `${label(given, found.origin)}: needs --${needed} beside it`);
+    throw new LmError('settings-conflict', `${label(given, found.origin)}: needs --${needed} beside it`);
 }
 
 export function refuseBoth(layers: Layers, one: OptionName, other: OptionName): void {
   if (pick(layers, one) && pick(layers, other))
-    throw new LmError('usage', `--${one} and --${other} exclude each other`);
+    throw new LmError('settings-conflict', `--${one} and --${other} exclude each other`);
 }

@@ -44,6 +44,6 @@ export function howToVerify(layers: Layers): How {
 }
 
 const excluded = (layers: Layers, one: OptionName, other: OptionName, why: string): LmError =>
-  new LmError('usage', `${stated(layers, one)} and ${stated(layers, other)} exclude each other: ${why}`);
+  new LmError('settings-conflict', `${stated(layers, one)} and ${stated(layers, other)} exclude each other: ${why}`);
 
 const stated = (layers: Layers, name: OptionName): string => label(name, find(layers, name)!.origin);

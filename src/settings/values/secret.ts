@@ -16,15 +16,15 @@ const MAX_TOKEN = 4_096;
 export function readToken(path: string): string {
   const token = readSecret(path);
   if (!/^[\x21-\x7e]+$/.test(token))
-    throw new LmError('usage', `${printable(path)}: takes one token of visible ASCII characters, without spaces`);
+    throw new LmError('token-file', `${printable(path)}: takes one token of visible ASCII characters, without spaces`);
   if (token.length > MAX_TOKEN)
     throw new LmError(
-      'usage',
+      'token-file',
       `${printable(path)}: got ${token.length} characters, takes a token of ${MAX_TOKEN} at most`,
     );
   if (token.length >= MIN_TOKEN) return token;
   const got = `got ${token.length} ${token.length === 1 ? 'character' : 'characters'}`;
-  throw new LmError('usage', `${printable(path)}: ${got}, takes a token of ${MIN_TOKEN} or more`, {
+  throw new LmError('token-file', `${printable(path)}: ${got}, takes a token of ${MIN_TOKEN} or more`, {
     hint: `(umask 077; openssl rand -hex 32 > ${printable(path)}), and the same text on the other host`,
   });
 }
@@ -38,7 +38,7 @@ function judgeSecret(path: string, stat: Stats): void {
   refuseOtherOwner(path, stat);
   if (!isOpen(stat)) return;
   const shown = (stat.mode & 0o777).toString(8).padStart(4, '0');
-  throw new LmError('usage', `${printable(path)}: mode ${shown} lets others read it, takes 0600 or less`, {
+  throw new LmError('not-trusted', `${printable(path)}: mode ${shown} lets others read it, takes 0600 or less`, {
     hint: `chmod 600 ${printable(path)}`,
   });
 }
@@ -60,7 +60,7 @@ const CERTIFICATES_BYTES = 2 ** 22;
 function refuseOtherOwner(path: string, { uid }: Stats): void {
   if (uid === 0 || uid === geteuid!()) return;
   throw new LmError(
-    'usage',
+    'not-trusted',
     `${printable(path)} belongs to ${userText(readAccounts(), uid)}, takes a secret of root or your own`,
     {
       hint: `if it is yours: chown ${geteuid!()} ${printable(path)}`,
@@ -77,10 +77,10 @@ function isOpen({ mode, uid, gid }: Stats): boolean {
 function readText(path: string, read: () => Buffer): string {
   try {
     const text = read().toString().trim();
-    if (text === '') throw new LmError('usage', `${printable(path)}: got nothing, takes a file that is not empty`);
+    if (text === '') throw new LmError('token-file', `${printable(path)}: got nothing, takes a file that is not empty`);
     return text;
   } catch (error) {
     if (error instanceof LmError) throw error;
-    throw new LmError('usage', `cannot read ${printable(path)}: ${errnoOf(error)}`, { cause: error });
+    throw new LmError('token-file', `cannot read ${printable(path)}: ${errnoOf(error)}`, { cause: error });
   }
 }

@@ -24,7 +24,10 @@ export function readYaml(path: string, trust: TrustOptions = {}): YamlFile | und
   const location = (offset: number): string => `${path}:${lines.linePos(offset).line}`;
   const [error] = document.errors;
   if (error)
-    throw new LmError('usage', `${printable(location(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`);
+    throw new LmError(
+      'settings-file',
+      `${printable(location(error.pos[0]))}: not valid YAML: ${lowerFirst(error.message)}`,
+    );
   return {
     path,
     value,
@@ -37,7 +40,7 @@ function parsed<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new LmError('usage', `${printable(path)}: not usable YAML: ${lowerFirst((cause as Error).message)}`, {
+    throw new LmError('settings-file', `${printable(path)}: not usable YAML: ${lowerFirst((cause as Error).message)}`, {
       cause,
     });
   }
@@ -70,7 +73,7 @@ function readText(path: string, trust: TrustOptions): string | undefined {
     if (error instanceof LmError) throw error;
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new LmError('usage', `cannot read ${printable(path)}: ${code}`, { cause: error });
+    throw new LmError('settings-file', `cannot read ${printable(path)}: ${code}`, { cause: error });
   }
 }
 

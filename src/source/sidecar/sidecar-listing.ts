@@ -164,6 +164,6 @@ const headerOf = (roots: EntryKey[]): ListingHeader => ({
 });
 
 const unknownRoot = (root: string): LmError =>
-  new LmError('usage', `the source has a directory ${excerpt(root)}, which is not configured here`, {
+  new LmError('missing-root', `the source has a directory ${excerpt(root)}, which is not configured here`, {
     hint: `name it with --root ${excerpt(root.split('/')[0]!)}=DIR; both sides need the same directories in the same order`,
   });

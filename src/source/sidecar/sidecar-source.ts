@@ -131,4 +131,4 @@ const agentNotSidecar = (): LmError =>
   });
 
 const unknownAlgorithm = (algorithm: string): LmError =>
-  new LmError('usage', `a Sidecar cannot compute ${algorithm}`, { hint: `use --algo ${ALGORITHMS.join(' or ')}` });
+  new LmError('algorithm', `a Sidecar cannot compute ${algorithm}`, { hint: `use --algo ${ALGORITHMS.join(' or ')}` });

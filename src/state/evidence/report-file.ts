@@ -10,13 +10,17 @@ import { PendingFile } from '../atomic-file.js';
 export function openReportFile(option: string, path: string): PendingFile {
   try {
     if (statIfThere(path)?.isFile() === false)
-      throw new LmError('usage', `${option}: ${printable(path)} is not a file, and the report would take its place`, {
-        hint: 'name a file',
-      });
+      throw new LmError(
+        'output-file',
+        `${option}: ${printable(path)} is not a file, and the report would take its place`,
+        {
+          hint: 'name a file',
+        },
+      );
     const dir = follow(dirname(path), { linksOnly: true });
     if ('why' in dir)
       throw new LmError(
-        'usage',
+        'output-file',
         `${option}: ${printable(path)} lies behind the link ${printable(dir.path)}, which ${dir.why}`,
         { hint: 'name a file by the directory that it is to be in' },
       );

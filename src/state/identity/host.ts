@@ -27,7 +27,7 @@ function ensureId(path: string): string {
   if (readFileIfThere(path) === undefined) createFileAtomically(path, `${randomUUID()}\n`); // of two processes at once, both use the id of the first
   const id = readFileIfThere(path)?.trim();
   if (id) return id;
-  throw new LmError('local', `${printable(path)} holds no id`, {
+  throw new LmError('damaged-record', `${printable(path)} holds no id`, {
     hint: 'restore it; or remove it, and the next copy from here takes --new-source',
   });
 }

@@ -64,7 +64,7 @@ export const refuseUntrustedRecords = (dir: string, fault = faultInRecords(dir))
 
 function refuse(dir: string, fault: Fault | undefined): void {
   if (!fault) return;
-  throw new LmError('usage', `the records in ${printable(dir)} are not trusted: ${faultText(fault)}`, {
+  throw new LmError('not-trusted', `the records in ${printable(dir)} are not trusted: ${faultText(fault)}`, {
     hint: `give another --state-dir; or, if they are right as they are: ${fault.command}`,
   });
 }

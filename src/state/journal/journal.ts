@@ -167,7 +167,7 @@ const isTorn = (bytes: Buffer): boolean =>
   bytes[0] === 0 || BEGINNING.startsWith(bytes.toString('latin1', 0, BEGINNING.length));
 
 const wrongJournal = (path: string, what: string): LmError =>
-  new LmError('local', `the journal ${printable(path)} ${what}`, {
+  new LmError('damaged-record', `the journal ${printable(path)} ${what}`, {
     hint: 'use the lm that wrote it, or remove it: what was copied is then compared again, unfinished files start over',
   });
 

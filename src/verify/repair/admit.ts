@@ -14,7 +14,7 @@ export type RepairedMigration = Pick<Destination<'verify'>, 'settings' | 'roots'
 export function refuseNotAdopted({ roots, instance }: Pick<RepairedMigration, 'roots' | 'instance'>): void {
   const strange = notAdopted(readAdoption(instance.dir), destinationRoots(roots));
   if (strange.length === 0 && readIdentities(instance.dir)) return;
-  throw new LmError('refused', '--repair would write to a destination that was not given to lm', {
+  throw new LmError('not-adopted', '--repair would write to a destination that was not given to lm', {
     details: strange.map(({ key, path }) => `${key} is ${printable(path)}`),
     hint: 'lm copy gives it to lm, with --adopt where there is something in it already; lm verify without --repair writes nothing',
   });

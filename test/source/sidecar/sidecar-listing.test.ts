@@ -222,7 +222,7 @@ describe('a document that cannot be right is refused', () => {
   test('a root that is not configured here is a matter of settings', async () => {
     const text = documentOf([file('hints/0/h')]);
     await expect(read(text)).rejects.toMatchObject({
-      code: 'usage',
+      ...{ code: 'usage', kind: 'missing-root' },
       hint: expect.stringContaining('--root hints=DIR'),
     });
   });

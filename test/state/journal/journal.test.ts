@@ -80,7 +80,10 @@ describe('the lines of a journal', () => {
     ],
   ])('%s: refused, with a hint', (_, text, message) => {
     expect(() => linesOf(Buffer.from(text), 'j')).toThrow(
-      expect.objectContaining({ code: 'local', message, hint: expect.stringContaining('remove it') }),
+      expect.objectContaining({
+        ...{ code: 'local', kind: 'damaged-record' },
+        ...{ message, hint: expect.stringContaining('remove it') },
+      }),
     );
   });
 });

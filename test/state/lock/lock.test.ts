@@ -35,7 +35,7 @@ describe('acquireLock', () => {
     const lock = await acquireLock([a, b], by('lm copy'));
     expect(existsSync(join(dir, 'lock.json'))).toBe(true);
     await expect(acquireLock([b], by('lm verify'))).rejects.toMatchObject({
-      code: 'locked',
+      ...{ code: 'locked', kind: 'locked' },
       message: expect.stringMatching(
         new RegExp(`^${b.path} is in use by lm copy \\(pid ${pid}, since 2\\d{3}-.*Z\\)$`),
       ),

@@ -71,7 +71,11 @@ export class LineIndex {
     if (this.#buffer.length < length) this.#buffer = Buffer.allocUnsafe(length);
     const bytes = this.#buffer.subarray(0, length);
     const line = readSync(this.#fd, bytes, 0, length, at) === length ? parsedLine(bytes) : undefined;
-    if (!line) throw new LmError('local', 'a line of the ledger was damaged while it was merged');
+    if (!line)
+      throw new LmError(
+        'damaged-record',
+        `a line of ledger.new.jsonl was damaged while it was merged: ${length} bytes at ${at}`,
+      );
     return line;
   }
 }
