@@ -136,7 +136,7 @@ export const PROGRAM_HELP = {
 } as const satisfies Record<string, Pick<CommandHelp, 'examples' | 'exits'>>;
 
 export const ARGUMENT_HELP = {
-  URL: 'the source, such as http://source:9043; remembered by the first copy',
+  URL: 'the source, such as http://source:9043 or, of this host, /mnt/old; remembered by the first copy',
   DIR: 'the directory, the same as --root data=DIR',
   SHELL: SHELLS.join(', '),
   RATE: 'a rate or a timetable, as --limit-rate takes it; off for none; default for what the run was started with',

@@ -8,20 +8,27 @@ import { recall, thisMigration } from '../migration/this-migration.js';
 import { createRenderer } from '../render/create-renderer.js';
 import { withoutLines } from '../render/rows/left-out.js';
 import { resolve } from '../settings/resolve.js';
+import type { CompleteSettings } from '../settings/settings.js';
 import type { Stated } from '../settings/stated.js';
+import { readCompletion } from '../state/completion.js';
 import { rootsOf } from '../state/instance.js';
+import { withOwnAgent } from './runs/own-agent.js';
 import { completeText } from './text/complete-text.js';
 import { thisUser } from './this-user.js';
 
 export async function run(stated: Stated, io: Io): Promise<number> {
   const instance = thisMigration(resolve('complete', stated, recallWithout(stated)));
-  const settings = resolve('complete', stated, recall(instance));
-  const migration = { instance, settings, roots: rootsOf(instance), user: thisUser(io) };
-  const renderer = createRenderer({ ...settings, ...io });
+  const found = resolve('complete', stated, recall(instance));
+  const about = { instance, roots: rootsOf(instance), user: thisUser(io) };
+  const renderer = createRenderer({ ...found, ...io });
+  const { emit } = renderer;
+  const complete = (settings: CompleteSettings) => runComplete({ ...about, settings }, { emit, signal: io.signal });
   try {
-    const completed = await runComplete(migration, { emit: renderer.emit, signal: io.signal });
-    const { lines, next } = completeText(migration, completed);
-    const { without } = settings;
+    const looks =
+      !found.unverified && instance.role === 'destination' && readCompletion(instance.dir).state !== 'COMPLETED';
+    const completed = await (looks ? withOwnAgent(found, { instance, io, emit }, complete) : complete(found));
+    const { lines, next } = completeText({ ...about, settings: found }, completed);
+    const { without } = found;
     renderer.print('summary', { command: 'complete', ...instance, ...completed, without, next }, [
       ...lines,
       ...withoutLines(without),

@@ -5,6 +5,7 @@ import { EXIT_OF } from '../copy/verdict.js';
 import type { Io } from '../io.js';
 import { openDestination } from '../migration/destination.js';
 import type { Stated } from '../settings/stated.js';
+import { withOwnAgent } from './runs/own-agent.js';
 import { showMeasuredRun } from './runs/show-measured-run.js';
 import { thisUser } from './this-user.js';
 
@@ -12,9 +13,11 @@ export async function run(stated: Stated, io: Io): Promise<number> {
   const user = thisUser(io);
   const destination = await openDestination('copy', stated, io);
   return showMeasuredRun('copy', destination, io, async (listener, metrics) => {
-    const copy = startCopy({ ...destination, user }, listener);
-    metrics?.reads(copy.report);
-    const { end } = await copy.done;
-    return EXIT_OF[end];
+    return withOwnAgent(destination.settings, { ...destination, io, emit: listener.emit }, async (settings) => {
+      const copy = startCopy({ ...destination, settings, user }, listener);
+      metrics?.reads(copy.report);
+      const { end } = await copy.done;
+      return EXIT_OF[end];
+    });
   });
 }

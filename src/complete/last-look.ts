@@ -18,6 +18,7 @@ import { differenceLine } from '../render/lines.js';
 import { leftOutRows, notKeptRows } from '../render/rows/left-out.js';
 import type { VerifyReport } from '../report/verify-report.js';
 import type { CompleteSettings } from '../settings/settings.js';
+import { directoryIn } from '../settings/values/source-url.js';
 import { exclusionsSum } from '../sides/exclude.js';
 import { connectSource } from '../source/connect-source.js';
 import type { Source } from '../source/source.js';
@@ -86,7 +87,8 @@ export async function takeLastLook(options: LookOptions): Promise<SourceStatus> 
     const { leftOut, notKept } = differences;
     for (const [what, text] of [...leftOutRows(leftOut), ...notKeptRows(notKept)])
       emit({ type: 'warning', text: `${what}: ${text}` });
-    return { url, kind: source.kind, status: source.firstStatus };
+    const kind = directoryIn(settings.url) === undefined ? source.kind : 'directory';
+    return { url, kind, status: source.firstStatus };
   } finally {
     inaccessible?.restoreModes(emit);
     owners?.close();

@@ -24,6 +24,7 @@ import { ChangedFiles } from '../plan/hot-files.js';
 import type { CopyReport } from '../report/copy-report.js';
 import { plaintextSourceWarnings } from '../settings/plaintext.js';
 import { reportSettingsFile } from '../settings/settings-file.js';
+import { sourceName } from '../settings/values/source-url.js';
 import { connectSource } from '../source/connect-source.js';
 import type { Source } from '../source/source.js';
 import { openSpoolDir, openTemporarySpoolDir } from '../spool/spool-dir.js';
@@ -92,7 +93,7 @@ function beginReport({ settings }: CopyMigration): CopyReport {
   const { url, maxIterations, threshold, maxDowntimeMs, concurrency, dryRun, only, without } = settings;
   return {
     run: randomUUID(),
-    source: url.origin,
+    source: sourceName(url),
     maxIterations,
     successThreshold: threshold,
     ...(maxDowntimeMs !== undefined && { maxDowntimeMs }),
@@ -143,7 +144,7 @@ interface Locked extends Started {
 async function copyRecorded(migration: CopyMigration, locked: Locked): Promise<CopyOutcome> {
   const { settings, instance } = migration;
   const { report, signal } = locked;
-  const record = settings.dryRun ? undefined : openCopyRecord(instance, report.run, settings.url.origin);
+  const record = settings.dryRun ? undefined : openCopyRecord(instance, report.run, report.source);
   const about = { run: report.run, command: 'copy', settings: settings.stated, warn: locked.emit } as const;
   const evidence = settings.dryRun ? undefined : openEvidence(instance, about);
   const emit: Emit = (event) => {
@@ -199,7 +200,7 @@ async function checkAfterwards(reached: CopyEnd, migration: CopyMigration, recor
 async function copyFrom(migration: CopyMigration, recorded: Recorded): Promise<CopyEnd> {
   const { settings, roots, instance, user } = migration;
   const { report, record, runLimit, emit, signal } = recorded;
-  emit({ type: 'run-started', run: report.run, command: 'copy', source: settings.url.origin, roots: [...roots] });
+  emit({ type: 'run-started', run: report.run, command: 'copy', source: report.source, roots: [...roots] });
   reportSettingsFile(settings, emit);
   runLimit.start(emit);
   const refuses: string[] = [];

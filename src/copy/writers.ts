@@ -1,14 +1,18 @@
 // Creates everything with which a copy changes a destination. A dry run has none of it, so that nothing it calls can write there.
 
 import type { DiskOptions } from '../disk/attributes.js';
+import { Directories } from '../disk/directories.js';
 import { Disk } from '../disk/disk.js';
 import type { InaccessibleDirectories } from '../disk/inaccessible-directories.js';
+import { Versions } from '../disk/versions.js';
 import type { Emit } from '../events.js';
+import type { Root } from '../files/roots.js';
 import type { Fidelity } from '../linux/fidelity.js';
 import type { Owners } from '../migration/owners.js';
 import { isRoot } from '../migration/user.js';
 import type { LiveLimit } from '../pace/live-limit.js';
 import type { ChangedFiles } from '../plan/hot-files.js';
+import { directoryIn } from '../settings/values/source-url.js';
 import type { Source } from '../source/source.js';
 import type { PartJournal } from '../transfer/part-journal.js';
 import type { TransferContext } from '../transfer/transfer-context.js';
@@ -65,6 +69,8 @@ export function createWriters({ settings, roots, instance, user }: CopyMigration
     (entry) => fidelity.note([entry]),
   );
   const syncPoints = createSyncPoints(roots, record.journal);
+  const directory = directoryIn(settings.url);
+  const originals = directory === undefined ? undefined : new Directories([originalRoot(directory)]);
   const transfer = {
     workers,
     disk,
@@ -78,12 +84,19 @@ export function createWriters({ settings, roots, instance, user }: CopyMigration
     delta: settings.delta,
   };
   return {
-    transfer: { ...transfer, emit, signal, abort },
+    transfer: { ...transfer, ...(originals && { originals: new Versions(originals) }), emit, signal, abort },
     ...{ fidelity, syncPoints, backups },
     async close() {
       await workers.close();
       await syncPoints.stop();
       disk.forgetDirectories();
+      originals?.close();
     },
   };
 }
+
+/** A source directory has one root. */
+const originalRoot = (directory: string): Root => ({
+  ...({ key: 'data/0', type: 'data', index: 0 } as const),
+  path: directory,
+});

@@ -1,5 +1,6 @@
-// Finds the version of a file that is published here, so that its bytes may serve a newer one: to be read, or cloned by a reflink (FICLONE),
-// which takes up no space and no time until one of both is written to. Never writes to it.
+// Finds the version of a file that is published here, or the source's own file where that is a directory of this host, so that its bytes may
+// serve a newer one: to be read, or cloned by a reflink (FICLONE), which takes up no space and no time until one of both is written to.
+// Never writes to it.
 
 import {
   type BigIntStats,

@@ -1,10 +1,11 @@
 // Connects to the source as a copy would: credentials, TLS, what it is, which version, and what its clock says.
 
-import { LmError } from '../errors.js';
+import { LmError, printable } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import { addressOf } from '../migration/address.js';
 import { plaintextSourceWarnings } from '../settings/plaintext.js';
 import type { ReachingSource } from '../settings/settings.js';
+import { directoryIn } from '../settings/values/source-url.js';
 import { connectSource } from '../source/connect-source.js';
 import { Contact } from '../source/contact.js';
 import { createHttpClient, type SourceAddress } from '../source/http-client.js';
@@ -37,6 +38,16 @@ export async function reach(
   { roots, spool, signal, tell }: ReachOptions,
 ): Promise<Source | undefined> {
   const { url, tokenFile } = settings;
+  const directory = directoryIn(url);
+  if (directory !== undefined) {
+    tell(
+      note(
+        'source',
+        `${printable(directory)} is a directory of this host: lm copy serves it to itself, and looks at it then`,
+      ),
+    );
+    return undefined;
+  }
   const open = [...unusedTls(settings), ...(await plaintextSourceWarnings(settings))];
   for (const text of open) tell(warning('encryption', text));
   if (open.length === 0) tell(ok('encryption', url.protocol === 'https:' ? 'TLS' : 'none, and no network between'));

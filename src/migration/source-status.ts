@@ -3,6 +3,7 @@
 import { tmpdir } from 'node:os';
 import { LmError } from '../errors.js';
 import type { ReachingSource } from '../settings/settings.js';
+import { directoryIn } from '../settings/values/source-url.js';
 import { connectSource } from '../source/connect-source.js';
 import { retryPolicy } from '../source/retry.js';
 import { addressOf } from './address.js';
@@ -11,7 +12,8 @@ import { addressOf } from './address.js';
 export type SourceStatus =
   | {
       url: string;
-      kind: 'lm' | 'sidecar';
+      /** `directory`: one of this host, which nothing serves but the command that reads it. */
+      kind: 'lm' | 'sidecar' | 'directory';
       status: { state: string; endTime?: number | null | undefined };
       reopened?: string;
       /** The keys of roots of which it serves a snapshot, separated by commas. */
@@ -28,6 +30,8 @@ type Reaching = Pick<ReachingSource, 'url' | 'tokenFile' | 'tls'>;
 export async function fetchSourceStatus(settings: Reaching, signal: AbortSignal): Promise<SourceStatus | null> {
   const { url } = settings;
   if (!url) return null;
+  const directory = directoryIn(url);
+  if (directory !== undefined) return { url: directory, kind: 'directory', status: { state: 'NOT_COMPLETED' } };
   const late = new AbortController(); // AbortSignal.timeout() never comes where a collection of garbage does first
   const timer = setTimeout(() => late.abort(), TIMEOUT_MS);
   try {

@@ -158,13 +158,15 @@ function deltaRow({ status }: CopyReport): [string, string][] {
   const sum = (name: keyof NonNullable<Iteration['delta']>) =>
     status.reduce((total, { delta }) => total + (delta?.[name] ?? 0), 0);
   const [cloned, compared, whole] = [sum('cloned'), sum('compared'), sum('whole')];
-  if (cloned + compared + whole === 0) return [];
+  const shared = sum('shared');
+  const rows: [string, string][] = shared > 0 ? [['cloned', `${formatBytes(shared)} of the source's own files`]] : [];
+  if (cloned + compared + whole === 0) return rows;
   const parts = [
     cloned > 0 ? `${formatBytes(cloned)} cloned` : '',
     compared > 0 ? `${formatBytes(compared)} compared, ${formatBytes(sum('differing'))} differed` : '',
     whole > 0 ? `${formatBytes(whole)} fetched whole, which was faster` : '',
   ];
-  return [['older versions', parts.filter((part) => part !== '').join('; ')]];
+  return [...rows, ['older versions', parts.filter((part) => part !== '').join('; ')]];
 }
 
 const backupRow = ({ backup }: CopyReport): [string, string][] =>

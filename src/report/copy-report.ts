@@ -33,10 +33,11 @@ export interface Iteration {
   /** What is kept of files that changed while they were read, as the basis of their next state; absent is 0. */
   bytesBasis?: number;
   /**
-   * Bytes of big files of which an older version was here: `cloned`, by a reflink, and then compared; `compared` with the version itself, of
+   * Bytes of big files of which an older version was here: `cloned`, by a reflink, and then compared; `shared`, likewise a clone, but of the
+   * source's own file; `compared` with the version itself, of
    * which `differing` were not equal; `whole`, fetched without a comparison because that was faster. Absent where there were none.
    */
-  delta?: { cloned: number; compared: number; differing: number; whole: number };
+  delta?: { cloned: number; shared?: number; compared: number; differing: number; whole: number };
   /** Files that were gone, or had changed, when they were to be copied. Neither is a failure. */
   filesVanished: number;
   filesChanged: number;

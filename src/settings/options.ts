@@ -64,7 +64,7 @@ export const OPTIONS = {
     commands: PULL,
     given: 'argument',
     remembered: true,
-    help: 'the source: an lm agent or a Cassandra Sidecar',
+    help: 'the source: an lm agent or a Cassandra Sidecar, or a directory of this host',
   },
   root: {
     type: typedDir,

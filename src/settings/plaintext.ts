@@ -17,7 +17,7 @@ export async function plaintextSourceWarnings(
   to: Pick<ReachingSource, 'url' | 'tls' | 'tokenFile'>,
 ): Promise<string[]> {
   const { url, tls, tokenFile } = to;
-  if (!url || url.protocol === 'https:') return [];
+  if (url?.protocol !== 'http:') return [];
   if (isLoopback(plainAddress(url.hostname))) return tokenFile === undefined ? [] : otherUserWarnings(url);
   if (tls.caCert !== undefined || tls.clientCert !== undefined) return [];
   return [

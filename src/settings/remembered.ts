@@ -6,6 +6,7 @@ import { type Found, type Layer, read } from './layers.js';
 import { OPTION_NAMES, type OptionName, optionOf } from './options.js';
 import type { CopySettings, ServeSettings } from './settings.js';
 import { guardPort, waitingTime } from './types.js';
+import { sourceName } from './values/source-url.js';
 
 /** By option name. Values are text, so that they are parsed like a flag when they are read back. */
 export type Remembered = Record<string, unknown>;
@@ -16,7 +17,7 @@ export function toRemember(settings: CopySettings): Remembered {
   const { concurrency, retryForMs, preCheck, postCheck, guardPorts, jmxPort } = settings;
   const owners = settings.ownerRules.map(ownerRuleText);
   const words = {
-    url: url.origin,
+    url: sourceName(url),
     root: rootWords(roots),
     'cassandra-yaml': cassandra?.file,
     without: without.length > 0 ? without : undefined,

@@ -57,8 +57,17 @@ export interface OnRoots extends CommonSettings {
   cassandra: CassandraYaml | undefined;
 }
 
-export interface FromSource extends OnRoots {
+/** The agent that serves a source directory of this host while a command runs. */
+export interface OwnAgent {
   url: URL;
+  tokenFile: string;
+}
+
+export interface FromSource extends OnRoots {
+  /** With the scheme `file:` for a directory of this host. */
+  url: URL;
+  /** By which such a directory is reached. */
+  ownAgent?: OwnAgent;
   tokenFile: string | undefined;
   tls: ClientTls;
   concurrency: number;
@@ -71,6 +80,7 @@ export interface FromSource extends OnRoots {
 /** For commands that run on both hosts: on the source itself there is no URL. */
 export interface ReachingSource extends OnRoots {
   url: URL | undefined;
+  ownAgent?: OwnAgent;
   tokenFile: string | undefined;
   tls: ClientTls;
 }

@@ -17,6 +17,8 @@ import type { Attempt } from './retry.js';
 export interface SourceAddress {
   /** `http://host:port` or `https://host:port`, without a path. */
   url: string;
+  /** What it is called in reports and messages; undefined for its URL. */
+  name?: string;
   token?: string | undefined;
   caCert?: string | undefined;
   clientCert?: string | undefined;

@@ -45,7 +45,7 @@ export function lmSource(setup: SourceSetup): Source {
   const { silenceMs } = setup.patience ?? PATIENCE;
   const pace = createDigestPace(setup.pace, (head) => tellPace(setup, head));
   return {
-    url: client.origin,
+    url: setup.name ?? client.origin,
     kind: 'lm',
     capabilities: { timeUnit: 'us', mounts: true, owners: true },
     digestBatch: DIGEST_BATCH,

@@ -61,7 +61,7 @@ interface ListOptions {
 }
 
 export interface Source {
-  /** The source's origin: `http://host:9043`. */
+  /** The source's origin, `http://host:9043`, or its name. */
   readonly url: string;
   /** For people and reports. No decision depends on it: the members below say what this source can do. */
   readonly kind: 'lm' | 'sidecar';

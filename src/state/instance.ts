@@ -42,8 +42,10 @@ export const rootsOf = ({ roots }: Pick<Instance, 'roots'>): Roots =>
   });
 
 const RECORD = 'instance.json';
+/** The records of the agent by which a destination reads a source directory of its own host. */
+export const OWN_AGENT_DIR = 'own-agent';
 /** What a refused run leaves, beside an empty journal. */
-const UNUSED: ReadonlySet<string> = new Set([RECORD, LOCK_FILE, EVIDENCE_FILE, 'machine-id']);
+const UNUSED: ReadonlySet<string> = new Set([RECORD, LOCK_FILE, EVIDENCE_FILE, OWN_AGENT_DIR, 'machine-id']);
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
 const InstanceRecord = z.object({
   role: z.enum(['source', 'destination']),

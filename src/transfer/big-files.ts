@@ -45,8 +45,9 @@ export function createBigFiles(pass: TransferCounts, context: TransferContext): 
   const here = createBlocksHere(pass, context, { delta, takesTorn });
 
   function begin({ dir, entry }: Pick<BigFile, 'dir' | 'entry'>, unitBytes: number): BigFile {
-    const file = beginBigFile(disk, journal, { dir, entry }, unitBytes, delta.policy);
+    const file = beginBigFile(disk, journal, { dir, entry }, unitBytes, delta.policy, context.originals);
     delta.counts.cloned += file.bytesCloned;
+    if (file.bytesShared) delta.counts.shared = (delta.counts.shared ?? 0) + file.bytesShared;
     pass.bytesReused += file.bytesReused;
     if (isOver(file)) end(file);
     return file;

@@ -12,6 +12,8 @@ export type DeltaPolicy = 'auto' | 'always' | 'never';
 export interface DeltaCounts {
   /** Compared in place in a clone of the version here, or with the version itself. */
   cloned: number;
+  /** In a clone of the source's own file, where there was one. */
+  shared?: number;
   compared: number;
   /** Of the latter: what differed. */
   differing: number;
@@ -57,10 +59,11 @@ export function createDelta(policy: DeltaPolicy, lineBytesPerMs: () => number | 
 
 /** Adds to the counts of a pass, and says what was decided. */
 export function reportDelta({ policy, counts }: Delta, pass: { delta?: DeltaCounts }, emit: Emit): void {
-  const { cloned, compared, differing, whole } = counts;
-  if (cloned + compared + whole === 0) return;
+  const { cloned, shared = 0, compared, differing, whole } = counts;
+  if (cloned + shared + compared + whole === 0) return;
   pass.delta = { ...counts };
   const said = [
+    shared > 0 ? `${formatBytes(shared)} are clones of the source's own files` : '',
     cloned > 0 ? `${formatBytes(cloned)} of older versions here were cloned` : '',
     compared > 0
       ? `${formatBytes(compared)} compared with older versions here, ${formatBytes(differing)} differed`

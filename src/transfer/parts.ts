@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs';
 import { BLOCK_BYTES } from '../digest/digest.js';
 import { type Conflict, isOccupied } from '../disk/directories.js';
 import { type Disk, type OpenPart, partNameOf } from '../disk/disk.js';
+import type { Version, Versions } from '../disk/versions.js';
 import { errnoOf, localError } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import { type Entry, type EntryKey, joinKey, NO_CTIME, parentOf } from '../files/entry.js';
@@ -44,6 +45,8 @@ export interface BigFile {
   bytesHere: number;
   /** Those of the version that is published here, as a reflink. */
   bytesCloned: number;
+  /** Those of the source's own file, likewise. */
+  bytesShared?: number;
   /** It has changed since it was listed, so that it will not be published; what there is of it is brought all the same. */
   torn?: true;
   /** The hashes of what is here. */
@@ -59,13 +62,17 @@ export interface BigFile {
   mostDiffer?: boolean;
 }
 
-/** Makes a part, resumes the existing one, or takes it as a basis. What is missing is fetched in units of at most `unitBytes`. */
+/**
+ * Makes a part, resumes the existing one, or takes it as a basis. What is missing is fetched in units of at most `unitBytes`. `originals`: the
+ * source's own files, where they can be opened here; a clone of one is compared with what the source reads of it, as all that is here is.
+ */
 export function beginBigFile(
   disk: Disk,
   journal: PartJournal,
   { dir, entry }: Pick<BigFile, 'dir' | 'entry'>,
   unitBytes: number,
   delta: DeltaPolicy,
+  originals?: Versions,
 ): BigFile {
   const key = joinKey(dir, entry.name);
   const bytes = Number(entry.size);
@@ -74,21 +81,26 @@ export function beginBigFile(
   if (!here && left) journal.ended(key); // before another part can get its inode number
   const part = here?.part ?? disk.createPart(dir, entry.name, bytes);
   if (typeof part === 'string') return failedFile(dir, entry, part);
-  const { partId, version, clone } = closing(disk, part, key, () => {
+  const { partId, version, shared, clone } = closing(disk, part, key, () => {
     const partId = disk.partIdOf(part.fd);
     if (!here) journal.started(key, entry, partId);
-    const version =
-      delta !== 'never' && isWorthAsking(entry) ? disk.versions.find(dir, entry.name, BLOCK_BYTES) : undefined;
-    const clone = !here && version ? cloned(disk, journal, { dir, entry }, part, version) : undefined;
-    return { partId, version, clone };
+    if (delta === 'never' || !isWorthAsking(entry)) return { partId };
+    const cloneOf = (of: Versions, version: Version | undefined) =>
+      !here && version ? cloned(of, journal, { dir, entry }, part, version) : undefined;
+    const shared = originals && cloneOf(originals, originals.find(dir, entry.name, bytes));
+    if (shared) return { partId, shared };
+    const version = disk.versions.find(dir, entry.name, BLOCK_BYTES);
+    return { partId, version, clone: cloneOf(disk.versions, version) };
   });
-  const { remaining: missing, bytesReused } = remainingOf(bytes, clone ?? here?.known, entry.ctimeNs);
+  const known = shared ?? clone ?? here?.known;
+  const { remaining: missing, bytesReused } = remainingOf(bytes, known, entry.ctimeNs);
   const remaining = version && !clone ? withPublished(missing, version, bytes) : missing;
   const blocks = new FileBlocks(bytes);
   for (const some of here?.known.blocks ?? []) if (some.ctimeNs === entry.ctimeNs) blocks.add(some);
   const bytesHere = remaining.reduce((sum, { here, length }) => sum + (here ? length : 0), bytesReused);
-  const bytesCloned = clone?.begun.reduce((sum, [, length]) => sum + length, 0) ?? 0;
-  return { dir, entry, partId, remaining, unitBytes, bytesReused, bytesHere, bytesCloned, blocks, pending: 0 };
+  const bytesIn = (one: typeof clone): number => one?.begun.reduce((sum, [, length]) => sum + length, 0) ?? 0;
+  const bytesOf = { bytesReused, bytesHere, bytesCloned: bytesIn(clone), bytesShared: bytesIn(shared) };
+  return { dir, entry, partId, remaining, unitBytes, ...bytesOf, blocks, pending: 0 };
 }
 
 /** Closes the part when `work` ends, also where it throws. */

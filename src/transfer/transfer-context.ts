@@ -2,6 +2,7 @@
 
 import type { Disk } from '../disk/disk.js';
 import type { InaccessibleDirectories } from '../disk/inaccessible-directories.js';
+import type { Versions } from '../disk/versions.js';
 import type { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { EntryKey } from '../files/entry.js';
@@ -47,6 +48,8 @@ export interface TransferContext {
   changed: Pick<ChangedFiles, 'add'>;
   received: ReceivedSink;
   delta: DeltaPolicy;
+  /** The source's own files, where it is a directory of this host. */
+  originals?: Versions;
   /** Whether the part of a file with a problem stays, for the caller: it may hold all that there is of the file. */
   keepsParts?: boolean;
   inaccessible: InaccessibleDirectories | undefined;

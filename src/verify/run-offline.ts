@@ -12,6 +12,7 @@ import { isRoot, type User } from '../migration/user.js';
 import { startLocalPace } from '../pace/local-pace.js';
 import type { VerifyReport } from '../report/verify-report.js';
 import { reportSettingsFile } from '../settings/settings-file.js';
+import { sourceName } from '../settings/values/source-url.js';
 import { openSpoolDir } from '../spool/spool-dir.js';
 import { knownFidelity } from '../state/fidelity.js';
 import { readIdentities } from '../state/identity/identity-file.js';
@@ -68,7 +69,7 @@ export async function verifyHere(
   run: string,
   { emit, signal, limit, began, ledgerFault }: Running,
 ): Promise<Verified> {
-  const url = settings.url.origin;
+  const url = sourceName(settings.url);
   emit({ type: 'run-started', run, command: 'verify', source: url, roots: [...roots] });
   reportSettingsFile(settings, emit);
   limit.start(emit);

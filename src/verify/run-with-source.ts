@@ -18,6 +18,7 @@ import { paceWishes, warnOfPace } from '../migration/reading-pace.js';
 import { isRoot } from '../migration/user.js';
 import { startLocalPace } from '../pace/local-pace.js';
 import { reportSettingsFile } from '../settings/settings-file.js';
+import { sourceName } from '../settings/values/source-url.js';
 import { exclusionsSum } from '../sides/exclude.js';
 import type { LocalMounts } from '../sides/listings.js';
 import { connectSource } from '../source/connect-source.js';
@@ -52,7 +53,7 @@ export async function verifyFrom(
   { emit, signal, journal, limit, began }: Running,
 ): Promise<FromSource> {
   const { settings, roots, instance, user } = migration;
-  emit({ type: 'run-started', run, command: 'verify', source: settings.url.origin, roots: [...roots] });
+  emit({ type: 'run-started', run, command: 'verify', source: sourceName(settings.url), roots: [...roots] });
   reportSettingsFile(settings, emit);
   limit.start(emit);
   const watch = settings.repair ? await admitRepair(migration, emit, signal) : undefined;

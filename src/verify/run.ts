@@ -10,6 +10,7 @@ import type { Listener } from '../migration/listener.js';
 import { runPostCheck } from '../migration/post-check.js';
 import type { VerifyReport } from '../report/verify-report.js';
 import { plaintextSourceWarnings } from '../settings/plaintext.js';
+import { sourceName } from '../settings/values/source-url.js';
 import { refuseIfComplete } from '../state/completion.js';
 import { openEvidence } from '../state/evidence/recorder.js';
 import { bootId } from '../state/identity/host.js';
@@ -96,7 +97,7 @@ async function verifyRecorded(
   let isRecorded = false;
   const { url } = settings;
   const digestAlgorithm = algorithmOf(settings);
-  const head = { run, source: url.origin, digestAlgorithm, at: new Date().toISOString() };
+  const head = { run, source: sourceName(url), digestAlgorithm, at: new Date().toISOString() };
   const file = settings.report === undefined ? undefined : createReportFile(settings.report, head);
   const about = { run, command: 'verify', settings: settings.stated, warn: emitToListener } as const;
   const evidence = openEvidence(instance, about);
@@ -106,7 +107,7 @@ async function verifyRecorded(
     emitToListener(event);
   };
   try {
-    journal.append({ type: 'run-started', run, command: 'verify', boot: bootId(), source: url.origin });
+    journal.append({ type: 'run-started', run, command: 'verify', boot: bootId(), source: head.source });
     const begin: typeof verifyFrom = settings.offline ? verifyHere : verifyFrom;
     const verified = await begin(migration, run, { emit, signal, journal, limit, began, ledgerFault });
     const { report } = verified;

@@ -189,6 +189,13 @@ describe('remembered settings', () => {
     expect(toRemember(next)).toEqual(memory);
   });
 
+  test('a source directory is remembered by its path', async () => {
+    const settings = await settingsOf('copy', { flags: { url: '/mnt/the old/' }, dir: '/srv/data' });
+    expect(settings.url.href).toBe('file:///mnt/the%20old');
+    expect(toRemember(settings)['url']).toBe('/mnt/the old');
+    expect((await settingsOf('verify', {}, toRemember(settings))).url.href).toBe(settings.url.href);
+  });
+
   test('a flag beats a remembered setting; a remembered consent is ignored', async () => {
     const memory = { ...toRemember(await settingsOf('copy', first)), adopt: 'true', 'from-a-later-release': 'x' };
     const next = await settingsOf('copy', { dir: '/c' }, memory);

@@ -2,6 +2,7 @@
 
 import { fenceText } from '../../complete/at-rest.js';
 import type { Completed, CompleteMigration, Verification } from '../../complete/run.js';
+import { printable } from '../../errors.js';
 import type { SourceStatus } from '../../migration/source-status.js';
 import { downtimeText } from '../../render/rows/downtime.js';
 import { ageText } from '../../render/rows/proofs.js';
@@ -40,6 +41,8 @@ const AFTER_SOURCE =
 /** The next step on the destination depends on whether the source is complete. */
 function nextHere(source: SourceStatus | null, isMapped: boolean): string {
   const start = `start the service here. lm reset on both hosts ${isMapped ? 'when the pair is out of the map' : 'when nothing is to be copied any more'}`;
+  if (source !== null && 'kind' in source && source.kind === 'directory')
+    return `keep the service of ${printable(source.url)} from starting again, then start it here. lm reset when nothing is to be copied any more`;
   const there = 'lm complete on the source, which says how to keep its service from starting again';
   if (source === null) return `${there}; then ${start}`;
   if ('error' in source) return `${there}, unless that is done: it cannot be asked (${source.error}). Then ${start}`;

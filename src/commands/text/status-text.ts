@@ -164,6 +164,7 @@ const reopenedText = ({ by, atMs }: Reopening): string => `${timeText(atMs)} by 
 function sourceText(source: SourceStatus): string {
   const url = printable(source.url);
   if ('error' in source) return `${url}: cannot be asked: ${printable(source.error)}`;
+  if (source.kind === 'directory') return `${url}: a directory of this host`;
   const reopened = source.reopened === undefined ? '' : `, reopened ${printable(source.reopened)}`;
   const snapshot = source.snapshot === undefined ? '' : `, serves a snapshot of ${printable(source.snapshot)}`;
   return `${url}: ${source.kind === 'lm' ? 'an lm agent' : 'a Sidecar'}, ${completionText(source.status)}${reopened}${snapshot}`;

@@ -8,6 +8,7 @@ import { isCassandraTree } from '../../migration/guards/service-watch.js';
 import { snapshotError } from '../../migration/known-sides.js';
 import type { Owners } from '../../migration/owners.js';
 import type { CopySettings } from '../../settings/settings.js';
+import { directoryIn } from '../../settings/values/source-url.js';
 import type { Source } from '../../source/source.js';
 import type { History } from '../../state/journal/history.js';
 import type { Backups } from '../backup-dirs.js';
@@ -18,6 +19,7 @@ import { createRemovals, type Removals } from './max-delete.js';
 import { createOutsideWork, type OutsideWork } from './outside-work.js';
 import { createOwnerGuard, type OwnerGuard } from './owner-guard.js';
 import { createSelectionGuard, type SelectionGuard } from './selection.js';
+import { checkRest } from './source-directory.js';
 import { createSSTableGuard, type SSTableGuard } from './sstables.js';
 
 export interface Guards {
@@ -61,6 +63,8 @@ export function createGuards(migration: CopyMigration, options: GuardsOptions): 
   const { capabilities } = source;
   const cassandra = isCassandraTree(settings, roots);
   const final = isFinal(settings);
+  const directory = directoryIn(settings.url);
+  if (final && directory !== undefined) checkRest(directory, { allowLiveSource, emit, object });
   if (final && source.snapshot !== undefined) object(snapshotError(source, 'the last pass'));
   const journal = record?.journal;
   const outside = createOutsideWork({ dir, run, roots, only, adopt, history, journal, emit, object });

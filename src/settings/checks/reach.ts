@@ -20,7 +20,7 @@ export function clientTls(layers: Layers): FromSource['tls'] {
 /** Who gives certificates expects the connection to be encrypted. */
 export function unusedTls(url: URL, layers: Layers): string[] {
   const found = find(layers, 'ca-cert') ?? find(layers, 'client-cert');
-  if (url.protocol === 'https:' || !found) return [];
+  if (url.protocol !== 'http:' || !found) return [];
   return [`${url.origin} is not encrypted, so the certificates go unused; use https:// if the source speaks TLS`];
 }
 

@@ -3,7 +3,7 @@
 
 import { BLOCK_BYTES } from '../../digest/digest.js';
 import type { Disk, OpenPart } from '../../disk/disk.js';
-import type { Version } from '../../disk/versions.js';
+import type { Version, Versions } from '../../disk/versions.js';
 import { type Entry, type EntryKey, joinKey, NO_INODE } from '../../files/entry.js';
 import type { DeltaPolicy } from '../delta.js';
 import type { KnownPart, PartJournal, Range } from '../part-journal.js';
@@ -58,16 +58,16 @@ export function rangesOfBasis({ done, begun }: Pick<KnownPart, 'done' | 'begun'>
   return ranges;
 }
 
-/** Makes a part that holds nothing yet a clone of the version that is published here, all of which may be of use. Undefined where that cannot be. */
+/** Makes a part that holds nothing yet a clone of a version that is here, all of which may be of use. Undefined where that cannot be. */
 export function cloned(
-  disk: Disk,
+  versions: Pick<Versions, 'clone'>,
   journal: PartJournal,
   { dir, entry }: { dir: EntryKey; entry: Entry },
   part: OpenPart,
   version: Version,
 ): Pick<KnownPart, 'done' | 'begun'> | undefined {
   const bytes = Number(entry.size);
-  if (!disk.versions.clone(dir, entry.name, version, part.fd, bytes)) return undefined;
+  if (!versions.clone(dir, entry.name, version, part.fd, bytes)) return undefined;
   const ranges = rangesOfVersion(version, bytes);
   for (const range of ranges) journal.rangeBegun(joinKey(dir, entry.name), range);
   return { done: [], begun: ranges.map(({ offset, length }) => [offset, length]) };
