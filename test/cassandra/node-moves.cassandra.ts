@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { filesIn } from '../services/files.js';
+import { tellForecast } from '../services/forecast.js';
 import { Ledger } from '../services/ledger.js';
 import { storageAt } from './node.js';
 import { readBack } from './read-back.js';
@@ -158,6 +159,11 @@ step('the final pass ends with 0', () =>
     ],
   }),
 );
+
+step('the last live pass has forecast it, and the report has what came of it', async () => {
+  const verified = await destination.lm(['verify', '--incremental'], { code: 0 });
+  expect(tellForecast(verified)).toMatch(/; took .* and .*$/);
+});
 
 step('lm verify finds every file as it is at the source', () =>
   destination.lm(['verify'], { code: 0, says: [/^verify: all \d+ entries match, \d+ files by xxhash32$/m] }),

@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
 import { filesIn } from '../services/files.js';
+import { tellForecast } from '../services/forecast.js';
 import { Ledger } from '../services/ledger.js';
 import { fill, Pgbench } from './pgbench.js';
 import { pgbenchTotals, readBack } from './read-back.js';
@@ -151,6 +152,11 @@ step('the final pass ends with 0, and every page has its checksum', () =>
     says: [/^ +matching +100 % of .*, threshold 100 %$/m, /^ +forecast +final copy .*; took /m, '\nnext: lm verify\n'],
   }),
 );
+
+step('the last live pass has forecast it, and the report has what came of it', async () => {
+  const verified = await destination.lm(['verify', '--incremental'], { code: 0 });
+  expect(tellForecast(verified)).toMatch(/; took .* and .*$/);
+});
 
 step('lm verify finds every file as it is at the source', () =>
   destination.lm(['verify'], { code: 0, says: [/^verify: all \d+ entries match, \d+ files by xxhash32$/m] }),
