@@ -4,7 +4,7 @@ import { LmError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { forecastOf, totalMs } from '../forecast/forecast.js';
 import type { Surveyed } from '../forecast/inputs.js';
-import type { CopyReport, Iteration } from '../report/copy-report.js';
+import type { CopyReport, Iteration, RootShare } from '../report/copy-report.js';
 import type { Forecast } from '../report/forecast.js';
 import type { Share } from '../report/parts.js';
 import type { Source } from '../source/source.js';
@@ -71,19 +71,22 @@ function surveyed(
   { plan, beganMs, tookMs }: Survey,
   known: Pick<Surveyed, 'unread' | 'hintWindow' | 'keepsProofs'>,
 ): Surveyed {
-  const { total, download, left, shares, subtrees } = plan.counts;
+  const { total, download, left, shares, subtrees, commitLogBytes } = plan.counts;
   const of = (type: string) => [...shares].filter(([key]) => key.startsWith(`${type}/`)).map(([, share]) => share);
   const logs = of('commitlog');
   return {
     ...{ atMs: Date.now(), listedMs: beganMs, tookMs, total, ...known },
     open: plus(download, left),
     subtrees: subtrees.largest(SUBTREES),
-    commitLogs:
-      logs.length === 0
-        ? undefined
-        : { total: plus(...logs.map((one) => one.total)), matching: plus(...logs.map(({ matching }) => matching)) },
+    commitLogs: logs.length === 0 ? undefined : logsIn(logs, commitLogBytes),
     digestedBytes: plus(...of('cdc_raw').map((one) => one.total)).bytes,
   };
+}
+
+function logsIn(logs: readonly Pick<RootShare, 'total' | 'matching'>[], writtenBytes: number): Surveyed['commitLogs'] {
+  const [total, matching] = [plus(...logs.map((one) => one.total)), plus(...logs.map((one) => one.matching))];
+  const open = { entries: total.entries - matching.entries, bytes: total.bytes - matching.bytes };
+  return { entries: total.entries, writtenBytes, open };
 }
 
 const plus = (...shares: readonly Share[]): Share => ({

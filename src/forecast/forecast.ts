@@ -9,7 +9,7 @@ import { changeBetween } from './trend.js';
 
 /** On a machine of which nothing is known. */
 const FETCHING: Cost = { baseMs: 150, msPerByte: 1000 / (200 * 2 ** 20), msPerEntry: 0.04 };
-const READING: Cost = { baseMs: 100, msPerByte: 1000 / (400 * 2 ** 20), msPerEntry: 0.02 };
+const READING: Cost = { baseMs: 100, msPerByte: 1000 / (200 * 2 ** 20), msPerEntry: 0.02 };
 const OVERHEAD_MS = 300;
 
 /** A final pass lists until all is found equal: before it fetches something, and after it. */
@@ -30,7 +30,7 @@ export function forecastOf(now: Surveyed, measured: Measured, before?: Surveyed)
     changeBetween(before, now, { fetching, beforeMs: reckon(now, toFetch(before), read, costs).copyMs, nowMs: copyMs });
   return {
     ...{ atMs: now.atMs, copyMs, verifyMs, parts, fetch, read },
-    ...(now.commitLogs && { drainBytes: now.commitLogs.total.bytes, hintWindow: now.hintWindow }),
+    ...(now.commitLogs && { drainBytes: now.commitLogs.writtenBytes, hintWindow: now.hintWindow }),
     ...(change && { growth: growthOf(change, now, costs), change }),
   };
 }
@@ -43,7 +43,7 @@ interface Costs {
 
 function costsOf({ fetches, reads, overheadMs = OVERHEAD_MS }: Measured, { tookMs }: Surveyed): Costs {
   const fetching = learnCost(fetches, FETCHING);
-  const { msPerByte } = fetches.length > 0 ? fetching : READING; // a disk that has taken it so fast gives it no slower
+  const msPerByte = Math.min(READING.msPerByte, fetches.length > 0 ? fetching.msPerByte : Number.POSITIVE_INFINITY); // a disk that has taken it so fast gives it no slower
   return {
     fetching,
     reading: learnCost(reads, { ...READING, msPerByte, baseMs: READING.baseMs + tookMs }),
@@ -74,7 +74,11 @@ const plus = (one: Share, other: Share): Share => ({
 });
 
 /** A drain leaves no commit log: in place of all of them, also of those that are here already, come SSTables of at most as many bytes. */
-const toFetch = ({ open, commitLogs }: Surveyed): Share => (commitLogs ? plus(open, commitLogs.matching) : open);
+function toFetch({ open, commitLogs }: Surveyed): Share {
+  if (!commitLogs) return open;
+  const { writtenBytes, open: logs, entries } = commitLogs;
+  return { entries: open.entries - logs.entries + entries, bytes: open.bytes - logs.bytes + writtenBytes };
+}
 
 function toRead({ total, unread, keepsProofs }: Surveyed, fetch: Share): Share {
   if (!keepsProofs) return total;

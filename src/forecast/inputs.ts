@@ -26,8 +26,11 @@ export interface Surveyed {
   open: Share;
   /** Of `open`, the largest first. */
   subtrees: Change['subtrees'];
-  /** All commit logs, and those that need no copy now. A drain flushes them into SSTables, and leaves none. Undefined without a root of them. */
-  commitLogs: { total: Share; matching: Share } | undefined;
+  /**
+   * How many commit logs there are, and what is written in them, for they are made in their full size; `open`: those of `open` above. A drain
+   * flushes them into SSTables, and leaves none. Undefined without a root of them.
+   */
+  commitLogs: { entries: number; writtenBytes: number; open: Share } | undefined;
   /** Bytes that a final pass compares by digest whatever their times say, without commit logs. */
   digestedBytes: number;
   /** What no verification has read since it came. */

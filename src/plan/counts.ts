@@ -18,6 +18,8 @@ export interface PlanCounts {
   download: Share;
   /** Those of `total` that are left for the final pass, whether or not a copy of them is here. */
   left: Share;
+  /** What files of commit logs take up on the source's disk: they are made in their full size, as holes. */
+  commitLogBytes: number;
   /** Where `download` and `left` are. */
   subtrees: Subtrees;
   /** Those of `total` that are not directories. */
@@ -96,6 +98,7 @@ export const noCounts = (): PlanCounts => ({
   matching: { entries: 0, bytes: 0 },
   download: { entries: 0, bytes: 0 },
   left: { entries: 0, bytes: 0 },
+  commitLogBytes: 0,
   subtrees: new Subtrees(),
   files: 0,
   fix: 0,
@@ -139,6 +142,7 @@ const noShare = (): Omit<RootShare, 'key'> => ({
 export function countTotal(counts: PlanCounts, dir: EntryKey, entry: Entry): void {
   count(counts.total, entry);
   if (entry.kind !== 'directory') counts.files++;
+  if (dir.startsWith('commitlog/')) counts.commitLogBytes += entry.allocated ?? Number(entry.size);
   rootCounts(counts, rootOf(dir)).source++;
   count(rootShare(counts, rootOf(dir)).total, entry);
 }

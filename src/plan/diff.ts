@@ -93,6 +93,7 @@ class Differ {
     root.local += entries;
     const files = entries - directories.length;
     this.counts.files += files;
+    if (dir.startsWith('commitlog/')) this.counts.commitLogBytes += bytes; // what they take up is not looked at, as they have not changed
     this.counts.holdings.add(dir, 'source', files, bytes);
     this.counts.holdings.add(dir, 'local', files, bytes);
     for (const entry of directories)

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { giveRoom, noCounts, noRoom, roomNeeded, takeRoom } from '../../src/plan/counts.js';
+import { countTotal, giveRoom, noCounts, noRoom, roomNeeded, takeRoom } from '../../src/plan/counts.js';
 import { fileEntry } from '../support/entries.js';
 
 const MIB = 2 ** 20;
@@ -12,6 +12,14 @@ test('a file with holes needs what it takes up at the source, and frees no more 
   takeRoom(counts, 'data/0', sparse, undefined);
   takeRoom(counts, 'data/0', sparse, file(400e9));
   expect(roomNeeded(counts.room.get('data/0')!, MANY)).toEqual({ bytes: 6 * MIB, inodes: 2 });
+});
+
+test('a commit log counts by what it takes up, as it is made in its full size', () => {
+  const counts = noCounts();
+  countTotal(counts, 'commitlog/0', fileEntry('CommitLog-7-1.log', { size: `${32 * MIB}`, allocated: 3 * MIB }));
+  countTotal(counts, 'commitlog/0', fileEntry('CommitLog-7-2.log', { size: `${32 * MIB}` }));
+  countTotal(counts, 'data/0/commitlog', fileEntry('x', { size: `${MIB}` }));
+  expect(counts).toMatchObject({ commitLogBytes: 35 * MIB, total: { bytes: 65 * MIB } });
 });
 
 /** Of replacements `[old, new]` in MiB; an `old` of -1 stands for a file that is not here. */
