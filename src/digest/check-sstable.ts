@@ -1,6 +1,7 @@
-// Reads what an SSTable says of itself, beside its Data.db. What cannot be read counts as absent: its own digest says why.
+// Sums up a Data.db, and reads what its SSTable says of itself beside it. What cannot be read counts as absent: its own digest says why.
 
 import { closeSync, fstatSync, readFileSync } from 'node:fs';
+import { crc32 as crc32Of } from 'node:zlib';
 import { errnoOf } from '../errors.js';
 import type { DirCache } from '../files/dirfd.js';
 import { type EntryKey, parentOf } from '../files/entry.js';
@@ -15,6 +16,18 @@ const MAX_NAMED = 20;
 
 /** Of each of these, in characters: the longest name that a file can have. The other end refuses an answer with much longer ones. */
 const MAX_NAME = 255;
+
+/** A CRC-32 that grows as a Data.db is read. */
+export interface DataSum {
+  crc32: number;
+}
+
+/** Undefined for what is no Data.db of an SSTable. */
+export const sumFor = (key: EntryKey): DataSum | undefined => (sstableOf(key) === undefined ? undefined : { crc32: 0 });
+
+export function addTo(sum: DataSum, bytes: Uint8Array): void {
+  sum.crc32 = crc32Of(bytes, sum.crc32);
+}
 
 /** `key` is its Data.db, of which `crc32` was read. Undefined once the SSTable is being removed: Cassandra removes Data.db first. */
 export function checkSSTable(

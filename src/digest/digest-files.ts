@@ -1,6 +1,5 @@
 // Digests listed files, after checking that each is the file that was listed.
 
-import { crc32 } from 'node:zlib';
 import { DirCache } from '../files/dirfd.js';
 import type { Entry, EntryKey } from '../files/entry.js';
 import type { Roots } from '../files/roots.js';
@@ -9,7 +8,7 @@ import type { Pace } from '../pace/rate.js';
 import type { Filter } from '../patterns/filter.js';
 import { type ByteCounter, countBytes } from '../threads/byte-counter.js';
 import { givenUp, isRaised, type StopFlag } from '../threads/stop-flag.js';
-import { checkSSTable } from './check-sstable.js';
+import { addTo, checkSSTable, type DataSum, sumFor } from './check-sstable.js';
 import { BLOCK_DIGEST, type FileAlgorithm } from './digest.js';
 import { type Digest, digestFd, ready } from './digest-fd.js';
 import { createLaneQueue, type LaneQueue, type LaneTask } from './digest-lanes.js';
@@ -29,7 +28,7 @@ import {
 } from './listed-file.js';
 import type { FileRange } from './open-file.js';
 import { digestSettled, openSettled } from './settled-files.js';
-import { type SSTableCheck, sstableOf } from './sstable.js';
+import type { SSTableCheck } from './sstable.js';
 
 export interface DigestJob {
   algorithm: FileAlgorithm;
@@ -193,7 +192,7 @@ class FileToDigest implements LaneTask {
   readonly #file: ListedFile;
   readonly #dirs: DirCache;
   readonly #job: Job;
-  readonly #sum: Sum | undefined;
+  readonly #sum: DataSum | undefined;
   readonly #keepPace: KeepPace;
   #opened: Opened | undefined;
 
@@ -201,7 +200,7 @@ class FileToDigest implements LaneTask {
     this.#file = file;
     this.#dirs = dirs;
     this.#job = job;
-    this.#sum = sumFor(file, job);
+    this.#sum = job.checksSSTables ? sumFor(file.key) : undefined;
     this.#keepPace = keepPace;
   }
 
@@ -281,20 +280,8 @@ class FileToDigest implements LaneTask {
   }
 }
 
-/** A CRC-32 that grows as a Data.db is read. */
-interface Sum {
-  crc32: number;
-}
-
-const sumFor = ({ key }: ListedFile, { checksSSTables }: Job): Sum | undefined =>
-  checksSSTables && sstableOf(key) !== undefined ? { crc32: 0 } : undefined;
-
-function addTo(sum: Sum, bytes: Uint8Array): void {
-  sum.crc32 = crc32(bytes, sum.crc32);
-}
-
 /** Adds to the answer for a Data.db what its SSTable's own components say of it. */
-function checked(answer: DigestAnswer, dirs: DirCache, { key }: ListedFile, sum: Sum, job: Job): DigestAnswer {
+function checked(answer: DigestAnswer, dirs: DirCache, { key }: ListedFile, sum: DataSum, job: Job): DigestAnswer {
   if ('result' in answer) return answer;
   const sstable = checkSSTable(dirs, key, sum.crc32, job.opensUnreadable);
   return sstable ? { ...answer, sstable } : { result: 'vanished', message: 'no longer there' };
