@@ -10,6 +10,7 @@ import type { Roots } from '../files/roots.js';
 import { setTime } from '../files/set-time.js';
 import { testFidelity } from '../guards/guard-fidelity.js';
 import { inspectService } from '../guards/guard-service.js';
+import { freeAt } from '../guards/guard-space.js';
 import { mountPointsBelow } from '../linux/mount-points.js';
 import { isReadOnly, readMounts } from '../linux/mounts.js';
 import { lookUpPorts } from '../linux/service-ports.js';
@@ -18,7 +19,6 @@ import { isCassandraTree } from '../migration/guards/service-watch.js';
 import { openChownTrial } from '../owners/chown-trial.js';
 import { servicePorts } from '../settings/cassandra/service-ports.js';
 import { type Finding, failed, note, ok, warning } from './finding.js';
-import { freeAt } from './records.js';
 
 type Opened = Pick<Destination<'copy'>, 'settings' | 'roots' | 'absent'>;
 

@@ -22,7 +22,7 @@ const TIMEOUT_MS = 10_000;
 /** A doctor asks once. */
 const ONCE = { ...retryPolicy(0), freeTries: 0 };
 
-type Reaching = Pick<ReachingSource, 'tokenFile' | 'tls'> & { url: URL };
+type Reaching = Pick<ReachingSource, 'tokenFile' | 'tls' | 'notes'> & { url: URL };
 
 interface ReachOptions {
   roots: Roots;
@@ -48,7 +48,7 @@ export async function reach(
     );
     return undefined;
   }
-  const open = [...unusedTls(settings), ...(await plaintextSourceWarnings(settings))];
+  const open = [...settings.notes, ...(await plaintextSourceWarnings(settings))];
   for (const text of open) tell(warning('encryption', text));
   if (open.length === 0) tell(ok('encryption', url.protocol === 'https:' ? 'TLS' : 'none, and no network between'));
   const address = await resolvedAddress(settings, tell);
@@ -83,11 +83,6 @@ export async function reach(
 }
 
 const noAnswer = ({ origin }: URL): string => `${origin} has not answered in ${TIMEOUT_MS / 1000} s`;
-
-const unusedTls = ({ url, tls }: Reaching): string[] =>
-  url.protocol === 'https:' || (tls.caCert ?? tls.clientCert) === undefined
-    ? []
-    : [`${url.origin} is not encrypted, so the certificates go unused; use https:// if the source speaks TLS`];
 
 async function resolvedAddress(settings: Reaching, tell: ReachOptions['tell']): Promise<SourceAddress | undefined> {
   try {

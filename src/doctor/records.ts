@@ -1,10 +1,8 @@
 // Looks at the records of this host: who can write the state directory, whether there is room in it, whether the migration is complete.
 
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { formatBytes } from '../amounts.js';
-import { errnoOf, LmError, printable } from '../errors.js';
-import { statIfThere } from '../files/if-there.js';
+import { LmError, printable } from '../errors.js';
+import { freeAt } from '../guards/guard-space.js';
 import { readCompletion } from '../state/completion.js';
 import { refuseUntrustedPath } from '../state/identity/trusted-records.js';
 import type { Instance } from '../state/instance.js';
@@ -39,24 +37,5 @@ export function completionFindings({ dir }: Pick<Instance, 'dir'>): Finding[] {
   } catch (error) {
     if (error instanceof LmError) return [failed('completed', error)];
     throw error;
-  }
-}
-
-interface Free {
-  device: bigint;
-  freeBytes: bigint;
-  /** Undefined where inodes are made as they are needed. */
-  freeInodes: bigint | undefined;
-}
-
-/** What is free for users on the file system of a path, which need not exist yet. Throws `local`. */
-export async function freeAt(path: string): Promise<Free> {
-  try {
-    const found = statIfThere(path);
-    if (!found && path !== dirname(path)) return freeAt(dirname(path));
-    const { bavail, bsize, files, ffree } = await statfs(path, { bigint: true });
-    return { device: found?.dev ?? 0n, freeBytes: bavail * bsize, freeInodes: files === 0n ? undefined : ffree };
-  } catch (cause) {
-    throw new LmError('local', `cannot examine the file system of ${printable(path)}: ${errnoOf(cause)}`, { cause });
   }
 }

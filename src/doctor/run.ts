@@ -1,7 +1,7 @@
 // Runs the checks of `lm doctor` in order: this host, then, for a destination, its directories, the source, and what a copy would say; or,
 // for a source, what `lm serve` would need. Changes nothing at either end.
 
-import { LmError, printable } from '../errors.js';
+import { knownError, LmError, printable } from '../errors.js';
 import type { Roots } from '../files/roots.js';
 import { findOpenFiles } from '../linux/open-files.js';
 import { concurrencyAt } from '../migration/concurrency.js';
@@ -64,9 +64,20 @@ export async function runDoctor(stated: Stated, options: DoctorOptions): Promise
   tell(processFindings(await findOpenFiles([])));
   for (const finding of await recordFindings(settings.stateDir)) tell(finding);
   if (facts.addressSpace !== undefined) return diagnosis; // threads would end the process
-  if (serving) for await (const finding of servingFindings(serving, options.signal)) tell(finding);
+  if (serving) await tellEach(servingFindings(serving, options.signal), tell);
   if (role === 'destination') diagnosis.forecast = await diagnose(stated, settings, { ...options, tell });
   return diagnosis;
+}
+
+/** A call of the system that fails, as of a disk that is gone, is a finding as well. */
+async function tellEach(findings: AsyncIterable<Finding>, tell: Context['tell']): Promise<void> {
+  try {
+    for await (const finding of findings) tell(finding);
+  } catch (error) {
+    const known = knownError(error);
+    if (!known) throw error;
+    tell(failed('directories', known));
+  }
 }
 
 /** What the only migration remembers that these settings can mean; nothing where there are several, or none. */
@@ -111,7 +122,7 @@ async function diagnose(
     const before = here ? [...completionFindings(here.instance), ...(await lockFindings(here.roots))] : [];
     for (const finding of before) tell(finding);
     const isLocked = before.some(({ code }) => code === 'lock');
-    if (here) for await (const finding of destinationFindings(here, isLocked)) tell(finding);
+    if (here) await tellEach(destinationFindings(here, isLocked), tell);
     const roots = here?.roots ?? [];
     source = await reach({ ...settings, url: settings.url! }, { roots, spool: spool.path, signal, tell });
     const isRefused = before.some(({ severity }) => severity === 'error');

@@ -26,11 +26,16 @@ export async function checkSpace(needs: readonly SpaceNeed[]): Promise<void> {
   });
 }
 
-interface FileSystem {
-  needs: SpaceNeed[];
+/** What users may still use of a file system. */
+interface Free {
+  device: bigint;
   freeBytes: bigint;
   /** Undefined where inodes are made as they are needed (btrfs, some overlays), which report none at all. */
   freeInodes: bigint | undefined;
+}
+
+interface FileSystem extends Free {
+  needs: SpaceNeed[];
 }
 
 async function fileSystems(needs: readonly SpaceNeed[]): Promise<FileSystem[]> {
@@ -38,20 +43,23 @@ async function fileSystems(needs: readonly SpaceNeed[]): Promise<FileSystem[]> {
   for (const need of needs) {
     const { path, device } = await nearest(need.path);
     const known = byDevice.get(device);
-    if (known) {
-      known.needs.push(need);
-      continue;
-    }
-    const free = await statfs(path, { bigint: true }).catch((error: unknown) => {
-      throw localError('examine the file system of', path, error);
-    });
-    byDevice.set(device, {
-      needs: [need],
-      freeBytes: free.bavail * free.bsize,
-      freeInodes: free.files === 0n ? undefined : free.ffree,
-    });
+    if (known) known.needs.push(need);
+    else byDevice.set(device, { needs: [need], ...(await freeOn(path, device)) });
   }
   return [...byDevice.values()];
+}
+
+/** Of the file system of a path, which need not exist yet. Throws `local`. */
+export async function freeAt(wanted: string): Promise<Free> {
+  const { path, device } = await nearest(wanted);
+  return freeOn(path, device);
+}
+
+async function freeOn(path: string, device: bigint): Promise<Free> {
+  const free = await statfs(path, { bigint: true }).catch((error: unknown) => {
+    throw localError('examine the file system of', path, error);
+  });
+  return { device, freeBytes: free.bavail * free.bsize, freeInodes: free.files === 0n ? undefined : free.ffree };
 }
 
 /** The path itself, or the closest directory above it that exists. */

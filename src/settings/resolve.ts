@@ -155,12 +155,17 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
   reset: (stated) => onRoots(stated),
   status: (stated) => reachingSource(stated),
   limit: commonSettings,
-  doctor: (stated) => ({
-    ...reachingSource(stated),
-    concurrency: pick(stated.layers, 'concurrency'),
-    limitRate: pick(stated.layers, 'limit-rate'),
-    probeDisk: pick(stated.layers, 'probe-disk'),
-  }),
+  doctor: (stated) => {
+    const { layers } = stated;
+    const settings = reachingSource(stated);
+    return {
+      ...settings,
+      notes: [...settings.notes, ...(settings.url ? unusedTls(settings.url, layers) : [])],
+      concurrency: pick(layers, 'concurrency'),
+      limitRate: pick(layers, 'limit-rate'),
+      probeDisk: pick(layers, 'probe-disk'),
+    };
+  },
   instances: (stated) => ({ ...commonSettings(stated), forget: pick(stated.layers, 'forget') }),
   report: (stated) => ({
     ...commonSettings(stated),
