@@ -27,7 +27,7 @@ export function certificateFinding(
   if (nowMs < from || nowMs >= to) {
     const why = nowMs < from ? 'is not valid yet' : 'is not valid any more';
     const hint = 'renew it, or set the clocks';
-    return failed('certificate', new LmError('protocol', `${whose} ${why}`, { hint }));
+    return failed('certificate', new LmError('tls', `${whose} ${why}`, { hint }));
   }
   return warning('certificate', until, { todo: 'renew it first: a migration may last longer' });
 }

@@ -1,6 +1,7 @@
 // What `lm doctor` finds: the table of its codes, and what makes a finding of an error. Scripts go by the codes, so that none is ever
 // given another meaning.
 
+import { type ErrorKind, rowOf } from '../errors/kinds.js';
 import type { ErrorCode, LmError } from '../errors.js';
 import { EXIT, isStop } from '../exit-codes.js';
 
@@ -68,7 +69,8 @@ export interface Finding {
   /** What to do about it. */
   todo?: string;
   details?: readonly string[];
-  /** Of an error: what a command would end with. */
+  /** Of an error: what a command would end with, and its class, which chooses the exit code. */
+  kind?: ErrorKind;
   exit?: ErrorCode;
 }
 
@@ -89,12 +91,8 @@ export const warning = (code: Code, says: string, more: More = {}): Finding => (
 /** Throws the error of a signal, which is no finding. */
 export function failed(code: Code, error: LmError): Finding {
   if (isStop(error)) throw error;
-  const { message: says, details, hint: todo, code: exit } = error;
-  return {
-    ...{ code, severity: 'error', says, exit },
-    ...(todo !== undefined && { todo }),
-    ...(details.length > 0 && { details }),
-  };
+  const { message: says, details, kind, code: exit, hint: todo = rowOf(kind).next } = error;
+  return { ...{ code, severity: 'error', says, todo, kind, exit }, ...(details.length > 0 && { details }) };
 }
 
 /** Those that another try does not mend come first: a script that acts on the exit code must not wait for them. */

@@ -53,9 +53,9 @@ export async function previewCopy(
 }
 
 /** What is refused now rather than after the plan; the source may be lost meanwhile. */
-function codeFor({ code }: LmError): Code {
+function codeFor({ kind, code }: LmError): Code {
   if (code === 'locked') return 'lock';
-  return code === 'source' || code === 'protocol' ? 'source' : 'guards';
+  return code === 'source' || code === 'protocol' ? 'source' : (CODE_OF[kind] ?? 'guards');
 }
 
 /** What cannot be inspected here is a finding of its own. */

@@ -59,7 +59,7 @@ export async function reach(
   tell(ok('credentials', `${which}${clientCert === undefined ? '' : ', a client certificate'}`));
   if (clientCert !== undefined) tell(clientCertificateFinding(clientCert, Date.now()));
   const late = new AbortController(); // AbortSignal.timeout() never comes where a collection of garbage does first
-  const timer = setTimeout(() => late.abort(new LmError('source', noAnswer(url))), TIMEOUT_MS);
+  const timer = setTimeout(() => late.abort(new LmError('source-unreachable', noAnswer(url))), TIMEOUT_MS);
   try {
     const either = AbortSignal.any([signal, late.signal]);
     const asked = { ...address, roots, spool, policy: ONCE, emit: () => {}, signal: either };
@@ -109,7 +109,7 @@ async function sourceFindings(source: Source, address: SourceAddress, signal: Ab
 const completedThere = (url: string): Finding =>
   failed(
     'completed',
-    new LmError('refused', `the migration is complete at the source, ${url}`, {
+    new LmError('already-complete', `the migration is complete at the source, ${url}`, {
       hint: 'lm reset there, if another is to begin',
     }),
   );

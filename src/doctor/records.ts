@@ -19,7 +19,7 @@ export async function recordFindings(stateDir: string): Promise<Finding[]> {
     if (freeBytes >= NEEDED_BYTES) return [ok('records', where)];
     const full = `too little space for records in ${where}, takes ${formatBytes(Number(NEEDED_BYTES))}`;
     return [
-      failed('records', new LmError('local', full, { hint: 'free some space there, or give another --state-dir' })),
+      failed('records', new LmError('no-space', full, { hint: 'free some space there, or give another --state-dir' })),
     ];
   } catch (error) {
     if (error instanceof LmError) return [failed('records', error)];
@@ -33,7 +33,9 @@ export function completionFindings({ dir }: Pick<Instance, 'dir'>): Finding[] {
     if (state !== 'COMPLETED') return [ok('completed', 'not here')];
     const since = new Date(endTime).toISOString();
     const hint = 'if another is to begin: lm reset';
-    return [failed('completed', new LmError('refused', `this migration is complete here, since ${since}`, { hint }))];
+    return [
+      failed('completed', new LmError('already-complete', `this migration is complete here, since ${since}`, { hint })),
+    ];
   } catch (error) {
     if (error instanceof LmError) return [failed('completed', error)];
     throw error;

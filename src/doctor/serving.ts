@@ -95,7 +95,7 @@ async function portFinding({ listen }: ServeSettings, dir: string | undefined): 
   if (isOwn) return note('port', `an agent of this source listens on ${where} already`);
   const who = first.process ? `${printable(first.process.command)} (pid ${first.process.pid})` : 'something';
   const hint = 'stop it, or give another --listen: another lm serve, or a Sidecar, may be running there';
-  return failed('port', new LmError('usage', `${who} listens on ${where}`, { hint }));
+  return failed('port', new LmError('cannot-listen', `${who} listens on ${where}`, { hint }));
 }
 
 /** As an agent walks them for a listing. */

@@ -66,7 +66,11 @@ const unreadable = (errors: number, first: ListingTotals['firstErrors']): LmErro
   });
 
 const unnamed = (names: string[]): LmError =>
-  new LmError('refused', 'the source holds names that are not UTF-8, which cannot be copied without changing them', {
-    details: names,
-    hint: 'rename or exclude them',
-  });
+  new LmError(
+    'unusable-name',
+    'the source holds names that are not UTF-8, which cannot be copied without changing them',
+    {
+      details: names,
+      hint: 'rename or exclude them',
+    },
+  );

@@ -155,6 +155,10 @@ test('the exit code is that of the worst error, and 0 without one', () => {
   expect(exitCodeFor([error('source'), error('refused'), error('local'), error('protocol')])).toBe(7);
   expect(exitCodeFor([error('source'), error('usage'), error('protocol')])).toBe(2);
   expect(exitCodeFor([error('source')])).toBe(5);
+  expect(error('max-delete')).toMatchObject({
+    ...{ kind: 'max-delete', exit: 'refused' },
+    todo: expect.stringContaining('--dry-run'),
+  });
   expect(() => error('interrupted')).toThrow('x'); // a signal is no finding
 });
 

@@ -202,6 +202,10 @@ longTest('a Sidecar is measured as well; after a copy the forecast goes by what 
 
   expect(await destination.lm(['copy', agent.url, to, '--threshold', '0.9'])).toMatchObject({ code: 0 });
   expect((await doctor(agent.url))['forecast']).toMatchObject({ downtimeMs: expect.any(Number) });
+  const ownHost = documentOf(
+    await destination.lm(['doctor', source.path('data'), destination.path('other'), '--json']),
+  );
+  expect(of('source', ownHost)).toMatchObject([{ severity: 'note', says: expect.stringContaining('of this host') }]);
 });
 
 longTest('at a source: directories, address, credentials and what a walk finds', async () => {
