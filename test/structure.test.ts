@@ -24,6 +24,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['listing', 'metrics', 'state'],
   ['settings', 'wire', 'disk'],
   ['trust', 'digest', 'render'],
+  ['advice'],
   ['leaf', 'linux', 'patterns', 'owners', 'forecast'],
   ['report'],
   ['pace'],

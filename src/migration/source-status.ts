@@ -1,7 +1,8 @@
 // Fetches the status of the source. An unreachable source is a result here, not an error.
 
 import { tmpdir } from 'node:os';
-import { LmError } from '../errors.js';
+import type { SourceAnswer } from '../advice/after-complete.js';
+import { LmError, printable } from '../errors.js';
 import type { ReachingSource } from '../settings/settings.js';
 import { directoryIn } from '../settings/values/source-url.js';
 import { connectSource } from '../source/connect-source.js';
@@ -20,6 +21,14 @@ export type SourceStatus =
       snapshot?: string;
     }
   | { url: string; error: string };
+
+/** For advice. */
+export function answerOf(source: SourceStatus | null): SourceAnswer {
+  if (source === null) return undefined;
+  if ('error' in source) return source;
+  if (source.kind === 'directory') return { directory: printable(source.url) };
+  return source.status.state === 'COMPLETED' ? 'complete' : 'not-complete';
+}
 
 /** For name, connection and answer together. A person waits for it; a copy waits longer. */
 const TIMEOUT_MS = 2_000;

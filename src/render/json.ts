@@ -1,9 +1,10 @@
 // Prints events as JSON, one object per line, with exact numbers. A `summary` is the last line.
 
+import { nextAfterCopy } from '../advice/after-copy.js';
+import { nextAfterVerify } from '../advice/after-verify.js';
 import { printableJson } from '../errors.js';
 import type { Event } from '../events.js';
 import { JSON_SCHEMA } from '../last-error.js';
-import { nextAfterCopy, nextAfterVerify } from './next-step.js';
 import type { Output } from './output.js';
 import type { Renderer } from './renderer.js';
 import { exitName } from './summary.js';

@@ -1,5 +1,7 @@
-// Formats the end of a run as a block for people: the result and the counters. What to run next: next-step.ts.
+// Formats the end of a run as a block for people: the result and the counters. What to run next: advice/.
 
+import { nextAfterCopy } from '../advice/after-copy.js';
+import { nextAfterVerify } from '../advice/after-verify.js';
 import { formatBytes, formatEntries, formatLeft, formatShare, formatSpan } from '../amounts.js';
 import { printable } from '../errors.js';
 import type { Event } from '../events.js';
@@ -8,7 +10,6 @@ import { howItEnded } from '../linux/shell-command.js';
 import type { CopyReport, Iteration, RootShare } from '../report/copy-report.js';
 import type { CheckReport } from '../report/parts.js';
 import { columns } from './columns.js';
-import { nextAfterCopy, nextAfterVerify } from './next-step.js';
 import { downtimeRows } from './rows/downtime.js';
 import { forecastLines, outcomeRows } from './rows/forecast.js';
 import { leftOutRows, namesOf, notKeptRows, withoutLines } from './rows/left-out.js';

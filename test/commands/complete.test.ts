@@ -70,14 +70,16 @@ test('a destination becomes complete only while both sides are as they were veri
   const done = await complete();
   expect(done).toMatchObject({
     code: 0,
-    said: expect.stringMatching(/^next: lm complete on the source, .*; then start/m),
+    said: expect.stringMatching(
+      /^next: lm complete on the source, .*, then start the service here, then lm reset on both hosts/m,
+    ),
   });
 
   const fence = await source.lm(['complete', '--json']);
   expect(fence).toMatchObject({ code: 0, stdout: expect.stringContaining('"already":false') });
   expect(await complete()).toMatchObject({
     code: 0,
-    said: expect.stringMatching(/^next: the source is complete as well/m),
+    said: expect.stringMatching(/^next: start the service here, then lm reset on both hosts/m),
   });
 });
 

@@ -1,9 +1,10 @@
 // Formats the outcome of `lm complete` as lines for people, and names what is left to do.
 
+import { AFTER_SOURCE, afterCompleteHere } from '../../advice/after-complete.js';
+import { stepText } from '../../advice/step.js';
 import { fenceText } from '../../complete/at-rest.js';
 import type { Completed, CompleteMigration, Verification } from '../../complete/run.js';
-import { printable } from '../../errors.js';
-import type { SourceStatus } from '../../migration/source-status.js';
+import { answerOf } from '../../migration/source-status.js';
 import { downtimeText } from '../../render/rows/downtime.js';
 import { ageText } from '../../render/rows/proofs.js';
 import { rootsText } from '../../state/instance.js';
@@ -25,7 +26,9 @@ export function completeText(
       ? [`fence: ${fenceText(settings, roots)}`, 'lm serve may be stopped now: it serves no file any more']
       : []),
   ];
-  return { lines, next: role === 'source' ? AFTER_SOURCE : nextHere(outcome.source, settings.pair !== undefined) };
+  const step =
+    role === 'source' ? AFTER_SOURCE : afterCompleteHere(answerOf(outcome.source), settings.pair !== undefined);
+  return { lines, next: stepText(step) };
 }
 
 function verificationText({ by, endedMs, oldestMs }: Verification, nowMs: number): string {
@@ -33,18 +36,4 @@ function verificationText({ by, endedMs, oldestMs }: Verification, nowMs: number
   if (by === 'full') return `every file was read at both ends, ${ended}`;
   const oldest = oldestMs === undefined ? '' : `; the oldest of these reads is of ${ageText(oldestMs, nowMs)}`;
   return `incrementally, ${ended}: what earlier reads had proved was not read again${oldest}`;
-}
-
-const AFTER_SOURCE =
-  'start the service on the destination, if lm complete has passed there. If not: it cannot look at this source any more; lm reset here, lm complete there, then here again';
-
-/** The next step on the destination depends on whether the source is complete. */
-function nextHere(source: SourceStatus | null, isMapped: boolean): string {
-  const start = `start the service here. lm reset on both hosts ${isMapped ? 'when the pair is out of the map' : 'when nothing is to be copied any more'}`;
-  if (source !== null && 'kind' in source && source.kind === 'directory')
-    return `keep the service of ${printable(source.url)} from starting again, then start it here. lm reset when nothing is to be copied any more`;
-  const there = 'lm complete on the source, which says how to keep its service from starting again';
-  if (source === null) return `${there}; then ${start}`;
-  if ('error' in source) return `${there}, unless that is done: it cannot be asked (${source.error}). Then ${start}`;
-  return source.status.state === 'COMPLETED' ? `the source is complete as well: ${start}` : `${there}; then ${start}`;
 }

@@ -39,11 +39,3 @@ export function sstableRows(found: SSTablesReport | undefined): [string, string]
       : [['', namesOf({ entries: damagedAtSource + incompleteAtSource, first })] satisfies [string, string]]),
   ];
 }
-
-/** Whether SSTables were wrong at the source already. */
-export const isDamaged = (found: SSTablesReport | undefined): boolean =>
-  found !== undefined && found.damagedAtSource + found.incompleteAtSource > 0;
-
-/** What to do with what no copy repairs. */
-export const NEXT_FOR_DAMAGE =
-  'repair the source (nodetool scrub), then lm copy and lm verify --sstables again; or lm complete --allow-damaged-at-source, and nodetool repair once this node runs';

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { nextAfterCopy } from '../../src/advice/after-copy.js';
+import { nextAfterVerify } from '../../src/advice/after-verify.js';
 import { noSSTables } from '../../src/digest/sstable.js';
-import { nextAfterCopy, nextAfterVerify } from '../../src/render/next-step.js';
 import type { CopyReport } from '../../src/report/copy-report.js';
 import type { Trend } from '../../src/report/forecast.js';
 import type { RepairsReport } from '../../src/report/verify-report.js';
-import { copyReport, iteration, verifyReport } from './samples.js';
+import { copyReport, iteration, verifyReport } from '../render/samples.js';
 
 const wouldDo = (more: Partial<CopyReport['wouldDo']> = {}): NonNullable<CopyReport['wouldDo']> => ({
   ...{ download: { entries: 0, bytes: 0 }, remove: { entries: 0, bytes: 0 }, fix: 0, refuses: [] },
@@ -85,7 +86,7 @@ describe('what to run next', () => {
     [
       lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'flat' }),
       3,
-      /^a longer --max-downtime, or stop .* --threshold 1\.0: further/,
+      /^a longer --max-downtime, or stop .* --threshold 1\.0; further/,
     ],
     [lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'diverging' }), 3, /^a longer --max-downtime/],
     [lasting({ copyMs: 90_000, verifyMs: 10_000, trend: 'converging' }), 3, /^lm copy again; what was copied is kept$/],
@@ -95,7 +96,7 @@ describe('what to run next', () => {
     [{}, 6, undefined], // the guard's own hint says it
     [{}, 130, /^lm copy again/],
   ])('copy %o, exit %d', (fields, exitCode, next) => {
-    const said = nextAfterCopy({ type: 'copy-ended', report: copyReport(fields), exitCode, message: '' });
+    const said = nextAfterCopy({ report: copyReport(fields), exitCode });
     if (next === undefined) expect(said).toBeUndefined();
     else expect(said).toMatch(next);
   });
@@ -160,7 +161,7 @@ describe('what to run next', () => {
     ],
     [{ sstables: { ...noSSTables(), incompleteAtSource: 1 }, digestMismatches: 1 }, 4, /^lm verify --repair, /],
   ] as const)('verify %o, exit %d', (fields, exitCode, next) => {
-    const said = nextAfterVerify({ type: 'verify-ended', report: verifyReport(fields), exitCode, message: '' });
+    const said = nextAfterVerify({ report: verifyReport(fields), exitCode });
     if (next === undefined) expect(said).toBeUndefined();
     else expect(said).toMatch(next);
   });
