@@ -1,7 +1,7 @@
 // What a command gets of the process it runs in: streams, environment, working directory, a signal to stop.
 
-/** An output stream; `columns` and `isTTY` are set when it is a terminal. */
-export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+/** An output stream; the size and `isTTY` are set when it is a terminal, `fd` where it is the process's own. */
+export type Output = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number; fd?: number };
 
 export interface Io {
   /** Results and progress. A reader that has gone (EPIPE) stops nothing; `main` ignores that error. */

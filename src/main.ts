@@ -99,6 +99,7 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
   complete: () => import('./commands/complete.js'),
   reset: () => import('./commands/reset.js'),
   status: () => import('./commands/status.js'),
+  wait: () => import('./commands/wait.js'),
   limit: () => import('./commands/limit.js'),
   doctor: () => import('./commands/doctor.js'),
   instances: () => import('./commands/instances.js'),
@@ -109,7 +110,7 @@ const COMMAND_MODULES: Record<CommandName, () => Promise<CommandModule>> = {
 
 /** The doctor says what is wrong with the limit, and then starts none. */
 const WITHOUT_THREADS: ReadonlySet<CommandName> = new Set([
-  ...(['reset', 'limit', 'doctor', 'instances', 'report', 'config show'] as const),
+  ...(['reset', 'wait', 'limit', 'doctor', 'instances', 'report', 'config show'] as const),
 ]);
 
 /** Work that a signal aborts may fail with an AbortError of its own; the signal is the reason to report. */

@@ -9,9 +9,14 @@ export interface CommandHelp {
   summary: string;
   examples: readonly string[];
   exits: readonly ExitName[];
+  /** What they mean where that is not quite what they mean elsewhere. */
+  means?: Partial<Record<ExitName, string>>;
 }
 
 const ON_SOURCE = ['source', 'refused', 'protocol', 'local', 'locked', ...STOPS] as const;
+
+/** Of `lm wait`. */
+const LAST_RUN = 'the last run ended with this code, and nothing is at work any more';
 
 export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
   serve: {
@@ -49,9 +54,24 @@ export const COMMAND_HELP: Record<CommandName, CommandHelp> = {
   },
   status: {
     args: '',
-    summary: 'say how the migration stands, here and at the source',
-    examples: ['lm status', 'lm status --json'],
+    summary: 'say how the migration stands, here and at the source, and what comes next',
+    examples: ['lm status', 'lm status --watch', 'lm status --history', 'lm status --json'],
     exits: ['ok', 'bug', 'usage', 'local', ...STOPS],
+  },
+  wait: {
+    args: '',
+    summary: 'wait until the migration here has come as far as is asked for, or nothing works towards that any more',
+    examples: ['lm wait --until converged --timeout 2h', 'lm wait --until verified'],
+    exits: ['ok', 'bug', 'usage', 'belowThreshold', 'differences', ...ON_SOURCE],
+    means: {
+      belowThreshold: 'short of the goal, and nothing is at work any more',
+      differences: LAST_RUN,
+      source: 'the same, or it was interrupted or cut off; run it again',
+      refused: LAST_RUN,
+      protocol: LAST_RUN,
+      local: 'the same, or the records cannot be read',
+      locked: 'the time of --timeout is over',
+    },
   },
   limit: {
     args: '[RATE]',

@@ -10,8 +10,10 @@ export interface DescribedOption {
   long: string;
   /** `-h`. */
   short: string | undefined;
-  /** '' for a switch. */
+  /** '' for a switch, and for what may be given as one. */
   metavar: string;
+  /** Of what may be given as a switch, and may have a value. */
+  optional?: string;
   help: string;
   isList: boolean;
   completes: Completes;
@@ -81,6 +83,7 @@ function describeOption({ long, short, flags, description }: Option): DescribedO
     long: long!,
     short,
     metavar: /<(.*)>$/.exec(flags)?.[1] ?? '',
+    ...(type?.bare !== undefined && { optional: type.metavar }),
     help: description,
     isList: list === true,
     completes: type?.completes ?? {},

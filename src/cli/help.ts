@@ -4,6 +4,8 @@ import type { Help } from 'commander';
 import { EXIT, EXIT_MEANING } from '../exit-codes.js';
 import type { CommandHelp } from './command-table.js';
 
+type Words = Pick<CommandHelp, 'examples' | 'exits' | 'means'>;
+
 const MAX_TERM = 26;
 const NARROW = 60;
 
@@ -15,8 +17,8 @@ export function formatItem(term: string, termWidth: number, description: string,
 }
 
 /** Examples and exit codes, for the end of a command's help. */
-export function afterHelp({ examples, exits }: Pick<CommandHelp, 'examples' | 'exits'>, width: number): string {
-  const codes = exits.map((name) => item(`  ${EXIT[name]}`, 7, wrap(EXIT_MEANING[name], width - 7)));
+export function afterHelp({ examples, exits, means }: Words, width: number): string {
+  const codes = exits.map((name) => item(`  ${EXIT[name]}`, 7, wrap(means?.[name] ?? EXIT_MEANING[name], width - 7)));
   const commands = examples.map((example) => `  ${wrap(example, width - 6).join(' \\\n    ')}`);
   return ['', 'Examples:', ...commands, '', 'Exit codes:', ...codes].join('\n');
 }

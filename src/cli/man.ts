@@ -55,9 +55,9 @@ function commandLines(
 
 const argumentTerm = ({ term, name }: DescribedArgument): string => term.replace(name, italic(name));
 
-const optionLines = ({ long, short, metavar, help }: DescribedOption): string[] => [
+const optionLines = ({ long, short, metavar, optional, help }: DescribedOption): string[] => [
   '.TP',
-  `${short ? `${bold(short)}, ` : ''}${bold(long)}${metavar === '' ? '' : ` ${italic(metavar)}`}`,
+  `${short ? `${bold(short)}, ` : ''}${bold(long)}${metavar === '' ? '' : ` ${italic(metavar)}`}${optional === undefined ? '' : ` [${italic(optional)}]`}`,
   text(help),
 ];
 

@@ -146,7 +146,8 @@ function addOptions(command: Command, isWanted: (name: OptionName) => boolean): 
 function flagOf(name: OptionName): Option {
   const { type, help, list, default: value } = optionOf(name);
   const description = value === undefined ? help : `${help} (default: ${value})`;
-  const option = new Option(type.metavar === '' ? `--${name}` : `--${name} <${type.metavar}>`, description);
+  const taken = type.bare === undefined ? `<${type.metavar}>` : `[${type.metavar}]`;
+  const option = new Option(type.metavar === '' ? `--${name}` : `--${name} ${taken}`, description);
   return list ? option.argParser((word: string, before: string[] = []) => [...before, word]) : option;
 }
 

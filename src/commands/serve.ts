@@ -12,8 +12,8 @@ import { commonSettings, resolve } from '../settings/resolve.js';
 import { statedRoots } from '../settings/roots.js';
 import { reportSettingsFile } from '../settings/settings-file.js';
 import type { Stated } from '../settings/stated.js';
-import { reloadOnHangup } from './reload.js';
 import { taskReporters } from './runs/task-reporter.js';
+import { reloadOnHangup } from './serving/reload.js';
 import { listeningText } from './text/serve-text.js';
 import { thisUser } from './this-user.js';
 

@@ -8,6 +8,7 @@ import type { StatusSettings } from '../settings/settings.js';
 import { type CompletedOverHttp, readCompletedOverHttp } from '../state/completed-over-http.js';
 import { type Completion, readCompletion } from '../state/completion.js';
 import type { Instance, Role, RootPath } from '../state/instance.js';
+import { endedInFinalPass } from '../state/journal/history.js';
 import { readJournal } from '../state/journal/journal.js';
 import type { ByProofs } from '../state/journal/records.js';
 import { type LastRun, readLastCopy, readLastVerify } from '../state/last-run.js';
@@ -26,6 +27,7 @@ import {
 import { type Reopening, readReopening } from '../state/reopening.js';
 import { readTask, type TaskRecord } from '../state/task-record.js';
 import { fetchSourceStatus, type SourceStatus } from './source-status.js';
+import { type RunSummary, runHistory } from './standing/run-history.js';
 
 /** `url` and `clients` are missing when the agent sends no status, such as one of another user. */
 export type RunningAgent = { holder: LockHolder } & Partial<AgentState>;
@@ -63,6 +65,14 @@ export interface MigrationStatus {
   copyExitCode: number | null;
   /** The last verification passed, and no copy has begun since. */
   verified: boolean;
+  /** The last copy was a final pass that succeeded. */
+  finalPass: boolean;
+  /** There was a post-check, and it has not succeeded. */
+  postCheckMissing?: true;
+  /** The last run of all, also one that a guard has refused; absent where none has left evidence. */
+  lastRun?: RunSummary;
+  /** All of them, the oldest first. */
+  history: RunSummary[];
   /** How the last verification that counts went about it, if one does. */
   verifiedBy?: { by: 'full' | 'incremental'; oldestMs?: number };
   /** Files here whose hashes are kept: read back from the disk, or only hashed while they were received; and what the last sweep has lost. */
@@ -96,6 +106,8 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
   const completedOverHttp = readCompletedOverHttp(dir);
   const answer = role === 'destination' ? await queryLockHolder(roots) : undefined;
   const limit = limitIn(answer?.status);
+  const runs = runHistory(dir);
+  const lastRun = runs.at(-1);
   const unreported = begun?.run === lastCopy?.report.run ? undefined : begun;
   return {
     instance: name,
@@ -117,6 +129,10 @@ export async function statusOf(migration: Instance): Promise<Omit<MigrationStatu
     copyBeganMs: unreported?.atMs ?? null,
     copyExitCode: unreported?.exitCode ?? null,
     verified,
+    finalPass: endedInFinalPass(history),
+    ...(history.postCheck && history.postCheck.ended?.exitCode !== 0 && { postCheckMissing: true }),
+    ...(lastRun && { lastRun }),
+    history: runs,
     ...(verified && history.lastVerify && { verifiedBy: howVerified(history.lastVerify) }),
     ...(proofs && { proofs: { ...proofs, ...(lost && { lost }) } }),
     ...(damagedAtSource > 0 && { damagedAtSource }),

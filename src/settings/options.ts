@@ -24,6 +24,7 @@ import {
   toggle,
   typedDir,
   waitingTime,
+  watching,
 } from './types.js';
 import { permittedName, permittedToken } from './values/permitted.js';
 import { size } from './values/size.js';
@@ -31,7 +32,7 @@ import { sourceUrl } from './values/source-url.js';
 
 export const COMMANDS = [
   ...(['serve', 'copy', 'verify', 'complete', 'reset', 'status'] as const),
-  ...(['limit', 'doctor', 'instances', 'report', 'config show', 'demo'] as const),
+  ...(['wait', 'limit', 'doctor', 'instances', 'report', 'config show', 'demo'] as const),
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
@@ -56,7 +57,7 @@ interface OptionShape {
 const ALL = COMMANDS;
 const PULL = ['copy', 'verify', 'complete', 'status', 'doctor'] as const;
 const ON_ROOTS = ['serve', 'copy', 'verify', 'complete', 'reset', 'status', 'doctor'] as const;
-const NAMING_ROOTS = [...ON_ROOTS, 'config show'] as const;
+const NAMING_ROOTS = [...ON_ROOTS, 'wait', 'config show'] as const;
 
 export const OPTIONS = {
   url: {
@@ -94,7 +95,7 @@ export const OPTIONS = {
   },
   host: {
     type: text('NAME'),
-    commands: ON_ROOTS,
+    commands: [...ON_ROOTS, 'wait'],
     help: 'a name or address of this host: in migration_map, and as clients of lm serve may call it',
   },
 
@@ -351,6 +352,33 @@ export const OPTIONS = {
     type: size,
     commands: ['doctor'],
     help: 'have the source read so much of its disk, for ten seconds at most, and say how fast it does',
+  },
+
+  watch: {
+    type: watching,
+    commands: ['status'],
+    help: 'tell it again whenever it has changed, and look for that at least this often (2s)',
+  },
+  history: {
+    type: toggle,
+    commands: ['status'],
+    help: 'list what was done so far: runs and passes, when, how long, and how each ended',
+  },
+  until: {
+    type: { ...choice('converged', 'copied', 'verified', 'complete'), metavar: 'GOAL' },
+    commands: ['wait'],
+    help: 'converged: the last copy has met its threshold; copied: a final pass has succeeded; verified: and that is verified; complete: lm complete has passed here',
+  },
+  timeout: {
+    type: waitingTime,
+    commands: ['wait'],
+    help: 'wait no longer than this, and end with exit code 9 then',
+  },
+  interval: {
+    type: duration,
+    commands: ['wait'],
+    default: '5s',
+    help: 'look at least this often; it ends once nothing has been at work for two of these',
   },
 
   html: {

@@ -13,7 +13,7 @@ import { refuseBoth } from './checks/together.js';
 import { howToVerify } from './checks/verification.js';
 import { find, type Layers, label, type Origin, pick } from './layers.js';
 import { checkRole, servedRole } from './migration-map.js';
-import { type CommandName, OPTION_NAMES, type OptionName, optionOf } from './options.js';
+import { type CommandName, OPTION_NAMES, type OptionName, optionOf, type ValueOf } from './options.js';
 import { type Remembered, rememberedLayer } from './remembered.js';
 import { statedRoots } from './roots.js';
 import type { CommonSettings, FromSource, OnRoots, ReachingSource, SettingsOf, StatedSetting } from './settings.js';
@@ -153,7 +153,18 @@ const BUILD: { [C in CommandName]: (stated: Stated) => SettingsOf[C] } = {
     ownerRules: ownerRulesIn(stated.layers),
   }),
   reset: (stated) => onRoots(stated),
-  status: (stated) => reachingSource(stated),
+  status: (stated) => ({
+    ...reachingSource(stated),
+    watchMs: pick(stated.layers, 'watch') ?? 0,
+    history: pick(stated.layers, 'history'),
+  }),
+  wait: (stated) => ({
+    ...onRoots(stated),
+    url: pick(stated.layers, 'url'),
+    until: needGoal(pick(stated.layers, 'until')),
+    timeoutMs: pick(stated.layers, 'timeout'),
+    intervalMs: pick(stated.layers, 'interval'),
+  }),
   limit: commonSettings,
   doctor: (stated) => {
     const { layers } = stated;
@@ -245,6 +256,13 @@ function reachingSource(stated: Stated): ReachingSource {
     tokenFile: pick(stated.layers, 'token-file'),
     tls: clientTls(stated.layers),
   };
+}
+
+function needGoal(until: ValueOf<'until'>): NonNullable<typeof until> {
+  if (until !== undefined) return until;
+  throw new LmError('settings-conflict', 'nothing to wait for is given', {
+    hint: `--until takes ${optionOf('until').type.takes}`,
+  });
 }
 
 function needRoots<S extends OnRoots>(settings: S, example: string): S {

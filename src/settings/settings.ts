@@ -194,7 +194,19 @@ export interface CompleteSettings extends ReachingSource {
 
 type ResetSettings = OnRoots;
 
-export type StatusSettings = ReachingSource;
+export interface StatusSettings extends ReachingSource {
+  /** How often to look again; 0 is not at all. */
+  watchMs: number;
+  history: boolean;
+}
+
+export interface WaitSettings extends OnRoots {
+  /** Known for what is said in the end; nothing is asked of it. */
+  url: URL | undefined;
+  until: NonNullable<ValueOf<'until'>>;
+  timeoutMs: number | undefined;
+  intervalMs: number;
+}
 
 /** Of a destination with a URL; what `lm copy` or `lm serve` would have, these resolve for themselves. */
 interface DoctorSettings extends ReachingSource {
@@ -224,6 +236,7 @@ export interface SettingsOf {
   complete: CompleteSettings;
   reset: ResetSettings;
   status: StatusSettings;
+  wait: WaitSettings;
   limit: LimitSettings;
   doctor: DoctorSettings;
   instances: InstancesSettings;

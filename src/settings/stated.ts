@@ -72,7 +72,10 @@ function flagLayer({ flags, dir }: Invocation, cwd: string): Layer {
     const stated = flags[name];
     if (stated === undefined) continue;
     const where = name === 'url' ? 'URL' : `--${name}`;
-    layer.set(name, read(name, stated === true ? 'true' : stated, { source: 'flag', where }, cwd));
+    layer.set(
+      name,
+      read(name, stated === true ? (optionOf(name).type.bare ?? 'true') : stated, { source: 'flag', where }, cwd),
+    );
   }
   if (dir === undefined) return layer;
   if (layer.has('root'))

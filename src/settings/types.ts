@@ -35,6 +35,8 @@ export interface OptionType<T> {
   advise?(text: string): string | undefined;
   /** An invalid text without the secret in it, for messages. */
   mask?(text: string): string;
+  /** A flag without a value states this. */
+  bare?: string;
   /** What a shell may offer for a value; nothing where a value is anybody's guess. */
   completes?: Completes;
 }
@@ -168,6 +170,17 @@ export const waitingTime: OptionType<number> = {
   takes: 'a time with its unit, such as 30s, 5m or 2h; or 0',
   parse: (given) => (/^0 ?(ms|s|m|h|d)?$/.test(given) ? 0 : parseDuration(given)),
   show: plainDuration,
+};
+
+/** Milliseconds between two looks; 0 is none. */
+export const watching: OptionType<number> = {
+  ...duration,
+  takes: 'nothing, or a time with its unit, such as 2s or 1m',
+  bare: '2s',
+  parse: (given) => {
+    const asked = toggle.parse(given, '');
+    return asked === undefined ? parseDuration(given) : asked ? parseDuration(watching.bare!) : 0;
+  },
 };
 
 export const listen: OptionType<ListenAddress> = {

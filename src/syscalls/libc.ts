@@ -18,6 +18,8 @@ export interface Libc {
   fallocate(fd: number, mode: number, offset: number, bytes: number): number;
   /** Fills a buffer of `createStatBuffer`. Follows no link. An empty name is the descriptor's own file. */
   statx(directory: number, name: string, buffer: Uint8Array): number;
+  /** `asked`: so many of struct pollfd. */
+  poll(asked: Uint8Array, count: number, timeoutMs: number): number;
   errno(): number;
 }
 
@@ -75,6 +77,7 @@ function load(): Libc | undefined {
       fallocate: wide((suffix) => declared(`int fallocate${suffix}(int fd, int mode, int64_t offset, int64_t bytes)`)),
       statx: (directory, name, buffer) =>
         statx(directory, name, name === '' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW, STATX_MASK, buffer),
+      poll: declared('int poll(void *asked, unsigned long count, int timeout)'),
       errno: () => koffi.errno(),
     };
     return agreesWithNode(found) ? found : without('it answers otherwise than Node');

@@ -14,8 +14,10 @@ export interface OnTerminal {
   shows(pattern: RegExp): Promise<void>;
   /** All that it has received. */
   shown(): string;
+  /** As from its keyboard: `\x03` is Ctrl-C. */
+  type(text: string): void;
   /** Makes it narrower, or wider, as a person would who pulls at its window. */
-  resize(columns: number): void;
+  resize(columns: number, rows?: number): void;
   /** Closes the terminal; the shell sends `lm` a SIGHUP, as bash does. */
   close(): Promise<void>;
   /** The exit code in the shell: 128 plus the number of the signal that ended it. */
@@ -29,14 +31,20 @@ afterEach(() => {
   running.clear();
 });
 
-/** `redirected`: redirections after the command, such as `</dev/null >log 2>&1`. */
+/** `redirected`: redirections after the command, such as `</dev/null >log 2>&1`. `size`: of the terminal, columns and rows. */
 export async function onTerminal(
   args: string[],
-  { env = {}, under = '', redirected = '' }: { env?: Record<string, string>; under?: string; redirected?: string } = {},
+  {
+    env = {},
+    under = '',
+    redirected = '',
+    size: [columns, rows] = [80, 24],
+  }: { env?: Record<string, string>; under?: string; redirected?: string; size?: [number, number] } = {},
 ): Promise<OnTerminal> {
   const words = [process.execPath, BIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const told = `sh -c 'echo $$ >&3; exec "$@"' sh ${under} ${words} ${redirected}`;
-  const terminal = spawn('script', ['-qfc', `trap "" HUP; ${told}; echo $? >&3`, '/dev/null'], {
+  const sized = `stty cols ${columns} rows ${rows}`;
+  const terminal = spawn('script', ['-qfc', `trap "" HUP; trap : INT; ${sized}; ${told}; echo $? >&3`, '/dev/null'], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'pipe', 'inherit', 'pipe'],
   });
@@ -55,8 +63,10 @@ export async function onTerminal(
       await shown.says(pattern);
     },
     shown: shown.text,
-    resize(columns) {
-      const { status, stderr } = spawnSync('stty', ['-F', readlinkSync(`/proc/${pid}/fd/1`), 'cols', `${columns}`]);
+    type: (text) => void terminal.stdin!.write(text),
+    resize(columns, rows) {
+      const size = ['cols', `${columns}`, ...(rows === undefined ? [] : ['rows', `${rows}`])];
+      const { status, stderr } = spawnSync('stty', ['-F', readlinkSync(`/proc/${pid}/fd/1`), ...size]);
       if (status !== 0) throw new Error(`stty: ${stderr}`);
     },
     async close() {

@@ -5,21 +5,32 @@ import { printable } from '../../errors.js';
 import { EXIT_MEANING } from '../../exit-codes.js';
 import type { SourceStatus } from '../../migration/source-status.js';
 import type { MigrationStatus, RunningAgent } from '../../migration/status.js';
-import { untrustedRecordsText } from '../../migration/this-migration.js';
+import { realRoots, untrustedRecordsText } from '../../migration/this-migration.js';
 import { columns } from '../../render/columns.js';
 import { besideText, changeText, lengthText } from '../../render/rows/forecast.js';
 import { ageText, lostText } from '../../render/rows/proofs.js';
 import { exitName, goalText } from '../../render/summary.js';
 import type { CopyReport, Iteration } from '../../report/copy-report.js';
 import type { VerifyReport } from '../../report/verify-report.js';
+import type { StatusSettings } from '../../settings/settings.js';
 import type { CompletedOverHttp } from '../../state/completed-over-http.js';
+import { rootsText } from '../../state/instance.js';
 import type { LastRun } from '../../state/last-run.js';
 import { holderText, type LockHolder } from '../../state/lock/lock-holder.js';
 import type { AgentState, RunProgress } from '../../state/lock/run-progress.js';
 import type { Reopening } from '../../state/reopening.js';
 import { type TaskRecord, taskState } from '../../state/task-record.js';
+import type { Told } from '../standing/look.js';
+import { historyLines } from './history-text.js';
+import { nextLines } from './next-text.js';
 
-export function statusLines(status: Omit<MigrationStatus, 'source'>): string[] {
+/** All lines of one migration. */
+export const migrationLines = (status: Told, history: boolean): string[] => [
+  ...statusLines(status, history),
+  ...lastLines(status),
+];
+
+export function statusLines(status: Omit<MigrationStatus, 'source'>, history: boolean): string[] {
   return [
     `${status.instance}: ${status.role}`,
     ...status.roots.map((root) => row(root.key, printable(root.path))),
@@ -29,12 +40,27 @@ export function statusLines(status: Omit<MigrationStatus, 'source'>): string[] {
     ...(status.completedOverHttp === undefined ? [] : [row('completed', completedText(status.completedOverHttp))]),
     ...(status.reopened === undefined ? [] : [row('reopened', reopenedText(status.reopened))]),
     ...(status.role === 'destination' ? destinationLines(status) : agentLines(status.agents ?? [])),
+    ...(history ? historyLines(status.history, status.holder !== null) : []),
   ];
 }
 
 /** The lines that come last, because the source has to answer first. */
-export const sourceLines = ({ role, source }: MigrationStatus): string[] =>
+export const lastLines = (status: Told): string[] => [...sourceLines(status), ...nextLines(status.next)];
+
+const sourceLines = ({ role, source }: MigrationStatus): string[] =>
   role === 'source' ? [] : [row('source', source ? sourceText(source) : 'not known yet')];
+
+/** A line of `--json`. */
+export function fieldsOf({ history: runs, ...status }: Told, history: boolean): Record<string, unknown> {
+  return { ...status, ...(history && { history: runs }) };
+}
+
+/** Names the stated roots, because other migrations may be known. */
+export function noneText({ roots, stateDir }: StatusSettings): string {
+  const stated = realRoots(roots);
+  const ofThese = stated ? `of ${rootsText(stated)} ` : '';
+  return `no migration ${ofThese}is known on this host; records are looked for in ${stateDir}`;
+}
 
 function destinationLines(status: Omit<MigrationStatus, 'source'>): string[] {
   const { holder, progress, limit, agents = [], lastCopy, lastVerify, damagedAtSource = 0, damagedLines } = status;
@@ -103,12 +129,18 @@ const agentLines = (agents: RunningAgent[]): string[] =>
         ...(url !== undefined && clients.length === 0 ? [row('client', 'none in the last minute')] : []),
       ]);
 
-const clientText = ({ address, sinceMs, requests, bytes, bytesPerSecond }: AgentState['clients'][number]): string =>
+export const clientText = ({
+  address,
+  sinceMs,
+  requests,
+  bytes,
+  bytesPerSecond,
+}: AgentState['clients'][number]): string =>
   `${printable(address)} since ${timeText(sinceMs)}: ${formatRate(bytesPerSecond)}, ${formatBytes(bytes)} in ` +
   formatCount(requests, 'request');
 
 /** `iteration 0: DOWNLOADING, 1.2 GiB of 2.9 GiB, 88.0 MiB/s, 812 of 2000 files, 3 % matched before, since 2026-…` */
-function progressText(progress: RunProgress): string {
+export function progressText(progress: RunProgress): string {
   const { state, iteration, matchRatio, bytesDone, bytesTotal, bytesPerSecond, filesDone, filesTotal } = progress;
   return [
     stateText(state, iteration),

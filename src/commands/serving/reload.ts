@@ -1,10 +1,10 @@
 // On SIGHUP an agent reads its credentials and its limit again, opens its access log again, and reports it. What fails gives a warning, and stays in use.
 
-import { LmError, printable } from '../errors.js';
-import type { Io } from '../io.js';
-import type { Renderer } from '../render/renderer.js';
-import type { Reloaded } from '../serve/credentials.js';
-import type { ReloadStep } from '../serve/run.js';
+import { LmError, printable } from '../../errors.js';
+import type { Io } from '../../io.js';
+import type { Renderer } from '../../render/renderer.js';
+import type { Reloaded } from '../../serve/credentials.js';
+import type { ReloadStep } from '../../serve/run.js';
 
 export function reloadOnHangup({ onHangup }: Io, renderer: Renderer, steps: readonly ReloadStep[]): void {
   onHangup?.(() => {
