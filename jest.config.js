@@ -7,7 +7,7 @@ const LONG_ONLY = [
   '/test/agent/paced-digests\\.test\\.ts$',
   '/test/wire/pages/pages-answer\\.fuzz\\.test\\.ts$',
   '/test/e2e/hostile-[a-z]+\\.fuzz\\.test\\.ts$',
-  '/test/e2e/(closed-directories|crowd|cassandra-roots|failed-range|far-times|fidelity|frozen-peer|gentle-reading|hot-files)\\.test\\.ts$',
+  '/test/e2e/(ansible|closed-directories|crowd|cassandra-roots|failed-range|far-times|fidelity|frozen-peer|gentle-reading|hot-files)\\.test\\.ts$',
   '/test/e2e/(limit|live-source|metrics|mounts|owner-rights|owners|prometheus|report-page|retry-for)\\.test\\.ts$',
   '/test/e2e/(slow-line|space|sparse|sstables|stated-size|strangers|tasks-guide|tasks-refused|tasks-running)\\.test\\.ts$',
   '/test/e2e/(txn-logs|unreadable-files|verify-downtime|verify-live)\\.test\\.ts$',
