@@ -38,6 +38,7 @@ describe('the command line is parsed, and its values are not checked', () => {
 test.each([
   ['cpy', "unknown command 'cpy'", 'did you mean copy?'],
   ['help cpy', "unknown command 'cpy'", 'did you mean copy?'],
+  ['cpy --help', "unknown command 'cpy'", 'did you mean copy?'],
   ['copy --treshold 1', "unknown option '--treshold'", 'did you mean --threshold?'],
   ['serve --\u001b[31m', "unknown option '--\\u{1b}[31m'", 'see lm serve --help'],
   ['serve --threshold 1', "unknown option '--threshold'", 'see lm serve --help'],

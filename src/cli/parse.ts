@@ -36,13 +36,18 @@ export function parseArguments(argv: readonly string[], io: CliIo): Invocation |
     invocation = taken;
   });
   try {
-    const isHelpOfNothing = argv[0] === 'help' && argv[1] !== undefined && !isCommand(program, argv[1]);
-    program.parse(isHelpOfNothing ? argv.slice(1) : argv, { from: 'user' }); // else commander prints all help, and names no mistake
+    program.parse(withoutHelpOfNothing(program, argv), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return exitCodeOrThrow(error, argv);
     throw error;
   }
   return invocation!;
+}
+
+/** Asked for the help of a command that there is not, commander prints all help, and names no mistake. */
+function withoutHelpOfNothing(program: Command, argv: readonly string[]): readonly string[] {
+  const words = argv[0] === 'help' ? argv.slice(1) : argv;
+  return words[0] === undefined || isCommand(program, words[0]) ? argv : words.slice(0, 1);
 }
 
 const isCommand = (program: Command, word: string): boolean =>
