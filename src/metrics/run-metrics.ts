@@ -1,5 +1,6 @@
 // The metrics of one copy or verification, by its events. Counts nothing that the run itself counts: those numbers are read when asked for.
 
+import { allKinds } from '../errors/kinds.js';
 import type { Event } from '../events.js';
 import { totalMs } from '../forecast/forecast.js';
 import type { CopyReport, Iteration } from '../report/copy-report.js';
@@ -32,12 +33,16 @@ type Planned = Extract<Event, { type: 'planned' }>;
 type Counter = 'filesDownloaded' | 'bytesReceived' | 'bytesReused' | 'downloadFailures' | 'filesVanished';
 type MoreCounters = 'filesChanged' | 'filesRemoved' | 'bytesRemoved';
 
+/** All of them each time, so that an alert on one has something to look at before it refuses. */
+const GUARDS = allKinds().flatMap(({ kind, code }) => (code === 'refused' ? [kind] : []));
+
 export class RunMetrics {
   readonly #options: RunMetricsOptions;
   readonly #now: () => number;
   readonly #beganMs: number;
   #endedMs: number | undefined;
   #exitCode: number | undefined;
+  #refusedBy: string | undefined;
   #lastSuccessMs: number | undefined;
   #phase: Phase = 'STARTING';
   #pass = 0;
@@ -126,8 +131,10 @@ export class RunMetrics {
     }
   }
 
-  end(exitCode: number): void {
+  /** `refusedBy`: the kind of the error, if a guard ended it. */
+  end(exitCode: number, refusedBy?: string): void {
     this.#exitCode = exitCode;
+    this.#refusedBy = refusedBy;
     this.#endedMs = this.#now();
     if (exitCode === 0) this.#lastSuccessMs = this.#endedMs;
     this.#phase = exitCode === 0 ? 'SUCCESS' : exitCode > 128 ? 'CANCELLED' : 'FAILED';
@@ -215,8 +222,11 @@ export class RunMetrics {
   }
 
   #aboutTrouble(): Family[] {
-    const { gauge, counter, counterBy } = this.#made();
+    const { gauge, gaugeBy, counter, counterBy } = this.#made();
     return [
+      gaugeBy('lm_guard_ok', 'Whether a guard let the run go on: 0 for the one that has ended it.', ['guard'], () =>
+        GUARDS.map((guard) => [{ guard }, guard === this.#refusedBy ? 0 : 1]),
+      ),
       counter('lm_retries_total', 'Requests that were tried again.', () => this.#retries),
       gauge('lm_source_lost', 'Whether the source is waited for: lost, or busy.', () =>
         this.#isLost && this.#endedMs === undefined ? 1 : 0,

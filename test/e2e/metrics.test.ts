@@ -53,6 +53,22 @@ describe('--metrics-file', () => {
     expect(told('verify')).not.toHaveProperty('lm_last_success_timestamp_seconds');
   });
 
+  longTest('a copy that a guard has refused names the guard', async () => {
+    const { destination, to, path, copy } = await migration();
+    await destination.lm(copy('--metrics-file', path));
+    const guards = () =>
+      Object.entries(samplesIn(readFileSync(path, 'utf8'))).filter(([name]) => name.startsWith('lm_guard_ok{'));
+    expect(guards().length).toBeGreaterThan(10);
+    expect(guards().filter(([, isOk]) => isOk !== 1)).toEqual([]);
+    writeFileSync(`${to}/big`, 'somebody else has written this');
+    const { code, stderr } = await destination.lm(copy('--metrics-file', path));
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/^error max-delete \(6\)/m);
+    expect(guards().filter(([, isOk]) => isOk !== 1)).toEqual([
+      ['lm_guard_ok{migration="one",command="copy",guard="max-delete"}', 0],
+    ]);
+  });
+
   longTest(
     'a copy that fails keeps the time of the last success; one that is turned away or dry leaves the file',
     async () => {

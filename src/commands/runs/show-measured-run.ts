@@ -1,5 +1,6 @@
 // Shows a run, and its metrics where its settings ask for them, from before it has the lock until its exit code is known.
 
+import type { ErrorKind } from '../../errors/kinds.js';
 import { knownError } from '../../errors.js';
 import { exitCodeOf } from '../../exit-codes.js';
 import type { Io } from '../../io.js';
@@ -77,8 +78,8 @@ async function expose<C extends Command>(
 }
 
 async function measured(run: () => Promise<number>, { metrics, exposure }: Exposed, io: Io): Promise<number> {
-  const end = async (exitCode: number, keep: boolean): Promise<void> => {
-    metrics.end(exitCode);
+  const end = async (exitCode: number, keep: boolean, refusedBy?: ErrorKind): Promise<void> => {
+    metrics.end(exitCode, refusedBy);
     await exposure.end({ keep, warn: (text) => void io.stderr.write(`warning: ${text}\n`) });
   };
   let exitCode: number;
@@ -86,7 +87,8 @@ async function measured(run: () => Promise<number>, { metrics, exposure }: Expos
     exitCode = await run();
   } catch (error) {
     const why = io.signal.aborted ? io.signal.reason : error; // work that a signal aborts may fail with any error
-    await end(exitCodeOf(why), knownError(why)?.code === 'locked'); // the file is then that of the run which has the lock
+    const known = knownError(why);
+    await end(exitCodeOf(why), known?.code === 'locked', known?.code === 'refused' ? known.kind : undefined); // a file is that of the run which has the lock
     throw error;
   }
   await end(exitCode, false);
