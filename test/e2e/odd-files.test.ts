@@ -61,6 +61,7 @@ function wordsOf(command: CommandName, option: OptionName, metavar: string, odd:
 
 interface Answer {
   code: number;
+  /** On stderr; of `lm doctor`, whose errors are its findings, those lines too. */
   said: string;
 }
 
@@ -73,7 +74,8 @@ function answersTo(lines: Line[], cwd: string): Answer[] {
       let said = '';
       const into = (keep) => new Writable({ write: (chunk, _, done) => { keep(String(chunk)); done(); } });
       const stop = new AbortController();
-      const io = { stdout: into(() => {}), stderr: into((text) => { said += text; }), env: {}, signal: stop.signal, cwd: ${JSON.stringify(cwd)} };
+      const found = argv[0] === 'doctor' ? (text) => { said += (text.match(/^error .*\\n/gm) ?? []).join(''); } : () => {};
+      const io = { stdout: into(found), stderr: into((text) => { said += text; }), env: {}, signal: stop.signal, cwd: ${JSON.stringify(cwd)} };
       console.log(JSON.stringify({ code: await main(argv, io), said }));
     }
     process.exit();`;
@@ -106,8 +108,9 @@ test('each ends in a line and a code of the table', async () => {
   expect(lines.map(({ option, odd }) => `${option} ${odd}`).filter((each) => !minded.has(each))).toEqual([]);
 });
 
-/** A message, what it is about in lines of their own, a hint, and the kind of the error; or nothing at all. */
+/** A message, what it is about in lines of their own, a hint, and the kind of the error; or a finding; or nothing at all. */
 const isOneLine = ({ code, said }: Answer): boolean =>
-  code === 0
-    ? said === ''
-    : [2, 6, 8].includes(code) && /^lm [a-z ]+: .+\n( {2}.+\n)*hint: .+\nerror [a-z-]+ \(\d\).*\n$/.test(said);
+  code === 0 ? said === '' : [2, 6, 8].includes(code) && (ERROR.test(said) || FINDING.test(said));
+
+const ERROR = /^lm [a-z ]+: .+\n( {2}.+\n)*hint: .+\nerror [a-z-]+ \(\d\).*\n$/;
+const FINDING = /^error +[a-z-]+: .+\n$/;
