@@ -1,7 +1,7 @@
 /** The longest, which prove most of what they prove beside tests of the parts: half of the time. In the long form alone. */
 const LONG_ONLY = [
   '/test/bench/',
-  '/test/sidecar/many-entries\\.test\\.ts$',
+  '/test/sidecar/(destination|many-entries)\\.test\\.ts$',
   '/test/agent/costly-requests\\.test\\.ts$',
   '/test/package\\.test\\.ts$',
   '/test/agent/paced-digests\\.test\\.ts$',
