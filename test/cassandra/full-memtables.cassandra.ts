@@ -27,11 +27,9 @@ memtable_cleanup_threshold: 0.9
 commitlog_total_space: 2GiB
 `;
 
-const place = { address: '127.43.3.1', port: 17_300, heap: '1536M' };
-const [old, moved] = ['old', 'new'].map((name) => node(name, { ...place, yaml: yamlOf(name) })) as [
-  ReturnType<typeof node>,
-  ReturnType<typeof node>,
-];
+const HEAP = '1536M';
+const old = node('old', { address: '127.43.3.1', port: 17_300, heap: HEAP, yaml: yamlOf('old') });
+const moved = node('new', { address: '127.43.3.2', port: 17_310, heap: HEAP, yaml: yamlOf('new') });
 const [source, destination] = [host('source'), host('destination')];
 let forecast: { drainBytes: number; fetch: { bytes: number } };
 
