@@ -183,4 +183,25 @@ describe('run by systemd', () => {
     expect(systemd.systemctl('start', COPY)).toMatchObject({ status: 1 });
     expect(log('new')).toContain('can be written by everybody');
   });
+
+  hasSystemd('the line of README.md for a copy that is to outlive its terminal, which can be given again', async () => {
+    const { systemd, source, destination, etc, lm, log } = await booted();
+    const from = dataOf(source);
+    expect(systemd.systemctl('start', AGENT)).toMatchObject({ status: 0 });
+    await until(() => LISTENS.test(log('old')));
+    const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8');
+    const [, stated] = /^dest\$ (systemd-run [^$]*(?:\$\w[^$]*)*? lm) copy /m.exec(readme)!;
+    const line = stated!.replace(
+      / lm$/,
+      ` '${process.execPath}' '${BIN}' copy --config '${etc}/new.yaml' --threshold 0.95`,
+    );
+    const env = { PATH: process.env['PATH'] ?? '', HOME: destination.home };
+    for (let times = 0; times < 2; times++) {
+      const { status, stderr } = systemd.run(env, 'sh', '-c', `cd '${destination.dir}' && ${line}`);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('lm-copy.service') });
+      expect(lm('new', 'wait', '--until', 'converged', '--timeout', '2m')).toMatchObject({ status: 0 });
+      await until(() => systemd.show('lm-copy.service', 'LoadState') === 'not-found'); // collected
+    }
+    expect(await readTree(destination.path('data'))).toEqual(await readTree(from));
+  });
 });
