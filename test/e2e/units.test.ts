@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
@@ -52,6 +52,8 @@ inspected.each([
   expect(Number(/Overall exposure level for .*: ([\d.]+)/.exec(stdout)?.[1])).toBeLessThanOrEqual(most);
 });
 
+const ONE_FILE = fileURLToPath(new URL('../../dist/lm.mjs', import.meta.url));
+
 const [AGENT, COPY] = ['lm-serve@old.service', 'lm-copy@new.service'] as const;
 
 /** With further lines of both units, and an instance each, on the two hosts of a sandbox that their PrivateTmp= does not hide. */
@@ -75,9 +77,11 @@ async function booted(atCopy = '', atServe = '') {
   config('old', { listen: `127.0.0.1:${port}`, ...data(source) });
   config('new', { url: `http://127.0.0.1:${port}`, ...data(destination) });
   writeFileSync(join(etc, 'token'), 'a-token-of-sixteen-or-more\n', { mode: 0o600 });
+  const program = join(box.dir, 'lm.mjs'); // beside the hosts: a checkout in /tmp is hidden too
+  copyFileSync(ONE_FILE, program);
   const here = (text: string) =>
     text
-      .replaceAll('/usr/local/bin/lm', BIN)
+      .replaceAll('/usr/local/bin/lm', program)
       .replaceAll('/etc/lm/', `${etc}/`)
       .replace('/var/lib/cassandra', destination.dir);
   const logged = (unit: string, more: string) =>
